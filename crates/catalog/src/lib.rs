@@ -1,1 +1,17 @@
-//! placeholder
+//! The catalogue's words: scenes, detections, jobs as others see them, and the change feed that carries them from the
+//! indexer to the server.
+//!
+//! Server and indexer never depend on each other; they meet here. With the feature `store` come the tables the
+//! indexer keeps. It reads no pixels and runs no jobs.
+
+pub mod detection;
+pub mod feed;
+pub mod job;
+pub mod name;
+pub mod scene;
+
+pub use detection::Detection;
+pub use feed::{Change, ChangeBody, ChangePage};
+pub use job::{JobState, JobView};
+pub use name::SceneName;
+pub use scene::{Asset, Scene, SceneStatus};

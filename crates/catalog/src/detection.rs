@@ -1,0 +1,31 @@
+//! A detection: one dark spot that may be a slick.
+
+use serde::{Deserialize, Serialize};
+
+/// One detection of one scene revision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Detection {
+    /// `{scene_id}.r{revision}.{index}`.
+    pub id: String,
+    /// Area in km².
+    pub area_km2: f64,
+    /// Length of the outline in km.
+    pub perimeter_km: f64,
+    /// How much darker than its surroundings, in dB, positive.
+    pub contrast_db: f64,
+    /// Long over short axis, at least 1.
+    pub elongation: f64,
+    /// 0 to 1.
+    pub confidence: f64,
+    /// Name and version of the model that found it.
+    pub model: String,
+    /// Outline as a GeoJSON geometry in WGS84.
+    pub geometry: serde_json::Value,
+}
+
+impl Detection {
+    /// The id of the `index`th detection (from 1) of a scene revision.
+    pub fn id_of(scene_id: &str, revision: u64, index: u32) -> String {
+        format!("{scene_id}.r{revision}.{index}")
+    }
+}

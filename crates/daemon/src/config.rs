@@ -1,0 +1,248 @@
+//! One way to configure every program: flags over environment over a TOML file over defaults.
+//!
+//! A program describes its settings once, as a clap struct. Each long flag `--some-setting` is then also
+//! `AURORA_SOME_SETTING` in the environment and the key `some-setting` in the file named by `--config`; a subcommand's
+//! keys stand in a table of its name. Unknown keys are refused. `--print-config` prints what is in force and exits.
+
+use std::{ffi::OsString, path::Path, process::exit};
+
+use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, error::ErrorKind};
+use toml::{Table, Value};
+
+/// Reads the configuration of program `A`, or ends the program: 0 after `--help`, `--version` and `--print-config`,
+/// 2 when something is wrong.
+pub fn parse<A: CommandFactory + FromArgMatches>() -> A {
+    let command = A::command();
+    let matches = match matches(command.clone(), std::env::args_os()) {
+        Ok(matches) => matches,
+        Err(error) => error.exit(),
+    };
+    if matches.get_flag("print_config") {
+        print!("{}", effective(&command, &matches));
+        exit(0);
+    }
+    A::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+/// The same without ending the program, for tests: `argv[0]` is the program's name.
+///
+/// # Errors
+/// What clap says of the arguments, the environment or the file.
+pub fn try_parse<A: CommandFactory + FromArgMatches>(argv: &[&str]) -> Result<A, clap::Error> {
+    A::from_arg_matches(&matches(A::command(), argv.iter().map(OsString::from))?)
+}
+
+fn matches(
+    command: Command,
+    argv: impl Iterator<Item = OsString>,
+) -> Result<ArgMatches, clap::Error> {
+    let argv: Vec<OsString> = argv.collect();
+    let mut command = with_environment(command)
+        .arg(
+            Arg::new("config")
+                .long("config")
+                .value_name("FILE")
+                .env("AURORA_CONFIG")
+                .global(true)
+                .help("TOML file with these settings; flags and environment win over it"),
+        )
+        .arg(
+            Arg::new("print_config")
+                .long("print-config")
+                .action(ArgAction::SetTrue)
+                .global(true)
+                .help("Print the settings in force as TOML and exit"),
+        );
+    if let Some(path) = config_path(&argv) {
+        let table =
+            read(Path::new(&path)).map_err(|reason| command.error(ErrorKind::Io, reason))?;
+        command = apply(command.clone(), &table)
+            .map_err(|reason| command.error(ErrorKind::InvalidValue, reason))?;
+    }
+    command.try_get_matches_from(argv)
+}
+
+/// Gives every long flag, of subcommands too, its variable.
+fn with_environment(command: Command) -> Command {
+    command
+        .mut_args(|arg| match arg.get_long() {
+            Some(long) if !matches!(long, "help" | "version") => {
+                let name = format!("AURORA_{}", long.replace('-', "_").to_uppercase());
+                arg.env(name)
+            }
+            _ => arg,
+        })
+        .mut_subcommands(with_environment)
+}
+
+/// `--config` has to be known before the rest is parsed, because the file supplies the rest's defaults.
+fn config_path(argv: &[OsString]) -> Option<OsString> {
+    let mut words = argv.iter().skip(1).take_while(|word| *word != "--");
+    while let Some(word) = words.next() {
+        if word == "--config" {
+            return words.next().cloned();
+        }
+        if let Some(path) = word
+            .to_str()
+            .and_then(|word| word.strip_prefix("--config="))
+        {
+            return Some(path.into());
+        }
+    }
+    std::env::var_os("AURORA_CONFIG")
+}
+
+fn read(path: &Path) -> Result<Table, String> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    text.parse()
+        .map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Turns the file's values into the flags' defaults.
+fn apply(mut command: Command, table: &Table) -> Result<Command, String> {
+    for (key, value) in table {
+        if let Value::Table(inner) = value {
+            let subcommand = command
+                .find_subcommand(key)
+                .ok_or_else(|| format!("unknown table [{key}]"))?;
+            let filled = apply(subcommand.clone(), inner)?;
+            command = command.mut_subcommand(key, |_| filled);
+            continue;
+        }
+        let arg = command
+            .get_arguments()
+            .find(|arg| arg.get_long() == Some(key.as_str()));
+        let id = arg
+            .ok_or_else(|| format!("unknown key `{key}`"))?
+            .get_id()
+            .clone();
+        let words = words(value)
+            .ok_or_else(|| format!("`{key}` has a value of a kind that no setting takes"))?;
+        // A default makes a required flag optional; clap wants to be told.
+        command = command.mut_arg(&id, |arg| arg.required(false).default_values(words));
+    }
+    Ok(command)
+}
+
+fn words(value: &Value) -> Option<Vec<String>> {
+    Some(match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Integer(number) => vec![number.to_string()],
+        Value::Float(number) => vec![number.to_string()],
+        Value::Boolean(flag) => vec![flag.to_string()],
+        Value::Array(values) => values
+            .iter()
+            .map(words)
+            .collect::<Option<Vec<_>>>()?
+            .concat(),
+        Value::Table(_) | Value::Datetime(_) => return None,
+    })
+}
+
+/// The settings in force, as a TOML document that `--config` reads again.
+fn effective(command: &Command, matches: &ArgMatches) -> String {
+    let mut table = Table::new();
+    for arg in command.get_arguments() {
+        let (Some(long), Ok(Some(values))) =
+            (arg.get_long(), matches.try_get_raw(arg.get_id().as_str()))
+        else {
+            continue;
+        };
+        let mut texts: Vec<Value> = values
+            .map(|value| Value::String(value.to_string_lossy().into_owned()))
+            .collect();
+        let several = matches!(arg.get_action(), ArgAction::Append);
+        let value = if several {
+            Value::Array(texts)
+        } else {
+            texts.pop().unwrap_or(Value::Boolean(true))
+        };
+        table.insert(long.to_owned(), value);
+    }
+    if let Some((name, inner)) = matches.subcommand()
+        && let Some(subcommand) = command.find_subcommand(name)
+    {
+        let text = effective(subcommand, inner);
+        table.insert(
+            name.to_owned(),
+            Value::Table(text.parse().unwrap_or_default()),
+        );
+    }
+    table.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser, Debug)]
+    struct Settings {
+        #[arg(long)]
+        root: String,
+        #[arg(long, default_value = "5s")]
+        settle_for_test: crate::size::Span,
+        #[arg(long)]
+        allow: Vec<String>,
+    }
+
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file
+    }
+
+    fn parse_with(text: &str, more: &[&str]) -> Result<Settings, clap::Error> {
+        let file = file(text);
+        let mut argv = vec!["program", "--config", file.path().to_str().unwrap()];
+        argv.extend(more);
+        try_parse(&argv)
+    }
+
+    #[test]
+    fn a_file_fills_what_flags_leave_out() {
+        let settings = parse_with(
+            "root = '/nas'\nallow = ['a', 'b']\n",
+            &["--settle-for-test", "2s"],
+        )
+        .unwrap();
+        assert_eq!(settings.root, "/nas");
+        assert_eq!(settings.allow, ["a", "b"]);
+        assert_eq!(settings.settle_for_test.to_string(), "2s");
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file() {
+        assert_eq!(
+            parse_with("root = '/nas'", &["--root", "/other"])
+                .unwrap()
+                .root,
+            "/other"
+        );
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_by_name() {
+        let error = parse_with("root = '/nas'\nsetle = '5s'", &[]).unwrap_err();
+        assert!(error.to_string().contains("unknown key `setle`"), "{error}");
+    }
+
+    #[test]
+    fn the_printed_configuration_reads_back() {
+        let command = with_environment(Settings::command());
+        let argv = ["program", "--root", "/nas", "--allow", "x"].map(OsString::from);
+        let text = effective(
+            &command,
+            &matches(Settings::command(), argv.into_iter()).unwrap(),
+        );
+        let again = parse_with(&text, &[]).unwrap();
+        assert_eq!(
+            (again.root.as_str(), again.allow.as_slice()),
+            ("/nas", &["x".to_owned()][..])
+        );
+    }
+}
