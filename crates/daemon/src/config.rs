@@ -32,10 +32,7 @@ pub fn try_parse<A: CommandFactory + FromArgMatches>(argv: &[&str]) -> Result<A,
     A::from_arg_matches(&matches(A::command(), argv.iter().map(OsString::from))?)
 }
 
-fn matches(
-    command: Command,
-    argv: impl Iterator<Item = OsString>,
-) -> Result<ArgMatches, clap::Error> {
+fn matches(command: Command, argv: impl Iterator<Item = OsString>) -> Result<ArgMatches, clap::Error> {
     let argv: Vec<OsString> = argv.collect();
     let mut command = with_environment(command)
         .arg(
@@ -54,10 +51,8 @@ fn matches(
                 .help("Print the settings in force as TOML and exit"),
         );
     if let Some(path) = config_path(&argv) {
-        let table =
-            read(Path::new(&path)).map_err(|reason| command.error(ErrorKind::Io, reason))?;
-        command = apply(command.clone(), &table)
-            .map_err(|reason| command.error(ErrorKind::InvalidValue, reason))?;
+        let table = read(Path::new(&path)).map_err(|reason| command.error(ErrorKind::Io, reason))?;
+        command = apply(command.clone(), &table).map_err(|reason| command.error(ErrorKind::InvalidValue, reason))?;
     }
     command.try_get_matches_from(argv)
 }
@@ -82,10 +77,7 @@ fn config_path(argv: &[OsString]) -> Option<OsString> {
         if word == "--config" {
             return words.next().cloned();
         }
-        if let Some(path) = word
-            .to_str()
-            .and_then(|word| word.strip_prefix("--config="))
-        {
+        if let Some(path) = word.to_str().and_then(|word| word.strip_prefix("--config=")) {
             return Some(path.into());
         }
     }
@@ -93,32 +85,22 @@ fn config_path(argv: &[OsString]) -> Option<OsString> {
 }
 
 fn read(path: &Path) -> Result<Table, String> {
-    let text =
-        std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    text.parse()
-        .map_err(|error| format!("{}: {error}", path.display()))
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    text.parse().map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Turns the file's values into the flags' defaults.
 fn apply(mut command: Command, table: &Table) -> Result<Command, String> {
     for (key, value) in table {
         if let Value::Table(inner) = value {
-            let subcommand = command
-                .find_subcommand(key)
-                .ok_or_else(|| format!("unknown table [{key}]"))?;
+            let subcommand = command.find_subcommand(key).ok_or_else(|| format!("unknown table [{key}]"))?;
             let filled = apply(subcommand.clone(), inner)?;
             command = command.mut_subcommand(key, |_| filled);
             continue;
         }
-        let arg = command
-            .get_arguments()
-            .find(|arg| arg.get_long() == Some(key.as_str()));
-        let id = arg
-            .ok_or_else(|| format!("unknown key `{key}`"))?
-            .get_id()
-            .clone();
-        let words = words(value)
-            .ok_or_else(|| format!("`{key}` has a value of a kind that no setting takes"))?;
+        let arg = command.get_arguments().find(|arg| arg.get_long() == Some(key.as_str()));
+        let id = arg.ok_or_else(|| format!("unknown key `{key}`"))?.get_id().clone();
+        let words = words(value).ok_or_else(|| format!("`{key}` has a value of a kind that no setting takes"))?;
         // A default makes a required flag optional; clap wants to be told.
         command = command.mut_arg(&id, |arg| arg.required(false).default_values(words));
     }
@@ -131,11 +113,7 @@ fn words(value: &Value) -> Option<Vec<String>> {
         Value::Integer(number) => vec![number.to_string()],
         Value::Float(number) => vec![number.to_string()],
         Value::Boolean(flag) => vec![flag.to_string()],
-        Value::Array(values) => values
-            .iter()
-            .map(words)
-            .collect::<Option<Vec<_>>>()?
-            .concat(),
+        Value::Array(values) => values.iter().map(words).collect::<Option<Vec<_>>>()?.concat(),
         Value::Table(_) | Value::Datetime(_) => return None,
     })
 }
@@ -144,30 +122,19 @@ fn words(value: &Value) -> Option<Vec<String>> {
 fn effective(command: &Command, matches: &ArgMatches) -> String {
     let mut table = Table::new();
     for arg in command.get_arguments() {
-        let (Some(long), Ok(Some(values))) =
-            (arg.get_long(), matches.try_get_raw(arg.get_id().as_str()))
-        else {
+        let (Some(long), Ok(Some(values))) = (arg.get_long(), matches.try_get_raw(arg.get_id().as_str())) else {
             continue;
         };
-        let mut texts: Vec<Value> = values
-            .map(|value| Value::String(value.to_string_lossy().into_owned()))
-            .collect();
+        let mut texts: Vec<Value> = values.map(|value| Value::String(value.to_string_lossy().into_owned())).collect();
         let several = matches!(arg.get_action(), ArgAction::Append);
-        let value = if several {
-            Value::Array(texts)
-        } else {
-            texts.pop().unwrap_or(Value::Boolean(true))
-        };
+        let value = if several { Value::Array(texts) } else { texts.pop().unwrap_or(Value::Boolean(true)) };
         table.insert(long.to_owned(), value);
     }
     if let Some((name, inner)) = matches.subcommand()
         && let Some(subcommand) = command.find_subcommand(name)
     {
         let text = effective(subcommand, inner);
-        table.insert(
-            name.to_owned(),
-            Value::Table(text.parse().unwrap_or_default()),
-        );
+        table.insert(name.to_owned(), Value::Table(text.parse().unwrap_or_default()));
     }
     table.to_string()
 }
@@ -205,11 +172,7 @@ mod tests {
 
     #[test]
     fn a_file_fills_what_flags_leave_out() {
-        let settings = parse_with(
-            "root = '/nas'\nallow = ['a', 'b']\n",
-            &["--settle-for-test", "2s"],
-        )
-        .unwrap();
+        let settings = parse_with("root = '/nas'\nallow = ['a', 'b']\n", &["--settle-for-test", "2s"]).unwrap();
         assert_eq!(settings.root, "/nas");
         assert_eq!(settings.allow, ["a", "b"]);
         assert_eq!(settings.settle_for_test.to_string(), "2s");
@@ -217,12 +180,7 @@ mod tests {
 
     #[test]
     fn a_flag_wins_over_the_file() {
-        assert_eq!(
-            parse_with("root = '/nas'", &["--root", "/other"])
-                .unwrap()
-                .root,
-            "/other"
-        );
+        assert_eq!(parse_with("root = '/nas'", &["--root", "/other"]).unwrap().root, "/other");
     }
 
     #[test]
@@ -235,14 +193,8 @@ mod tests {
     fn the_printed_configuration_reads_back() {
         let command = with_environment(Settings::command());
         let argv = ["program", "--root", "/nas", "--allow", "x"].map(OsString::from);
-        let text = effective(
-            &command,
-            &matches(Settings::command(), argv.into_iter()).unwrap(),
-        );
+        let text = effective(&command, &matches(Settings::command(), argv.into_iter()).unwrap());
         let again = parse_with(&text, &[]).unwrap();
-        assert_eq!(
-            (again.root.as_str(), again.allow.as_slice()),
-            ("/nas", &["x".to_owned()][..])
-        );
+        assert_eq!((again.root.as_str(), again.allow.as_slice()), ("/nas", &["x".to_owned()][..]));
     }
 }

@@ -17,12 +17,7 @@ pub struct Descriptors {
 pub fn raise(reserve: u64) -> Descriptors {
     let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(256);
     let connections = limit - reserve.min(limit / 2);
-    Descriptors {
-        limit,
-        connections: usize::try_from(connections)
-            .unwrap_or(usize::MAX)
-            .min(MAX_CONNECTIONS),
-    }
+    Descriptors { limit, connections: usize::try_from(connections).unwrap_or(usize::MAX).min(MAX_CONNECTIONS) }
 }
 
 /// More than any host serves from one process; bounds the semaphore when the limit is "unlimited".

@@ -22,21 +22,12 @@ pub struct Problem {
 impl Problem {
     /// A client's mistake (4xx): `detail` says what and why.
     pub fn client(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self {
-            status,
-            detail: detail.into(),
-            retry_after_s: None,
-            members: serde_json::Map::new(),
-        }
+        Self { status, detail: detail.into(), retry_after_s: None, members: serde_json::Map::new() }
     }
 
     /// 400 about one parameter, named in the member `parameter`.
     pub fn parameter(name: &str, reason: impl Display) -> Self {
-        Self::client(
-            StatusCode::BAD_REQUEST,
-            format!("parameter `{name}`: {reason}"),
-        )
-        .with("parameter", name)
+        Self::client(StatusCode::BAD_REQUEST, format!("parameter `{name}`: {reason}")).with("parameter", name)
     }
 
     /// 404.
@@ -52,10 +43,7 @@ impl Problem {
 
     /// 503 with `Retry-After`: too much to do just now. Cheap: nothing is logged.
     pub fn overloaded(retry_after_s: u32) -> Self {
-        let mut problem = Self::client(
-            StatusCode::SERVICE_UNAVAILABLE,
-            fixed_text(StatusCode::SERVICE_UNAVAILABLE),
-        );
+        let mut problem = Self::client(StatusCode::SERVICE_UNAVAILABLE, fixed_text(StatusCode::SERVICE_UNAVAILABLE));
         problem.retry_after_s = Some(retry_after_s);
         problem
     }
@@ -93,20 +81,13 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut document = self.members;
         document.insert("type".to_owned(), "about:blank".into());
-        document.insert(
-            "title".to_owned(),
-            self.status.canonical_reason().unwrap_or("Error").into(),
-        );
+        document.insert("title".to_owned(), self.status.canonical_reason().unwrap_or("Error").into());
         document.insert("status".to_owned(), self.status.as_u16().into());
         document.insert("detail".to_owned(), self.detail.into());
-        let mut response =
-            Response::new(Body::from(serde_json::Value::Object(document).to_string()));
+        let mut response = Response::new(Body::from(serde_json::Value::Object(document).to_string()));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

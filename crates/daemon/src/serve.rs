@@ -55,10 +55,7 @@ pub struct Connections {
 impl Connections {
     /// Room for `limit` connections.
     pub fn new(limit: usize) -> Self {
-        Self {
-            permits: Arc::new(Semaphore::new(limit)),
-            limit,
-        }
+        Self { permits: Arc::new(Semaphore::new(limit)), limit }
     }
 
     /// Connections open now.
@@ -83,11 +80,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// # Errors
 /// When the address cannot be bound.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
@@ -107,11 +100,8 @@ pub async fn serve(
     let builder = Arc::new(connection_builder(&bounds));
     while let Some((stream, peer, permit)) = accept(&listener, &connections, &stop).await {
         let router = router.clone();
-        let service =
-            service_fn(move |request: Request<Incoming>| answer(router.clone(), request, peer));
-        let connection = builder
-            .serve_connection(TokioIo::new(stream), service)
-            .into_owned();
+        let service = service_fn(move |request: Request<Incoming>| answer(router.clone(), request, peer));
+        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = watched.await {
@@ -121,10 +111,7 @@ pub async fn serve(
         });
     }
     drop(listener);
-    if tokio::time::timeout(bounds.grace, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(bounds.grace, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish within the grace");
     }
 }
@@ -149,16 +136,9 @@ fn connection_builder(bounds: &Bounds) -> auto::Builder<TokioExecutor> {
 type Accepted = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
 
 /// The next client, once there is room for it; `None` on stop.
-async fn accept(
-    listener: &TcpListener,
-    connections: &Connections,
-    stop: &CancellationToken,
-) -> Option<Accepted> {
+async fn accept(listener: &TcpListener, connections: &Connections, stop: &CancellationToken) -> Option<Accepted> {
     let next = async {
-        let permit = Arc::clone(&connections.permits)
-            .acquire_owned()
-            .await
-            .ok()?;
+        let permit = Arc::clone(&connections.permits).acquire_owned().await.ok()?;
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {

@@ -34,20 +34,12 @@ impl FromStr for ByteSize {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let error = || ParseError {
-            text: text.to_owned(),
-            expected: "a size such as 256MiB",
-        };
+        let error = || ParseError { text: text.to_owned(), expected: "a size such as 256MiB" };
         let text = text.trim();
-        let digits = text
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(text.len());
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let count: u64 = text[..digits].parse().map_err(|_| error())?;
         let unit = text[digits..].trim();
-        let (_, factor) = UNITS
-            .iter()
-            .find(|(name, _)| *name == unit)
-            .ok_or_else(error)?;
+        let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(error)?;
         count.checked_mul(*factor).map(Self).ok_or_else(error)
     }
 }
@@ -71,14 +63,9 @@ impl FromStr for Span {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let error = || ParseError {
-            text: text.to_owned(),
-            expected: "a duration such as 5s or 10m",
-        };
+        let error = || ParseError { text: text.to_owned(), expected: "a duration such as 5s or 10m" };
         if let Ok(seconds) = text.parse::<f64>() {
-            return Duration::try_from_secs_f64(seconds)
-                .map(Self)
-                .map_err(|_| error());
+            return Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| error());
         }
         let signed: jiff::SignedDuration = text.parse().map_err(|_| error())?;
         Duration::try_from(signed).map(Self).map_err(|_| error())
@@ -88,11 +75,7 @@ impl FromStr for Span {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.as_millis();
-        if millis.is_multiple_of(1000) {
-            write!(f, "{}s", millis / 1000)
-        } else {
-            write!(f, "{millis}ms")
-        }
+        if millis.is_multiple_of(1000) { write!(f, "{}s", millis / 1000) } else { write!(f, "{millis}ms") }
     }
 }
 
@@ -102,12 +85,7 @@ mod tests {
 
     #[test]
     fn sizes_read_as_written() {
-        for (text, bytes) in [
-            ("256MiB", 256 << 20),
-            ("64 MiB", 64 << 20),
-            ("1GB", 1_000_000_000),
-            ("17", 17),
-        ] {
+        for (text, bytes) in [("256MiB", 256 << 20), ("64 MiB", 64 << 20), ("1GB", 1_000_000_000), ("17", 17)] {
             assert_eq!(text.parse(), Ok(ByteSize(bytes)), "{text}");
         }
         for text in ["", "MiB", "-1", "12XB", "99999999999GiB"] {

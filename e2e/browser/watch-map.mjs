@@ -1,0 +1,59 @@
+// An analyst at the map: waits for a scene's pixels, then for the news of another scene, and clicks a detection.
+//
+// Usage: watch-map.mjs URL SCREENSHOT_FOLDER SCENE_ID. It prints `watching` once the map shows SCENE_ID; whoever
+// started it lets another scene land then. Exit status 0 when everything was seen; the reason on stderr when not.
+import { chromium } from 'playwright-core';
+
+const [url, folder, sceneId] = process.argv.slice(2);
+const PATIENCE_MS = 120_000;
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', '--disable-background-networking'],
+});
+try {
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+  const troubles = [];
+  page.on('pageerror', (error) => troubles.push(`page error: ${error.message}`));
+  page.on('console', (message) => {
+    if (message.type() === 'error') troubles.push(`console: ${message.text()}`);
+  });
+  await page.goto(url, { waitUntil: 'domcontentloaded' });
+
+  await page.locator(`[data-testid=scene-item][data-scene-id="${sceneId}"]`).click({ timeout: PATIENCE_MS });
+  await page.waitForFunction(drawnGreyLevels, 16, { timeout: PATIENCE_MS, polling: 250 });
+  await page.locator('[data-testid=detection-item]').first().waitFor({ timeout: PATIENCE_MS });
+  await page.screenshot({ path: `${folder}/map.png` });
+  console.log('watching');
+
+  await page.locator('[data-testid=toast]').first().waitFor({ timeout: PATIENCE_MS });
+  await page.screenshot({ path: `${folder}/toast.png` });
+  const badge = await page.locator('[data-testid=badge]').first().innerText({ timeout: PATIENCE_MS });
+  if (!/[1-9]/.test(badge)) throw new Error(`the badge shows no news: "${badge}"`);
+
+  const before = page.url();
+  await page.locator('[data-testid=detection-item]').first().click();
+  await page.waitForFunction((before) => location.href !== before, before, { timeout: PATIENCE_MS });
+  await page.waitForTimeout(1500);
+  await page.waitForFunction(drawnGreyLevels, 16, { timeout: PATIENCE_MS, polling: 250 });
+  await page.screenshot({ path: `${folder}/detection.png` });
+  if (troubles.length > 0) throw new Error(troubles.join('\n'));
+} finally {
+  await browser.close();
+}
+
+// Runs in the page: whether the loaded tiles hold at least `wanted` distinct grey levels in all.
+function drawnGreyLevels(wanted) {
+  const levels = new Set();
+  for (const tile of document.querySelectorAll('img.leaflet-tile')) {
+    if (!tile.complete || tile.naturalWidth === 0) continue;
+    const canvas = document.createElement('canvas');
+    canvas.width = tile.naturalWidth;
+    canvas.height = tile.naturalHeight;
+    const context = canvas.getContext('2d');
+    context.drawImage(tile, 0, 0);
+    const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
+    for (let i = 0; i < pixels.length; i += 4) if (pixels[i + 3] > 0) levels.add(pixels[i]);
+  }
+  return levels.size >= wanted;
+}
