@@ -9,6 +9,8 @@ pub mod feed;
 pub mod job;
 pub mod name;
 pub mod scene;
+#[cfg(feature = "store")]
+pub mod store;
 
 pub use detection::Detection;
 pub use feed::{Change, ChangeBody, ChangePage};

@@ -96,6 +96,13 @@ pub fn stem(file_name: &str) -> &str {
     }
 }
 
+/// The id of the scene in a file of this name: the name's [`stem`]. When another path has that id already, the caller
+/// passes a hash of this one's path, which follows a `~` in 8 hex digits.
+pub fn scene_id(file_name: &str, path_hash: Option<u32>) -> String {
+    let stem = stem(file_name);
+    path_hash.map_or_else(|| stem.to_owned(), |hash| format!("{stem}~{hash:08x}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,5 +133,11 @@ mod tests {
         assert_eq!(stem("a.b.tiff"), "a.b");
         assert_eq!(stem(".MBI.tif"), ".MBI");
         assert_eq!(stem("plain"), "plain");
+    }
+
+    #[test]
+    fn a_shared_name_is_told_apart_by_its_path() {
+        assert_eq!(scene_id("a.MBI.tif", None), "a");
+        assert_eq!(scene_id("a.MBI.tif", Some(0xbeef)), "a~0000beef");
     }
 }

@@ -1,0 +1,118 @@
+//! Scenes as last catalogued, with what their files looked like then.
+
+use jiff::Timestamp;
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+
+use super::{Result, StoreError};
+use crate::Scene;
+
+/// What a file looks like from outside: as long as this stays, nobody wrote to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Stamp {
+    /// Length in bytes.
+    pub size_bytes: u64,
+    /// Modification time in nanoseconds since 1970.
+    pub mtime_ns: i64,
+}
+
+/// A catalogued scene and its file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The scene at its present revision.
+    pub scene: Scene,
+    /// Whether its file left.
+    pub withdrawn: bool,
+    /// The file when it was last catalogued.
+    pub stamp: Stamp,
+    /// Fingerprint of the file's content.
+    pub identity: String,
+    /// When this entry last changed.
+    pub updated_at: Timestamp,
+}
+
+/// The scene of this id, withdrawn ones included.
+///
+/// # Errors
+/// When the database fails.
+pub async fn by_id(conn: &mut SqliteConnection, scene_id: &str) -> Result<Option<Entry>> {
+    let row = sqlx::query("SELECT * FROM scene WHERE scene_id = ?").bind(scene_id).fetch_optional(conn).await?;
+    row.as_ref().map(decode).transpose()
+}
+
+/// The scene whose file lies at `path` below the root, withdrawn ones included.
+///
+/// # Errors
+/// When the database fails.
+pub async fn by_path(conn: &mut SqliteConnection, path: &str) -> Result<Option<Entry>> {
+    let row = sqlx::query("SELECT * FROM scene WHERE path = ?").bind(path).fetch_optional(conn).await?;
+    row.as_ref().map(decode).transpose()
+}
+
+/// Scenes that are there, by id, after `after`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn page(conn: &mut SqliteConnection, after: &str, limit: u32) -> Result<Vec<Entry>> {
+    let rows = sqlx::query("SELECT * FROM scene WHERE scene_id > ? AND withdrawn = 0 ORDER BY scene_id LIMIT ?")
+        .bind(after)
+        .bind(limit)
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(decode).collect()
+}
+
+/// Path and stamp of every scene that is there: what the watcher starts from.
+///
+/// # Errors
+/// When the database fails.
+pub async fn stamps(conn: &mut SqliteConnection) -> Result<Vec<(String, Stamp)>> {
+    let rows = sqlx::query("SELECT path, size_bytes, mtime_ns FROM scene WHERE withdrawn = 0").fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((row.try_get("path")?, stamp(row)?))).collect()
+}
+
+/// Writes an entry, new or changed.
+///
+/// # Errors
+/// When the database fails, also when another scene holds the path.
+pub async fn put(conn: &mut SqliteConnection, entry: &Entry) -> Result<()> {
+    let scene = &entry.scene;
+    let body = serde_json::to_string(scene)
+        .map_err(|source| StoreError::Unwritable { what: format!("scene `{}`", scene.scene_id), source })?;
+    sqlx::query(
+        "INSERT INTO scene (scene_id, path, revision, withdrawn, size_bytes, mtime_ns, identity, updated_at_ms, body)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (scene_id) DO UPDATE SET path = excluded.path, revision = excluded.revision,
+             withdrawn = excluded.withdrawn, size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns,
+             identity = excluded.identity, updated_at_ms = excluded.updated_at_ms, body = excluded.body",
+    )
+    .bind(&scene.scene_id)
+    .bind(&scene.path)
+    .bind(i64::try_from(scene.revision).unwrap_or(i64::MAX))
+    .bind(entry.withdrawn)
+    .bind(i64::try_from(entry.stamp.size_bytes).unwrap_or(i64::MAX))
+    .bind(entry.stamp.mtime_ns)
+    .bind(&entry.identity)
+    .bind(entry.updated_at.as_millisecond())
+    .bind(body)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+fn stamp(row: &SqliteRow) -> Result<Stamp> {
+    let size_bytes: i64 = row.try_get("size_bytes")?;
+    Ok(Stamp { size_bytes: size_bytes.unsigned_abs(), mtime_ns: row.try_get("mtime_ns")? })
+}
+
+fn decode(row: &SqliteRow) -> Result<Entry> {
+    let scene_id: &str = row.try_get("scene_id")?;
+    let scene = serde_json::from_str(row.try_get("body")?)
+        .map_err(|source| StoreError::Unreadable { what: format!("scene `{scene_id}`"), source })?;
+    Ok(Entry {
+        scene,
+        withdrawn: row.try_get("withdrawn")?,
+        stamp: stamp(row)?,
+        identity: row.try_get("identity")?,
+        updated_at: Timestamp::from_millisecond(row.try_get("updated_at_ms")?).unwrap_or(Timestamp::UNIX_EPOCH),
+    })
+}

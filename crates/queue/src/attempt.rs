@@ -1,0 +1,95 @@
+//! What the holder of a lease does with its job: every call names the fence it holds.
+
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+
+use crate::{Job, QueueError, Result, RetryPolicy, State, lease, row};
+
+/// Moves a held job on to `to`: submitted, running, collecting or published.
+///
+/// # Errors
+/// [`QueueError::Fenced`] when the job is no longer held under `fence`; [`QueueError::Illegal`] for a move that the
+/// table does not have.
+pub async fn advance(conn: &mut SqliteConnection, job_id: &str, fence: u64, to: State, now: Timestamp) -> Result<Job> {
+    let job = held(conn, job_id, fence).await?;
+    if !to.is_held() && to != State::Published {
+        return Err(QueueError::Illegal { job_id: job.job_id, from: job.state, to });
+    }
+    let from = job.state;
+    let moved = if to.is_held() { Job { state: to, updated_at: now, ..job } } else { unheld(job, to, None, now) };
+    row::moved(conn, from, moved).await
+}
+
+/// The attempt failed in a way that may pass: retryable after the policy's delay, or failed when it was the last.
+///
+/// # Errors
+/// [`QueueError::Fenced`] when the job is no longer held under `fence`.
+pub async fn fail(
+    conn: &mut SqliteConnection,
+    job_id: &str,
+    fence: u64,
+    reason: &str,
+    policy: &RetryPolicy,
+    now: Timestamp,
+) -> Result<Job> {
+    let job = held(conn, job_id, fence).await?;
+    let from = job.state;
+    if !policy.has_attempts_left(job.attempt) {
+        return row::moved(conn, from, unheld(job, State::Failed, Some(reason), now)).await;
+    }
+    let retry_at = Some(lease::after(now, policy.delay(job.attempt)));
+    row::moved(conn, from, Job { retry_at, ..unheld(job, State::Retryable, Some(reason), now) }).await
+}
+
+/// The input is of a kind that no further attempt will do better with: failed for good.
+///
+/// # Errors
+/// [`QueueError::Fenced`] when the job is no longer held under `fence`.
+pub async fn refuse(
+    conn: &mut SqliteConnection,
+    job_id: &str,
+    fence: u64,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Job> {
+    let job = held(conn, job_id, fence).await?;
+    let from = job.state;
+    row::moved(conn, from, unheld(job, State::Failed, Some(reason), now)).await
+}
+
+/// The worker stops: the job waits again, and the attempt does not count.
+///
+/// # Errors
+/// [`QueueError::Fenced`] when the job is no longer held under `fence`.
+pub async fn release(conn: &mut SqliteConnection, job_id: &str, fence: u64, now: Timestamp) -> Result<Job> {
+    let job = held(conn, job_id, fence).await?;
+    let attempt = job.attempt.saturating_sub(1);
+    let from = job.state;
+    row::moved(conn, from, Job { attempt, ..unheld(job, State::Queued, None, now) }).await
+}
+
+/// The job, if it is held under `fence`.
+///
+/// # Errors
+/// [`QueueError::Fenced`] when it is not.
+pub async fn held(conn: &mut SqliteConnection, job_id: &str, fence: u64) -> Result<Job> {
+    let job = row::get(conn, job_id).await?;
+    if job.fence == fence && job.state.is_held() {
+        Ok(job)
+    } else {
+        Err(QueueError::Fenced { job_id: job.job_id, fence })
+    }
+}
+
+/// `job` in a state in which nobody holds it.
+pub(crate) fn unheld(job: Job, state: State, reason: Option<&str>, now: Timestamp) -> Job {
+    Job {
+        state,
+        worker: None,
+        lease_until: None,
+        retry_at: None,
+        reason: reason.map(ToOwned::to_owned),
+        updated_at: now,
+        ..job
+    }
+}

@@ -1,0 +1,67 @@
+//! Making jobs, and telling that an input became whole.
+
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+
+use crate::{Job, NewJob, QueueError, Result, State, row};
+
+/// Makes a job that waits for a worker. The same id again changes nothing and returns the job as it stands.
+///
+/// # Errors
+/// When the database fails.
+pub async fn queued(conn: &mut SqliteConnection, new: NewJob, now: Timestamp) -> Result<Job> {
+    make(conn, new, State::Queued, None, now).await
+}
+
+/// Makes a job whose input is not whole; `missing` says what it lacks. Idempotent like [`queued`].
+///
+/// # Errors
+/// When the database fails.
+pub async fn incomplete(conn: &mut SqliteConnection, new: NewJob, missing: &str, now: Timestamp) -> Result<Job> {
+    make(conn, new, State::Incomplete, Some(missing.to_owned()), now).await
+}
+
+/// An incomplete job's input became whole.
+///
+/// # Errors
+/// When there is no such job, or it is not incomplete.
+pub async fn became_whole(conn: &mut SqliteConnection, job_id: &str, now: Timestamp) -> Result<Job> {
+    let job = row::get(conn, job_id).await?;
+    if job.state != State::Incomplete {
+        return Err(QueueError::Illegal { job_id: job.job_id, from: job.state, to: State::Queued });
+    }
+    row::moved(conn, job.state, Job { state: State::Queued, reason: None, updated_at: now, ..job }).await
+}
+
+async fn make(
+    conn: &mut SqliteConnection,
+    new: NewJob,
+    state: State,
+    reason: Option<String>,
+    now: Timestamp,
+) -> Result<Job> {
+    if let Some(job) = row::find(conn, &new.job_id).await? {
+        return Ok(job);
+    }
+    let NewJob { job_id, subject, revision, input, priority } = new;
+    let (attempt, fence) = (0, 0);
+    let (worker, lease_until, retry_at) = (None, None, None);
+    let (created_at, updated_at) = (now, now);
+    let job = Job {
+        job_id,
+        subject,
+        revision,
+        input,
+        priority,
+        state,
+        attempt,
+        fence,
+        worker,
+        lease_until,
+        retry_at,
+        reason,
+        created_at,
+        updated_at,
+    };
+    row::insert(conn, job).await
+}

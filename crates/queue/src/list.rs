@@ -1,0 +1,75 @@
+//! Looking at jobs without moving them.
+
+use std::collections::BTreeMap;
+
+use sqlx::{Row, SqliteConnection};
+
+use crate::{Job, Result, State, row};
+
+/// Which jobs, in what portion.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only those in this state.
+    pub state: Option<State>,
+    /// Only those after this job in the list's order.
+    pub after: Option<String>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// One job.
+///
+/// # Errors
+/// [`crate::QueueError::NoSuchJob`], or the database failed.
+pub async fn get(conn: &mut SqliteConnection, job_id: &str) -> Result<Job> {
+    row::get(conn, job_id).await
+}
+
+/// The job, or `None`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(conn: &mut SqliteConnection, job_id: &str) -> Result<Option<Job>> {
+    row::find(conn, job_id).await
+}
+
+/// Jobs, the last moved first.
+///
+/// # Errors
+/// When the database fails, or `after` names no job.
+pub async fn page(conn: &mut SqliteConnection, filter: &Filter) -> Result<Vec<Job>> {
+    let (before_ms, before_id) = match &filter.after {
+        Some(job_id) => {
+            let job = row::get(conn, job_id).await?;
+            (job.updated_at.as_millisecond(), job.job_id)
+        }
+        None => (i64::MAX, String::new()),
+    };
+    let rows = sqlx::query(
+        "SELECT * FROM job
+         WHERE (updated_at_ms < ?1 OR (updated_at_ms = ?1 AND job_id > ?2)) AND (?3 IS NULL OR state = ?3)
+         ORDER BY updated_at_ms DESC, job_id LIMIT ?4",
+    )
+    .bind(before_ms)
+    .bind(before_id)
+    .bind(filter.state.map(State::name))
+    .bind(filter.limit)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(row::decode).collect()
+}
+
+/// How many jobs stand in each state that has any.
+///
+/// # Errors
+/// When the database fails.
+pub async fn counts(conn: &mut SqliteConnection) -> Result<BTreeMap<State, u64>> {
+    let rows = sqlx::query("SELECT state, COUNT(*) AS jobs FROM job GROUP BY state").fetch_all(conn).await?;
+    let mut counts = BTreeMap::new();
+    for row in rows {
+        if let Ok(state) = row.try_get::<&str, _>("state")?.parse() {
+            counts.insert(state, row.try_get::<i64, _>("jobs")?.unsigned_abs());
+        }
+    }
+    Ok(counts)
+}

@@ -1,0 +1,53 @@
+//! What people, and events outside the job, do to it: cancel and retry. No lease is needed; a holder notices by its
+//! fence.
+
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+
+use crate::{Job, Result, State, attempt::unheld, row};
+
+/// Cancels a job wherever it stands; a published one cannot be.
+///
+/// # Errors
+/// When there is no such job, or the table has no such move.
+pub async fn cancel(conn: &mut SqliteConnection, job_id: &str, reason: &str, now: Timestamp) -> Result<Job> {
+    let job = row::get(conn, job_id).await?;
+    let from = job.state;
+    row::moved(conn, from, unheld(job, State::Cancelled, Some(reason), now)).await
+}
+
+/// Cancels every job of `subject` that is neither published nor cancelled; returns them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn cancel_subject(
+    conn: &mut SqliteConnection,
+    subject: &str,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Vec<Job>> {
+    let ids: Vec<String> = sqlx::query_scalar(
+        "SELECT job_id FROM job WHERE subject = ? AND state NOT IN ('published', 'cancelled') ORDER BY job_id",
+    )
+    .bind(subject)
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut cancelled = Vec::with_capacity(ids.len());
+    for job_id in ids {
+        cancelled.push(cancel(conn, &job_id, reason, now).await?);
+    }
+    Ok(cancelled)
+}
+
+/// Queues a failed, cancelled or waiting-for-retry job anew, with all its attempts.
+///
+/// # Errors
+/// When there is no such job, or it stands where nothing is to be retried.
+pub async fn retry(conn: &mut SqliteConnection, job_id: &str, now: Timestamp) -> Result<Job> {
+    let job = row::get(conn, job_id).await?;
+    let from = job.state;
+    if !matches!(from, State::Failed | State::Cancelled | State::Retryable) {
+        return Err(crate::QueueError::Illegal { job_id: job.job_id, from, to: State::Queued });
+    }
+    row::moved(conn, from, Job { attempt: 0, ..unheld(job, State::Queued, None, now) }).await
+}

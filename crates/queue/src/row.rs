@@ -1,0 +1,113 @@
+//! Jobs to rows and back; the only SQL that reads or writes a whole job.
+
+use jiff::Timestamp;
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+
+use crate::{Job, QueueError, Result, State, state};
+
+/// A job from a `SELECT *` row.
+pub(crate) fn decode(row: &SqliteRow) -> Result<Job> {
+    let job_id: String = row.try_get("job_id")?;
+    let unreadable = |column| QueueError::Unreadable { job_id: job_id.clone(), column };
+    let number =
+        |column| -> Result<u64> { u64::try_from(row.try_get::<i64, _>(column)?).map_err(|_| unreadable(column)) };
+    let time = |column| -> Result<Option<Timestamp>> {
+        let millis: Option<i64> = row.try_get(column)?;
+        millis.map(Timestamp::from_millisecond).transpose().map_err(|_| unreadable(column))
+    };
+    let state: State = row.try_get::<&str, _>("state")?.parse().map_err(|_| unreadable("state"))?;
+    Ok(Job {
+        subject: row.try_get("subject")?,
+        revision: number("revision")?,
+        input: row.try_get("input")?,
+        priority: row.try_get("priority")?,
+        state,
+        attempt: u32::try_from(number("attempt")?).map_err(|_| unreadable("attempt"))?,
+        fence: number("fence")?,
+        worker: row.try_get("worker")?,
+        lease_until: time("lease_until_ms")?,
+        retry_at: time("retry_at_ms")?,
+        reason: row.try_get("reason")?,
+        created_at: time("created_at_ms")?.ok_or_else(|| unreadable("created_at_ms"))?,
+        updated_at: time("updated_at_ms")?.ok_or_else(|| unreadable("updated_at_ms"))?,
+        job_id,
+    })
+}
+
+pub(crate) async fn find(conn: &mut SqliteConnection, job_id: &str) -> Result<Option<Job>> {
+    let row = sqlx::query("SELECT * FROM job WHERE job_id = ?").bind(job_id).fetch_optional(conn).await?;
+    row.as_ref().map(decode).transpose()
+}
+
+pub(crate) async fn get(conn: &mut SqliteConnection, job_id: &str) -> Result<Job> {
+    find(conn, job_id).await?.ok_or_else(|| QueueError::NoSuchJob { job_id: job_id.to_owned() })
+}
+
+/// Rows keep milliseconds; what is returned must equal what is read back.
+fn to_millisecond(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
+}
+
+fn as_kept(job: Job) -> Job {
+    Job {
+        lease_until: job.lease_until.map(to_millisecond),
+        retry_at: job.retry_at.map(to_millisecond),
+        created_at: to_millisecond(job.created_at),
+        updated_at: to_millisecond(job.updated_at),
+        ..job
+    }
+}
+
+/// SQLite's integers are signed; counts never come near the sign.
+pub(crate) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(crate) async fn insert(conn: &mut SqliteConnection, job: Job) -> Result<Job> {
+    let job = as_kept(job);
+    sqlx::query(
+        "INSERT INTO job (job_id, subject, revision, input, priority, state, attempt, fence, reason,
+                          created_at_ms, updated_at_ms)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&job.job_id)
+    .bind(&job.subject)
+    .bind(signed(job.revision))
+    .bind(&job.input)
+    .bind(job.priority)
+    .bind(job.state.name())
+    .bind(job.attempt)
+    .bind(signed(job.fence))
+    .bind(&job.reason)
+    .bind(job.created_at.as_millisecond())
+    .bind(job.updated_at.as_millisecond())
+    .execute(conn)
+    .await?;
+    Ok(job)
+}
+
+/// Writes `job` as moved from `from`; the one place where the table of moves is held.
+pub(crate) async fn moved(conn: &mut SqliteConnection, from: State, job: Job) -> Result<Job> {
+    if !state::allowed(from, job.state) {
+        return Err(QueueError::Illegal { job_id: job.job_id, from, to: job.state });
+    }
+    let job = as_kept(job);
+    let done = sqlx::query(
+        "UPDATE job SET state = ?, attempt = ?, fence = ?, worker = ?, lease_until_ms = ?, retry_at_ms = ?,
+                        reason = ?, updated_at_ms = ?
+         WHERE job_id = ? AND state = ?",
+    )
+    .bind(job.state.name())
+    .bind(job.attempt)
+    .bind(signed(job.fence))
+    .bind(&job.worker)
+    .bind(job.lease_until.map(|time| time.as_millisecond()))
+    .bind(job.retry_at.map(|time| time.as_millisecond()))
+    .bind(&job.reason)
+    .bind(job.updated_at.as_millisecond())
+    .bind(&job.job_id)
+    .bind(from.name())
+    .execute(conn)
+    .await?;
+    if done.rows_affected() == 1 { Ok(job) } else { Err(QueueError::Fenced { job_id: job.job_id, fence: job.fence }) }
+}

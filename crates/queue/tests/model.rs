@@ -1,0 +1,328 @@
+//! The queue against a model: whatever is done to it in whatever order, its rows say what a map in memory says.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use aurora_queue::{
+    Job, NewJob, QueueError, RetryPolicy, State, attempt, enqueue, lease, list, migrations, person, state,
+};
+use jiff::Timestamp;
+use proptest::prelude::*;
+use sqlx::{Connection, SqliteConnection, migrate::Migrator, sqlite::SqliteConnectOptions};
+
+const LEASE: Duration = Duration::from_secs(60);
+const JOBS: u8 = 4;
+
+/// One thing done to the queue. Jobs are named by number.
+#[derive(Debug, Clone)]
+enum Step {
+    Enqueue(u8, bool),
+    BecameWhole(u8),
+    Take,
+    /// By the fence of the job's latest lease less this, so that stale holders speak too.
+    Advance(u8, u64, State),
+    Fail(u8, u64),
+    Refuse(u8, u64),
+    Release(u8, u64),
+    Renew(u8, u64),
+    Cancel(u8),
+    Retry(u8),
+    Wait(u16),
+    Expire,
+    Recover,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (job, stale) = (0..JOBS, 0..2_u64);
+    let to = prop::sample::select(State::ALL.to_vec());
+    prop_oneof![
+        3 => (job.clone(), prop::bool::weighted(0.8)).prop_map(|(job, whole)| Step::Enqueue(job, whole)),
+        1 => job.clone().prop_map(Step::BecameWhole),
+        5 => Just(Step::Take),
+        6 => (job.clone(), stale.clone(), to).prop_map(|(job, stale, to)| Step::Advance(job, stale, to)),
+        2 => (job.clone(), stale.clone()).prop_map(|(job, stale)| Step::Fail(job, stale)),
+        1 => (job.clone(), stale.clone()).prop_map(|(job, stale)| Step::Refuse(job, stale)),
+        1 => (job.clone(), stale.clone()).prop_map(|(job, stale)| Step::Release(job, stale)),
+        1 => (job.clone(), stale).prop_map(|(job, stale)| Step::Renew(job, stale)),
+        1 => job.clone().prop_map(Step::Cancel),
+        1 => job.prop_map(Step::Retry),
+        2 => (1..90_u16).prop_map(Step::Wait),
+        1 => Just(Step::Expire),
+        1 => Just(Step::Recover),
+    ]
+}
+
+/// What the model knows of a job.
+#[derive(Debug, Clone, PartialEq)]
+struct Known {
+    state: State,
+    attempt: u32,
+    fence: u64,
+    created_at: Timestamp,
+    lease_until: Option<Timestamp>,
+    /// Times of the jitter are the queue's own; the model takes them over once checked.
+    retry_at: Option<Timestamp>,
+}
+
+struct World {
+    conn: SqliteConnection,
+    now: Timestamp,
+    policy: RetryPolicy,
+    model: BTreeMap<String, Known>,
+    _dir: tempfile::TempDir,
+}
+
+fn job_id(number: u8) -> String {
+    format!("job-{number}")
+}
+
+impl World {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let options = SqliteConnectOptions::new().filename(dir.path().join("queue.db")).create_if_missing(true);
+        let mut conn = SqliteConnection::connect_with(&options.pragma("synchronous", "OFF")).await.unwrap();
+        Migrator::with_migrations(migrations::all()).run(&mut conn).await.unwrap();
+        let policy = RetryPolicy { max_attempts: 2, ..RetryPolicy::default() };
+        let now = Timestamp::from_second(1_700_000_000).unwrap();
+        Self { conn, now, policy, model: BTreeMap::new(), _dir: dir }
+    }
+
+    fn fence(&self, number: u8, stale: u64) -> u64 {
+        self.model.get(&job_id(number)).map_or(1, |known| known.fence.saturating_sub(stale))
+    }
+
+    fn is_held(&self, number: u8, fence: u64) -> bool {
+        self.model.get(&job_id(number)).is_some_and(|known| known.state.is_held() && known.fence == fence)
+    }
+
+    /// Takes a move of the queue over into the model, after checking that it is one the model allows.
+    fn take_over(&mut self, job: &Job, to: State, attempt: u32) {
+        let known = self.model.get_mut(&job.job_id).unwrap();
+        assert!(state::allowed(known.state, to), "{} -> {to}", known.state);
+        assert_eq!((job.state, job.attempt), (to, attempt), "{job:?}");
+        known.state = to;
+        known.attempt = attempt;
+        known.retry_at = job.retry_at;
+        assert_eq!(to == State::Retryable, job.retry_at.is_some(), "{job:?}");
+        if !to.is_held() {
+            known.lease_until = None;
+        }
+    }
+
+    /// A failed attempt of a held job, by whichever way.
+    fn failed(&mut self, job: &Job, immediately: bool) {
+        let attempt = self.model[&job.job_id].attempt;
+        let to = if attempt < self.policy.max_attempts { State::Retryable } else { State::Failed };
+        self.take_over(job, to, attempt);
+        if let Some(retry_at) = job.retry_at {
+            let delay = retry_at.duration_since(self.now).as_secs_f64();
+            let ceiling = self.policy.ceiling(attempt).as_secs_f64();
+            let expected = if immediately { 0.0..=0.0 } else { ceiling / 2.0 - 0.001..=ceiling };
+            assert!(expected.contains(&delay), "delay {delay}");
+        }
+    }
+
+    async fn enqueue(&mut self, number: u8, whole: bool) {
+        let new = NewJob {
+            job_id: job_id(number),
+            subject: format!("subject-{}", number % 2),
+            revision: 1,
+            input: "a.tif".to_owned(),
+            priority: i64::from(number % 2),
+        };
+        let job = if whole {
+            enqueue::queued(&mut self.conn, new, self.now).await.unwrap()
+        } else {
+            enqueue::incomplete(&mut self.conn, new, "100 bytes missing", self.now).await.unwrap()
+        };
+        let state = if whole { State::Queued } else { State::Incomplete };
+        let fresh = Known { state, attempt: 0, fence: 0, created_at: self.now, lease_until: None, retry_at: None };
+        let known = self.model.entry(job.job_id.clone()).or_insert(fresh);
+        assert_eq!((job.state, job.attempt, job.fence), (known.state, known.attempt, known.fence));
+    }
+
+    /// The job that the model would hand out.
+    fn first(&self) -> Option<String> {
+        let due = |known: &Known| match known.state {
+            State::Queued => true,
+            State::Retryable => known.retry_at.is_some_and(|at| at <= self.now),
+            _ => false,
+        };
+        let number = |id: &str| id.trim_start_matches("job-").parse::<i64>().unwrap();
+        let waiting = self.model.iter().filter(|(_, known)| due(known));
+        let order =
+            |(id, known): &(&String, &Known)| (-(number(id) % 2), -known.created_at.as_millisecond(), number(id));
+        waiting.min_by_key(order).map(|(id, _)| id.clone())
+    }
+
+    async fn take(&mut self) {
+        let taken = lease::take(&mut self.conn, "worker", LEASE, self.now).await.unwrap();
+        assert_eq!(taken.as_ref().map(|job| job.job_id.clone()), self.first());
+        let Some(job) = taken else { return };
+        let known = self.model[&job.job_id].clone();
+        self.take_over(&job, State::Leased, known.attempt + 1);
+        assert_eq!(job.fence, known.fence + 1);
+        let until = self.now + LEASE;
+        let known = self.model.get_mut(&job.job_id).unwrap();
+        (known.fence, known.lease_until) = (job.fence, Some(until));
+    }
+
+    async fn advance(&mut self, number: u8, fence: u64, to: State) {
+        let outcome = attempt::advance(&mut self.conn, &job_id(number), fence, to, self.now).await;
+        let held = self.is_held(number, fence);
+        let legal =
+            held && (to.is_held() || to == State::Published) && state::allowed(self.model[&job_id(number)].state, to);
+        match outcome {
+            Ok(job) => {
+                assert!(legal);
+                self.take_over(&job, to, job.attempt);
+            }
+            Err(QueueError::Illegal { .. }) => assert!(held && !legal),
+            Err(QueueError::Fenced { .. } | QueueError::NoSuchJob { .. }) => assert!(!held),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    async fn fail(&mut self, number: u8, fence: u64) {
+        let policy = self.policy;
+        let outcome = attempt::fail(&mut self.conn, &job_id(number), fence, "why", &policy, self.now).await;
+        assert_eq!(outcome.is_ok(), self.is_held(number, fence));
+        if let Ok(job) = outcome {
+            self.failed(&job, false);
+        }
+    }
+
+    async fn refuse(&mut self, number: u8, fence: u64) {
+        let outcome = attempt::refuse(&mut self.conn, &job_id(number), fence, "why", self.now).await;
+        assert_eq!(outcome.is_ok(), self.is_held(number, fence));
+        if let Ok(job) = outcome {
+            self.take_over(&job, State::Failed, job.attempt);
+        }
+    }
+
+    async fn release(&mut self, number: u8, fence: u64) {
+        let outcome = attempt::release(&mut self.conn, &job_id(number), fence, self.now).await;
+        assert_eq!(outcome.is_ok(), self.is_held(number, fence));
+        if let Ok(job) = outcome {
+            let before = self.model[&job.job_id].attempt;
+            self.take_over(&job, State::Queued, before - 1);
+        }
+    }
+
+    async fn renew(&mut self, number: u8, fence: u64) {
+        let outcome = lease::renew(&mut self.conn, &job_id(number), fence, LEASE, self.now).await;
+        assert_eq!(outcome.is_ok(), self.is_held(number, fence));
+        if outcome.is_ok() {
+            self.model.get_mut(&job_id(number)).unwrap().lease_until = Some(self.now + LEASE);
+        }
+    }
+
+    async fn by_person(&mut self, number: u8, to: State) {
+        let id = job_id(number);
+        let outcome = match to {
+            State::Cancelled => person::cancel(&mut self.conn, &id, "by hand", self.now).await,
+            _ => person::retry(&mut self.conn, &id, self.now).await,
+        };
+        let before = self.model.get(&id).map(|known| known.state);
+        let retryable = matches!(before, Some(State::Failed | State::Cancelled | State::Retryable));
+        let legal = before.is_some_and(|from| state::allowed(from, to)) && (to == State::Cancelled || retryable);
+        assert_eq!(outcome.is_ok(), legal, "{before:?} -> {to}");
+        if let Ok(job) = outcome {
+            let attempt = if to == State::Queued { 0 } else { job.attempt };
+            self.take_over(&job, to, attempt);
+        }
+    }
+
+    async fn became_whole(&mut self, number: u8) {
+        let outcome = enqueue::became_whole(&mut self.conn, &job_id(number), self.now).await;
+        let before = self.model.get(&job_id(number)).map(|known| known.state);
+        assert_eq!(outcome.is_ok(), before == Some(State::Incomplete));
+        if let Ok(job) = outcome {
+            self.take_over(&job, State::Queued, 0);
+        }
+    }
+
+    async fn give_up(&mut self, all: bool) {
+        let (policy, now) = (self.policy, self.now);
+        let jobs = if all {
+            lease::recover(&mut self.conn, "worker", &policy, now).await.unwrap()
+        } else {
+            lease::expire(&mut self.conn, &policy, now).await.unwrap()
+        };
+        let gone = |known: &&Known| known.lease_until.is_some_and(|until| all || until < now);
+        assert_eq!(jobs.len(), self.model.values().filter(gone).count());
+        for job in jobs {
+            self.failed(&job, all);
+        }
+    }
+
+    async fn run(&mut self, step: Step) {
+        match step {
+            Step::Enqueue(job, whole) => self.enqueue(job, whole).await,
+            Step::BecameWhole(job) => self.became_whole(job).await,
+            Step::Take => self.take().await,
+            Step::Advance(job, stale, to) => self.advance(job, self.fence(job, stale), to).await,
+            Step::Fail(job, stale) => self.fail(job, self.fence(job, stale)).await,
+            Step::Refuse(job, stale) => self.refuse(job, self.fence(job, stale)).await,
+            Step::Release(job, stale) => self.release(job, self.fence(job, stale)).await,
+            Step::Renew(job, stale) => self.renew(job, self.fence(job, stale)).await,
+            Step::Cancel(job) => self.by_person(job, State::Cancelled).await,
+            Step::Retry(job) => self.by_person(job, State::Queued).await,
+            Step::Wait(seconds) => self.now += Duration::from_secs(u64::from(seconds)),
+            Step::Expire => self.give_up(false).await,
+            Step::Recover => self.give_up(true).await,
+        }
+    }
+
+    async fn compare(&mut self) {
+        let all = list::page(&mut self.conn, &list::Filter { limit: 100, ..list::Filter::default() }).await.unwrap();
+        let rows: BTreeMap<String, Known> = all.into_iter().map(|job| (job.job_id.clone(), as_known(&job))).collect();
+        assert_eq!(rows, self.model);
+        let counts = list::counts(&mut self.conn).await.unwrap();
+        assert_eq!(counts.values().sum::<u64>(), self.model.len() as u64);
+    }
+}
+
+fn as_known(job: &Job) -> Known {
+    let Job { state, attempt, fence, created_at, lease_until, retry_at, .. } = job.clone();
+    assert_eq!(state.is_held(), job.worker.is_some() && lease_until.is_some(), "{job:?}");
+    Known { state, attempt, fence, created_at, lease_until, retry_at }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_queue_does_what_its_model_does(steps in prop::collection::vec(step(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut world = World::new().await;
+            for step in steps {
+                world.run(step).await;
+                world.compare().await;
+            }
+        });
+    }
+}
+
+#[test]
+fn pages_follow_each_other_without_gap_or_repeat() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut world = World::new().await;
+        for number in 0..25 {
+            world.enqueue(number, true).await;
+            world.now += Duration::from_millis(u64::from(number % 3));
+        }
+        let mut seen = Vec::new();
+        let mut filter = list::Filter { limit: 7, ..list::Filter::default() };
+        loop {
+            let page = list::page(&mut world.conn, &filter).await.unwrap();
+            let Some(last) = page.last() else { break };
+            filter.after = Some(last.job_id.clone());
+            seen.extend(page.into_iter().map(|job| job.job_id));
+        }
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), 25);
+    });
+}
