@@ -1,0 +1,157 @@
+//! Compares detections with truth: recall, false alarms, overlap.
+//!
+//! `cargo run --release -p aurora-inference --example evaluate -- TRUTH_DIR RESULTS_DIR [MIN_CONFIDENCE]` reads every
+//! `NAME.truth.geojson` and the `NAME.detections.geojson` that belongs to it. A detection and a slick match when their
+//! intersection over union is at least 0.3, each at most once, best pairs first. Features of the truth whose `kind` (or
+//! `class`) is given and is not `slick` are look-alikes: they must not be found.
+
+use std::{error::Error, fs, path::Path};
+
+use geo::{Area as _, BooleanOps as _, BoundingRect as _, Coord, LineString, MultiPolygon, Polygon, Rect};
+use serde_json::Value;
+
+/// Intersection over union from which a detection counts as a slick found.
+const MIN_IOU: f64 = 0.3;
+
+struct Shape {
+    outline: MultiPolygon,
+    bounds: Rect,
+    properties: Value,
+}
+
+#[derive(Default)]
+struct Tally {
+    slicks: usize,
+    found: usize,
+    detections: usize,
+    iou_sum: f64,
+    look_alikes: usize,
+    look_alikes_hit: usize,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [truth_dir, results_dir, rest @ ..] = args.as_slice() else {
+        return Err("usage: evaluate TRUTH_DIR RESULTS_DIR [MIN_CONFIDENCE]".into());
+    };
+    let min_confidence: f64 = rest.first().map_or(Ok(0.0), |text| text.parse())?;
+    let mut names: Vec<String> = fs::read_dir(truth_dir)?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".truth.geojson").map(str::to_owned))
+        .collect();
+    names.sort();
+    let mut total = Tally::default();
+    for name in names {
+        let truth = shapes(&Path::new(truth_dir).join(format!("{name}.truth.geojson")))?;
+        let mut found = shapes(&Path::new(results_dir).join(format!("{name}.detections.geojson")))?;
+        found.retain(|shape| shape.properties["confidence"].as_f64().unwrap_or(0.0) >= min_confidence);
+        let tally = compare(&truth, &found);
+        print(&name, &tally);
+        total.add(&tally);
+    }
+    print("all", &total);
+    Ok(())
+}
+
+fn compare(truth: &[Shape], found: &[Shape]) -> Tally {
+    let (slicks, look_alikes): (Vec<&Shape>, Vec<&Shape>) = truth.iter().partition(|shape| is_slick(shape));
+    let mut pairs: Vec<(f64, usize, usize)> = Vec::new();
+    for (t, slick) in slicks.iter().enumerate() {
+        pairs.extend(found.iter().enumerate().map(|(f, detection)| (iou(slick, detection), t, f)));
+    }
+    pairs.retain(|(iou, ..)| *iou >= MIN_IOU);
+    pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let (mut used_truth, mut used_found) = (vec![false; slicks.len()], vec![false; found.len()]);
+    let mut tally = Tally {
+        slicks: slicks.len(),
+        detections: found.len(),
+        look_alikes: look_alikes.len(),
+        look_alikes_hit: look_alikes.iter().filter(|one| found.iter().any(|f| iou(one, f) > 0.1)).count(),
+        ..Tally::default()
+    };
+    for (iou, t, f) in pairs {
+        if !used_truth[t] && !used_found[f] {
+            (used_truth[t], used_found[f]) = (true, true);
+            tally.found += 1;
+            tally.iou_sum += iou;
+        }
+    }
+    if std::env::var_os("EVALUATE_VERBOSE").is_some() {
+        explain(&slicks, &used_truth, found, &used_found);
+    }
+    tally
+}
+
+fn explain(slicks: &[&Shape], used_truth: &[bool], found: &[Shape], used_found: &[bool]) {
+    for (shape, is_used) in slicks.iter().zip(used_truth).filter(|(_, is_used)| !**is_used) {
+        let best = found.iter().map(|detection| iou(shape, detection)).fold(0.0, f64::max);
+        println!("  missed ({is_used}), best overlap {best:.2}: {:?} {}", shape.bounds.center(), shape.properties);
+    }
+    for (shape, is_used) in found.iter().zip(used_found) {
+        println!("  {} {:?} {}", if *is_used { "right" } else { "WRONG" }, shape.bounds.center(), shape.properties);
+    }
+}
+
+fn is_slick(shape: &Shape) -> bool {
+    let kind = ["kind", "class", "type"].iter().find_map(|key| shape.properties[key].as_str());
+    kind.is_none_or(|kind| kind == "slick")
+}
+
+fn iou(a: &Shape, b: &Shape) -> f64 {
+    use geo::Intersects as _;
+    if !a.bounds.intersects(&b.bounds) {
+        return 0.0;
+    }
+    let common = a.outline.intersection(&b.outline).unsigned_area();
+    common / (a.outline.unsigned_area() + b.outline.unsigned_area() - common)
+}
+
+impl Tally {
+    fn add(&mut self, other: &Self) {
+        self.slicks += other.slicks;
+        self.found += other.found;
+        self.detections += other.detections;
+        self.iou_sum += other.iou_sum;
+        self.look_alikes += other.look_alikes;
+        self.look_alikes_hit += other.look_alikes_hit;
+    }
+}
+
+fn print(name: &str, tally: &Tally) {
+    let part = |count: usize, of: usize| 100.0 * count as f64 / of.max(1) as f64;
+    println!(
+        "{name}: recall {}/{} ({:.0} %), false alarms {}/{} ({:.0} %), mean IoU {:.2}, look-alikes reported {}/{}",
+        tally.found,
+        tally.slicks,
+        part(tally.found, tally.slicks),
+        tally.detections - tally.found,
+        tally.detections,
+        part(tally.detections - tally.found, tally.detections),
+        tally.iou_sum / tally.found.max(1) as f64,
+        tally.look_alikes_hit,
+        tally.look_alikes,
+    );
+}
+
+fn shapes(path: &Path) -> Result<Vec<Shape>, Box<dyn Error>> {
+    let text = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let document: Value = serde_json::from_slice(&text)?;
+    let features = document["features"].as_array().cloned().unwrap_or_default();
+    features.into_iter().map(|feature| shape(&feature)).collect()
+}
+
+fn shape(feature: &Value) -> Result<Shape, Box<dyn Error>> {
+    let coordinates = feature["geometry"]["coordinates"].clone();
+    let parts: Vec<Vec<Vec<Vec<f64>>>> = match feature["geometry"]["type"].as_str() {
+        Some("Polygon") => vec![serde_json::from_value(coordinates)?],
+        _ => serde_json::from_value(coordinates)?,
+    };
+    let outline = MultiPolygon::new(parts.into_iter().map(polygon).collect());
+    let bounds = outline.bounding_rect().ok_or("a feature without a shape")?;
+    Ok(Shape { outline, bounds, properties: feature["properties"].clone() })
+}
+
+fn polygon(rings: Vec<Vec<Vec<f64>>>) -> Polygon {
+    let line = |ring: Vec<Vec<f64>>| LineString::new(ring.iter().map(|c| Coord { x: c[0], y: c[1] }).collect());
+    let mut rings = rings.into_iter().map(line);
+    Polygon::new(rings.next().unwrap_or(LineString::new(vec![])), rings.collect())
+}

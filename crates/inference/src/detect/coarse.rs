@@ -1,0 +1,57 @@
+//! Statistics of squares of cells about a kilometre wide.
+//!
+//! Background and land both start from them. It decides nothing.
+
+use crate::grid::{Grid, build, quantile};
+
+/// Medians and texture of squares of `step × step` cells.
+pub(super) struct Coarse {
+    /// Cells a side.
+    pub(super) step: usize,
+    /// Median in dB; NaN without data.
+    pub(super) median: Grid<f32>,
+    /// Robust standard deviation in dB about the median; NaN without data.
+    pub(super) texture: Grid<f32>,
+    /// Part of the square with data, 0–1.
+    pub(super) valid: Grid<f32>,
+}
+
+impl Coarse {
+    pub(super) fn of(db: &Grid<f32>, step: usize) -> Self {
+        let (width, height) = (db.width.div_ceil(step), db.height.div_ceil(step));
+        let facts = build(width, height, |x, y| square(db, step, x, y));
+        Self { step, median: facts.map(|f| f[0]), texture: facts.map(|f| f[1]), valid: facts.map(|f| f[2]) }
+    }
+}
+
+/// Median, texture and valid part of one square.
+fn square(db: &Grid<f32>, step: usize, x: usize, y: usize) -> [f32; 3] {
+    let mut values: Vec<f32> = cells(db, step, x, y).filter(|value| !value.is_nan()).collect();
+    let valid = values.len() as f32 / (step * step) as f32;
+    let Some(median) = quantile(&mut values, 0.5) else { return [f32::NAN, f32::NAN, 0.0] };
+    values.iter_mut().for_each(|value| *value = (*value - median).abs());
+    let texture = 1.4826 * quantile(&mut values, 0.5).unwrap_or(0.0);
+    [median, texture, valid]
+}
+
+/// The fine cells of a coarse one.
+pub(super) fn cells(fine: &Grid<f32>, step: usize, x: usize, y: usize) -> impl Iterator<Item = f32> {
+    let columns = x * step..((x + 1) * step).min(fine.width);
+    let rows = y * step..((y + 1) * step).min(fine.height);
+    rows.flat_map(move |row| fine.row(row)[columns.clone()].iter().copied())
+}
+
+/// A coarse surface at the middle of a fine cell, bilinear between the coarse cells' middles.
+pub(super) fn interpolated(surface: &Grid<f32>, step: usize, x: usize, y: usize) -> f32 {
+    let (x0, x1, fx) = between(x, step, surface.width);
+    let (y0, y1, fy) = between(y, step, surface.height);
+    let across = |row: usize| surface.at(x0, row) * (1.0 - fx) + surface.at(x1, row) * fx;
+    across(y0) * (1.0 - fy) + across(y1) * fy
+}
+
+/// The two coarse cells round a fine one along an axis, and the weight of the second.
+fn between(fine: usize, step: usize, length: usize) -> (usize, usize, f32) {
+    let position = ((fine as f32 + 0.5) / step as f32 - 0.5).clamp(0.0, (length - 1) as f32);
+    let first = position as usize;
+    (first, (first + 1).min(length - 1), position - first as f32)
+}

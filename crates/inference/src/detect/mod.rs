@@ -1,0 +1,104 @@
+//! Dark spots on the sea: what may be oil in a radar image, by contrast with its surroundings.
+//!
+//! The classical chain of Solberg, Brekke and Husøy ("Oil spill detection in Radarsat and Envisat SAR images", IEEE TGRS
+//! 45(3), 2007): despeckle, local background, threshold relative to it, form clusters, measure, judge. It reads a survey
+//! and gives outlines in cells; it reads no file and knows no coordinates. `run` calls [`dark_spots`].
+
+mod background;
+mod coarse;
+mod land;
+mod segment;
+mod spot;
+
+pub(crate) use spot::Spot;
+
+use crate::{
+    grid::{Grid, quantile},
+    survey::Survey,
+};
+
+/// Name and version of this detector, as results carry it.
+pub const MODEL: &str = "dark-spot/1";
+
+/// Below this coefficient of variation there is no speckle, so the raster is no radar image.
+const MIN_SPECKLE: f32 = 0.02;
+/// Passes of a 3 × 3 mean over intensity: two make a bell-shaped window of 5 × 5 cells, which leaves speckle of a few
+/// tenths of a dB and keeps an edge where it was. Averaging intensity is the maximum-likelihood estimate of a
+/// homogeneous surface; filters that adapt to edges keep single dark cells that a later step would have to remove.
+const DESPECKLE_PASSES: usize = 2;
+/// Cells this near the footprint's edge are not judged.
+const EDGE_CELLS: usize = 3;
+/// Side in metres of the coarse cells that background and land are estimated on.
+const COARSE_M: f64 = 1_000.0;
+
+/// What the detector found, and in words what it could not do.
+pub(crate) struct Outcome {
+    /// Spots by confidence, highest first.
+    pub(crate) spots: Vec<Spot>,
+    /// A remark for people; `None` when all went as usual.
+    pub(crate) note: Option<String>,
+}
+
+impl Outcome {
+    /// Nothing found, for a reason.
+    pub(crate) fn nothing(note: impl Into<String>) -> Self {
+        Self { spots: Vec::new(), note: Some(note.into()) }
+    }
+}
+
+/// Finds dark spots; takes the survey's grid apart to save memory.
+pub(crate) fn dark_spots(survey: &mut Survey) -> Outcome {
+    match survey.speckle {
+        None => return Outcome::nothing("no part of the raster is free of gaps"),
+        Some(variation) if variation < MIN_SPECKLE => return Outcome::nothing("no speckle: not a radar image"),
+        Some(_) => {}
+    }
+    let cell = survey.frame.cell();
+    let step = cell.count(COARSE_M).clamp(4, 64);
+    let intensity = std::mem::replace(&mut survey.intensity, Grid::filled(0, 0, 0.0));
+    let db = despeckled_db(intensity);
+    let coarse = coarse::Coarse::of(&db, step);
+    let trend = background::trend(&coarse);
+    let coarse_km2 = cell.km2() * (step * step) as f64;
+    let land = land::find(&coarse, &trend, coarse_km2);
+    if !coarse.valid.cells.iter().zip(&land.cells).any(|(valid, land)| *valid > 0.5 && !land) {
+        return Outcome::nothing("no open water found");
+    }
+    let surface = background::estimate(&db, &coarse, &land, trend);
+    let contrast = contrast(db, &surface, &land, step);
+    let Some(noise_db) = spread(&contrast) else { return Outcome::nothing("no open water found") };
+    let segments = segment::find(&contrast, noise_db, cell.km2());
+    let mut spots: Vec<Spot> = spot::measure_all(&contrast, &segments, noise_db, cell);
+    spots.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    Outcome { spots, note: None }
+}
+
+/// Decibels of the averaged intensity.
+fn despeckled_db(intensity: Grid<f32>) -> Grid<f32> {
+    /// Below this the logarithm says nothing of the sea any more.
+    const FLOOR: f32 = 1e-9;
+    let smooth = (0..DESPECKLE_PASSES).fold(intensity, |grid, _| grid.box_mean(1));
+    smooth.map(|value| 10.0 * value.max(FLOOR).log10() + 0.0 * value)
+}
+
+/// Decibels over the background; NaN on land, off the footprint and near its edge.
+fn contrast(db: Grid<f32>, surface: &Grid<f32>, land: &Grid<bool>, step: usize) -> Grid<f32> {
+    let inside = db.map(|value| !value.is_nan()).eroded(EDGE_CELLS);
+    db.derive(|x, y| {
+        if !inside.at(x, y) || land.at(x / step, y / step) {
+            return f32::NAN;
+        }
+        db.at(x, y) - coarse::interpolated(surface, step, x, y)
+    })
+}
+
+/// Robust standard deviation of contrast: 1.4826 × the median absolute deviation.
+fn spread(contrast: &Grid<f32>) -> Option<f32> {
+    /// Every so many cells are enough for a median.
+    const SAMPLE_STEP: usize = 7;
+    let sample = contrast.cells.iter().step_by(SAMPLE_STEP).filter(|value| !value.is_nan());
+    let mut values: Vec<f32> = sample.copied().collect();
+    let median = quantile(&mut values, 0.5)?;
+    values.iter_mut().for_each(|value| *value = (*value - median).abs());
+    Some(1.4826 * quantile(&mut values, 0.5)?)
+}

@@ -1,0 +1,195 @@
+//! What a segment looks like, and how much it looks like oil.
+//!
+//! Oil damps the short waves at once: its edge is sharp and its contrast strong. Calm wind fades in over kilometres.
+//! The confidence weighs edge and contrast; it is a score from 0 to 1, not a probability. Segments below
+//! [`MIN_CONFIDENCE`] are dropped here.
+
+use geo::{Area as _, Euclidean, Length as _, Polygon};
+
+use crate::{
+    frame::CellSize,
+    grid::{Components, Grid, build, quantile},
+    outline,
+};
+
+/// Spots with less confidence are look-alikes and not reported.
+pub(super) const MIN_CONFIDENCE: f64 = 0.35;
+/// Width in metres of the bands just inside and just outside the outline between which the edge is measured.
+const BAND_M: f64 = 240.0;
+/// Distance in metres from the outline at which the surroundings are measured.
+const RING_M: f64 = 900.0;
+/// Holes smaller than this, in km², are closed in the outline.
+const MIN_HOLE_KM2: f64 = 0.5;
+/// Contrast in dB and slope in dB/km at which the score is undecided, and how fast it decides.
+const CONTRAST_MIDDLE_DB: f64 = 3.0;
+const CONTRAST_SCALE_DB: f64 = 0.8;
+const SLOPE_MIDDLE_DB_PER_KM: f64 = 2.5;
+const SLOPE_SCALE: f64 = 0.8;
+
+/// A dark spot.
+#[derive(Debug, Clone)]
+pub(crate) struct Spot {
+    /// Outline in cells, x to the east and y to the south.
+    pub(crate) outline: Polygon,
+    /// Area in km².
+    pub(crate) area_km2: f64,
+    /// Length of the outline, holes included, in km.
+    pub(crate) perimeter_km: f64,
+    /// How much darker than its surroundings, in dB, positive.
+    pub(crate) contrast_db: f64,
+    /// Length over width of the ellipse with the same second moments, from 1.
+    pub(crate) elongation: f64,
+    /// How steep its edge is, in dB a kilometre.
+    pub(crate) edge_db_per_km: f64,
+    /// Score from 0 to 1.
+    pub(crate) confidence: f64,
+}
+
+/// Measures every segment and drops look-alikes.
+pub(super) fn measure_all(contrast: &Grid<f32>, segments: &Components, noise_db: f32, cell: CellSize) -> Vec<Spot> {
+    use rayon::prelude::*;
+    let numbered = segments.members.par_iter().enumerate();
+    let spots = numbered.filter_map(|(index, members)| {
+        Window::round(contrast, segments, index as u32 + 1, members, cell).measure(members, noise_db, cell)
+    });
+    spots.filter(|spot| spot.confidence >= MIN_CONFIDENCE).collect()
+}
+
+/// The part of the grid round one segment.
+struct Window<'a> {
+    contrast: &'a Grid<f32>,
+    labels: &'a Grid<u32>,
+    origin: (usize, usize),
+    mask: Grid<bool>,
+}
+
+impl<'a> Window<'a> {
+    fn round(contrast: &'a Grid<f32>, segments: &'a Components, label: u32, members: &[u32], cell: CellSize) -> Self {
+        let labels = &segments.labels;
+        let margin = cell.count(RING_M) + 2;
+        let columns = members.iter().map(|cell| *cell as usize % labels.width);
+        let rows = members.iter().map(|cell| *cell as usize / labels.width);
+        let (x0, x1) = span(columns, margin, labels.width);
+        let (y0, y1) = span(rows, margin, labels.height);
+        // One more cell all round, so that outlines never meet the mask's edge.
+        let mask = build(x1 - x0 + 2, y1 - y0 + 2, |x, y| {
+            (1..=x1 - x0).contains(&x) && (1..=y1 - y0).contains(&y) && labels.at(x + x0 - 1, y + y0 - 1) == label
+        });
+        Self { contrast, labels, origin: (x0, y0), mask }
+    }
+
+    /// Contrast at a cell of the mask; NaN outside the grid and in other segments.
+    fn contrast_at(&self, x: usize, y: usize) -> f32 {
+        let (Some(x), Some(y)) = ((x + self.origin.0).checked_sub(1), (y + self.origin.1).checked_sub(1)) else {
+            return f32::NAN;
+        };
+        let is_inside = x < self.labels.width && y < self.labels.height;
+        if is_inside { self.contrast.at(x, y) } else { f32::NAN }
+    }
+
+    fn is_other_segment(&self, x: usize, y: usize) -> bool {
+        !self.mask.at(x, y) && {
+            let (x, y) = (x + self.origin.0, y + self.origin.1);
+            x > 0 && y > 0 && x <= self.labels.width && y <= self.labels.height && self.labels.at(x - 1, y - 1) != 0
+        }
+    }
+
+    fn median_where(&self, keep: impl Fn(usize, usize) -> bool) -> Option<f32> {
+        let mut values = Vec::new();
+        for y in 0..self.mask.height {
+            let kept = (0..self.mask.width).filter(|x| keep(*x, y)).map(|x| self.contrast_at(x, y));
+            values.extend(kept.filter(|value| !value.is_nan()));
+        }
+        quantile(&mut values, 0.5)
+    }
+
+    fn measure(&self, members: &[u32], noise_db: f32, cell: CellSize) -> Option<Spot> {
+        let (band, ring) = (cell.count(BAND_M), cell.count(RING_M));
+        let core = self.mask.eroded(band);
+        let (near, far) = (self.mask.dilated(band), self.mask.dilated(ring));
+        let inside = self.median_where(|x, y| self.mask.at(x, y))?;
+        let outer = |x: usize, y: usize| far.at(x, y) && !near.at(x, y) && !self.is_other_segment(x, y);
+        let around = self.median_where(outer).unwrap_or(0.0);
+        let rim_in = self.median_where(|x, y| self.mask.at(x, y) && !core.at(x, y)).unwrap_or(inside);
+        let rim_out = |x: usize, y: usize| near.at(x, y) && !self.mask.at(x, y) && !self.is_other_segment(x, y);
+        let rim_out = self.median_where(rim_out).unwrap_or(around);
+        let hole_cells = (MIN_HOLE_KM2 / cell.km2()).ceil() as usize;
+        let origin = (self.origin.0, self.origin.1);
+        let outline = shifted(&outline::polygon(&self.mask, origin, hole_cells)?);
+        let metres = cell.polygon_m(&outline);
+        let rings = std::iter::once(metres.exterior()).chain(metres.interiors());
+        let contrast_db = f64::from(around - inside);
+        // The two bands' middles lie one band apart.
+        let edge_db_per_km = f64::from(rim_out - rim_in) / (BAND_M / 1000.0);
+        Some(Spot {
+            area_km2: metres.unsigned_area() / 1e6,
+            perimeter_km: rings.map(|ring| Euclidean.length(ring)).sum::<f64>() / 1e3,
+            contrast_db,
+            elongation: elongation(members, self.labels.width, cell),
+            edge_db_per_km,
+            confidence: confidence(contrast_db, edge_db_per_km, f64::from(noise_db)),
+            outline,
+        })
+    }
+}
+
+/// The mask's rim puts every corner one cell too far to the south-east.
+fn shifted(outline: &Polygon) -> Polygon {
+    use geo::{Coord, MapCoords as _};
+    outline.map_coords(|corner| Coord { x: corner.x - 1.0, y: corner.y - 1.0 })
+}
+
+/// First and one past the last of `values`, widened by `margin` inside `0..length`.
+fn span(values: impl Iterator<Item = usize>, margin: usize, length: usize) -> (usize, usize) {
+    let (low, high) = values.fold((length, 0), |(low, high), value| (low.min(value), high.max(value)));
+    (low.saturating_sub(margin), (high + margin + 1).min(length))
+}
+
+/// Axis ratio of the ellipse with the segment's second moments.
+fn elongation(members: &[u32], width: usize, CellSize { x_m, y_m }: CellSize) -> f64 {
+    let place = |cell: &u32| ((*cell as usize % width) as f64 * x_m, (*cell as usize / width) as f64 * y_m);
+    let count = members.len() as f64;
+    let (sum_x, sum_y) = members.iter().map(place).fold((0.0, 0.0), |sum, (x, y)| (sum.0 + x, sum.1 + y));
+    let (mean_x, mean_y) = (sum_x / count, sum_y / count);
+    // A cell is a square, not a point: its own moment keeps the ratio finite.
+    let start = (x_m * x_m / 12.0, y_m * y_m / 12.0, 0.0);
+    let (xx, yy, xy) = members.iter().map(place).fold(start, |(xx, yy, xy), (x, y)| {
+        let (dx, dy) = (x - mean_x, y - mean_y);
+        (xx + dx * dx / count, yy + dy * dy / count, xy + dx * dy / count)
+    });
+    let spread = ((xx - yy) / 2.0).hypot(xy);
+    let middle = (xx + yy) / 2.0;
+    ((middle + spread) / (middle - spread).max(f64::MIN_POSITIVE)).sqrt()
+}
+
+/// Product of two logistic scores, one of contrast and one of the edge.
+fn confidence(contrast_db: f64, edge_db_per_km: f64, noise_db: f64) -> f64 {
+    let logistic = |value: f64, middle: f64, scale: f64| 1.0 / (1.0 + ((middle - value) / scale).exp());
+    let contrast_middle = CONTRAST_MIDDLE_DB.max(2.0 * noise_db);
+    logistic(contrast_db, contrast_middle, CONTRAST_SCALE_DB)
+        * logistic(edge_db_per_km, SLOPE_MIDDLE_DB_PER_KM, SLOPE_SCALE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIXTY: CellSize = CellSize { x_m: 60.0, y_m: 60.0 };
+
+    #[test]
+    fn a_line_is_long_and_a_disc_is_round() {
+        let width = 200;
+        let line: Vec<u32> = (0..100).flat_map(|x| (0..5).map(move |y| y * width + x)).collect();
+        assert!((elongation(&line, width as usize, SIXTY) - 20.0).abs() < 0.5);
+        let disc: Vec<u32> = (0..width * width)
+            .filter(|c| (f64::from(c % width) - 99.0).hypot(f64::from(c / width) - 99.0) < 50.0)
+            .collect();
+        assert!((elongation(&disc, width as usize, SIXTY) - 1.0).abs() < 0.02);
+    }
+
+    #[test]
+    fn sharp_and_dark_beats_soft_or_faint() {
+        let oil = confidence(7.0, 12.0, 0.5);
+        assert!(oil > 0.9 && confidence(7.0, 0.8, 0.5) < MIN_CONFIDENCE && confidence(1.5, 12.0, 0.5) < MIN_CONFIDENCE);
+    }
+}

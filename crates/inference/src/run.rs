@@ -1,0 +1,209 @@
+//! One scene from input to published results: the order of things, and nothing else.
+//!
+//! `main` calls [`run`], and so may tests and tools.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use crate::{
+    cog,
+    detect::{self, Outcome},
+    error::{Error, Result},
+    footprint, gdal_env, geojson, georef,
+    input::{self, InputLimits},
+    nodata::NodataChoice,
+    prepare::{self, PrepareOptions, Prepared},
+    radiometry::{self, Radiometry},
+    report::{self, Percentiles, Summary},
+    staging::Staging,
+    survey::{self, Survey},
+};
+
+/// Part of the memory that GDAL's block cache gets.
+const CACHE_DIVISOR: u64 = 8;
+
+/// What to detect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Model {
+    /// Dark spots on the sea.
+    DarkSpot,
+    /// Nothing: only the COG is wanted.
+    Off,
+}
+
+/// One scene to do.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The raster.
+    pub input: PathBuf,
+    /// The folder for the results; made if it is missing.
+    pub out: PathBuf,
+    /// What to detect.
+    pub model: Model,
+    /// Memory aimed at, in bytes.
+    pub memory_bytes: u64,
+    /// Threads.
+    pub threads: usize,
+    /// What is nodata.
+    pub nodata: NodataChoice,
+    /// Id to write into the summary in place of the name.
+    pub scene_id: Option<String>,
+    /// Most pixels of an input.
+    pub max_pixels: u64,
+}
+
+/// The results' common name: the file name up to `.MBI`, else up to its extension.
+pub fn output_name(input: &Path) -> String {
+    let name = input.file_name().unwrap_or_default().to_string_lossy();
+    match name.find(".MBI").filter(|end| *end > 0) {
+        Some(end) => name[..end].to_owned(),
+        None => input.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+    }
+}
+
+/// Does one scene.
+///
+/// # Errors
+/// Why there are no results; see [`Error::is_permanent`].
+pub fn run(job: &Job) -> Result<Summary> {
+    gdal_env::configure(job.memory_bytes / CACHE_DIVISOR, job.threads)
+        .map_err(|error| Error::Output { action: "configure GDAL", reason: error.to_string() })?;
+    let mut clock = Clock::start();
+    let limits = InputLimits { max_pixels: job.max_pixels, memory_bytes: job.memory_bytes };
+    let source = input::open(&job.input, limits)?;
+    let name = output_name(&job.input);
+    let staging = Staging::create(&job.out, &name)?;
+    let options = PrepareOptions { nodata: job.nodata, memory_bytes: job.memory_bytes, threads: job.threads };
+    let prepared = prepare::prepare(source, &job.input, staging.path(), options)?;
+    clock.lap("prepare");
+    let Findings { survey, outcome, footprint } = examine(job, &prepared, &mut clock)?;
+    let [cog_name, detections_name, summary_name] =
+        ["MBI_light.tif", "detections.geojson", "summary.json"].map(|end| format!("{name}.{end}"));
+    let detections = report::collection(&outcome.spots, &survey.frame);
+    report::write(&staging.path().join(&detections_name), &detections)?;
+    let count = detections["features"].as_array().map_or(0, Vec::len);
+    // The grids are gone before GDAL needs room for compression.
+    let facts =
+        Facts { pixel_m: survey.frame.pixel_m, percentiles: survey.percentiles, footprint, count, note: outcome.note };
+    cog::write(&prepared, &staging.path().join(&cog_name), job.threads)?;
+    clock.lap("cog");
+    let summary = summarise(job, &name, &prepared, facts, clock)?;
+    report::write(&staging.path().join(&summary_name), &summary)?;
+    staging.publish(&[&cog_name, &detections_name, &summary_name])?;
+    Ok(summary)
+}
+
+/// What is known once all pixels have been seen.
+struct Findings {
+    survey: Survey,
+    outcome: Outcome,
+    footprint: serde_json::Value,
+}
+
+fn examine(job: &Job, prepared: &Prepared, clock: &mut Clock) -> Result<Findings> {
+    let judged = match job.model {
+        Model::DarkSpot => radiometry::judge(prepared)?,
+        Model::Off => Err("detection is switched off".into()),
+    };
+    let radiometry = judged.as_ref().copied().unwrap_or(Radiometry::Amplitude);
+    let mut survey = survey::survey(prepared, radiometry, job.memory_bytes)?;
+    let bounds = georef::dataset_bounds_wgs84(prepared.dataset(), prepared.epsg)?;
+    let footprint = footprint::of(&survey).unwrap_or_else(|| footprint::of_bounds(bounds));
+    let footprint = geojson::geometry(&footprint);
+    clock.lap("survey");
+    let outcome = match judged {
+        Ok(_) => detect::dark_spots(&mut survey),
+        Err(note) => Outcome::nothing(note),
+    };
+    clock.lap("detect");
+    Ok(Findings { survey, outcome, footprint })
+}
+
+struct Facts {
+    pixel_m: [f64; 2],
+    percentiles: Option<[f32; 2]>,
+    footprint: serde_json::Value,
+    count: usize,
+    note: Option<String>,
+}
+
+fn summarise(job: &Job, name: &str, prepared: &Prepared, facts: Facts, clock: Clock) -> Result<Summary> {
+    let dataset = prepared.dataset();
+    let (width_px, height_px) = dataset.raster_size();
+    let band = dataset.rasterband(1).map_err(|error| Error::Broken { reason: gdal_env::reason(&error) })?;
+    Ok(Summary {
+        input: job.input.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        scene_id: job.scene_id.clone().unwrap_or_else(|| name.to_owned()),
+        width_px,
+        height_px,
+        bands: dataset.raster_count(),
+        dtype: band.band_type().name(),
+        epsg: prepared.epsg,
+        spacing_m: facts.pixel_m[0],
+        bounds_wgs84: report::rounded_bounds(georef::dataset_bounds_wgs84(dataset, prepared.epsg)?),
+        footprint: facts.footprint,
+        nodata: report::nodata_value(prepared.nodata),
+        percentiles: facts.percentiles.map(|[p2, p98]| Percentiles { p2, p98 }),
+        detections: facts.count,
+        detection_note: facts.note,
+        model: if job.model == Model::DarkSpot { detect::MODEL } else { "off" }.to_owned(),
+        seconds: clock.seconds(),
+        peak_rss_bytes: aurora_daemon::process::usage().peak_rss_bytes,
+    })
+}
+
+/// Seconds by stage.
+struct Clock {
+    started: Instant,
+    lap_started: Instant,
+    laps: BTreeMap<&'static str, f64>,
+}
+
+impl Clock {
+    fn start() -> Self {
+        let now = Instant::now();
+        Self { started: now, lap_started: now, laps: BTreeMap::new() }
+    }
+
+    fn lap(&mut self, stage: &'static str) {
+        let now = Instant::now();
+        let seconds = (now - self.lap_started).as_secs_f64();
+        tracing::info!(stage, seconds, "done");
+        self.laps.insert(stage, rounded(seconds));
+        self.lap_started = now;
+    }
+
+    fn seconds(mut self) -> BTreeMap<&'static str, f64> {
+        self.laps.insert("total", rounded(self.started.elapsed().as_secs_f64()));
+        self.laps
+    }
+}
+
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1e3).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_named_after_the_scene() {
+        let names = [
+            (
+                "CSKS1_GEC_B_HR_00_VV_RA_FF_20230314085543_20230314085612.MBI.tif",
+                "CSKS1_GEC_B_HR_00_VV_RA_FF_20230314085543_20230314085612",
+            ),
+            ("iw-vv.tiff", "iw-vv"),
+            ("a.b.tif", "a.b"),
+            (".MBI.tif", ".MBI"),
+            ("noextension", "noextension"),
+        ];
+        for (file, name) in names {
+            assert_eq!(output_name(Path::new("/nas").join(file).as_path()), name);
+        }
+    }
+}
