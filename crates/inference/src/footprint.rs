@@ -25,7 +25,7 @@ pub(crate) fn of(survey: &Survey) -> Option<Polygon> {
     let largest = parts.labels.map(|label| label == index as u32 + 1);
     let outline = outline::coarsened(&outline::polygon(&largest, (0, 0), usize::MAX)?, MAX_VERTICES);
     let cells = to_cells(&outline, step, &survey.intensity);
-    survey.frame.polygon_wgs84(&densified(&cells))
+    survey.frame.wgs84(&densified(&cells))
 }
 
 /// Whether any data lies in each coarse cell, with a rim of empty cells round it; and the size of a coarse cell.

@@ -3,7 +3,7 @@
 //! It holds no pixels. The survey makes it; the detector asks it for sizes, the writers for coordinates.
 
 use gdal::{Dataset, spatial_ref::CoordTransform};
-use geo::{Coord, MapCoords as _, Polygon};
+use geo::{Coord, MapCoords, MultiPolygon};
 
 use crate::{
     crs,
@@ -71,10 +71,10 @@ impl Frame {
         (x[0].is_finite() && y[0].is_finite()).then_some(Coord { x: x[0], y: y[0] })
     }
 
-    /// A polygon in cells as longitudes and latitudes in degrees; `None` if a corner is not on Earth.
-    pub(crate) fn polygon_wgs84(&self, polygon: &Polygon) -> Option<Polygon> {
+    /// A shape in cells as longitudes and latitudes in degrees; `None` if a corner is not on Earth.
+    pub(crate) fn wgs84<S: MapCoords<f64, f64, Output = S>>(&self, shape: &S) -> Option<S> {
         let [factor_x, factor_y] = self.factor.map(|factor| factor as f64);
-        let placed = polygon.try_map_coords(|corner| self.lon_lat(corner.x * factor_x, corner.y * factor_y).ok_or(()));
+        let placed = shape.try_map_coords(|corner| self.lon_lat(corner.x * factor_x, corner.y * factor_y).ok_or(()));
         placed.ok()
     }
 }
@@ -99,9 +99,9 @@ impl CellSize {
         ((distance_m / self.x_m.max(self.y_m)).round() as usize).max(1)
     }
 
-    /// A polygon in cells, in metres.
-    pub(crate) fn polygon_m(self, polygon: &Polygon) -> Polygon {
-        polygon.map_coords(|corner| Coord { x: corner.x * self.x_m, y: corner.y * self.y_m })
+    /// Polygons in cells, in metres.
+    pub(crate) fn polygons_m(self, polygons: &MultiPolygon) -> MultiPolygon {
+        polygons.map_coords(|corner| Coord { x: corner.x * self.x_m, y: corner.y * self.y_m })
     }
 }
 

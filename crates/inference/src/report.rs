@@ -73,7 +73,7 @@ pub(crate) fn nodata_value(nodata: Option<f64>) -> Value {
 
 /// The detections as a GeoJSON feature collection; spots that lie off the Earth are left out.
 pub(crate) fn collection(spots: &[Spot], frame: &Frame) -> Value {
-    let placed = spots.iter().filter_map(|spot| Some((spot, frame.polygon_wgs84(&spot.outline)?)));
+    let placed = spots.iter().filter_map(|spot| Some((spot, frame.wgs84(&spot.outline)?)));
     let features: Vec<Value> = placed
         .enumerate()
         .map(|(index, (spot, outline))| {

@@ -112,7 +112,7 @@ fn examine(job: &Job, prepared: &Prepared, clock: &mut Clock) -> Result<Findings
     let mut survey = survey::survey(prepared, radiometry, job.memory_bytes)?;
     let bounds = georef::dataset_bounds_wgs84(prepared.dataset(), prepared.epsg)?;
     let footprint = footprint::of(&survey).unwrap_or_else(|| footprint::of_bounds(bounds));
-    let footprint = geojson::geometry(&footprint);
+    let footprint = geojson::geometry(&footprint.into());
     clock.lap("survey");
     let outcome = match judged {
         Ok(_) => detect::dark_spots(&mut survey),

@@ -4,7 +4,7 @@
 //! taken again, so that they do not pull down their own background.
 
 use super::coarse::{self, Coarse};
-use crate::grid::{Grid, build};
+use crate::grid::{Grid, build, quantile};
 
 /// Rounds of cutting out what stands out and averaging again.
 const ROUNDS: usize = 4;
@@ -20,10 +20,10 @@ const FIRST_CLIP_DB: (f32, f32) = (-1.0, 1.0);
 const MIN_SUPPORT: f32 = 0.15;
 /// Coarse cells with more texture than this, in dB, are kept out of the first fit of the trend.
 const SMOOTH_DB: f32 = 1.3;
-/// Scale in dB of the weights that make the fit robust.
-const FIT_SCALE_DB: f64 = 1.5;
-/// Rounds of the robust fit.
-const FIT_ROUNDS: usize = 8;
+/// Scale in dB of the weights that make the fit robust, round by round.
+const FIT_SCALES_DB: [f64; 8] = [5.0, 4.0, 3.0, 2.5, 2.0, 1.5, 1.5, 1.5];
+/// The fit starts level at this quantile: sea is darker than land, and seldom less than this part of a scene.
+const START_QUANTILE: f64 = 0.3;
 /// Terms of a quadratic in two variables.
 const TERMS: usize = 6;
 
@@ -35,12 +35,11 @@ pub(super) fn trend(coarse: &Coarse) -> Grid<f32> {
     let calm: Vec<usize> = points.iter().copied().filter(|index| smooth(*index)).collect();
     let chosen = if calm.len() * 10 >= points.len() { calm } else { points };
     let basis = |index: usize| terms(index % width, index / width, width, height);
+    let mut medians: Vec<f32> = chosen.iter().map(|index| coarse.median.cells[*index]).collect();
     let mut coefficients = [0.0; TERMS];
-    for round in 0..FIT_ROUNDS {
-        let weight = |residual: f64| {
-            let scaled = residual / FIT_SCALE_DB;
-            if round == 0 { 1.0 } else { (1.0 + scaled * scaled).powi(-2) }
-        };
+    coefficients[0] = quantile(&mut medians, START_QUANTILE).map_or(0.0, f64::from);
+    for scale_db in FIT_SCALES_DB {
+        let weight = |residual: f64| (1.0 + (residual / scale_db).powi(2)).powi(-2);
         let mut normal = [[0.0; TERMS + 1]; TERMS];
         for index in &chosen {
             let (row, value) = (basis(*index), f64::from(coarse.median.cells[*index]));

@@ -67,7 +67,7 @@ pub(crate) fn dark_spots(survey: &mut Survey) -> Outcome {
     let surface = background::estimate(&db, &coarse, &land, trend);
     let contrast = contrast(db, &surface, &land, step);
     let Some(noise_db) = spread(&contrast) else { return Outcome::nothing("no open water found") };
-    let segments = segment::find(&contrast, noise_db, cell.km2());
+    let segments = segment::find(&contrast, noise_db, cell);
     let mut spots: Vec<Spot> = spot::measure_all(&contrast, &segments, noise_db, cell);
     spots.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     Outcome { spots, note: None }

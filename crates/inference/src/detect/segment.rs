@@ -1,9 +1,12 @@
 //! From contrast to segments: where it is dark enough, how far each dark place reaches.
 //!
 //! Two thresholds (hysteresis) find candidates; each is then cut at half of its own depth, which is where the edge of a
-//! blurred step lies. It measures nothing else.
+//! blurred step lies. Pieces that lie close together are one segment: a film tears. It measures nothing else.
 
-use crate::grid::{Components, Grid, components, quantile};
+use crate::{
+    frame::CellSize,
+    grid::{Components, Grid, components, quantile},
+};
 
 /// A candidate's cells lie this many standard deviations below the background, and at least so many dB.
 const WEAK_SIGMAS: f32 = 1.5;
@@ -16,12 +19,15 @@ const MIN_CORE_KM2: f64 = 0.15;
 const MIN_AREA_KM2: f64 = 0.4;
 /// Cells by which segments are opened (threads cut) after gaps of as many were closed.
 const MORPHOLOGY: usize = 1;
+/// Pieces of a torn film are at most this far apart, in metres, and each is at least so large, in km².
+const TEAR_M: f64 = 1_200.0;
+const MIN_PIECE_KM2: f64 = 0.1;
 
 /// The segments of a contrast grid, in dB over the background.
-pub(super) fn find(contrast: &Grid<f32>, noise_db: f32, cell_km2: f64) -> Components {
+pub(super) fn find(contrast: &Grid<f32>, noise_db: f32, cell: CellSize) -> Components {
     let weak_db = -(WEAK_SIGMAS * noise_db).max(WEAK_DB);
     let strong_db = -(STRONG_SIGMAS * noise_db).max(STRONG_DB);
-    let min_core = cells_of(MIN_CORE_KM2, cell_km2);
+    let min_core = cells_of(MIN_CORE_KM2, cell);
     let mut dark = Grid::filled(contrast.width, contrast.height, false);
     for members in components(&contrast.map(|value| value < weak_db)).members {
         let mut core: Vec<f32> = values(contrast, &members).filter(|value| *value < strong_db).collect();
@@ -36,11 +42,27 @@ pub(super) fn find(contrast: &Grid<f32>, noise_db: f32, cell_km2: f64) -> Compon
     let closed = dark.dilated(MORPHOLOGY).eroded(MORPHOLOGY);
     let opened = closed.eroded(MORPHOLOGY).dilated(MORPHOLOGY);
     let kept = opened.derive(|x, y| opened.at(x, y) && !contrast.at(x, y).is_nan());
-    only_large(components(&kept), contrast, strong_db, [min_core, cells_of(MIN_AREA_KM2, cell_km2)])
+    let whole = joined(components(&kept), cell);
+    only_large(whole, contrast, strong_db, [min_core, cells_of(MIN_AREA_KM2, cell)])
 }
 
-fn cells_of(area_km2: f64, cell_km2: f64) -> usize {
-    ((area_km2 / cell_km2).ceil() as usize).max(4)
+/// Drops crumbs and makes one component of pieces that lie close together.
+fn joined(parts: Components, cell: CellSize) -> Components {
+    let min_piece = cells_of(MIN_PIECE_KM2, cell);
+    let pieces: Vec<Vec<u32>> = parts.members.into_iter().filter(|members| members.len() >= min_piece).collect();
+    let mut present = parts.labels.map(|_| false);
+    pieces.iter().flatten().for_each(|index| present.cells[*index as usize] = true);
+    let groups = components(&present.dilated(cell.count(TEAR_M / 2.0)));
+    let mut members = vec![Vec::new(); groups.members.len()];
+    for piece in pieces {
+        let group = groups.labels.cells[piece[0] as usize] as usize - 1;
+        members[group].extend(piece);
+    }
+    Components { labels: parts.labels, members }
+}
+
+fn cells_of(area_km2: f64, cell: CellSize) -> usize {
+    ((area_km2 / cell.km2()).ceil() as usize).max(4)
 }
 
 fn values<'a>(contrast: &'a Grid<f32>, members: &'a [u32]) -> impl Iterator<Item = f32> + 'a {
@@ -66,6 +88,8 @@ mod tests {
     use super::*;
     use crate::grid::build;
 
+    const HUNDRED: CellSize = CellSize { x_m: 100.0, y_m: 100.0 };
+
     #[test]
     fn a_blurred_spot_is_cut_at_half_its_depth() {
         // 8 dB deep, its edge falling linearly from radius 20 to 40.
@@ -73,7 +97,7 @@ mod tests {
             let radius = (x as f32 - 60.0).hypot(y as f32 - 60.0);
             -8.0 * ((40.0 - radius) / 20.0).clamp(0.0, 1.0)
         });
-        let segments = find(&contrast, 0.3, 0.01);
+        let segments = find(&contrast, 0.3, HUNDRED);
         assert_eq!(segments.members.len(), 1);
         let radius = (segments.members[0].len() as f32 / std::f32::consts::PI).sqrt();
         assert!((radius - 30.0).abs() < 2.5, "{radius}");
@@ -82,6 +106,16 @@ mod tests {
     #[test]
     fn weak_darkness_without_a_core_is_nothing() {
         let contrast = build(100, 100, |x, _| if x < 50 { -2.0 } else { 0.0 });
-        assert!(find(&contrast, 0.5, 0.01).members.is_empty());
+        assert!(find(&contrast, 0.5, HUNDRED).members.is_empty());
+    }
+
+    #[test]
+    fn a_torn_film_is_one_segment_and_distant_ones_are_two() {
+        let bar = |x: usize, y: usize| (20..26).contains(&y) && (10..70).contains(&x) && !(36..42).contains(&x);
+        let far = |x: usize, y: usize| (80..86).contains(&y) && (10..70).contains(&x);
+        let contrast = build(100, 100, |x, y| if bar(x, y) || far(x, y) { -7.0 } else { 0.0 });
+        let segments = find(&contrast, 0.3, HUNDRED);
+        assert_eq!(segments.members.len(), 2);
+        assert_eq!(segments.members[0].len(), 54 * 6);
     }
 }

@@ -4,11 +4,11 @@
 //! The confidence weighs edge and contrast; it is a score from 0 to 1, not a probability. Segments below
 //! [`MIN_CONFIDENCE`] are dropped here.
 
-use geo::{Area as _, Euclidean, Length as _, Polygon};
+use geo::{Area as _, Euclidean, Length as _, MultiPolygon, Polygon};
 
 use crate::{
     frame::CellSize,
-    grid::{Components, Grid, build, quantile},
+    grid::{Components, Grid, build, components, quantile},
     outline,
 };
 
@@ -21,16 +21,16 @@ const RING_M: f64 = 900.0;
 /// Holes smaller than this, in km², are closed in the outline.
 const MIN_HOLE_KM2: f64 = 0.5;
 /// Contrast in dB and slope in dB/km at which the score is undecided, and how fast it decides.
-const CONTRAST_MIDDLE_DB: f64 = 3.0;
+const CONTRAST_MIDDLE_DB: f64 = 3.2;
 const CONTRAST_SCALE_DB: f64 = 0.8;
-const SLOPE_MIDDLE_DB_PER_KM: f64 = 2.5;
-const SLOPE_SCALE: f64 = 0.8;
+const SLOPE_MIDDLE_DB_PER_KM: f64 = 5.5;
+const SLOPE_SCALE: f64 = 1.2;
 
 /// A dark spot.
 #[derive(Debug, Clone)]
 pub(crate) struct Spot {
-    /// Outline in cells, x to the east and y to the south.
-    pub(crate) outline: Polygon,
+    /// Outlines of its pieces in cells, x to the east and y to the south; the largest piece first.
+    pub(crate) outline: MultiPolygon,
     /// Area in km².
     pub(crate) area_km2: f64,
     /// Length of the outline, holes included, in km.
@@ -103,6 +103,22 @@ impl<'a> Window<'a> {
         quantile(&mut values, 0.5)
     }
 
+    /// Outlines of the pieces; `None` if there is none.
+    fn outline(&self, cell: CellSize) -> Option<MultiPolygon> {
+        use geo::{Coord, MapCoords as _};
+        let hole_cells = (MIN_HOLE_KM2 / cell.km2()).ceil() as usize;
+        let pieces = components(&self.mask);
+        let mut order: Vec<usize> = (0..pieces.members.len()).collect();
+        order.sort_by_key(|index| std::cmp::Reverse(pieces.members[*index].len()));
+        let outlines = order.into_iter().filter_map(|index| {
+            let piece = pieces.labels.map(|label| label == index as u32 + 1);
+            outline::polygon(&piece, self.origin, hole_cells)
+        });
+        // The mask's rim puts every corner one cell too far to the south-east.
+        let shifted = MultiPolygon::from_iter(outlines).map_coords(|c| Coord { x: c.x - 1.0, y: c.y - 1.0 });
+        (!shifted.0.is_empty()).then_some(shifted)
+    }
+
     fn measure(&self, members: &[u32], noise_db: f32, cell: CellSize) -> Option<Spot> {
         let (band, ring) = (cell.count(BAND_M), cell.count(RING_M));
         let core = self.mask.eroded(band);
@@ -113,17 +129,14 @@ impl<'a> Window<'a> {
         let rim_in = self.median_where(|x, y| self.mask.at(x, y) && !core.at(x, y)).unwrap_or(inside);
         let rim_out = |x: usize, y: usize| near.at(x, y) && !self.mask.at(x, y) && !self.is_other_segment(x, y);
         let rim_out = self.median_where(rim_out).unwrap_or(around);
-        let hole_cells = (MIN_HOLE_KM2 / cell.km2()).ceil() as usize;
-        let origin = (self.origin.0, self.origin.1);
-        let outline = shifted(&outline::polygon(&self.mask, origin, hole_cells)?);
-        let metres = cell.polygon_m(&outline);
-        let rings = std::iter::once(metres.exterior()).chain(metres.interiors());
+        let outline = self.outline(cell)?;
+        let metres = cell.polygons_m(&outline);
         let contrast_db = f64::from(around - inside);
         // The two bands' middles lie one band apart.
         let edge_db_per_km = f64::from(rim_out - rim_in) / (BAND_M / 1000.0);
         Some(Spot {
             area_km2: metres.unsigned_area() / 1e6,
-            perimeter_km: rings.map(|ring| Euclidean.length(ring)).sum::<f64>() / 1e3,
+            perimeter_km: metres.iter().map(perimeter_m).sum::<f64>() / 1e3,
             contrast_db,
             elongation: elongation(members, self.labels.width, cell),
             edge_db_per_km,
@@ -133,10 +146,9 @@ impl<'a> Window<'a> {
     }
 }
 
-/// The mask's rim puts every corner one cell too far to the south-east.
-fn shifted(outline: &Polygon) -> Polygon {
-    use geo::{Coord, MapCoords as _};
-    outline.map_coords(|corner| Coord { x: corner.x - 1.0, y: corner.y - 1.0 })
+fn perimeter_m(polygon: &Polygon) -> f64 {
+    let rings = std::iter::once(polygon.exterior()).chain(polygon.interiors());
+    rings.map(|ring| Euclidean.length(ring)).sum()
 }
 
 /// First and one past the last of `values`, widened by `margin` inside `0..length`.
