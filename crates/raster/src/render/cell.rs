@@ -1,0 +1,209 @@
+//! A rectangle of the view and where its pixels lie in the source level; and the spans it is walked by.
+//!
+//! Positions are fixed-point numbers with 32 binary places. Sums of them are exact, so a pixel gets the same position
+//! whichever view it is walked in.
+
+use std::ops::Range;
+
+/// Binary places of a fixed-point position.
+const FRACTION_BITS: u32 = 32;
+
+/// One source pixel.
+pub(super) const ONE: i64 = 1 << FRACTION_BITS;
+
+/// What a centre is moved by before it is cut to a source pixel: far above the rounding of coordinates, far below what
+/// can be seen.
+const NUDGE_PX: f64 = 1e-6;
+
+/// Half a source pixel.
+pub(super) const HALF: i64 = ONE / 2;
+
+/// A position in source pixels of the chosen level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Position {
+    pub(super) x: i64,
+    pub(super) y: i64,
+}
+
+impl Position {
+    /// From numbers of pixels, which must be finite; those beyond 2³¹ are cut.
+    fn of((x, y): (f64, f64)) -> Self {
+        let fixed = |value: f64| (value * ONE as f64) as i64;
+        Self { x: fixed(x), y: fixed(y) }
+    }
+
+    /// The same for a pixel's centre. Where zoom and level match exactly, centres fall on edges between source pixels;
+    /// the nudge decides for the right and lower one, whatever the rounding.
+    fn of_centre((x, y): (f64, f64)) -> Self {
+        Self::of((x + NUDGE_PX, y + NUDGE_PX))
+    }
+
+    pub(super) fn plus(self, step: Self, times: i64) -> Self {
+        Self { x: self.x.wrapping_add(step.x.wrapping_mul(times)), y: self.y.wrapping_add(step.y.wrapping_mul(times)) }
+    }
+}
+
+/// Whole source pixels of a fixed-point number, rounded down.
+pub(super) fn whole(fixed: i64) -> i64 {
+    fixed >> FRACTION_BITS
+}
+
+/// Pixels of one view row that are evenly spaced in the source.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    /// View row.
+    pub(super) row: u32,
+    /// View column of the first pixel.
+    pub(super) col: u32,
+    /// Number of pixels, at least 1.
+    pub(super) len: u32,
+    /// Source position of the first pixel's centre.
+    pub(super) start: Position,
+    /// From one pixel to the next.
+    pub(super) step: Position,
+}
+
+impl Span {
+    /// Position of the last pixel's centre.
+    pub(super) fn end(&self) -> Position {
+        self.start.plus(self.step, i64::from(self.len) - 1)
+    }
+
+    /// The part whose centres lie inside a level of that size, if there is one. Positions along a span are monotone.
+    pub(super) fn clipped(&self, width_px: u32, height_px: u32) -> Option<Self> {
+        let (x_end, y_end) = (i64::from(width_px) << FRACTION_BITS, i64::from(height_px) << FRACTION_BITS);
+        let inside = |p: Position| (0..x_end).contains(&p.x) && (0..y_end).contains(&p.y);
+        if inside(self.start) && inside(self.end()) {
+            return Some(*self);
+        }
+        let columns = within(self.start.x, self.step.x, x_end, self.len);
+        let rows = within(self.start.y, self.step.y, y_end, self.len);
+        let (first, last) = (columns.start.max(rows.start), columns.end.min(rows.end));
+        (first < last).then(|| self.part(first, last))
+    }
+
+    /// Pixels `first..last` of the span.
+    pub(super) fn part(&self, first: u32, last: u32) -> Self {
+        let start = self.start.plus(self.step, i64::from(first));
+        Self { col: self.col + first, len: last - first, start, ..*self }
+    }
+}
+
+/// Which `k` in `0..len` have `start + k·step` in `0..end`.
+fn within(start: i64, step: i64, end: i64, len: u32) -> Range<u32> {
+    let count = |distance: i64, step: i64| {
+        (distance.max(0).div_euclid(step) + i64::from(distance.max(0) % step != 0)).min(i64::from(len)) as u32
+    };
+    match step.signum() {
+        0 => 0..if (0..end).contains(&start) { len } else { 0 },
+        1 => count(start.saturating_neg(), step)..count(end.saturating_sub(start), step),
+        _ => {
+            let back = step.saturating_neg();
+            count(start.saturating_sub(end - 1), back)..count(start.saturating_add(1), back)
+        }
+    }
+}
+
+/// A rectangle of the view with its way into the source.
+#[derive(Debug, Clone)]
+pub(super) struct Cell {
+    /// View columns covered.
+    pub(super) cols: Range<u32>,
+    /// View rows covered.
+    pub(super) rows: Range<u32>,
+    /// Where its pixels lie.
+    pub(super) shape: Shape,
+}
+
+/// How a cell's pixels are placed.
+#[derive(Debug, Clone)]
+pub(super) enum Shape {
+    /// Between four exact corners, linearly along rows and along the sides.
+    Quad(Quad),
+    /// Every pixel exactly, `[row][col]` of the cell; `None` has no image in the source.
+    Points(Vec<Option<Position>>),
+}
+
+/// Four exact corners of a lattice cell that the view's cell is a part of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Quad {
+    /// Source positions, in pixels, of the upper left, upper right, lower left and lower right corner.
+    pub(super) corners: [(f64, f64); 4],
+    /// Width and height of the whole lattice cell in view pixels.
+    pub(super) size_px: (u32, u32),
+    /// Column and row within the lattice cell where the view's cell begins.
+    pub(super) offset_px: (u32, u32),
+}
+
+impl Quad {
+    /// The row of pixels `row` rows below the cell's first: position of its first pixel's centre and the step.
+    fn row(&self, row: u32) -> (Position, Position) {
+        let [upper_left, upper_right, lower_left, lower_right] = self.corners;
+        let down = (f64::from(self.offset_px.1 + row) + 0.5) / f64::from(self.size_px.1);
+        let (left, right) = (between(upper_left, lower_left, down), between(upper_right, lower_right, down));
+        let width = f64::from(self.size_px.0);
+        let step = ((right.0 - left.0) / width, (right.1 - left.1) / width);
+        let first = Position::of_centre((left.0 + step.0 * 0.5, left.1 + step.1 * 0.5));
+        let step = Position::of(step);
+        (first.plus(step, i64::from(self.offset_px.0)), step)
+    }
+}
+
+/// The point `share` of the way from `a` to `b`.
+pub(super) fn between(a: (f64, f64), b: (f64, f64), share: f64) -> (f64, f64) {
+    (a.0 + (b.0 - a.0) * share, a.1 + (b.1 - a.1) * share)
+}
+
+impl Cell {
+    /// A cell of exact points.
+    pub(super) fn of_points(cols: Range<u32>, rows: Range<u32>, points: &[(f64, f64)]) -> Self {
+        let finite = |&(x, y): &(f64, f64)| (x.is_finite() && y.is_finite()).then(|| Position::of_centre((x, y)));
+        Self { cols, rows, shape: Shape::Points(points.iter().map(finite).collect()) }
+    }
+
+    /// Hands out the cell's spans, row by row.
+    pub(super) fn for_each_span(&self, mut visit: impl FnMut(Span)) {
+        let width = self.cols.len();
+        for (index, row) in self.rows.clone().enumerate() {
+            match &self.shape {
+                Shape::Quad(quad) => {
+                    let (start, step) = quad.row(row - self.rows.start);
+                    visit(Span { row, col: self.cols.start, len: width as u32, start, step });
+                }
+                Shape::Points(points) => {
+                    let step = Position { x: 0, y: 0 };
+                    for (col, start) in self.cols.clone().zip(&points[index * width..(index + 1) * width]) {
+                        if let Some(start) = *start {
+                            visit(Span { row, col, len: 1, start, step });
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{ONE, Position, Span, within};
+
+    proptest! {
+        #[test]
+        fn the_clip_is_what_trying_every_pixel_finds(start in -60_i64..60, step in -9_i64..9, end in 1_i64..50, len in 1_u32..40) {
+            let inside: Vec<u32> = (0..len).filter(|&k| (0..end).contains(&(start + i64::from(k) * step))).collect();
+            let clip = within(start, step, end, len);
+            prop_assert_eq!(clip.collect::<Vec<_>>(), inside);
+        }
+    }
+
+    #[test]
+    fn a_span_keeps_only_what_lies_inside() {
+        let span =
+            Span { row: 0, col: 5, len: 10, start: Position { x: -3 * ONE, y: 0 }, step: Position { x: ONE, y: 0 } };
+        let clipped = span.clipped(4, 1).expect("four pixels lie inside");
+        assert_eq!((clipped.col, clipped.len, clipped.start.x), (8, 4, 0));
+        assert!(span.clipped(4, 1).unwrap().end().x == 3 * ONE);
+    }
+}

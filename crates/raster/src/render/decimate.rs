@@ -1,0 +1,113 @@
+//! Reading fewer blocks than a view touches, where a raster has no overviews and the view takes in too much of it.
+//!
+//! Blocks are thinned out evenly, and a pixel whose block is left out takes the nearest pixel of one that is read. How
+//! far they are thinned depends on raster and zoom alone, so neighbouring views still agree.
+
+use crate::{
+    Limits,
+    header::{Header, Level, Planar},
+    render::{
+        cell::{Cell, ONE, Position, Shape, whole},
+        level::Choice,
+        plan::block_bytes,
+    },
+};
+
+/// Side of the view, in pixels, that the thinning is reckoned for: a map tile.
+const RECKONED_VIEW_PX: f64 = 256.0;
+
+/// Part of a render's bytes that such a view may take; a view of twice the side then still fits.
+const SHARE_OF_LIMIT: u64 = 4;
+
+/// Decimation below which a view is not too much of the raster, whatever it costs: with overviews it stays below two.
+const LEAST_SOURCE_PX_PER_VIEW_PX: f64 = 2.0;
+
+/// Of every group of `cols` × `rows` blocks only the middle one is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Decimation {
+    cols: u32,
+    rows: u32,
+}
+
+impl Decimation {
+    /// The least thinning that keeps a tile of this zoom within its share of the limit; `None` when it is within anyway.
+    pub(super) fn needed(
+        header: &Header,
+        level: &Level,
+        choice: Choice,
+        bands: usize,
+        limits: &Limits,
+    ) -> Option<Self> {
+        let ratio = choice.source_px_per_view_px;
+        if ratio <= LEAST_SOURCE_PX_PER_VIEW_PX {
+            return None;
+        }
+        let planes = if level.planar == Planar::Separate { bands as u64 } else { 1 };
+        let touched = |block_px: u32, count: u32| {
+            let span = (RECKONED_VIEW_PX * ratio / f64::from(block_px) + 1.0).min(RECKONED_VIEW_PX);
+            (span as u32).min(count)
+        };
+        let across = touched(level.block_width_px, level.blocks_across());
+        let down = touched(level.block_height_px, level.blocks_down());
+        let budget_bytes = limits.max_render_bytes / SHARE_OF_LIMIT;
+        let mut group = Self { cols: 1, rows: 1 };
+        let left = |group: Self| (across.div_ceil(group.cols), down.div_ceil(group.rows));
+        let cost =
+            |(across, down): (u32, u32)| u64::from(across) * u64::from(down) * planes * block_bytes(header, level);
+        while cost(left(group)) > budget_bytes && left(group) != (1, 1) {
+            let (across, down) = left(group);
+            if across > down { group.cols *= 2 } else { group.rows *= 2 }
+        }
+        (group != Self { cols: 1, rows: 1 }).then_some(group)
+    }
+
+    /// The cell with every pixel moved to the nearest one that is read.
+    pub(super) fn apply(self, level: &Level, cell: &Cell) -> Cell {
+        let width = cell.cols.len();
+        let mut points = vec![None; width * cell.rows.len()];
+        cell.for_each_span(|span| {
+            let first = (span.row - cell.rows.start) as usize * width + (span.col - cell.cols.start) as usize;
+            for (k, point) in points[first..first + span.len as usize].iter_mut().enumerate() {
+                *point = Some(self.moved(level, span.start.plus(span.step, k as i64)));
+            }
+        });
+        Cell { cols: cell.cols.clone(), rows: cell.rows.clone(), shape: Shape::Points(points) }
+    }
+
+    fn moved(self, level: &Level, place: Position) -> Position {
+        Position {
+            x: nearest_read(place.x, level.width_px, level.block_width_px, self.cols),
+            y: nearest_read(place.y, level.height_px, level.block_height_px, self.rows),
+        }
+    }
+}
+
+/// `place` if its block is the one of its group that is read, else the nearest place within that block. Places outside
+/// the level stay where they are.
+fn nearest_read(place: i64, side_px: u32, block_px: u32, group: u32) -> i64 {
+    if group == 1 || !(0..i64::from(side_px)).contains(&whole(place)) {
+        return place;
+    }
+    let block_px = i64::from(block_px);
+    let last_block = (i64::from(side_px) - 1) / block_px;
+    let group = i64::from(group);
+    let read = (whole(place) / block_px / group * group + group / 2).min(last_block);
+    let end = ((read + 1) * block_px).min(i64::from(side_px));
+    place.clamp(read * block_px * ONE, end * ONE - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest_read;
+    use crate::render::cell::{HALF, ONE};
+
+    #[test]
+    fn places_move_to_the_block_that_is_read() {
+        // Blocks of 10 pixels in groups of 4: of the blocks 0 to 3 number 2 is read, pixels 20 to 29.
+        let moved = |px: i64| nearest_read(px * ONE + HALF, 95, 10, 4);
+        assert_eq!([moved(3), moved(22), moved(38)], [20 * ONE, 22 * ONE + HALF, 30 * ONE - 1]);
+        // The last group has the blocks 8 and 9 only; 9 ends with the raster.
+        assert_eq!([moved(81), moved(94)], [90 * ONE, 94 * ONE + HALF]);
+        assert_eq!([moved(-1), moved(95)], [-ONE + HALF, 95 * ONE + HALF]);
+    }
+}

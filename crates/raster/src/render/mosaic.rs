@@ -1,0 +1,134 @@
+//! Blocks side by side: finds the samples of a place in a level.
+
+use crate::{
+    RasterError, Result,
+    block::{Block, SharedBlock},
+    header::Level,
+    render::{
+        cell::{ONE, Position, whole},
+        pixel::Pixel,
+        touch::Touched,
+    },
+};
+
+/// Decoded blocks of one plane of a level, in their window of the level's grid.
+pub(super) struct Mosaic<'a, T> {
+    level: &'a Level,
+    first_block: (u32, u32),
+    blocks_across: usize,
+    /// Samples by block of the window; `None` where none is stored or none was asked for.
+    blocks: Vec<Option<&'a [T]>>,
+    samples_per_pixel: usize,
+    /// Which sample of a pixel is meant.
+    sample: usize,
+}
+
+/// One block in reach: its samples and the area it covers, cut to the level.
+pub(super) struct Patch<'a, T> {
+    /// From the sample meant of the first pixel on; `None` for a sparse block.
+    pub(super) samples: Option<&'a [T]>,
+    /// Columns of the level it covers.
+    pub(super) cols: std::ops::Range<i64>,
+    /// Rows of the level it covers.
+    pub(super) rows: std::ops::Range<i64>,
+    /// Samples from one pixel to the next.
+    pub(super) pixel_stride: usize,
+    /// Samples from one row to the next.
+    pub(super) row_stride: usize,
+}
+
+impl<'a, T: Pixel> Mosaic<'a, T> {
+    /// Puts decoded blocks, in the order of `touched`, in their places; `sample` says which of a pixel's samples counts.
+    ///
+    /// # Errors
+    /// `Broken` when a block is not of the type or size that the header promises.
+    pub(super) fn new(level: &'a Level, touched: &Touched, blocks: &'a [SharedBlock], sample: usize) -> Result<Self> {
+        let blocks_across = touched.cols.len();
+        let mut mosaic = Self {
+            level,
+            first_block: (touched.cols.start, touched.rows.start),
+            blocks_across,
+            blocks: vec![None; blocks_across * touched.rows.len()],
+            samples_per_pixel: blocks.first().map_or(1, |block| usize::from(block.samples_per_pixel)),
+            sample,
+        };
+        for ((col, row), block) in touched.blocks().zip(blocks) {
+            let at = (row - touched.rows.start) as usize * blocks_across + (col - touched.cols.start) as usize;
+            mosaic.blocks[at] = mosaic.samples_of(block, row)?;
+        }
+        Ok(mosaic)
+    }
+
+    fn samples_of(&self, block: &'a Block, row: u32) -> Result<Option<&'a [T]>> {
+        let Some(samples) = &block.samples else { return Ok(None) };
+        let rows = self.level.block_height_px.min(self.level.height_px - row * self.level.block_height_px);
+        let needed = rows as usize * self.level.block_width_px as usize * self.samples_per_pixel;
+        let fits = usize::from(block.samples_per_pixel) == self.samples_per_pixel
+            && block.width_px == self.level.block_width_px
+            && self.sample < self.samples_per_pixel;
+        let values = T::of(samples).filter(|values| fits && values.len() >= needed);
+        let broken = || RasterError::Broken { reason: "a block is not of the size or type the header promises".into() };
+        values.map(|values| Some(&values[self.sample..])).ok_or_else(broken)
+    }
+
+    /// The block that holds a pixel of the level, which must lie in the window.
+    pub(super) fn patch_at(&self, col: i64, row: i64) -> Patch<'a, T> {
+        let (block_width, block_height) = (i64::from(self.level.block_width_px), i64::from(self.level.block_height_px));
+        let (across, down) = (col / block_width, row / block_height);
+        let in_window = (across - i64::from(self.first_block.0)) as usize
+            + (down - i64::from(self.first_block.1)) as usize * self.blocks_across;
+        let area =
+            |index: i64, block_px: i64, side_px: u32| index * block_px..((index + 1) * block_px).min(side_px.into());
+        Patch {
+            samples: self.blocks.get(in_window).copied().flatten(),
+            cols: area(across, block_width, self.level.width_px),
+            rows: area(down, block_height, self.level.height_px),
+            pixel_stride: self.samples_per_pixel,
+            row_stride: self.samples_per_pixel * self.level.block_width_px as usize,
+        }
+    }
+
+    /// Whether the level has such a pixel.
+    pub(super) fn has(&self, col: i64, row: i64) -> bool {
+        (0..i64::from(self.level.width_px)).contains(&col) && (0..i64::from(self.level.height_px)).contains(&row)
+    }
+
+    /// The sample of one pixel, or `None` outside the level and in sparse blocks.
+    pub(super) fn value(&self, col: i64, row: i64) -> Option<T> {
+        self.has(col, row).then(|| self.patch_at(col, row).value(col, row)).flatten()
+    }
+
+    /// Size of the level in pixels.
+    pub(super) fn size_px(&self) -> (u32, u32) {
+        (self.level.width_px, self.level.height_px)
+    }
+}
+
+impl<T: Copy> Patch<'_, T> {
+    /// The sample of one pixel in the area, or `None` when the block is sparse.
+    pub(super) fn value(&self, col: i64, row: i64) -> Option<T> {
+        let (right, down) = ((col - self.cols.start) as usize, (row - self.rows.start) as usize);
+        self.samples.map(|samples| samples[down * self.row_stride + right * self.pixel_stride])
+    }
+
+    /// Position relative to the upper left corner of the area.
+    pub(super) fn relative(&self, place: Position) -> Position {
+        Position { x: place.x - self.cols.start * ONE, y: place.y - self.rows.start * ONE }
+    }
+
+    /// For how many steps from `place` on, at most `len`, the area is not left.
+    pub(super) fn steps_inside(&self, place: Position, step: Position, len: u32) -> u32 {
+        let steps = |at: i64, step: i64, area: &std::ops::Range<i64>| match step.signum() {
+            0 => i64::MAX,
+            1 => (area.end * ONE - at - 1) / step + 1,
+            _ => (at - area.start * ONE) / -step + 1,
+        };
+        let fewer = steps(place.x, step.x, &self.cols).min(steps(place.y, step.y, &self.rows));
+        fewer.min(i64::from(len)) as u32
+    }
+}
+
+/// Column and row of the pixel that a position falls into.
+pub(super) fn pixel_of(place: Position) -> (i64, i64) {
+    (whole(place.x), whole(place.y))
+}

@@ -1,0 +1,95 @@
+//! The eight sample types, as far as the warp must tell them apart.
+
+use crate::block::Samples;
+
+/// A sample that can be warped.
+pub(super) trait Pixel: Copy + Default + PartialEq + 'static {
+    /// The samples if they are of this type.
+    fn of(samples: &Samples) -> Option<&[Self]>;
+
+    /// Samples of this type.
+    fn into_samples(values: Vec<Self>) -> Samples;
+
+    /// As a number, exactly.
+    fn number(self) -> f64;
+
+    /// The nearest value of this type; halves go up.
+    fn nearest_to(number: f64) -> Self;
+
+    /// A nodata value of this type; `None` when no sample can equal it.
+    fn nodata(number: f64) -> Option<Self>;
+
+    /// Whether this is a number at all.
+    fn is_number(self) -> bool;
+}
+
+/// Whether a sample counts: a number, and not the nodata value.
+pub(super) fn is_valid<T: Pixel>(value: T, nodata: Option<T>) -> bool {
+    value.is_number() && nodata != Some(value)
+}
+
+macro_rules! integer_pixel {
+    ($($type:ty => $variant:ident),*) => {$(
+        impl Pixel for $type {
+            fn of(samples: &Samples) -> Option<&[Self]> {
+                if let Samples::$variant(values) = samples { Some(values) } else { None }
+            }
+
+            fn into_samples(values: Vec<Self>) -> Samples {
+                Samples::$variant(values)
+            }
+
+            fn number(self) -> f64 {
+                f64::from(self)
+            }
+
+            fn nearest_to(number: f64) -> Self {
+                (number + 0.5).floor() as Self
+            }
+
+            fn nodata(number: f64) -> Option<Self> {
+                let value = number as Self;
+                (f64::from(value) == number).then_some(value)
+            }
+
+            fn is_number(self) -> bool {
+                true
+            }
+        }
+    )*};
+}
+
+integer_pixel!(u8 => U8, i8 => I8, u16 => U16, i16 => I16, u32 => U32, i32 => I32);
+
+macro_rules! float_pixel {
+    ($($type:ty => $variant:ident),*) => {$(
+        impl Pixel for $type {
+            fn of(samples: &Samples) -> Option<&[Self]> {
+                if let Samples::$variant(values) = samples { Some(values) } else { None }
+            }
+
+            fn into_samples(values: Vec<Self>) -> Samples {
+                Samples::$variant(values)
+            }
+
+            fn number(self) -> f64 {
+                f64::from(self)
+            }
+
+            fn nearest_to(number: f64) -> Self {
+                number as Self
+            }
+
+            /// The declared value is decimal text, so it is compared at the samples' precision.
+            fn nodata(number: f64) -> Option<Self> {
+                (!number.is_nan()).then_some(number as Self)
+            }
+
+            fn is_number(self) -> bool {
+                !self.is_nan()
+            }
+        }
+    )*};
+}
+
+float_pixel!(f32 => F32, f64 => F64);

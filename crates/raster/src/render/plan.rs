@@ -1,0 +1,236 @@
+//! What a render will read and how its pixels lie in it: arithmetic on the header, no bytes.
+
+use crate::{
+    GeoTiff, RasterError, Result,
+    block::BlockId,
+    header::{Header, Level, Planar, SampleType},
+    render::{
+        ReadOptions, Resampling, View,
+        cell::{Cell, Quad, Shape},
+        decimate::Decimation,
+        grid::{self, Sizes},
+        level::{self, Choice},
+        project::{self, Projection},
+        touch::{Touched, touched},
+    },
+};
+
+/// Plane number that block ids and cache keys of internal masks carry; bands end far below it.
+pub(super) const MASK_PLANE: u16 = u16::MAX;
+
+/// A plan for one view of one raster, to be fetched and painted. It holds no pixels.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub(super) width_px: u32,
+    pub(super) height_px: u32,
+    pub(super) level: u16,
+    pub(super) resampling: Resampling,
+    pub(super) nodata: Option<f64>,
+    /// Zero-based bands wanted, then alpha if the file has it.
+    pub(super) bands: Vec<u16>,
+    pub(super) alpha: Option<u16>,
+    pub(super) cells: Vec<Cell>,
+    pub(super) data: Touched,
+    /// Blocks of the internal mask, where the level has one.
+    pub(super) mask: Option<Touched>,
+    blocks: Vec<BlockId>,
+    cost_bytes: u64,
+}
+
+impl Plan {
+    /// Blocks to read: plane by plane, each row by row, then the mask's.
+    pub fn blocks(&self) -> &[BlockId] {
+        &self.blocks
+    }
+
+    /// Bytes of those blocks once decoded: what the render holds beside its own buffers.
+    pub fn cost_bytes(&self) -> u64 {
+        self.cost_bytes
+    }
+
+    /// The level read, 0 being full resolution.
+    pub fn level(&self) -> u16 {
+        self.level
+    }
+
+    /// Planes that data blocks are read from, in the order of [`Plan::blocks`].
+    pub(super) fn planes(&self, planar: Planar) -> Vec<u16> {
+        match planar {
+            Planar::Contiguous => vec![0],
+            Planar::Separate => self.bands.iter().chain(&self.alpha).copied().collect(),
+        }
+    }
+}
+
+/// Plans a view.
+///
+/// # Errors
+/// `OutsideBounds` when the view misses the raster, `BadParameter` for a band that does not exist, `TooLarge` beyond
+/// the limits on a view's side or a render's bytes, `Unsupported` without georeferencing.
+pub fn plan(tiff: &GeoTiff, view: &View, options: &ReadOptions) -> Result<Plan> {
+    let header = tiff.header();
+    let size_px = (view.width_px(), view.height_px());
+    check_sides(tiff, size_px)?;
+    let projection = Projection::new(header, view)?;
+    let choice = level::choose(header, &projection);
+    let (full, source) = (&header.levels[0], &header.levels[usize::from(choice.level)]);
+    let sizes = Sizes {
+        view_px: size_px,
+        full_px: (full.width_px, full.height_px),
+        level_px: (source.width_px, source.height_px),
+    };
+    finish(tiff, options, size_px, choice, grid::cells(&projection, &sizes, choice))
+}
+
+/// Plans the whole raster, no side longer than `max_side_px`, from the finest level that fits or else the coarsest one
+/// there is, decimated. Needs no georeferencing; row 0 is the raster's first row.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_whole(tiff: &GeoTiff, max_side_px: u32, options: &ReadOptions) -> Result<Plan> {
+    let levels = &tiff.header().levels;
+    let longest = |level: &Level| level.width_px.max(level.height_px);
+    let index = levels.iter().position(|level| longest(level) <= max_side_px).unwrap_or(levels.len() - 1);
+    let level = &levels[index];
+    let shrink = (f64::from(max_side_px) / f64::from(longest(level))).min(1.0);
+    let scaled = |side_px: u32| ((f64::from(side_px) * shrink).round() as u32).max(1);
+    let size_px = (scaled(level.width_px), scaled(level.height_px));
+    check_sides(tiff, size_px)?;
+    let (right, bottom) = (f64::from(level.width_px), f64::from(level.height_px));
+    let corners = [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)];
+    let shape = Shape::Quad(Quad { corners, size_px, offset_px: (0, 0) });
+    let choice = Choice { level: index as u16, source_px_per_view_px: 1.0 / shrink };
+    finish(tiff, options, size_px, choice, vec![Cell { cols: 0..size_px.0, rows: 0..size_px.1, shape }])
+}
+
+/// Plans the one full-resolution pixel under a place.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_point(tiff: &GeoTiff, lon_deg: f64, lat_deg: f64, options: &ReadOptions) -> Result<Plan> {
+    let points = [project::raster_pixel_at(tiff.header(), lon_deg, lat_deg)?];
+    let choice = Choice { level: 0, source_px_per_view_px: 1.0 };
+    finish(tiff, options, (1, 1), choice, vec![Cell::of_points(0..1, 0..1, &points)])
+}
+
+fn check_sides(tiff: &GeoTiff, (width_px, height_px): (u32, u32)) -> Result<()> {
+    let (value, limit) = (width_px.max(height_px), tiff.limits().max_view_side_px);
+    if value > limit {
+        return Err(RasterError::TooLarge {
+            what: "side of the view in pixels",
+            value: value.into(),
+            limit: limit.into(),
+        });
+    }
+    Ok(())
+}
+
+fn finish(
+    tiff: &GeoTiff,
+    options: &ReadOptions,
+    size_px: (u32, u32),
+    choice: Choice,
+    mut cells: Vec<Cell>,
+) -> Result<Plan> {
+    let header = tiff.header();
+    let (bands, alpha) = bands(header, options)?;
+    let level = &header.levels[usize::from(choice.level)];
+    if let Some(decimation) = Decimation::needed(header, level, choice, bands.len(), tiff.limits()) {
+        cells = cells.iter().map(|cell| decimation.apply(level, cell)).collect();
+    }
+    let reach_px = options.resampling.reach_px();
+    let data = touched(level, &cells, reach_px);
+    if data.is_empty() {
+        return Err(RasterError::OutsideBounds);
+    }
+    let mask_level = header.masks.get(usize::from(choice.level)).and_then(Option::as_ref);
+    let mask = mask_level.map(|level| touched(level, &cells, reach_px));
+    let mut plan = Plan {
+        width_px: size_px.0,
+        height_px: size_px.1,
+        level: choice.level,
+        resampling: options.resampling,
+        nodata: options.nodata.or(header.nodata),
+        bands,
+        alpha,
+        cells,
+        data,
+        mask,
+        blocks: Vec::new(),
+        cost_bytes: 0,
+    };
+    plan.list_blocks(header)?;
+    check_cost(tiff, plan)
+}
+
+fn check_cost(tiff: &GeoTiff, plan: Plan) -> Result<Plan> {
+    let (value, limit) = (plan.cost_bytes, tiff.limits().max_render_bytes);
+    if value > limit {
+        return Err(RasterError::TooLarge { what: "source bytes of one render", value, limit });
+    }
+    Ok(plan)
+}
+
+/// Zero-based bands wanted and the alpha band.
+fn bands(header: &Header, options: &ReadOptions) -> Result<(Vec<u16>, Option<u16>)> {
+    let Some(wanted) = &options.bands else {
+        let all = (0..header.bands).filter(|&band| Some(band) != header.alpha_band).collect();
+        return Ok((all, header.alpha_band));
+    };
+    if wanted.is_empty() || wanted.len() > usize::from(header.bands) {
+        let reason = format!("names {} bands of {}", wanted.len(), header.bands);
+        return Err(RasterError::BadParameter { name: "bidx", reason });
+    }
+    if let Some(band) = wanted.iter().find(|band| !(1..=header.bands).contains(band)) {
+        let reason = format!("there is no band {band}, only 1 to {}", header.bands);
+        return Err(RasterError::BadParameter { name: "bidx", reason });
+    }
+    Ok((wanted.iter().map(|band| band - 1).collect(), header.alpha_band))
+}
+
+impl Plan {
+    fn list_blocks(&mut self, header: &Header) -> Result<()> {
+        let level = &header.levels[usize::from(self.level)];
+        let mut blocks = Vec::new();
+        for plane in self.planes(level.planar) {
+            blocks.extend(ids(level, &self.data, self.level, plane));
+        }
+        let data_bytes = blocks.len() as u64 * block_bytes(header, level);
+        let mask_level = header.masks.get(usize::from(self.level)).and_then(Option::as_ref);
+        let mut mask_bytes = 0;
+        if let Some((mask, touched)) = mask_level.zip(self.mask.as_ref()) {
+            let before = blocks.len();
+            blocks.extend(ids(mask, touched, self.level, MASK_PLANE));
+            mask_bytes = (blocks.len() - before) as u64 * pixels_per_block(mask);
+        }
+        (self.blocks, self.cost_bytes) = (blocks, data_bytes.saturating_add(mask_bytes));
+        Ok(())
+    }
+}
+
+fn ids(grid: &Level, touched: &Touched, level: u16, plane: u16) -> impl Iterator<Item = BlockId> {
+    let across = grid.blocks_across();
+    touched.blocks().map(move |(col, row)| BlockId { level, plane, index: row * across + col })
+}
+
+/// Decoded bytes of one data block.
+pub(super) fn block_bytes(header: &Header, level: &Level) -> u64 {
+    let samples_per_pixel = match level.planar {
+        Planar::Contiguous => u64::from(header.bands),
+        Planar::Separate => 1,
+    };
+    pixels_per_block(level) * samples_per_pixel * sample_bytes(header.sample_type)
+}
+
+fn pixels_per_block(level: &Level) -> u64 {
+    u64::from(level.block_width_px) * u64::from(level.block_height_px)
+}
+
+fn sample_bytes(sample_type: SampleType) -> u64 {
+    match sample_type {
+        SampleType::U8 | SampleType::I8 => 1,
+        SampleType::U16 | SampleType::I16 => 2,
+        SampleType::U32 | SampleType::I32 | SampleType::F32 => 4,
+        SampleType::F64 => 8,
+    }
+}

@@ -1,0 +1,144 @@
+//! From the lattice of a view to pixels of the full-resolution raster, exactly, point by point.
+
+use aurora_tile::Bounds;
+
+use crate::{
+    RasterError, Result,
+    header::{Affine, Georef, Header},
+    render::view::{Lattice, View},
+};
+
+/// Raster points to a side when the raster's outline is looked for in the view.
+const OUTLINE_STEPS: u32 = 16;
+
+/// The way from a view's lattice to a raster's pixels.
+pub(super) struct Projection<'a> {
+    view: &'a View,
+    georef: &'a Georef,
+    crs_to_pixel: Affine,
+    width_px: f64,
+    height_px: f64,
+    same_crs: bool,
+}
+
+impl<'a> Projection<'a> {
+    /// # Errors
+    /// `Unsupported` without georeferencing, `Broken` when it cannot be inverted.
+    pub(super) fn new(header: &'a Header, view: &'a View) -> Result<Self> {
+        let (georef, crs_to_pixel) = georef_of(header)?;
+        let full = &header.levels[0];
+        Ok(Self {
+            view,
+            georef,
+            crs_to_pixel,
+            width_px: f64::from(full.width_px),
+            height_px: f64::from(full.height_px),
+            same_crs: *view.crs() == georef.crs,
+        })
+    }
+
+    pub(super) fn lattice(&self) -> Lattice {
+        self.view.lattice()
+    }
+
+    /// Turns places in lattice pixels into places in raster pixels; what has no image becomes NaN.
+    pub(super) fn to_raster(&self, points: &mut [(f64, f64)]) {
+        let lattice = self.lattice();
+        points.iter_mut().for_each(|point| *point = lattice.to_crs(*point));
+        if !self.same_crs {
+            self.view.crs().to_wgs84_many(points);
+            self.georef.crs.from_wgs84_many(points);
+        }
+        if self.georef.crs.is_geographic() {
+            points.iter_mut().for_each(|point| point.0 = self.nearest_turn(*point));
+        }
+        points.iter_mut().for_each(|point| *point = apply(self.crs_to_pixel, *point));
+    }
+
+    /// A longitude is the same place a full turn on: takes the turn that lies nearest to the raster's middle, so that a
+    /// raster across the dateline is found from both sides.
+    fn nearest_turn(&self, (x, _): (f64, f64)) -> f64 {
+        let (middle, _) = apply(self.georef.pixel_to_crs, (self.width_px / 2.0, self.height_px / 2.0));
+        x + 360.0 * ((middle - x) / 360.0).round()
+    }
+
+    /// Raster pixels to lattice pixels.
+    pub(super) fn to_lattice(&self, points: &mut [(f64, f64)]) {
+        points.iter_mut().for_each(|point| *point = apply(self.georef.pixel_to_crs, *point));
+        if !self.same_crs {
+            self.georef.crs.to_wgs84_many(points);
+            self.view.crs().from_wgs84_many(points);
+        }
+        let lattice = self.lattice();
+        points.iter_mut().for_each(|point| *point = lattice.of_crs(*point));
+    }
+
+    /// Lattice box that holds the whole raster, with room for what lies between the points tried; `None` when part of
+    /// the raster has no image in the view's projection, so nothing may be concluded.
+    pub(super) fn outline(&self) -> Option<Bounds> {
+        let share = |step: u32| f64::from(step) / f64::from(OUTLINE_STEPS);
+        let steps = || 0..=OUTLINE_STEPS;
+        let places = steps().flat_map(|row| steps().map(move |col| (share(col), share(row))));
+        let mut points: Vec<_> = places.map(|(x, y)| (x * self.width_px, y * self.height_px)).collect();
+        self.to_lattice(&mut points);
+        if points.iter().any(|(x, y)| !(x.is_finite() && y.is_finite())) {
+            return None;
+        }
+        let tight = Bounds::around(points)?;
+        let (room_x, room_y) = (tight.width() / f64::from(OUTLINE_STEPS), tight.height() / f64::from(OUTLINE_STEPS));
+        Some(Bounds::new(tight.minx - room_x, tight.miny - room_y, tight.maxx + room_x, tight.maxy + room_y))
+    }
+
+    /// Full-resolution raster pixels that one view pixel spans in its narrower direction, near the middle of the
+    /// raster. Depends on raster and zoom alone, never on where the view lies.
+    pub(super) fn raster_px_per_view_px(&self) -> Option<f64> {
+        let anchors = [(0.5, 0.5), (0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25)];
+        anchors.into_iter().find_map(|(x, y)| self.scale_at((x * self.width_px, y * self.height_px)))
+    }
+
+    fn scale_at(&self, raster_point: (f64, f64)) -> Option<f64> {
+        let mut middle = [raster_point];
+        self.to_lattice(&mut middle);
+        let [(col, row)] = middle;
+        let mut ends = [(col - 0.5, row), (col + 0.5, row), (col, row - 0.5), (col, row + 0.5)];
+        self.to_raster(&mut ends);
+        let length = |a: (f64, f64), b: (f64, f64)| (b.0 - a.0).hypot(b.1 - a.1);
+        let scale = length(ends[0], ends[1]).min(length(ends[2], ends[3]));
+        (scale.is_finite() && scale > 0.0).then_some(scale)
+    }
+}
+
+/// Full-resolution pixel, with its fraction, at a longitude and latitude; not a number where the raster's projection does
+/// not reach.
+///
+/// # Errors
+/// As [`Projection::new`].
+pub(super) fn raster_pixel_at(header: &Header, lon_deg: f64, lat_deg: f64) -> Result<(f64, f64)> {
+    let (georef, crs_to_pixel) = georef_of(header)?;
+    let place = georef.crs.from_wgs84(lon_deg, lat_deg).unwrap_or((f64::NAN, f64::NAN));
+    Ok(apply(crs_to_pixel, place))
+}
+
+fn georef_of(header: &Header) -> Result<(&Georef, Affine)> {
+    let georef = header.georef.as_ref().ok_or_else(|| RasterError::Unsupported {
+        feature: "georeferencing",
+        detail: header.georef_note.clone().unwrap_or_else(|| "none in the file".into()),
+    })?;
+    let crs_to_pixel = invert(georef.pixel_to_crs)
+        .ok_or_else(|| RasterError::Broken { reason: "the geotransform cannot be inverted".into() })?;
+    Ok((georef, crs_to_pixel))
+}
+
+pub(super) fn apply(t: Affine, (x, y): (f64, f64)) -> (f64, f64) {
+    (t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f)
+}
+
+/// The inverse by Cramer's rule; `None` when pixels have no area.
+pub(super) fn invert(t: Affine) -> Option<Affine> {
+    let determinant = t.a * t.e - t.b * t.d;
+    let (a, b) = (t.e / determinant, -t.b / determinant);
+    let (d, e) = (-t.d / determinant, t.a / determinant);
+    let inverse = Affine { a, b, c: -(a * t.c + b * t.f), d, e, f: -(d * t.c + e * t.f) };
+    let all = [inverse.a, inverse.b, inverse.c, inverse.d, inverse.e, inverse.f];
+    all.iter().all(|number| number.is_finite()).then_some(inverse)
+}

@@ -1,0 +1,124 @@
+//! A rectangle of pixels to be filled, north up, in some coordinate reference system.
+
+use aurora_tile::{Bounds, TileId, TileMatrixSet};
+
+use crate::{RasterError, Result, crs::Crs};
+
+/// What a picture shows: a place and a size in pixels.
+#[derive(Debug, Clone)]
+pub struct View {
+    crs: Crs,
+    bounds: Bounds,
+    width_px: u32,
+    height_px: u32,
+    lattice: Lattice,
+}
+
+/// The endless grid of pixels that the view is a part of. All views of one zoom share it, so what is computed from it
+/// is the same number in every one of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Lattice {
+    /// x of the left edge of column 0.
+    pub(super) origin_x: f64,
+    /// y of the top edge of row 0.
+    pub(super) origin_y: f64,
+    /// Width of a pixel.
+    pub(super) pixel_x: f64,
+    /// Height of a pixel.
+    pub(super) pixel_y: f64,
+    /// The view's first column.
+    pub(super) col: i64,
+    /// The view's first row.
+    pub(super) row: i64,
+}
+
+impl Lattice {
+    /// Coordinates of a place given in lattice pixels.
+    pub(super) fn to_crs(self, (col, row): (f64, f64)) -> (f64, f64) {
+        (self.origin_x + col * self.pixel_x, self.origin_y - row * self.pixel_y)
+    }
+
+    /// Lattice pixels of a place given in coordinates.
+    pub(super) fn of_crs(self, (x, y): (f64, f64)) -> (f64, f64) {
+        ((x - self.origin_x) / self.pixel_x, (self.origin_y - y) / self.pixel_y)
+    }
+}
+
+impl View {
+    /// The view of a map tile, `tile_size_px` pixels square whatever the set's own tile size.
+    ///
+    /// # Errors
+    /// `BadParameter` for a tile that the set does not have or a size of 0, `Unsupported` for a set whose projection is
+    /// unknown.
+    pub fn tile(set: &TileMatrixSet, tile: TileId, tile_size_px: u32) -> Result<Self> {
+        let bad_tile =
+            |error: aurora_tile::TileError| RasterError::BadParameter { name: "tile", reason: error.to_string() };
+        let (matrix, bounds) = (set.matrix_of(tile).map_err(bad_tile)?, set.tile_bounds(tile).map_err(bad_tile)?);
+        check_sides(tile_size_px, tile_size_px)?;
+        let crs = Crs::from_epsg(set.epsg().ok_or_else(|| RasterError::Unsupported {
+            feature: "coordinate reference system",
+            detail: set.crs.clone(),
+        })?)?;
+        let lattice = Lattice {
+            origin_x: matrix.point_of_origin[0],
+            origin_y: matrix.point_of_origin[1],
+            pixel_x: matrix.tile_span_x() / f64::from(tile_size_px),
+            pixel_y: matrix.tile_span_y() / f64::from(tile_size_px),
+            col: i64::from(tile.x) * i64::from(tile_size_px),
+            row: i64::from(tile.y) * i64::from(tile_size_px),
+        };
+        Ok(Self { crs, bounds, width_px: tile_size_px, height_px: tile_size_px, lattice })
+    }
+
+    /// The view of any box, on a lattice of its own.
+    ///
+    /// # Errors
+    /// `BadParameter` for a box that is empty or not finite, or a side of 0 pixels.
+    pub fn of_bounds(crs: Crs, bounds: Bounds, width_px: u32, height_px: u32) -> Result<Self> {
+        check_sides(width_px, height_px)?;
+        let finite = bounds.to_array().iter().all(|edge| edge.is_finite());
+        if !finite || bounds.width() <= 0.0 || bounds.height() <= 0.0 {
+            return Err(RasterError::BadParameter { name: "bbox", reason: "is empty or not finite".into() });
+        }
+        let lattice = Lattice {
+            origin_x: bounds.minx,
+            origin_y: bounds.maxy,
+            pixel_x: bounds.width() / f64::from(width_px),
+            pixel_y: bounds.height() / f64::from(height_px),
+            col: 0,
+            row: 0,
+        };
+        Ok(Self { crs, bounds, width_px, height_px, lattice })
+    }
+
+    /// Coordinate reference system of the picture.
+    pub fn crs(&self) -> &Crs {
+        &self.crs
+    }
+
+    /// Outer edges of the picture in its coordinate reference system.
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// Width in pixels.
+    pub fn width_px(&self) -> u32 {
+        self.width_px
+    }
+
+    /// Height in pixels.
+    pub fn height_px(&self) -> u32 {
+        self.height_px
+    }
+
+    pub(super) fn lattice(&self) -> Lattice {
+        self.lattice
+    }
+}
+
+fn check_sides(width_px: u32, height_px: u32) -> Result<()> {
+    if width_px == 0 || height_px == 0 {
+        return Err(RasterError::BadParameter { name: "tilesize", reason: "a side of 0 pixels".into() });
+    }
+    Ok(())
+}

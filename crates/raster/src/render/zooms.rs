@@ -1,0 +1,73 @@
+//! Zooms at which a raster is worth showing, as rio-tiler reckons them.
+
+use std::ops::RangeInclusive;
+
+use aurora_tile::{Bounds, TileMatrixSet};
+
+use crate::{
+    Result,
+    crs::Crs,
+    header::{Header, Level},
+    render::project::apply,
+};
+
+/// Points to a side of the raster when its extent in the set's projection is looked for, as GDAL takes them.
+const STEPS_PER_SIDE: u32 = 20;
+
+/// The last latitude before a pole. PROJ puts the poles of Mercator projections at a finite place, which then rules the
+/// size of world-wide rasters; this lies near enough to it.
+const NEXT_TO_POLE_DEG: f64 = 90.0_f64.next_down();
+
+/// Minimum and maximum zoom of a raster in a tile matrix set; all zooms of the set without georeferencing.
+///
+/// # Errors
+/// `Unsupported` when the set's projection is unknown.
+pub fn zooms(header: &Header, set: &TileMatrixSet) -> Result<RangeInclusive<u8>> {
+    let Some(crs) = set.epsg().map(Crs::from_epsg).transpose()? else { return Ok(set.zooms()) };
+    let size = suggested_size(header, &crs);
+    Ok(size.map_or(set.zooms(), |size| set.zooms_for_raster(size.resolution, size.width_px, size.height_px)))
+}
+
+/// What GDAL's `GDALSuggestedWarpOutput` proposes for a raster in another projection.
+struct SuggestedSize {
+    resolution: f64,
+    width_px: u32,
+    height_px: u32,
+}
+
+/// Square pixels that keep the length of the raster's diagonal; the raster's own pixels in its own projection.
+fn suggested_size(header: &Header, target: &Crs) -> Option<SuggestedSize> {
+    let georef = header.georef.as_ref()?;
+    let full = &header.levels[0];
+    let to_crs = georef.pixel_to_crs;
+    if georef.crs == *target {
+        let resolution = to_crs.a.abs().max(to_crs.e.abs());
+        return Some(SuggestedSize { resolution, width_px: full.width_px, height_px: full.height_px });
+    }
+    let mut corners = [(0.0, 0.0), (f64::from(full.width_px), f64::from(full.height_px))];
+    let mut edges = edge_points(full);
+    for points in [&mut corners[..], &mut edges[..]] {
+        points.iter_mut().for_each(|point| *point = apply(to_crs, *point));
+        georef.crs.to_wgs84_many(points);
+        points.iter_mut().for_each(|(_, lat)| *lat = lat.clamp(-NEXT_TO_POLE_DEG, NEXT_TO_POLE_DEG));
+        target.from_wgs84_many(points);
+    }
+    let area = Bounds::around(edges)?;
+    let (mut across, mut down) = (corners[1].0 - corners[0].0, corners[1].1 - corners[0].1);
+    if !(across.is_normal() && down.is_normal()) {
+        (across, down) = (area.width(), area.height());
+    }
+    let resolution = across.hypot(down) / f64::from(full.width_px).hypot(f64::from(full.height_px));
+    let pixels = |extent: f64| (extent / resolution + 0.5).floor().max(1.0) as u32;
+    (resolution > 0.0).then(|| SuggestedSize {
+        resolution,
+        width_px: pixels(area.width()),
+        height_px: pixels(area.height()),
+    })
+}
+
+fn edge_points(full: &Level) -> Vec<(f64, f64)> {
+    let (width, height) = (f64::from(full.width_px), f64::from(full.height_px));
+    let shares = (0..=STEPS_PER_SIDE).map(|step| f64::from(step) / f64::from(STEPS_PER_SIDE));
+    shares.flat_map(|t| [(t * width, 0.0), (t * width, height), (0.0, t * height), (width, t * height)]).collect()
+}

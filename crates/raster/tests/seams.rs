@@ -1,0 +1,104 @@
+//! No seams: neighbouring tiles put together are one big render of the same zoom, pixel for pixel.
+
+mod support;
+
+use aurora_raster::{
+    GeoTiff, RasterError,
+    block::Samples,
+    pixels::Pixels,
+    render::{ReadOptions, Resampling},
+};
+use aurora_tile::{Bounds, TileId, TileMatrixSet};
+use support::{open, render, sample_data, scene::Scene, tile};
+
+const TILE_PX: u32 = 256;
+
+/// A tile's pixels, or none where it lies outside.
+fn tile_or_nothing(tiff: &GeoTiff, z: u8, x: u32, y: u32, options: &ReadOptions) -> Option<Pixels> {
+    match render(tiff, &tile(z, x, y, TILE_PX), options) {
+        Ok(pixels) => Some(pixels),
+        Err(RasterError::OutsideBounds) => None,
+        Err(error) => panic!("{z}/{x}/{y}: {error}"),
+    }
+}
+
+/// Compares the four quarters of a 512 pixel render of one tile with the four tiles below it.
+fn compare(tiff: &GeoTiff, parent: TileId, options: &ReadOptions) -> usize {
+    let whole = render(tiff, &tile(parent.z, parent.x, parent.y, 2 * TILE_PX), options).expect("the parent is inside");
+    let mut compared = 0;
+    for child in parent.children().expect("a zoom that goes on") {
+        let part = tile_or_nothing(tiff, child.z, child.x, child.y, options);
+        let (right, down) = ((child.x % 2) * TILE_PX, (child.y % 2) * TILE_PX);
+        for row in 0..TILE_PX {
+            for col in 0..TILE_PX {
+                let alone = part.as_ref().and_then(|part| part.value(0, row, col));
+                let together = whole.value(0, row + down, col + right);
+                assert_eq!(alone, together, "{child} at {col},{row}, {:?}", options.resampling);
+                compared += usize::from(alone.is_some());
+            }
+        }
+    }
+    compared
+}
+
+fn compare_all(tiff: &GeoTiff, zooms: std::ops::RangeInclusive<u8>, place: (f64, f64)) {
+    let set = TileMatrixSet::web_mercator_quad();
+    let (x, y) = aurora_tile::lon_lat_to_mercator(place.0, place.1);
+    for resampling in [Resampling::Nearest, Resampling::Bilinear] {
+        let options = ReadOptions { resampling, ..ReadOptions::default() };
+        for z in zooms.clone() {
+            let tiles = set.tiles_covering(z, Bounds::new(x - 1.0, y - 1.0, x + 1.0, y + 1.0));
+            let compared: usize = tiles.map(|parent| compare(tiff, parent, &options)).sum();
+            assert!(compared > 0, "nothing was compared at zoom {z}");
+        }
+    }
+}
+
+#[test]
+fn tiles_of_a_utm_scene_join() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("scene.tif");
+    Scene::cog_like().write(&path);
+    let tiff = open(&path).expect("a scene that is read");
+    compare_all(&tiff, 4..=13, (-41.7, -22.77));
+}
+
+#[test]
+fn tiles_without_overviews_join() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("strips.tif");
+    Scene { options: &[], overviews: &[], ..Scene::cog_like() }.write(&path);
+    let tiff = open(&path).expect("a scene that is read");
+    compare_all(&tiff, 4..=9, (-41.7, -22.77));
+}
+
+#[test]
+fn tiles_near_the_dateline_and_far_north_join() {
+    let Some(folder) = sample_data() else { return };
+    let dateline = open(&folder.join("cog/rio-tiler__cog_dateline.tif")).expect("a file that is read");
+    for parent in [TileId::new(3, 7, 2), TileId::new(3, 0, 2)] {
+        assert!(compare(&dateline, parent, &ReadOptions::default()) > 0, "{parent} shows the raster");
+    }
+    let north = open(&folder.join("cog/rio-tiler__cog.tif")).expect("a file that is read");
+    compare_all(&north, 2..=8, (-56.8, 73.4));
+}
+
+/// With nodata 0 declared and every real value at 100 or more, anything below 100 has bled in.
+#[test]
+fn nodata_does_not_bleed_in_nor_eat_away() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("scene.tif");
+    Scene::cog_like().write(&path);
+    let tiff = open(&path).expect("a scene that is read");
+    let view = tile(9, 196, 289, TILE_PX);
+    let with = |resampling| {
+        let options = ReadOptions { resampling, ..ReadOptions::default() };
+        render(&tiff, &view, &options).expect("the tile is inside")
+    };
+    let (nearest, bilinear) = (with(Resampling::Nearest), with(Resampling::Bilinear));
+    assert!(!bilinear.all_valid && bilinear.valid_px() > 1000, "the tile shows an edge");
+    assert_eq!(nearest.mask, bilinear.mask);
+    let Samples::U16(values) = &bilinear.samples else { panic!("the scene is 16-bit") };
+    let lowest = values.iter().zip(&bilinear.mask).filter(|(_, m)| **m != 0).map(|(value, _)| *value).min();
+    assert!(lowest >= Some(100), "{lowest:?} bled in");
+}
