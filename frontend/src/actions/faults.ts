@@ -1,0 +1,17 @@
+/** Tells the analyst of a failure, once each; aborted work is no failure. Used by all actions. */
+import { ApiError } from "../api/client";
+import type { AppStore } from "../state/app-state";
+
+let serial = 0;
+
+/** Puts an error's text where the toasts find it. */
+export function reportFault(store: AppStore, error: unknown): void {
+  if (error instanceof DOMException && error.name === "AbortError") return;
+  const text = error instanceof Error ? error.message : String(error);
+  store.update({ fault: { text, serial: ++serial } });
+}
+
+/** True when the server said that there is no such thing. */
+export function isNotFound(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 404;
+}

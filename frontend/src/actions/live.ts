@@ -1,0 +1,101 @@
+/**
+ * Puts live messages to work: runs the reducer and carries out what follows. A burst of scenes is fetched
+ * together, a flood by listing again. Started once by `main.ts`.
+ */
+import { fetchJobs } from "../api/client";
+import { EventStream } from "../api/events";
+import type { LiveMessage } from "../api/types";
+import type { AppStore } from "../state/app-state";
+import { mergeJobs } from "../state/jobs";
+import { applyLive, type FollowUp } from "../state/live";
+import { markSeen, type NewsItem } from "../state/news";
+import type { DetailActions } from "./details";
+import { reportFault } from "./faults";
+import type { SceneActions } from "./scenes";
+
+/** Events of one publication come together; they are answered together. */
+const BURST_MS = 150;
+/** More scenes than this at once are listed rather than fetched one by one. */
+const MAX_SINGLE_FETCHES = 8;
+
+/** Follows the stream. */
+export class LiveActions {
+  private readonly stream: EventStream;
+  private readonly wanted = new Set<string>();
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly store: AppStore,
+    private readonly scenes: SceneActions,
+    private readonly details: DetailActions,
+  ) {
+    this.stream = new EventStream("/events", {
+      message: (message) => this.receive(message),
+      opened: (resumed) => this.catchUp(resumed),
+      link: (link) => store.update({ link }),
+    });
+  }
+
+  /** Opens the stream. */
+  start(): void {
+    this.stream.start();
+  }
+
+  /** Shows what a piece of news is about; a withdrawn scene has nothing to show. */
+  async open(item: NewsItem): Promise<void> {
+    this.store.update(({ news }) => ({ news: markSeen(news, ({ key }) => key === item.key) }));
+    if (item.kind === "withdrawn") return;
+    await this.scenes.select(item.sceneId, true);
+    this.store.update({ tab: "scene" });
+  }
+
+  /** Marks all news as seen. */
+  seeAll(): void {
+    this.store.update(({ news }) => ({ news: markSeen(news) }));
+  }
+
+  /** Fetches the jobs anew. */
+  async loadJobs(): Promise<void> {
+    try {
+      const jobs = await fetchJobs(new AbortController().signal);
+      this.store.update({ jobs: mergeJobs([], jobs) });
+    } catch (error) {
+      reportFault(this.store, error);
+    }
+  }
+
+  private receive(message: LiveMessage): void {
+    const { scenes, jobs, news } = this.store.get();
+    const step = applyLive({ scenes, jobs, news }, message, Date.now());
+    this.store.update(step.state);
+    for (const followUp of step.followUps) this.carryOut(followUp);
+  }
+
+  private carryOut(followUp: FollowUp): void {
+    if (followUp.kind === "scene") this.want(followUp.sceneId);
+    else if (followUp.kind === "everything") this.catchUp(false);
+    else if (followUp.sceneId !== this.store.get().selectedId) return;
+    else if (followUp.kind === "withdrawn") void this.scenes.select(null, false);
+    else void this.details.loadDetections();
+  }
+
+  private catchUp(resumed: boolean): void {
+    if (resumed) return;
+    void this.scenes.load();
+    void this.details.loadDetections();
+    void this.loadJobs();
+  }
+
+  private want(sceneId: string): void {
+    this.wanted.add(sceneId);
+    this.timer ??= setTimeout(() => this.fetchWanted(), BURST_MS);
+  }
+
+  private fetchWanted(): void {
+    this.timer = undefined;
+    const sceneIds = [...this.wanted];
+    this.wanted.clear();
+    if (sceneIds.length > MAX_SINGLE_FETCHES) void this.scenes.refresh();
+    else void this.scenes.fetch(sceneIds);
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * A Leaflet layer of one scene's tiles that treats the server well: few requests at a time, patient when it is
+ * overloaded, and aborted when the tile is panned or zoomed away. Knows neither contrast nor scenes; it is given
+ * an address template. Used by `scene-view.ts`.
+ */
+import * as L from "leaflet";
+import { fetchRetrying, Gate, type RetryWorld, TILE_RETRY } from "../api/retry";
+
+/**
+ * Browsers open six connections to a host over HTTP/1.1: one carries the event stream, one is left for lists, so
+ * that a full queue of tiles never holds up a click.
+ */
+export const MAX_TILES_IN_FLIGHT = 4;
+
+const gate = new Gate(MAX_TILES_IN_FLIGHT);
+
+/** What the layer reports. Counts begin anew with each layer. */
+export interface TileReports {
+  /** A tile waits because the server asked for patience; false once a tile came through. */
+  busy: (busy: boolean) => void;
+  /** How many tiles were given up on. */
+  failed: (count: number) => void;
+}
+
+/** The tile at `coords` in a template. */
+export function tileUrl(template: string, { x, y, z }: { x: number; y: number; z: number }): string {
+  return template.replace("{z}", String(z)).replace("{x}", String(x)).replace("{y}", String(y));
+}
+
+/**
+ * Fetches one tile's image. Null for 404: outside the scene there is nothing to draw, and that is no failure.
+ * Rejects for every other refusal, when tries are used up, and when `signal` fires.
+ */
+export async function fetchTile(
+  url: string,
+  signal: AbortSignal,
+  onWait: () => void,
+  world?: RetryWorld,
+): Promise<Blob | null> {
+  const options = { signal, gate, policy: TILE_RETRY, onWait, headers: { Accept: "image/png,image/*" } };
+  const response = await fetchRetrying(url, world ? { ...options, world } : options);
+  if (response.status === 404 || response.status === 204) return null;
+  if (!response.ok) throw new Error(`tile: ${response.status}`);
+  return response.blob();
+}
+
+/** The layer; add it to a map like any other. */
+export class SceneTileLayer extends L.GridLayer {
+  private readonly loads = new Map<HTMLElement, AbortController>();
+  private failures = 0;
+
+  constructor(
+    private readonly template: string,
+    private readonly reports: TileReports,
+    options: L.GridLayerOptions,
+  ) {
+    super(options);
+    this.on("tileunload", ({ tile }: L.TileEvent) => this.abort(tile));
+  }
+
+  override createTile(coords: L.Coords, done: L.DoneCallback): HTMLElement {
+    const tile = document.createElement("img");
+    tile.alt = "";
+    const controller = new AbortController();
+    this.loads.set(tile, controller);
+    this.fill(tile, coords, controller.signal).then(
+      () => done(undefined, tile),
+      (error: unknown) => this.fail(tile, controller.signal, error, done),
+    );
+    return tile;
+  }
+
+  /**
+   * Leaflet calls this when the zoom level changes. A tile of another level that has not come yet is forgotten
+   * altogether; were it only aborted, zooming back would find a tile that is neither coming nor asked for.
+   */
+  protected _abortLoading(): void {
+    for (const [key, { el, coords, loaded }] of Object.entries(this._tiles)) {
+      if (coords.z === this._tileZoom || loaded) continue;
+      this.abort(el);
+      el.remove();
+      delete this._tiles[key];
+      this.fire("tileabort", { tile: el, coords });
+    }
+  }
+
+  private async fill(tile: HTMLImageElement, coords: L.Coords, signal: AbortSignal): Promise<void> {
+    const blob = await fetchTile(tileUrl(this.template, coords), signal, () => this.reports.busy(true));
+    this.reports.busy(false);
+    this.loads.delete(tile);
+    // An image without a source would be drawn as an empty frame.
+    tile.hidden = blob === null;
+    if (!blob) return;
+    const address = URL.createObjectURL(blob);
+    try {
+      tile.src = address;
+      await tile.decode();
+    } finally {
+      URL.revokeObjectURL(address);
+    }
+  }
+
+  private fail(tile: HTMLElement, signal: AbortSignal, error: unknown, done: L.DoneCallback): void {
+    if (signal.aborted) return;
+    this.loads.delete(tile);
+    tile.classList.add("tile-failed");
+    this.reports.failed(++this.failures);
+    done(error instanceof Error ? error : new Error(String(error)), tile);
+  }
+
+  private abort(tile: HTMLElement): void {
+    this.loads.get(tile)?.abort();
+    this.loads.delete(tile);
+  }
+}

@@ -1,0 +1,47 @@
+/** The fields above the list of scenes: free text, two UTC days, and how many scenes pass. */
+import { filterScenes, isOpen, NO_FILTER, type SceneFilter } from "../state/filter";
+import type { UiContext } from "./context";
+import { el, icon, iconButton } from "./dom";
+
+/** Builds the form; the search field has the id `scene-search` for the keyboard's sake. */
+export function sceneFilter({ store, scenes, texts, t }: UiContext): HTMLElement {
+  const text = el("input", { id: "scene-search", type: "search", autocomplete: "off", spellcheck: "false" });
+  texts.attribute(texts.attribute(text, "placeholder", "scenes.search"), "aria-label", "scenes.search");
+  const from = el("input", { type: "date" });
+  const to = el("input", { type: "date" });
+  texts.name(from, "scenes.from");
+  texts.name(to, "scenes.to");
+  const clear = texts.name(iconButton("close"), "scenes.clear");
+  const count = el("span", { class: "filter-count", "aria-live": "polite" });
+
+  const fields: [HTMLInputElement, keyof SceneFilter][] = [
+    [text, "text"],
+    [from, "fromDay"],
+    [to, "toDay"],
+  ];
+  for (const [field, name] of fields) {
+    field.addEventListener("input", () => scenes.setFilter({ [name]: field.value }));
+  }
+  clear.addEventListener("click", () => scenes.setFilter(NO_FILTER));
+  store.watch(
+    (s) => [s.filter],
+    (filter) => {
+      for (const [field, name] of fields) if (field.value !== filter[name]) field.value = filter[name];
+      clear.hidden = isOpen(filter);
+    },
+  );
+  store.watch(
+    (s) => [s.scenes, s.filter, s.language],
+    ({ items, total }, filter) => {
+      const shown = filterScenes(items, filter).length;
+      const values = { n: shown, total: Math.max(total ?? 0, items.length) };
+      count.textContent = items.length > 0 ? t().text("scenes.count", values) : "";
+    },
+  );
+  return el(
+    "div",
+    { class: "filter", role: "search" },
+    el("div", { class: "field" }, icon("search"), text),
+    el("div", { class: "filter-days" }, from, el("span", { "aria-hidden": "true" }, "–"), to, clear, count),
+  );
+}

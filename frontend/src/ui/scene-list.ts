@@ -1,0 +1,127 @@
+/**
+ * The list of scenes by UTC day, drawn a page at a time, with its empty, loading and failed states. Hovering and
+ * choosing go to the store; the filter above it is `scene-filter.ts`.
+ */
+import type { Scene } from "../api/types";
+import { formatDay } from "../format";
+import { filterScenes, isOpen, type SceneFilter } from "../state/filter";
+import { type SceneList, sceneTime } from "../state/scenes";
+import type { UiContext } from "./context";
+import { el, KeyedList } from "./dom";
+import { markSelected, rovingOptions } from "./roving";
+import { sceneRow } from "./scene-row";
+
+/** Rows drawn at first, and added by the button at the end. */
+const ROWS_A_PAGE = 100;
+
+type Row = { day: string } | { scene: Scene };
+
+/** Builds the list with its note and its "more" button. */
+export function sceneList(context: UiContext): HTMLElement {
+  const { store, scenes, texts, t } = context;
+  const list = el("ul", { role: "listbox", class: "scene-list" });
+  const note = el("div", { class: "note", role: "status" });
+  const more = el("button", { type: "button", class: "more" });
+  texts.attribute(list, "aria-label", "scenes.list");
+  texts.text(more, "scenes.more");
+  rovingOptions(list);
+  const rows = new KeyedList<Row>(list, rowKey, (row) => drawRow(row, context), sameRow);
+  let limit = ROWS_A_PAGE;
+  const mark = () => {
+    const { selectedId } = store.get();
+    markSelected(optionsOf(rows), selectedId === null ? null : rows.node(`scene:${selectedId}`));
+  };
+
+  store.watch(
+    (s) => [s.scenes, s.filter, s.language],
+    (sceneState, filter) => {
+      const shown = filterScenes(sceneState.items, filter);
+      rows.set(groupByDay(shown.slice(0, limit)), languageChanged(list, t().language));
+      more.hidden = shown.length <= limit && sceneState.next === null;
+      drawNote(note, context, sceneState, filter, shown.length);
+      mark();
+    },
+  );
+  store.watch(
+    (s) => [s.selectedId],
+    (selectedId) => {
+      mark();
+      if (selectedId) rows.node(`scene:${selectedId}`)?.scrollIntoView({ block: "nearest" });
+    },
+  );
+  store.watch(
+    (s) => [s.hoveredSceneId],
+    (hovered) => {
+      for (const option of optionsOf(rows)) {
+        option.classList.toggle("is-hovered", option.dataset.sceneId === hovered);
+      }
+    },
+  );
+  more.addEventListener("click", () => {
+    limit += ROWS_A_PAGE;
+    if (store.get().scenes.items.length < limit) void scenes.loadMore();
+    store.update(({ scenes }) => ({ scenes: { ...scenes } }));
+  });
+  return el("div", { class: "scroll" }, note, list, more);
+}
+
+function drawRow(row: Row, { store, scenes, t }: UiContext): HTMLElement {
+  if ("day" in row) {
+    return el("li", { role: "presentation", class: "day" }, formatDay(row.day, t().language));
+  }
+  const { scene } = row;
+  const node = sceneRow(scene, t());
+  node.addEventListener("click", () => void scenes.select(scene.id, true));
+  node.addEventListener("mouseenter", () => store.update({ hoveredSceneId: scene.id }));
+  node.addEventListener("mouseleave", () => store.update({ hoveredSceneId: null }));
+  return node;
+}
+
+function drawNote(
+  note: HTMLElement,
+  { scenes, t }: UiContext,
+  { phase, items }: SceneList,
+  filter: SceneFilter,
+  shown: number,
+): void {
+  note.replaceChildren();
+  note.hidden = shown > 0 && phase !== "failed";
+  if (note.hidden) return;
+  if (phase === "loading") note.append(t().text("scenes.loading"));
+  else if (phase === "failed") {
+    const retry = el("button", { type: "button", class: "text-button" }, t().text("scenes.retry"));
+    retry.addEventListener("click", () => void scenes.load());
+    note.append(t().text("scenes.failed"), " ", retry);
+  } else note.append(t().text(items.length > 0 || !isOpen(filter) ? "scenes.noMatch" : "scenes.empty"));
+}
+
+/** Rows with a heading before each new day; the list is newest first already. */
+function groupByDay(scenes: readonly Scene[]): Row[] {
+  let current = "";
+  return scenes.flatMap((scene): Row[] => {
+    const day = sceneTime(scene).slice(0, 10);
+    if (day === current) return [{ scene }];
+    current = day;
+    return [{ day }, { scene }];
+  });
+}
+
+function rowKey(row: Row): string {
+  return "day" in row ? `day:${row.day}` : `scene:${row.scene.id}`;
+}
+
+/** Day headings with equal keys are equal; scenes are values that are replaced when they change. */
+function sameRow(a: Row, b: Row): boolean {
+  return "day" in a || "day" in b || a.scene === b.scene;
+}
+
+function optionsOf(rows: KeyedList<Row>): HTMLElement[] {
+  return rows.nodes().filter((node) => node.dataset.sceneId !== undefined);
+}
+
+/** True the first time it is asked in another language: every row must then be drawn anew. */
+export function languageChanged(list: HTMLElement, language: string): boolean {
+  const changed = list.lang !== language;
+  list.lang = language;
+  return changed;
+}

@@ -1,0 +1,167 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { Translator } from "../src/i18n";
+import { en } from "../src/i18n/en";
+import { ptBr } from "../src/i18n/pt-br";
+import { createAppStore } from "../src/state/app-state";
+import type { NewsItem } from "../src/state/news";
+import { loadSettings } from "../src/state/settings";
+import { el, KeyedList } from "../src/ui/dom";
+import { markSelected, rovingOptions } from "../src/ui/roving";
+import { sceneRow } from "../src/ui/scene-row";
+import { Toasts } from "../src/ui/toasts";
+import { scene } from "./samples";
+
+const english = new Translator("en");
+const HOSTILE = '<img src=x onerror="alert(1)">';
+
+describe("texts", () => {
+  it("have the same holes in both languages", () => {
+    const holes = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
+    for (const [key, text] of Object.entries(en)) {
+      expect(holes(ptBr[key as keyof typeof en]), key).toEqual(holes(text));
+      expect(ptBr[key as keyof typeof en].trim(), key).not.toBe("");
+    }
+  });
+
+  it("count as the language does", () => {
+    expect(english.count("news.detections", 1)).toBe("1 detection");
+    expect(english.count("news.detections", 0)).toBe("0 detections");
+    expect(new Translator("pt-BR").count("news.detections", 1200)).toBe("1.200 detecções");
+  });
+});
+
+describe("a row", () => {
+  it("shows a server's strings as text", () => {
+    const row = sceneRow(
+      scene("a", { satellite: HOSTILE, mode_name: HOSTILE, polarisation: HOSTILE }),
+      english,
+    );
+    expect(row.querySelector("img")).toBeNull();
+    expect(row.textContent).toContain(HOSTILE);
+  });
+
+  it("does not pass a scene that nobody analysed off as clean", () => {
+    const spoken = (detections: number | null) =>
+      sceneRow(scene("a", { detections }), english).getAttribute("aria-label");
+    expect(spoken(null)).toContain("not analysed yet");
+    expect(spoken(0)).toContain("0 detections");
+  });
+
+  it("is named by its id where the file name told nothing", () => {
+    const row = sceneRow(
+      scene("odd-name", { satellite: null, orbit_direction: null, mode: null, mode_name: null }),
+      english,
+    );
+    expect(row.querySelector(".scene-name")?.textContent).toBe("odd-name");
+  });
+});
+
+describe("a keyed list", () => {
+  it("keeps the elements, and the focus, of what did not change", () => {
+    const parent = el("ul");
+    document.body.append(parent);
+    const list = new KeyedList<{ key: string }>(
+      parent,
+      ({ key }) => key,
+      ({ key }) => el("li", { tabindex: 0 }, key),
+    );
+    const [a, b, c] = [{ key: "a" }, { key: "b" }, { key: "c" }];
+    list.set([a, b]);
+    const kept = list.node("b");
+    kept?.focus();
+    list.set([c, b]);
+    expect([...parent.children].map((child) => child.textContent)).toEqual(["c", "b"]);
+    expect(list.node("b")).toBe(kept);
+    expect(document.activeElement).toBe(kept);
+    list.set([c, { key: "b" }]);
+    expect(list.node("b")).not.toBe(kept);
+    expect(document.activeElement).toBe(list.node("b"));
+  });
+});
+
+describe("the keyboard in a list", () => {
+  it("moves the focus by arrows and chooses by Enter", () => {
+    const chosen: string[] = [];
+    const list = el("ul", { role: "listbox" });
+    for (const name of ["a", "b", "c"]) {
+      const option = el("li", { role: "option" }, name);
+      option.addEventListener("click", () => chosen.push(name));
+      list.append(option);
+    }
+    document.body.append(list);
+    rovingOptions(list);
+    const options = [...list.children] as HTMLElement[];
+    markSelected(options, null);
+    expect(options.map((option) => option.tabIndex)).toEqual([0, -1, -1]);
+    options[0]?.focus();
+    for (const key of ["ArrowDown", "Enter", "End", "ArrowDown", " ", "Home", "Enter"]) {
+      document.activeElement?.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+    }
+    expect(chosen).toEqual(["b", "c", "a"]);
+  });
+});
+
+describe("toasts", () => {
+  const item = (key: string, change: Partial<NewsItem> = {}): NewsItem => ({
+    key,
+    kind: "scene",
+    sceneId: key,
+    satellite: "CSKS1",
+    observedAt: "2026-03-01T08:00:00Z",
+    count: 0,
+    atMs: Date.now(),
+    seen: false,
+    ...change,
+  });
+  const store = () => createAppStore(loadSettings(null, "en"));
+
+  beforeEach(() => document.body.replaceChildren());
+
+  it("announce each piece of news once, and lead to it", async () => {
+    const [state, opened] = [store(), vi.fn()];
+    const toasts = new Toasts(state, () => english, opened);
+    document.body.append(toasts.root);
+    toasts.start();
+    state.update({ news: [item("a")] });
+    await Promise.resolve();
+    state.update({ news: [item("b"), item("a")] });
+    await Promise.resolve();
+    expect([...toasts.root.children].map((card) => card.textContent)).toEqual([
+      "New scene CSKS1 2026-03-01 08:00 UTC",
+      "New scene CSKS1 2026-03-01 08:00 UTC",
+    ]);
+    toasts.root.querySelector<HTMLElement>(".toast-body")?.click();
+    expect(opened).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ key: "a" }));
+    state.update({ news: [item("b"), item("a", { seen: true })] });
+    await Promise.resolve();
+    expect(toasts.root.children).toHaveLength(1);
+  });
+
+  it("are few, even in a flood", async () => {
+    const state = store();
+    const toasts = new Toasts(
+      state,
+      () => english,
+      () => {},
+    );
+    document.body.append(toasts.root);
+    toasts.start();
+    state.update({ news: Array.from({ length: 40 }, (_, i) => item(`s${i}`)) });
+    await Promise.resolve();
+    expect(toasts.root.children.length).toBeLessThanOrEqual(4);
+    expect(toasts.root.getAttribute("aria-live")).toBe("polite");
+  });
+
+  it("say nothing of old news", async () => {
+    const state = store();
+    const toasts = new Toasts(
+      state,
+      () => english,
+      () => {},
+    );
+    toasts.start();
+    state.update({ news: [item("a", { atMs: Date.now() - 600_000 })] });
+    await Promise.resolve();
+    expect(toasts.root.children).toHaveLength(0);
+  });
+});
