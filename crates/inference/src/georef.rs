@@ -115,6 +115,11 @@ fn corners(transform: &[f64; 6], width: usize, height: usize) -> [[f64; 2]; 4] {
     [at(0, 0), at(width, 0), at(width, height), at(0, height)]
 }
 
+/// `[xmin, ymin, xmax, ymax]` of a raster in its own CRS.
+pub(crate) fn transform_extent(transform: &[f64; 6], width: usize, height: usize) -> [f64; 4] {
+    extent(&corners(transform, width, height))
+}
+
 fn extent(points: &[[f64; 2]]) -> [f64; 4] {
     let start = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
     points
@@ -146,5 +151,5 @@ pub(crate) fn bounds_wgs84(crs_given: &SpatialRef, extent: [f64; 4]) -> Result<[
 pub(crate) fn dataset_bounds_wgs84(dataset: &Dataset, epsg: u32) -> Result<[f64; 4]> {
     let transform = dataset.geo_transform().map_err(|error| Error::placement(gdal_env::reason(&error)))?;
     let (width, height) = dataset.raster_size();
-    bounds_wgs84(&crs::from_epsg(epsg)?, extent(&corners(&transform, width, height)))
+    bounds_wgs84(&crs::from_epsg(epsg)?, transform_extent(&transform, width, height))
 }

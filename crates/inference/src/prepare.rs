@@ -208,6 +208,15 @@ impl Warp<'_> {
         let mut args = vec!["-of".to_owned(), "VRT".into(), "-t_srs".into(), format!("EPSG:{}", self.epsg)];
         args.extend(["-r".into(), self.resampling(source)?.into(), "-wm".into(), memory_mib.to_string()]);
         args.extend(["-wo".into(), format!("NUM_THREADS={}", self.options.threads)]);
+        if self.is_flip {
+            // GDAL's own guess of the extent is off in the last digit.
+            let (width, height) = source.raster_size();
+            let transform = source.geo_transform().map_err(broken)?;
+            let extent = georef::transform_extent(&transform, width, height);
+            args.push("-te".into());
+            args.extend(extent.map(|side| side.to_string()));
+            args.extend(["-ts".into(), width.to_string(), height.to_string()]);
+        }
         if let Some(crs) = self.source_crs {
             args.extend(["-s_srs".into(), crs.to_owned()]);
         }

@@ -21,9 +21,9 @@ const MIN_SUPPORT: f32 = 0.15;
 /// Coarse cells with more texture than this, in dB, are kept out of the first fit of the trend.
 const SMOOTH_DB: f32 = 1.3;
 /// Scale in dB of the weights that make the fit robust, round by round.
-const FIT_SCALES_DB: [f64; 8] = [5.0, 4.0, 3.0, 2.5, 2.0, 1.5, 1.5, 1.5];
+const FIT_SCALES_DB: [f64; 8] = [3.0, 3.0, 3.0, 2.5, 2.0, 1.5, 1.5, 1.5];
 /// The fit starts level at this quantile: sea is darker than land, and seldom less than this part of a scene.
-const START_QUANTILE: f64 = 0.3;
+const START_QUANTILE: f64 = 0.12;
 /// Terms of a quadratic in two variables.
 const TERMS: usize = 6;
 
