@@ -2,9 +2,14 @@
 //!
 //! Opening reads headers only. Pixels are fetched by [`crate::render`].
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
-use crate::{Limits, Result, header::Header, source::SharedSource};
+use crate::{
+    Limits, RasterError, Result,
+    block::BlockId,
+    header::{Header, Level},
+    source::SharedSource,
+};
 
 /// An opened raster. Cheap to clone through its `Arc`; keep it in a cache keyed by source name and version.
 pub struct GeoTiff {
@@ -36,5 +41,33 @@ impl GeoTiff {
     /// The bounds it was opened with.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Where block `id` lies within the source, or `None` when it is sparse.
+    ///
+    /// # Errors
+    /// `Broken` when the file ends before the block does, or has no such block.
+    pub fn block_range(&self, id: BlockId) -> Result<Option<Range<u64>>> {
+        self.checked_range(self.header.levels.get(usize::from(id.level)), id)
+    }
+
+    /// Where block `index` of a level's mask lies within the source, or `None` when it is sparse (all masked).
+    ///
+    /// # Errors
+    /// `Broken` when the file ends before the block does, or has no such mask.
+    pub fn mask_range(&self, level: u16, index: u32) -> Result<Option<Range<u64>>> {
+        self.checked_range(self.header.mask(level), BlockId { level, plane: 0, index })
+    }
+
+    fn checked_range(&self, level: Option<&Level>, id: BlockId) -> Result<Option<Range<u64>>> {
+        let level = level.filter(|level| (id.index as usize) < level.blocks_in_plane());
+        let level = level.ok_or_else(|| RasterError::Broken { reason: format!("there is no {id:?}") })?;
+        let size_bytes = self.source.size_bytes();
+        match level.block_range(id.plane, id.index) {
+            Some(range) if range.end > size_bytes => Err(RasterError::Broken {
+                reason: format!("a block at bytes {}..{} lies beyond the end at {size_bytes}", range.start, range.end),
+            }),
+            range => Ok(range),
+        }
     }
 }

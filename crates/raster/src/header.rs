@@ -3,7 +3,19 @@
 //! Plain facts after all checks: every count, offset and size here has been held against the file's length and the
 //! limits. It holds no pixels. Callers: [`crate::geotiff`], [`crate::render`], [`crate::facts`].
 
-use crate::{Limits, Result, block::BlockId, crs::Crs, source::ByteSource};
+use std::ops::Range;
+
+use crate::{Limits, RasterError, Result, block::BlockId, crs::Crs, source::ByteSource};
+
+mod bytes;
+mod directory;
+mod georef;
+mod level;
+mod metadata;
+mod read;
+mod samples;
+mod walk;
+mod window;
 
 /// Sample type of all bands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,6 +36,32 @@ pub enum SampleType {
     F32,
     /// 64-bit float.
     F64,
+}
+
+impl SampleType {
+    /// Bytes of one decoded sample.
+    pub fn size_bytes(self) -> u8 {
+        match self {
+            Self::U8 | Self::I8 => 1,
+            Self::U16 | Self::I16 => 2,
+            Self::U32 | Self::I32 | Self::F32 => 4,
+            Self::F64 => 8,
+        }
+    }
+
+    /// Its name in numpy and rasterio.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::U8 => "uint8",
+            Self::I8 => "int8",
+            Self::U16 => "uint16",
+            Self::I16 => "int16",
+            Self::U32 => "uint32",
+            Self::I32 => "int32",
+            Self::F32 => "float32",
+            Self::F64 => "float64",
+        }
+    }
 }
 
 /// How blocks are compressed.
@@ -94,6 +132,30 @@ impl Level {
     pub fn blocks_down(&self) -> u32 {
         self.height_px.div_ceil(self.block_height_px)
     }
+
+    /// Blocks of one plane: of all bands when contiguous, of one band when separate.
+    pub fn blocks_in_plane(&self) -> usize {
+        self.blocks_across() as usize * self.blocks_down() as usize
+    }
+
+    /// Rows that block `index` of a plane is stored with: the last strip ends with the image, tiles never do.
+    pub fn block_rows(&self, index: u32) -> u32 {
+        let first_row = u64::from(index / self.blocks_across()) * u64::from(self.block_height_px);
+        let left = u64::from(self.height_px).saturating_sub(first_row);
+        if self.tiled {
+            self.block_height_px
+        } else {
+            self.block_height_px.min(u32::try_from(left).unwrap_or(u32::MAX))
+        }
+    }
+
+    /// Where block `index` of `plane` lies, `None` when it is sparse or there is no such block.
+    pub fn block_range(&self, plane: u16, index: u32) -> Option<Range<u64>> {
+        let in_plane = self.blocks_in_plane();
+        let index = usize::try_from(index).ok().filter(|&index| index < in_plane)?;
+        let &(offset, length) = self.blocks.get(usize::from(plane) * in_plane + index)?;
+        (length > 0).then(|| offset..offset.saturating_add(length))
+    }
 }
 
 /// `x = a·col + b·row + c`, `y = d·col + e·row + f`; (0, 0) is the outer corner of the first pixel.
@@ -111,6 +173,36 @@ pub struct Affine {
     pub e: f64,
     /// y of the corner.
     pub f: f64,
+}
+
+impl Affine {
+    /// The coordinates of a point in pixels.
+    pub fn apply(&self, column: f64, row: f64) -> (f64, f64) {
+        (self.a * column + self.b * row + self.c, self.d * column + self.e * row + self.f)
+    }
+
+    /// The point in pixels at coordinates; not finite when the transformation is degenerate.
+    pub fn invert(&self, x: f64, y: f64) -> (f64, f64) {
+        let (x, y, determinant) = (x - self.c, y - self.f, self.determinant());
+        ((self.e * x - self.b * y) / determinant, (self.a * y - self.d * x) / determinant)
+    }
+
+    /// Signed area of a pixel in square units.
+    pub fn determinant(&self) -> f64 {
+        self.a * self.e - self.b * self.d
+    }
+
+    /// The same with the origin moved by so many columns and rows.
+    #[must_use]
+    pub fn shifted(&self, columns: f64, rows: f64) -> Self {
+        let (c, f) = self.apply(columns, rows);
+        Self { c, f, ..*self }
+    }
+
+    fn is_invertible(&self) -> bool {
+        let determinant = self.determinant();
+        determinant.is_finite() && determinant != 0.0 && self.c.is_finite() && self.f.is_finite()
+    }
 }
 
 /// Where the raster lies.
@@ -157,6 +249,8 @@ pub struct Header {
     pub bands: u16,
     /// Type of every sample.
     pub sample_type: SampleType,
+    /// Whether samples are stored as 16-bit floats, which widen to [`SampleType::F32`].
+    pub half_floats: bool,
     /// Whether multi-byte samples are big-endian in the file.
     pub big_endian: bool,
     /// Declared nodata value.
@@ -171,6 +265,8 @@ pub struct Header {
     pub band_info: Vec<BandInfo>,
     /// Georeferencing, if there is one.
     pub georef: Option<Georef>,
+    /// Why there is no georeferencing although the file tries to give one (ground control points, an unknown CRS).
+    pub georef_note: Option<String>,
     /// First byte after the last block and directory: a shorter file is not whole.
     pub end_byte: u64,
 }
@@ -184,14 +280,31 @@ impl Header {
         read::read(source, limits).await
     }
 
-    /// Where block `id` lies: offset and length, or `None` when it is sparse.
-    ///
-    /// # Panics
-    /// When `id` is not of this header.
-    pub fn block_range(&self, id: BlockId) -> Option<std::ops::Range<u64>> {
-        let (offset, length) = self.levels[usize::from(id.level)].blocks[id.index as usize];
-        (length > 0).then(|| offset..offset + length)
+    /// Where block `id` lies, or `None` when it is sparse or not of this header. The range may lie beyond the end of a
+    /// file that is not whole; [`crate::GeoTiff::block_range`] checks that.
+    pub fn block_range(&self, id: BlockId) -> Option<Range<u64>> {
+        self.levels.get(usize::from(id.level))?.block_range(id.plane, id.index)
+    }
+
+    /// The mask of a level, if it has one.
+    pub fn mask(&self, level: u16) -> Option<&Level> {
+        self.masks.get(usize::from(level))?.as_ref()
+    }
+
+    /// Bytes this header holds in memory, for caches that weigh what they keep.
+    pub fn memory_bytes(&self) -> usize {
+        let levels = self.levels.iter().chain(self.masks.iter().flatten());
+        let blocks: usize =
+            levels.map(|level| size_of::<Level>() + level.blocks.capacity() * size_of::<(u64, u64)>()).sum();
+        let bands: usize = self.band_info.iter().map(|band| size_of::<BandInfo>() + band.description.capacity()).sum();
+        size_of::<Self>() + blocks + bands + self.palette.capacity() * 4
     }
 }
 
-mod read;
+fn broken(reason: String) -> RasterError {
+    RasterError::Broken { reason }
+}
+
+fn unsupported(feature: &'static str, detail: String) -> RasterError {
+    RasterError::Unsupported { feature, detail }
+}

@@ -11,6 +11,8 @@ pub struct Limits {
     pub max_tag_bytes: u64,
     /// Bytes of header read in all.
     pub max_header_bytes: u64,
+    /// Blocks of all levels and masks together.
+    pub max_blocks: usize,
     /// Bytes of one block after decompression.
     pub max_block_bytes: u64,
     /// Bytes of one block before decompression.
@@ -32,6 +34,7 @@ impl Default for Limits {
             max_entries: 512,
             max_tag_bytes: 32 << 20,
             max_header_bytes: 64 << 20,
+            max_blocks: 2 << 20,
             max_block_bytes: 64 << 20,
             max_compressed_bytes: 64 << 20,
             max_side_px: 1 << 20,

@@ -1,0 +1,135 @@
+//! GeoKeys: what a GeoTIFF says of its coordinate reference system.
+//!
+//! Keys and codes: OGC 19-008r4, "OGC GeoTIFF Standard", annex B and the registry of its clauses 7.4–7.5. Read are an
+//! EPSG code, a UTM zone by its conversion code, and a user-defined transverse Mercator on a WGS84-like datum.
+
+use super::{Crs, WGS84, transverse::Parameters};
+
+const MODEL_TYPE: u16 = 1024;
+const RASTER_TYPE: u16 = 1025;
+const GEODETIC_CRS: u16 = 2048;
+const ELLIPSOID: u16 = 2056;
+const SEMI_MAJOR: u16 = 2057;
+const INVERSE_FLATTENING: u16 = 2059;
+const PROJECTED_CRS: u16 = 3072;
+const PROJECTION: u16 = 3074;
+const METHOD: u16 = 3075;
+const LINEAR_UNITS: u16 = 3076;
+const NATURAL_ORIGIN_LONGITUDE: u16 = 3080;
+const NATURAL_ORIGIN_LATITUDE: u16 = 3081;
+const FALSE_EASTING: u16 = 3082;
+const FALSE_NORTHING: u16 = 3083;
+const SCALE_AT_NATURAL_ORIGIN: u16 = 3092;
+
+const MODEL_PROJECTED: u16 = 1;
+const MODEL_GEOGRAPHIC: u16 = 2;
+const PIXEL_IS_POINT: u16 = 2;
+const METHOD_TRANSVERSE_MERCATOR: u16 = 1;
+const USER_DEFINED: u16 = 32767;
+const UNIT_METRE: u16 = 9001;
+/// EPSG ellipsoids WGS 84 and GRS 1980, which differ by a tenth of a millimetre.
+const WGS84_LIKE_ELLIPSOIDS: [u16; 2] = [7030, 7019];
+/// Location of a key whose value stands in the double parameters (tag 34736).
+const IN_DOUBLES: u16 = 34736;
+
+/// A parsed GeoKey directory (tag 34735) with its double parameters.
+pub(crate) struct GeoKeys<'a> {
+    entries: &'a [u16],
+    doubles: &'a [f64],
+}
+
+impl<'a> GeoKeys<'a> {
+    /// `directory` and `doubles` as in the tags 34735 and 34736; keys past the directory's end are not seen.
+    pub(crate) fn new(directory: &'a [u16], doubles: &'a [f64]) -> Self {
+        Self { entries: directory.get(4..).unwrap_or_default(), doubles }
+    }
+
+    /// Whether coordinates tie to the centres of pixels.
+    pub(crate) fn pixel_is_point(&self) -> bool {
+        self.code(RASTER_TYPE) == Some(PIXEL_IS_POINT)
+    }
+
+    /// The coordinate reference system, or why there is none.
+    pub(crate) fn crs(&self) -> Result<Crs, String> {
+        match (self.code(MODEL_TYPE), self.epsg(PROJECTED_CRS), self.epsg(GEODETIC_CRS)) {
+            (Some(MODEL_PROJECTED) | None, Some(code), _) | (Some(MODEL_GEOGRAPHIC) | None, None, Some(code)) => {
+                from_epsg(code)
+            }
+            (Some(MODEL_GEOGRAPHIC), _, Some(code)) => from_epsg(code),
+            (Some(MODEL_GEOGRAPHIC), _, None) if self.is_wgs84_like() => from_epsg(WGS84),
+            (Some(MODEL_PROJECTED), None, _) => self.user_defined_projection(),
+            (Some(MODEL_GEOGRAPHIC), _, None) => Err("user-defined datum".to_owned()),
+            (None, None, None) => Err("no coordinate reference system".to_owned()),
+            (Some(model), ..) => Err(format!("coordinate reference system of model type {model}")),
+        }
+    }
+
+    fn user_defined_projection(&self) -> Result<Crs, String> {
+        if !self.is_wgs84_like() {
+            return Err("user-defined projection on another datum than WGS84".to_owned());
+        }
+        if let Some(metres) = self.code(LINEAR_UNITS).filter(|&unit| unit != UNIT_METRE) {
+            return Err(format!("user-defined projection in units of code {metres}"));
+        }
+        match (self.code(PROJECTION), self.code(METHOD)) {
+            (Some(code @ 16001..=16060), _) => from_epsg(u32::from(code) + 16600),
+            (Some(code @ 16101..=16160), _) => from_epsg(u32::from(code) + 16600),
+            (_, Some(METHOD_TRANSVERSE_MERCATOR)) => {
+                Crs::transverse_mercator(self.transverse_mercator()).map_err(|error| error.to_string())
+            }
+            (_, Some(method)) => Err(format!("user-defined projection by method {method}")),
+            (_, None) => Err("user-defined projection without a method".to_owned()),
+        }
+    }
+
+    fn transverse_mercator(&self) -> Parameters {
+        let base = Parameters::utm(1, false);
+        Parameters {
+            semi_major_m: self.double(SEMI_MAJOR).unwrap_or(base.semi_major_m),
+            inverse_flattening: self.double(INVERSE_FLATTENING).unwrap_or(base.inverse_flattening),
+            central_meridian_deg: self.double(NATURAL_ORIGIN_LONGITUDE).unwrap_or(0.0),
+            origin_latitude_deg: self.double(NATURAL_ORIGIN_LATITUDE).unwrap_or(0.0),
+            scale: self.double(SCALE_AT_NATURAL_ORIGIN).unwrap_or(1.0),
+            false_easting_m: self.double(FALSE_EASTING).unwrap_or(0.0),
+            false_northing_m: self.double(FALSE_NORTHING).unwrap_or(0.0),
+            metres_per_unit: 1.0,
+        }
+    }
+
+    /// Whether longitude and latitude are WGS84's: by code, by ellipsoid, or because nothing else is said.
+    fn is_wgs84_like(&self) -> bool {
+        if let Some(code) = self.epsg(GEODETIC_CRS) {
+            return from_epsg(code).is_ok();
+        }
+        match (self.double(SEMI_MAJOR), self.double(INVERSE_FLATTENING), self.code(ELLIPSOID)) {
+            (Some(axis), Some(inverse), _) => {
+                (axis - super::WGS84_SEMI_MAJOR_M).abs() < 1e-3 && (inverse - 298.2572).abs() < 1e-3
+            }
+            (Some(_), None, _) | (None, Some(_), _) => false,
+            (None, None, Some(ellipsoid)) => WGS84_LIKE_ELLIPSOIDS.contains(&ellipsoid),
+            (None, None, None) => true,
+        }
+    }
+
+    fn epsg(&self, key: u16) -> Option<u32> {
+        self.code(key).filter(|&code| code != 0 && code != USER_DEFINED).map(u32::from)
+    }
+
+    /// A key's value when it is a code in the directory itself.
+    fn code(&self, key: u16) -> Option<u16> {
+        self.entry(key).filter(|entry| entry[1] == 0).map(|entry| entry[3])
+    }
+
+    fn double(&self, key: u16) -> Option<f64> {
+        let entry = self.entry(key).filter(|entry| entry[1] == IN_DOUBLES)?;
+        self.doubles.get(usize::from(entry[3])).copied()
+    }
+
+    fn entry(&self, key: u16) -> Option<&'a [u16; 4]> {
+        self.entries.as_chunks().0.iter().find(|entry| entry[0] == key)
+    }
+}
+
+fn from_epsg(code: u32) -> Result<Crs, String> {
+    Crs::from_epsg(code).map_err(|error| error.to_string())
+}

@@ -1,0 +1,102 @@
+//! What a catalogue wants to know of a raster, from its header alone: size, type, place, and whether the file is whole.
+//!
+//! No pixel is read, so the footprint is the raster's frame and not that of its valid pixels. Callers: the indexer
+//! (files) and the server (`info`).
+
+use std::path::Path;
+
+use futures_util::FutureExt;
+use serde::Serialize;
+
+use crate::{
+    GeoTiff, Limits, Result,
+    header::{Georef, Header},
+    source::{FileSource, SourceError},
+};
+
+mod place;
+
+/// What a raster's header says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Facts {
+    /// Width in pixels.
+    pub width_px: u32,
+    /// Height in pixels.
+    pub height_px: u32,
+    /// Number of bands, alpha included.
+    pub bands: u16,
+    /// Sample type by numpy's name, such as `uint16`.
+    pub dtype: &'static str,
+    /// EPSG code of its coordinate reference system, if that has one.
+    pub epsg: Option<u32>,
+    /// Side of a pixel on the ground in metres, at the raster's centre.
+    pub spacing_m: Option<f64>,
+    /// `[min x, min y, max x, max y]` in its own coordinate reference system.
+    pub bounds_native: Option<[f64; 4]>,
+    /// `[west, south, east, north]` in degrees; west > east when the raster crosses the antimeridian.
+    pub bounds_wgs84: Option<[f64; 4]>,
+    /// Closed ring of `[longitude, latitude]` in degrees along the raster's frame, clockwise from its first pixel;
+    /// longitudes run on past ±180 where it crosses the antimeridian. Empty without georeferencing.
+    pub footprint_wgs84: Vec<[f64; 2]>,
+    /// Declared nodata value (NaN and infinities are `null` in JSON).
+    pub nodata: Option<f64>,
+    /// First byte after everything the header points to.
+    pub end_byte: u64,
+    /// Length of the file.
+    pub size_bytes: u64,
+    /// Whether it has overviews.
+    pub has_overviews: bool,
+    /// Why there is no georeferencing although the file tries to give one.
+    pub georef_note: Option<String>,
+}
+
+impl Facts {
+    /// Whether everything that the header points to lies within the file; not so while it is being copied.
+    pub fn is_whole(&self) -> bool {
+        self.end_byte <= self.size_bytes
+    }
+}
+
+/// Facts of an open raster.
+pub fn of(tiff: &GeoTiff) -> Facts {
+    from_header(tiff.header(), tiff.source().size_bytes())
+}
+
+/// Reads the header of a local file; blocks for as long as that takes.
+///
+/// # Errors
+/// What opening the file or reading its header says: see [`GeoTiff::open`].
+pub fn read_file(path: &Path, limits: &Limits) -> Result<Facts> {
+    let source = FileSource::open(path)?;
+    let pending =
+        || SourceError::Unavailable { name: path.display().to_string(), reason: "the read did not end".to_owned() };
+    // Reads of a local file are ready at their first poll, so that no executor is needed.
+    let header = Header::read(source.as_ref(), limits).now_or_never().ok_or_else(pending)??;
+    Ok(from_header(&header, crate::source::ByteSource::size_bytes(source.as_ref())))
+}
+
+fn from_header(header: &Header, size_bytes: u64) -> Facts {
+    let full = &header.levels[0];
+    let size_px = (f64::from(full.width_px), f64::from(full.height_px));
+    let georef = header.georef.as_ref();
+    Facts {
+        width_px: full.width_px,
+        height_px: full.height_px,
+        bands: header.bands,
+        dtype: header.sample_type.name(),
+        epsg: georef.and_then(|georef| georef.crs.epsg()),
+        spacing_m: georef.and_then(|georef| place::spacing_m(georef, size_px)),
+        bounds_native: georef.map(|georef| place::bounds_native(&georef.pixel_to_crs, size_px)),
+        bounds_wgs84: georef.and_then(|georef| bounds_wgs84(georef, size_px)),
+        footprint_wgs84: georef.map(|georef| place::footprint_wgs84(georef, size_px)).unwrap_or_default(),
+        nodata: header.nodata,
+        end_byte: header.end_byte,
+        size_bytes,
+        has_overviews: header.levels.len() > 1,
+        georef_note: header.georef_note.clone(),
+    }
+}
+
+fn bounds_wgs84(georef: &Georef, size_px: (f64, f64)) -> Option<[f64; 4]> {
+    place::bounds_wgs84(&georef.crs, place::bounds_native(&georef.pixel_to_crs, size_px))
+}

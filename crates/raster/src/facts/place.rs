@@ -1,0 +1,146 @@
+//! Where a raster lies on the globe: bounds, footprint and pixel spacing.
+
+use crate::{
+    crs::Crs,
+    header::{Affine, Georef},
+};
+
+/// Steps along each edge of the bounds when they are carried to degrees: PROJ's `densify_pts` of 21 between corners,
+/// which rasterio and rio-tiler use.
+const BOUNDS_STEPS: u32 = 22;
+/// Steps along each edge of the footprint.
+const FOOTPRINT_STEPS: u32 = 8;
+/// Mean radius of the earth in metres (IUGG).
+const EARTH_RADIUS_M: f64 = 6_371_008.8;
+
+/// `[min x, min y, max x, max y]` of the pixels' corners.
+pub(super) fn bounds_native(affine: &Affine, size_px: (f64, f64)) -> [f64; 4] {
+    let corners =
+        [(0.0, 0.0), (size_px.0, 0.0), (0.0, size_px.1), size_px].map(|(column, row)| affine.apply(column, row));
+    corners.iter().fold(EMPTY, include)
+}
+
+const EMPTY: [f64; 4] = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
+
+fn include(bounds: [f64; 4], &(x, y): &(f64, f64)) -> [f64; 4] {
+    [bounds[0].min(x), bounds[1].min(y), bounds[2].max(x), bounds[3].max(y)]
+}
+
+/// `[west, south, east, north]` in degrees of bounds in `crs`, with west > east across the antimeridian; `None` where
+/// an edge cannot be carried over.
+pub(crate) fn bounds_wgs84(crs: &Crs, bounds: [f64; 4]) -> Option<[f64; 4]> {
+    if crs.is_geographic() {
+        return Some(bounds);
+    }
+    let [min_x, min_y, max_x, max_y] = bounds;
+    let corners = [(min_x, max_y), (max_x, max_y), (max_x, min_y), (min_x, min_y)];
+    let ring: Option<Vec<_>> = ring(corners, BOUNDS_STEPS).map(|(x, y)| crs.to_wgs84(x, y)).collect();
+    let mut ring = ring?;
+    let turn = unwrap(&mut ring);
+    let [west, south, east, north] = ring.iter().fold(EMPTY, include);
+    if turn.abs() > 180.0 {
+        // The ring goes round a pole: every longitude, and everything up to that pole.
+        return Some(if north + south > 0.0 { [-180.0, south, 180.0, 90.0] } else { [-180.0, -90.0, 180.0, north] });
+    }
+    if east - west >= 360.0 {
+        return Some([-180.0, south, 180.0, north]);
+    }
+    Some([normal(west), south, normal(east), north])
+}
+
+/// Closed ring along the frame, longitudes running on across the antimeridian; points without an answer are left out.
+pub(super) fn footprint_wgs84(georef: &Georef, size_px: (f64, f64)) -> Vec<[f64; 2]> {
+    let corners = [(0.0, 0.0), (size_px.0, 0.0), size_px, (0.0, size_px.1)];
+    let to_wgs84 = |(column, row)| {
+        let (x, y) = georef.pixel_to_crs.apply(column, row);
+        georef.crs.to_wgs84(x, y)
+    };
+    let mut points: Vec<_> = ring(corners, FOOTPRINT_STEPS).filter_map(to_wgs84).collect();
+    if !georef.crs.is_geographic() {
+        unwrap(&mut points);
+    }
+    if let Some(&first) = points.first() {
+        points.push(first);
+    }
+    points.into_iter().map(|(lon, lat)| [lon, lat]).collect()
+}
+
+/// Side of the pixel in the middle, in metres: the root of its area. In systems that are true to scale it is the
+/// nominal size, elsewhere the one on the ground.
+pub(super) fn spacing_m(georef: &Georef, size_px: (f64, f64)) -> Option<f64> {
+    let affine = &georef.pixel_to_crs;
+    if georef.crs.is_true_to_scale() {
+        return Some(affine.determinant().abs().sqrt() * georef.crs.metres_per_unit());
+    }
+    let at = |columns: f64, rows: f64| {
+        let (x, y) = affine.apply(size_px.0 / 2.0 + columns, size_px.1 / 2.0 + rows);
+        georef.crs.to_wgs84(x, y)
+    };
+    let (west, east, north, south) = (at(-0.5, 0.0)?, at(0.5, 0.0)?, at(0.0, -0.5)?, at(0.0, 0.5)?);
+    Some((distance_m(west, east) * distance_m(north, south)).sqrt())
+}
+
+/// Distance of two points a pixel apart, in degrees, on a sphere.
+fn distance_m(a: (f64, f64), b: (f64, f64)) -> f64 {
+    let east = (b.0 - a.0).to_radians() * ((a.1 + b.1) / 2.0).to_radians().cos();
+    east.hypot((b.1 - a.1).to_radians()) * EARTH_RADIUS_M
+}
+
+/// Points along the edges between four corners, `steps` from each corner to the next, not closed.
+fn ring(corners: [(f64, f64); 4], steps: u32) -> impl Iterator<Item = (f64, f64)> {
+    (0..4).flat_map(move |edge| {
+        let (from, to) = (corners[edge], corners[(edge + 1) % 4]);
+        (0..steps).map(move |step| {
+            let part = f64::from(step) / f64::from(steps);
+            (from.0 + (to.0 - from.0) * part, from.1 + (to.1 - from.1) * part)
+        })
+    })
+}
+
+/// Lets longitudes run on where the ring crosses the antimeridian; returns the turn from the last point back to the
+/// first, which is a whole one only round a pole.
+fn unwrap(ring: &mut [(f64, f64)]) -> f64 {
+    for index in 1..ring.len() {
+        let turns = ((ring[index].0 - ring[index - 1].0) / 360.0).round();
+        ring[index].0 -= turns * 360.0;
+    }
+    match (ring.first(), ring.last()) {
+        (Some(first), Some(last)) => last.0 - first.0,
+        _ => 0.0,
+    }
+}
+
+/// The same longitude within −180 and 180.
+fn normal(lon_deg: f64) -> f64 {
+    if lon_deg.abs() <= 180.0 { lon_deg } else { (lon_deg + 180.0).rem_euclid(360.0) - 180.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scene_across_the_antimeridian_has_its_west_in_the_east() {
+        let crs = Crs::from_epsg(32660).expect("UTM");
+        let [west, south, east, north] =
+            bounds_wgs84(&crs, [570_585.0, 5_612_085.0, 803_115.0, 5_847_615.0]).expect("bounds");
+        assert!(west > 177.0 && east < -178.0 && south < north);
+    }
+
+    #[test]
+    fn a_scene_round_the_pole_has_all_longitudes() {
+        let crs = Crs::from_epsg(3413).expect("polar stereographic");
+        let bounds = bounds_wgs84(&crs, [-1e6, -1e6, 1e6, 1e6]).expect("bounds");
+        assert_eq!((bounds[0], bounds[2], bounds[3]), (-180.0, 180.0, 90.0));
+        assert!((70.0..80.0).contains(&bounds[1]));
+    }
+
+    #[test]
+    fn web_mercator_spacing_is_that_of_the_ground() {
+        let crs = Crs::from_epsg(crate::crs::WEB_MERCATOR).expect("web Mercator");
+        let (_, y) = crs.from_wgs84(0.0, 60.0).expect("point");
+        let pixel_to_crs = Affine { a: 10.0, b: 0.0, c: 0.0, d: 0.0, e: -10.0, f: y };
+        let spacing_m = spacing_m(&Georef { crs, pixel_to_crs }, (1.0, 1.0)).expect("spacing");
+        assert!((spacing_m - 5.0).abs() < 0.02, "{spacing_m}");
+    }
+}

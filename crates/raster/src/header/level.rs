@@ -1,0 +1,245 @@
+//! One directory as a level: its size, its block grid, and where each block lies.
+
+use super::{
+    Compression, Level, Planar, Predictor, SampleType, broken,
+    directory::{Directory, tag},
+    samples::Samples,
+    unsupported,
+    window::Window,
+};
+use crate::{Limits, RasterError, Result};
+
+/// Stored strips larger than this are cut into shorter ones, so that a file of one strip can be read in parts.
+const STORED_STRIP_BYTES: u64 = 256 << 10;
+
+/// What a level's samples take up in its blocks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout {
+    pub(super) samples: Samples,
+    /// Bits of one stored sample: whole bytes, or 1 for bit masks.
+    pub(super) sample_bits: u8,
+}
+
+impl Layout {
+    /// Bytes of a decoded row of `width_px` pixels of one block.
+    fn row_bytes(self, planar: Planar, width_px: u32) -> u64 {
+        let bands = if planar == Planar::Contiguous { self.samples.bands } else { 1 };
+        (u64::from(width_px) * u64::from(bands) * u64::from(self.sample_bits)).div_ceil(8)
+    }
+}
+
+/// Reads a level; `block_budget` is how many blocks the whole file may still have, and is used up.
+pub(super) fn read(
+    directory: &Directory,
+    window: &Window<'_>,
+    layout: Layout,
+    limits: &Limits,
+    block_budget: &mut usize,
+) -> Result<Level> {
+    let (width_px, height_px) = size_px(directory, window, limits)?;
+    let compression = compression(directory, window)?;
+    if directory.small(window, tag::FILL_ORDER, 1)? != 1 {
+        return Err(unsupported("fill order", "least significant bit first".to_owned()));
+    }
+    let tiled = directory.has(tag::TILE_WIDTH) || directory.has(tag::TILE_OFFSETS);
+    let (block_width_px, block_height_px) = match tiled {
+        true => (side(directory, window, tag::TILE_WIDTH, limits)?, side(directory, window, tag::TILE_LENGTH, limits)?),
+        false => (width_px, rows_per_strip(directory, window, height_px)?),
+    };
+    let planar = planar(directory, window, layout.samples.bands)?;
+    let predictor = predictor(directory, window, compression, layout)?;
+    let blocks = Vec::new();
+    let mut level =
+        Level { width_px, height_px, block_width_px, block_height_px, tiled, compression, predictor, planar, blocks };
+    level.blocks = blocks_of(directory, window, &level, layout, *block_budget)?;
+    if compression == Compression::None && !tiled {
+        split_strips(&mut level, layout, *block_budget)?;
+    }
+    check_block_bytes(&level, layout, limits)?;
+    *block_budget = block_budget.saturating_sub(level.blocks.len());
+    Ok(level)
+}
+
+/// Width and height of a level, within the limits.
+pub(super) fn size_px(directory: &Directory, window: &Window<'_>, limits: &Limits) -> Result<(u32, u32)> {
+    Ok((side(directory, window, tag::IMAGE_WIDTH, limits)?, side(directory, window, tag::IMAGE_LENGTH, limits)?))
+}
+
+fn side(directory: &Directory, window: &Window<'_>, tag: u16, limits: &Limits) -> Result<u32> {
+    let side_px = directory.number(window, tag)?.filter(|&side_px| side_px > 0);
+    let side_px = side_px.ok_or_else(|| broken(format!("tag {tag}, a width or height, is absent or 0")))?;
+    let limit = limits.max_side_px;
+    let fits = u32::try_from(side_px).ok().filter(|&side_px| side_px <= limit);
+    fits.ok_or(RasterError::TooLarge { what: "pixels along a side", value: side_px, limit: u64::from(limit) })
+}
+
+/// Rows of a strip, at most the image's own; absent means one strip.
+fn rows_per_strip(directory: &Directory, window: &Window<'_>, height_px: u32) -> Result<u32> {
+    match directory.number(window, tag::ROWS_PER_STRIP)? {
+        Some(0) => Err(broken("strips of no rows".to_owned())),
+        Some(rows) => Ok(u32::try_from(rows).unwrap_or(u32::MAX).min(height_px)),
+        None => Ok(height_px),
+    }
+}
+
+fn planar(directory: &Directory, window: &Window<'_>, bands: u16) -> Result<Planar> {
+    match directory.small(window, tag::PLANAR_CONFIGURATION, 1)? {
+        2 if bands > 1 => Ok(Planar::Separate),
+        1 | 2 => Ok(Planar::Contiguous),
+        other => Err(broken(format!("planar configuration {other}"))),
+    }
+}
+
+fn compression(directory: &Directory, window: &Window<'_>) -> Result<Compression> {
+    let code = directory.small(window, tag::COMPRESSION, 1)?;
+    let name = match code {
+        1 => return Ok(Compression::None),
+        5 => return Ok(Compression::Lzw),
+        8 | 32946 => return Ok(Compression::Deflate),
+        32773 => return Ok(Compression::PackBits),
+        50000 => return Ok(Compression::Zstd),
+        2 => "CCITT RLE",
+        3 => "CCITT fax 3",
+        4 => "CCITT fax 4",
+        6 => "old JPEG",
+        7 => "JPEG",
+        34676 | 34677 => "SGI log",
+        34712 => "JPEG 2000",
+        34887 => "LERC",
+        34925 => "LZMA",
+        50001 => "WebP",
+        50002 | 52546 => "JPEG XL",
+        _ => return Err(unsupported("compression", format!("code {code}"))),
+    };
+    Err(unsupported("compression", name.to_owned()))
+}
+
+/// The predictor, which only these compressions have.
+fn predictor(
+    directory: &Directory,
+    window: &Window<'_>,
+    compression: Compression,
+    layout: Layout,
+) -> Result<Predictor> {
+    if matches!(compression, Compression::None | Compression::PackBits) || layout.sample_bits == 1 {
+        return Ok(Predictor::None);
+    }
+    let is_float = matches!(layout.samples.sample_type, SampleType::F32 | SampleType::F64);
+    match directory.small(window, tag::PREDICTOR, 1)? {
+        1 => Ok(Predictor::None),
+        2 => Ok(Predictor::Horizontal),
+        3 if is_float => Ok(Predictor::FloatingPoint),
+        3 => Err(broken("the floating point predictor on whole numbers".to_owned())),
+        other => Err(unsupported("predictor", format!("code {other}"))),
+    }
+}
+
+fn check_block_bytes(level: &Level, layout: Layout, limits: &Limits) -> Result<()> {
+    let value = layout.row_bytes(level.planar, level.block_width_px) * u64::from(level.block_height_px);
+    let limit = limits.max_block_bytes;
+    let compressed = level.blocks.iter().map(|&(_, length)| length).max().unwrap_or(0);
+    if value > limit {
+        return Err(RasterError::TooLarge { what: "bytes of a block", value, limit });
+    }
+    if compressed > limits.max_compressed_bytes {
+        let limit = limits.max_compressed_bytes;
+        return Err(RasterError::TooLarge { what: "compressed bytes of a block", value: compressed, limit });
+    }
+    Ok(())
+}
+
+/// Offset and length of every block, `(0, 0)` for those the file leaves out.
+fn blocks_of(
+    directory: &Directory,
+    window: &Window<'_>,
+    level: &Level,
+    layout: Layout,
+    budget: usize,
+) -> Result<Vec<(u64, u64)>> {
+    let planes = if level.planar == Planar::Separate { u64::from(layout.samples.bands) } else { 1 };
+    let count = u64::from(level.blocks_across()) * u64::from(level.blocks_down()) * planes;
+    let count = usize::try_from(count).ok().filter(|&count| count <= budget);
+    let count =
+        count.ok_or(RasterError::TooLarge { what: "blocks", value: budget as u64 + 1, limit: budget as u64 })?;
+    // Old writers put tile positions into the strips' tags.
+    let has_tile_tags = directory.has(tag::TILE_OFFSETS);
+    let (offsets, lengths) = match has_tile_tags {
+        true => (tag::TILE_OFFSETS, tag::TILE_BYTE_COUNTS),
+        false => (tag::STRIP_OFFSETS, tag::STRIP_BYTE_COUNTS),
+    };
+    let offsets = directory.numbers(window, offsets)?.ok_or_else(|| broken("no block offsets".to_owned()))?;
+    let lengths = directory.numbers(window, lengths)?;
+    check_count("block offsets", offsets.len(), count)?;
+    let Some(lengths) = lengths else { return stored_lengths(offsets.take(count), level, layout) };
+    check_count("block lengths", lengths.len(), count)?;
+    let mut blocks = Vec::with_capacity(count);
+    for (offset, length) in offsets.zip(lengths).take(count) {
+        let (offset, length) = (offset?, length?);
+        blocks.push(if offset == 0 || length == 0 { (0, 0) } else { (offset, length) });
+    }
+    Ok(blocks)
+}
+
+/// Files that do not say how long their blocks are: known all the same when nothing is compressed.
+fn stored_lengths(
+    offsets: impl Iterator<Item = Result<u64>>,
+    level: &Level,
+    layout: Layout,
+) -> Result<Vec<(u64, u64)>> {
+    if level.compression != Compression::None {
+        return Err(broken("no block lengths".to_owned()));
+    }
+    let row_bytes = layout.row_bytes(level.planar, level.block_width_px);
+    let per_plane = level.blocks_in_plane();
+    let length = |index: usize| u64::from(level.block_rows((index % per_plane) as u32)) * row_bytes;
+    offsets.enumerate().map(|(index, offset)| Ok((offset?, length(index)))).collect()
+}
+
+fn check_count(what: &str, count: usize, needed: usize) -> Result<()> {
+    if count >= needed {
+        return Ok(());
+    }
+    Err(broken(format!("{count} {what} for {needed} blocks")))
+}
+
+/// Cuts stored strips of many rows into strips of about [`STORED_STRIP_BYTES`].
+fn split_strips(level: &mut Level, layout: Layout, budget: usize) -> Result<()> {
+    let row_bytes = layout.row_bytes(level.planar, level.width_px).max(1);
+    let rows = level.block_height_px;
+    let target = u32::try_from(STORED_STRIP_BYTES / row_bytes).unwrap_or(u32::MAX).max(1);
+    let is_single = level.blocks_down() == 1;
+    // Several strips stay one even grid only when the parts divide them.
+    let part_rows = if is_single {
+        target
+    } else {
+        (1..=target.min(rows)).rev().find(|part| rows.is_multiple_of(*part)).unwrap_or(rows)
+    };
+    if part_rows >= rows {
+        return Ok(());
+    }
+    let parts = level.height_px.div_ceil(part_rows) as usize * level.blocks.len() / level.blocks_down() as usize;
+    if parts > budget {
+        return Err(RasterError::TooLarge { what: "blocks", value: parts as u64, limit: budget as u64 });
+    }
+    let mut split = Vec::with_capacity(parts);
+    let per_plane = level.blocks_in_plane();
+    for (index, &(offset, length)) in level.blocks.iter().enumerate() {
+        let strip_rows = level.block_rows((index % per_plane) as u32);
+        for first_row in (0..strip_rows).step_by(part_rows as usize) {
+            let rows = part_rows.min(strip_rows - first_row);
+            split.push(part_of(offset, length, u64::from(first_row) * row_bytes, u64::from(rows) * row_bytes));
+        }
+    }
+    level.blocks = split;
+    level.block_height_px = part_rows;
+    Ok(())
+}
+
+/// A part of a stored strip; where the strip is too short the part keeps the length it should have and is found
+/// missing when it is read.
+fn part_of(offset: u64, length: u64, start: u64, part_bytes: u64) -> (u64, u64) {
+    if length == 0 {
+        return (0, 0);
+    }
+    (offset.saturating_add(start), part_bytes.min(length.saturating_sub(start)).max(1))
+}

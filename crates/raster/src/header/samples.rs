@@ -1,0 +1,125 @@
+//! What a directory says of its samples: type, bands, colour, alpha, palette.
+
+use super::{
+    ColorInterpretation, SampleType, broken,
+    directory::{Directory, tag},
+    unsupported,
+    window::Window,
+};
+use crate::{Limits, RasterError, Result};
+
+const WHITE_IS_ZERO: u32 = 0;
+const BLACK_IS_ZERO: u32 = 1;
+const RGB: u32 = 2;
+const PALETTE: u32 = 3;
+pub(super) const TRANSPARENCY_MASK: u32 = 4;
+const SEPARATED: u32 = 5;
+
+/// Sample facts of one directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Samples {
+    pub(super) bands: u16,
+    pub(super) sample_type: SampleType,
+    /// Stored as 16-bit floats, which widen to 32 bits.
+    pub(super) half_floats: bool,
+}
+
+impl Samples {
+    pub(super) fn read(directory: &Directory, window: &Window<'_>, limits: &Limits) -> Result<Self> {
+        let bands = directory.small(window, tag::SAMPLES_PER_PIXEL, 1)?;
+        let limit = limits.max_bands;
+        let bands = u16::try_from(bands).ok().filter(|&bands| bands <= limit);
+        let bands = bands.ok_or(RasterError::TooLarge {
+            what: "bands",
+            value: u64::from(limit) + 1,
+            limit: u64::from(limit),
+        })?;
+        if bands == 0 {
+            return Err(broken("it has no bands".to_owned()));
+        }
+        let bits = uniform(directory, window, tag::BITS_PER_SAMPLE, 1)?;
+        let format = uniform(directory, window, tag::SAMPLE_FORMAT, 1)?;
+        let sample_type = sample_type(format, bits)?;
+        Ok(Self { bands, sample_type, half_floats: sample_type == SampleType::F32 && bits == 16 })
+    }
+}
+
+/// TIFF 6.0 section 19: format 1 unsigned, 2 signed, 3 float, 4 undefined (taken as unsigned), 5 and 6 complex.
+fn sample_type(format: u16, bits: u16) -> Result<SampleType> {
+    Ok(match (format, bits) {
+        (1 | 4, 8) => SampleType::U8,
+        (1 | 4, 16) => SampleType::U16,
+        (1 | 4, 32) => SampleType::U32,
+        (2, 8) => SampleType::I8,
+        (2, 16) => SampleType::I16,
+        (2, 32) => SampleType::I32,
+        (3, 16 | 32) => SampleType::F32,
+        (3, 64) => SampleType::F64,
+        (1..=4, _) => return Err(unsupported("bits per sample", format!("{bits} bits of format {format}"))),
+        (5 | 6, _) => return Err(unsupported("complex samples", format!("{bits} bits"))),
+        _ => return Err(broken(format!("sample format {format}"))),
+    })
+}
+
+/// The one value of a tag that has one for each band.
+fn uniform(directory: &Directory, window: &Window<'_>, tag: u16, default: u16) -> Result<u16> {
+    let values = directory.shorts(window, tag)?;
+    let first = values.first().copied().unwrap_or(default);
+    if values.iter().any(|&value| value != first) {
+        return Err(unsupported("bands of different types", format!("tag {tag} holds {first} and others")));
+    }
+    Ok(first)
+}
+
+/// What the samples mean, refusing colour spaces that would need a conversion.
+pub(super) fn color(directory: &Directory, window: &Window<'_>) -> Result<ColorInterpretation> {
+    match photometric(directory, window)? {
+        // Inverted grays are served as the numbers they are, as GDAL does.
+        WHITE_IS_ZERO | BLACK_IS_ZERO | TRANSPARENCY_MASK => Ok(ColorInterpretation::Gray),
+        RGB => Ok(ColorInterpretation::Rgb),
+        PALETTE => Ok(ColorInterpretation::Palette),
+        SEPARATED => Err(unsupported("photometric interpretation", "CMYK".to_owned())),
+        6 => Err(unsupported("photometric interpretation", "YCbCr".to_owned())),
+        8..=10 => Err(unsupported("photometric interpretation", "CIE L*a*b*".to_owned())),
+        32844 | 32845 => Err(unsupported("photometric interpretation", "LogLuv".to_owned())),
+        other => Err(unsupported("photometric interpretation", format!("code {other}"))),
+    }
+}
+
+pub(super) fn photometric(directory: &Directory, window: &Window<'_>) -> Result<u32> {
+    directory.small(window, tag::PHOTOMETRIC, BLACK_IS_ZERO)
+}
+
+/// Zero-based index of the first band declared as alpha (extra sample 1 or 2).
+pub(super) fn alpha_band(directory: &Directory, window: &Window<'_>, bands: u16) -> Result<Option<u16>> {
+    let extra = directory.shorts(window, tag::EXTRA_SAMPLES)?;
+    let color_bands = usize::from(bands).saturating_sub(extra.len());
+    let alpha = extra.iter().position(|&kind| kind == 1 || kind == 2).map(|index| index + color_bands);
+    Ok(alpha.and_then(|index| u16::try_from(index).ok()).filter(|&index| index < bands))
+}
+
+/// RGBA entries of a colour map: all reds, then all greens, then all blues (TIFF 6.0, section 5). The entry of the
+/// nodata value is transparent.
+pub(super) fn palette(directory: &Directory, window: &Window<'_>, nodata: Option<f64>) -> Result<Vec<[u8; 4]>> {
+    let map = directory.shorts(window, tag::COLOR_MAP)?;
+    let entries = map.len() / 3;
+    if entries == 0 || map.len() % 3 != 0 {
+        return Err(broken(format!("colour map of {} numbers", map.len())));
+    }
+    let divisor = color_divisor(&map);
+    let channel = |index: usize| u8::try_from(map[index] / divisor).unwrap_or(u8::MAX);
+    let entry = |index: usize| {
+        let is_nodata = nodata.is_some_and(|value| value == index as f64);
+        [channel(index), channel(entries + index), channel(2 * entries + index), if is_nodata { 0 } else { u8::MAX }]
+    };
+    Ok((0..entries).map(entry).collect())
+}
+
+/// Writers stretch 8-bit colours to 16 by 257, by 256, or not at all.
+fn color_divisor(map: &[u16]) -> u16 {
+    match () {
+        () if map.iter().all(|&value| value <= 255) => 1,
+        () if map.iter().all(|&value| value % 256 == 0) => 256,
+        () => 257,
+    }
+}

@@ -1,0 +1,143 @@
+//! Finding all directories of a file: the chain from its first one, and the sub-directories they name.
+//!
+//! Every round follows as many directories as the bytes at hand allow and then reads what is missing at once. A COG
+//! keeps all of them at its front and needs the first round only.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::{
+    broken,
+    bytes::ByteOrder,
+    directory::{Dialect, Directory, tag},
+    window::Window,
+};
+use crate::{Limits, RasterError, Result};
+
+/// Bytes read first: enough for the directories and block tables of most COGs, small enough for a slow line.
+pub(super) const FIRST_READ_BYTES: u64 = 32 << 10;
+
+/// Bytes read at a directory that lies elsewhere, at least: its tags' values usually follow it.
+const DIRECTORY_READ_BYTES: u64 = 16 << 10;
+
+/// Reads the file's first bytes and says how it counts and where its first directory lies.
+pub(super) async fn open(window: &mut Window<'_>) -> Result<(Dialect, u64)> {
+    let size_bytes = window.size_bytes();
+    if size_bytes < 8 {
+        return Err(not_a_raster(format!("{size_bytes} bytes")));
+    }
+    let head = 0..size_bytes.min(FIRST_READ_BYTES);
+    window.load(std::slice::from_ref(&head)).await?;
+    let bytes = window.get(&head).unwrap_or_default();
+    let order = match bytes.get(..2) {
+        Some(b"II") => ByteOrder::Little,
+        Some(b"MM") => ByteOrder::Big,
+        _ => return Err(not_a_raster(format!("it begins with {:02x?}", &bytes[..bytes.len().min(4)]))),
+    };
+    let number = |range: std::ops::Range<usize>| bytes.get(range).map(|bytes| order.unsigned(bytes));
+    match (number(2..4), number(4..8), number(8..16)) {
+        (Some(42), Some(first), _) => Ok((Dialect { order, big: false }, first)),
+        (Some(43), Some(_), Some(first)) if number(4..6) == Some(8) => Ok((Dialect { order, big: true }, first)),
+        (Some(version), ..) => Err(not_a_raster(format!("version {version} of the TIFF signature"))),
+        _ => Err(not_a_raster("it ends in its signature".to_owned())),
+    }
+}
+
+/// All directories, the first one first and sub-directories after their parents' chain.
+pub(super) async fn directories(
+    window: &mut Window<'_>,
+    dialect: Dialect,
+    first: u64,
+    limits: &Limits,
+) -> Result<Vec<Directory>> {
+    let mut walk =
+        Walk { dialect, limits, seen: BTreeSet::new(), queue: VecDeque::new(), found: Vec::new(), parents: 0 };
+    walk.follow(first)?;
+    loop {
+        let missing = walk.advance(window)?;
+        if missing.is_empty() {
+            break;
+        }
+        window.load(&missing).await?;
+    }
+    if walk.found.is_empty() {
+        return Err(broken("it has no directory".to_owned()));
+    }
+    Ok(walk.found)
+}
+
+struct Walk<'a> {
+    dialect: Dialect,
+    limits: &'a Limits,
+    /// Offsets followed, so that a chain that bites its tail ends.
+    seen: BTreeSet<u64>,
+    queue: VecDeque<u64>,
+    found: Vec<Directory>,
+    /// How many of `found` have had their sub-directories followed.
+    parents: usize,
+}
+
+impl Walk<'_> {
+    /// Goes as far as the window allows and returns what it needs next.
+    fn advance(&mut self, window: &Window<'_>) -> Result<Vec<std::ops::Range<u64>>> {
+        let mut missing = Vec::new();
+        let mut waiting = VecDeque::new();
+        loop {
+            while let Some(offset) = self.queue.pop_front() {
+                match Directory::parse(window, self.dialect, offset, self.limits)? {
+                    Some(directory) => {
+                        self.follow(directory.next)?;
+                        self.found.push(directory);
+                    }
+                    None => {
+                        missing.push(self.span(offset, window.size_bytes()));
+                        waiting.push_back(offset);
+                    }
+                }
+            }
+            missing.extend(self.follow_children(window)?);
+            if self.queue.is_empty() {
+                self.queue = waiting;
+                return Ok(missing);
+            }
+        }
+    }
+
+    /// Queues the sub-directories of directories found since the last call; returns lists that must be read first.
+    fn follow_children(&mut self, window: &Window<'_>) -> Result<Vec<std::ops::Range<u64>>> {
+        while let Some(directory) = self.found.get(self.parents) {
+            let outlying: Vec<_> = directory.outlying(window, |tag| tag == tag::SUB_IFDS).collect();
+            if !outlying.is_empty() {
+                return Ok(outlying);
+            }
+            let children = directory
+                .numbers(window, tag::SUB_IFDS)?
+                .map(|numbers| numbers.take(self.limits.max_directories + 1).collect());
+            self.parents += 1;
+            let children: Vec<u64> = children.unwrap_or(Ok(Vec::new()))?;
+            children.into_iter().try_for_each(|offset| self.follow(offset))?;
+        }
+        Ok(Vec::new())
+    }
+
+    fn follow(&mut self, offset: u64) -> Result<()> {
+        if offset == 0 || !self.seen.insert(offset) {
+            return Ok(());
+        }
+        if self.seen.len() > self.limits.max_directories {
+            let limit = self.limits.max_directories as u64;
+            return Err(RasterError::TooLarge { what: "directories", value: limit + 1, limit });
+        }
+        self.queue.push_back(offset);
+        Ok(())
+    }
+
+    /// What to read for the directory at `offset`: the longest it may be, at least.
+    fn span(&self, offset: u64, size_bytes: u64) -> std::ops::Range<u64> {
+        let length = self.dialect.directory_bytes(self.limits.max_entries).max(DIRECTORY_READ_BYTES);
+        offset..offset.saturating_add(length).min(size_bytes)
+    }
+}
+
+fn not_a_raster(reason: String) -> RasterError {
+    RasterError::NotARaster { reason }
+}

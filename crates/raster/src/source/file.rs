@@ -1,0 +1,163 @@
+//! A local file as a source.
+//!
+//! The version is size, modification time and inode at opening. A file replaced by rename keeps answering from the
+//! open descriptor: that is still the old version, whole and consistent. A file rewritten in place is found out by
+//! asking the descriptor again after each read, and the read answers [`SourceError::Changed`].
+//!
+//! Reads are plain `pread` calls inside the future, which is always ready at its first poll: callers poll it where
+//! blocking is allowed (a render thread, `spawn_blocking`), as a network mount may take its time.
+
+use std::{
+    fs::{File, Metadata},
+    io,
+    ops::Range,
+    os::unix::fs::{FileExt, MetadataExt},
+    path::Path,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+
+use super::{ByteSource, SourceError, SourceFuture};
+
+/// A regular local file, opened at one version.
+#[derive(Debug)]
+pub struct FileSource {
+    file: File,
+    name: String,
+    version: String,
+    size_bytes: u64,
+}
+
+impl FileSource {
+    /// Opens `path`, which must be a regular file.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such file, `Unavailable` when it is no regular file or cannot be opened.
+    pub fn open(path: impl AsRef<Path>) -> Result<Arc<Self>, SourceError> {
+        let path = path.as_ref();
+        let name = path.display().to_string();
+        let error = |error| source_error(&name, &error);
+        // Opening a pipe would wait for its writer.
+        if !std::fs::metadata(path).map_err(error)?.is_file() {
+            return Err(SourceError::Unavailable { name, reason: "not a regular file".to_owned() });
+        }
+        let file = File::open(path).map_err(error)?;
+        let metadata = file.metadata().map_err(error)?;
+        let (version, size_bytes) = (version(&metadata), metadata.len());
+        Ok(Arc::new(Self { file, name, version, size_bytes }))
+    }
+
+    fn read_range(&self, range: &Range<u64>) -> Result<Bytes, SourceError> {
+        let length = range.end.checked_sub(range.start).filter(|_| range.end <= self.size_bytes);
+        let length = length.and_then(|length| usize::try_from(length).ok()).ok_or_else(|| SourceError::BadAnswer {
+            name: self.name.clone(),
+            reason: format!("asked for {range:?} of {} bytes", self.size_bytes),
+        })?;
+        let mut bytes = vec![0; length];
+        match self.file.read_exact_at(&mut bytes, range.start) {
+            Ok(()) => Ok(bytes.into()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(self.changed()),
+            Err(error) => Err(source_error(&self.name, &error)),
+        }
+    }
+
+    fn read_all(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, SourceError> {
+        let answers = ranges.iter().map(|range| self.read_range(range)).collect::<Result<_, _>>()?;
+        let metadata = self.file.metadata().map_err(|error| source_error(&self.name, &error))?;
+        if version(&metadata) == self.version { Ok(answers) } else { Err(self.changed()) }
+    }
+
+    fn changed(&self) -> SourceError {
+        SourceError::Changed { name: self.name.clone() }
+    }
+}
+
+impl ByteSource for FileSource {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    fn version(&self) -> &str {
+        &self.version
+    }
+
+    fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> SourceFuture<'a, Vec<Bytes>> {
+        Box::pin(async move { self.read_all(ranges) })
+    }
+}
+
+fn version(metadata: &Metadata) -> String {
+    format!("{:x}-{:x}.{:09}-{:x}", metadata.len(), metadata.mtime(), metadata.mtime_nsec(), metadata.ino())
+}
+
+fn source_error(name: &str, error: &io::Error) -> SourceError {
+    let name = name.to_owned();
+    match error.kind() {
+        io::ErrorKind::NotFound => SourceError::NotFound { name },
+        _ => SourceError::Unavailable { name, reason: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn read(source: &FileSource, range: Range<u64>) -> Result<Bytes, SourceError> {
+        let answer = source.read(std::slice::from_ref(&range)).now_or_never().expect("ready at once");
+        answer.map(|mut parts| parts.remove(0))
+    }
+
+    fn file_of(bytes: &[u8]) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().expect("temporary file");
+        file.write_all(bytes).expect("written");
+        file
+    }
+
+    #[test]
+    fn reads_exactly_the_ranges_asked() {
+        let file = file_of(b"0123456789");
+        let source = FileSource::open(file.path()).expect("opens");
+        assert_eq!(source.size_bytes(), 10);
+        assert_eq!(read(&source, 2..5).expect("read"), "234");
+        assert!(matches!(read(&source, 8..11), Err(SourceError::BadAnswer { .. })));
+    }
+
+    #[test]
+    fn a_file_rewritten_or_cut_in_place_is_another_version() {
+        let mut file = file_of(b"0123456789");
+        let source = FileSource::open(file.path()).expect("opens");
+        file.write_all(b"more").expect("written");
+        assert!(matches!(read(&source, 0..4), Err(SourceError::Changed { .. })));
+        let source = FileSource::open(file.path()).expect("opens");
+        file.as_file().set_len(3).expect("cut");
+        assert!(matches!(read(&source, 0..4), Err(SourceError::Changed { .. })));
+    }
+
+    #[test]
+    fn a_file_replaced_by_rename_stays_the_old_version() {
+        let folder = tempfile::tempdir().expect("folder");
+        let (path, new) = (folder.path().join("a"), folder.path().join("b"));
+        std::fs::write(&path, "old").expect("written");
+        std::fs::write(&new, "new!").expect("written");
+        let old = FileSource::open(&path).expect("opens");
+        std::fs::rename(&new, &path).expect("renamed");
+        assert_eq!(read(&old, 0..3).expect("read"), "old");
+        assert_ne!(FileSource::open(&path).expect("opens").version(), old.version());
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused() {
+        let folder = tempfile::tempdir().expect("folder");
+        assert!(matches!(FileSource::open(folder.path()), Err(SourceError::Unavailable { .. })));
+        assert!(matches!(FileSource::open(folder.path().join("none")), Err(SourceError::NotFound { .. })));
+    }
+}

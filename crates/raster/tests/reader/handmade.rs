@@ -1,0 +1,227 @@
+//! Little TIFFs written byte by byte, one property each, that no sample file has.
+
+use std::{ops::Range, sync::Arc};
+
+use aurora_raster::{
+    GeoTiff, Limits, RasterError, Result,
+    header::Affine,
+    source::{ByteSource, SourceFuture},
+};
+use bytes::Bytes;
+use futures_util::FutureExt;
+
+use crate::sample;
+
+/// A file in memory.
+pub(crate) struct Memory(pub(crate) Bytes);
+
+impl ByteSource for Memory {
+    fn name(&self) -> &str {
+        "memory"
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn version(&self) -> &str {
+        "1"
+    }
+
+    fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> SourceFuture<'a, Vec<Bytes>> {
+        let part = |range: &Range<u64>| self.0.slice(range.start as usize..range.end as usize);
+        Box::pin(async move { Ok(ranges.iter().map(part).collect()) })
+    }
+}
+
+/// A tag's values.
+enum Values {
+    Shorts(Vec<u16>),
+    Longs(Vec<u32>),
+    Doubles(Vec<f64>),
+}
+
+use Values::{Doubles, Longs, Shorts};
+
+impl Values {
+    /// Type code, count and little-endian bytes.
+    fn encoded(&self) -> (u16, u32, Vec<u8>) {
+        let (code, count, bytes): (u16, usize, Vec<u8>) = match self {
+            Shorts(v) => (3, v.len(), v.iter().flat_map(|x| x.to_le_bytes()).collect()),
+            Longs(v) => (4, v.len(), v.iter().flat_map(|x| x.to_le_bytes()).collect()),
+            Doubles(v) => (12, v.len(), v.iter().flat_map(|x| x.to_le_bytes()).collect()),
+        };
+        (code, u32::try_from(count).expect("few values"), bytes)
+    }
+}
+
+/// Where pixels begin in [`tiff`].
+const PIXELS_AT: u32 = 8;
+
+/// A classic little-endian TIFF of one directory: signature, `pixels`, the directory, then its values. `next` is the
+/// next directory's offset, given the directory's own.
+fn tiff(tags: &[(u16, Values)], pixels: &[u8], next: impl Fn(u32) -> u32) -> Bytes {
+    let directory_at = PIXELS_AT as usize + pixels.len().next_multiple_of(2);
+    let mut out = b"II\x2a\0".to_vec();
+    out.extend((directory_at as u32).to_le_bytes());
+    out.extend(pixels);
+    out.resize(directory_at, 0);
+    out.extend((tags.len() as u16).to_le_bytes());
+    let mut values = Vec::new();
+    let values_at = directory_at + 2 + tags.len() * 12 + 4;
+    for (tag, these) in tags {
+        let (code, count, mut bytes) = these.encoded();
+        out.extend(tag.to_le_bytes());
+        out.extend(code.to_le_bytes());
+        out.extend(count.to_le_bytes());
+        if bytes.len() <= 4 {
+            bytes.resize(4, 0);
+            out.extend(bytes);
+        } else {
+            out.extend(((values_at + values.len()) as u32).to_le_bytes());
+            values.extend(bytes);
+        }
+    }
+    out.extend(next(directory_at as u32).to_le_bytes());
+    out.extend(values);
+    out.into()
+}
+
+/// Tags of a stored 16-bit image of one strip.
+fn image(width: u16, height: u16) -> Vec<(u16, Values)> {
+    let length = u32::from(width) * u32::from(height) * 2;
+    vec![
+        (256, Shorts(vec![width])),
+        (257, Shorts(vec![height])),
+        (258, Shorts(vec![16])),
+        (262, Shorts(vec![1])),
+        (273, Longs(vec![PIXELS_AT])),
+        (279, Longs(vec![length])),
+    ]
+}
+
+fn pixels(width: u16, height: u16) -> Vec<u8> {
+    (0..u32::from(width) * u32::from(height)).flat_map(|i| (i.wrapping_mul(7919) as u16).to_le_bytes()).collect()
+}
+
+fn open(bytes: Bytes) -> Result<Arc<GeoTiff>> {
+    GeoTiff::open(Arc::new(Memory(bytes)), Limits::default()).now_or_never().expect("ready at once")
+}
+
+fn end(_: u32) -> u32 {
+    0
+}
+
+fn broken(result: Result<Arc<GeoTiff>>) -> String {
+    match result {
+        Err(RasterError::Broken { reason }) => reason,
+        Err(other) => panic!("not broken but: {other}"),
+        Ok(_) => panic!("not broken"),
+    }
+}
+
+#[test]
+fn a_chain_that_bites_its_tail_ends() {
+    let opened = open(tiff(&image(4, 4), &pixels(4, 4), |own| own)).expect("opens");
+    assert_eq!(opened.header().levels.len(), 1);
+}
+
+#[test]
+fn one_long_stored_strip_is_read_in_parts() {
+    let tags = image(1000, 700);
+    let opened = open(tiff(&tags, &pixels(1000, 700), end)).expect("opens");
+    let full = &opened.header().levels[0];
+    assert!(full.blocks.len() > 4 && full.block_height_px < 200, "{} blocks", full.blocks.len());
+    assert_eq!(sample::pixels(&opened, 0).expect("decodes"), pixels(1000, 700));
+}
+
+#[test]
+fn stored_strips_need_no_lengths() {
+    let mut tags = image(40, 30);
+    tags.retain(|(tag, _)| *tag != 279);
+    let opened = open(tiff(&tags, &pixels(40, 30), end)).expect("opens");
+    assert_eq!(sample::pixels(&opened, 0).expect("decodes"), pixels(40, 30));
+}
+
+#[test]
+fn fewer_offsets_than_blocks_are_broken() {
+    let mut tags = image(40, 30);
+    tags.insert(5, (278, Shorts(vec![10])));
+    assert!(broken(open(tiff(&tags, &pixels(40, 30), end))).contains("1 block offsets for 3 blocks"));
+}
+
+#[test]
+fn a_block_left_out_is_sparse() {
+    let mut tags = image(40, 30);
+    tags[4].1 = Longs(vec![0]);
+    tags[5].1 = Longs(vec![0]);
+    let opened = open(tiff(&tags, &[], end)).expect("opens");
+    let block = sample::block(&opened, aurora_raster::block::BlockId { level: 0, plane: 0, index: 0 }).expect("sparse");
+    assert_eq!((block.samples, block.width_px, block.height_px), (None, 40, 30));
+}
+
+#[test]
+fn sides_and_blocks_beyond_the_limits_are_refused_before_they_cost() {
+    let mut tags = image(4, 4);
+    tags[0].1 = Longs(vec![u32::MAX]);
+    assert!(matches!(open(tiff(&tags, &pixels(4, 4), end)), Err(RasterError::TooLarge { .. })));
+    let mut tags = image(4, 4);
+    tags[0].1 = Longs(vec![1 << 20]);
+    tags[1].1 = Longs(vec![1 << 20]);
+    tags.extend([(322, Shorts(vec![1])), (323, Shorts(vec![1]))]);
+    assert!(matches!(open(tiff(&tags, &pixels(4, 4), end)), Err(RasterError::TooLarge { what: "blocks", .. })));
+}
+
+/// GeoKeys of a projected system: version, count, then key, location, count, value.
+fn geo_keys(keys: &[[u16; 4]]) -> Values {
+    let mut numbers = vec![1, 1, 0, u16::try_from(keys.len()).expect("few")];
+    numbers.extend(keys.iter().flatten());
+    Shorts(numbers)
+}
+
+#[test]
+fn a_user_defined_utm_zone_is_known_by_its_parameters() {
+    let mut tags = image(4, 4);
+    let keys = [
+        [1024, 0, 1, 1],
+        [1025, 0, 1, 1],
+        [2048, 0, 1, 4326],
+        [3072, 0, 1, 32767],
+        [3075, 0, 1, 1],
+        [3076, 0, 1, 9001],
+        [3080, 34736, 1, 0],
+        [3081, 34736, 1, 1],
+        [3082, 34736, 1, 2],
+        [3083, 34736, 1, 3],
+        [3092, 34736, 1, 4],
+    ];
+    tags.extend([
+        (33550, Doubles(vec![15.0, 15.0, 0.0])),
+        (33922, Doubles(vec![0.0, 0.0, 0.0, 400_000.0, 7_500_000.0, 0.0])),
+        (34735, geo_keys(&keys)),
+        (34736, Doubles(vec![-45.0, 0.0, 500_000.0, 1e7, 0.9996])),
+    ]);
+    let opened = open(tiff(&tags, &pixels(4, 4), end)).expect("opens");
+    assert_eq!(opened.header().georef.as_ref().and_then(|georef| georef.crs.epsg()), Some(32723));
+}
+
+#[test]
+fn a_model_transformation_of_pixel_centres_moves_to_corners() {
+    let mut tags = image(4, 4);
+    let matrix = vec![0.0, 2.0, 0.0, 100.0, -3.0, 0.0, 0.0, 50.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0];
+    let keys = [[1024, 0, 1, 1], [1025, 0, 1, 2], [3072, 0, 1, 32632]];
+    tags.extend([(34264, Doubles(matrix)), (34735, geo_keys(&keys))]);
+    let opened = open(tiff(&tags, &pixels(4, 4), end)).expect("opens");
+    let georef = opened.header().georef.as_ref().expect("georeferenced");
+    assert_eq!(georef.pixel_to_crs, Affine { a: 0.0, b: 2.0, c: 99.0, d: -3.0, e: 0.0, f: 51.5 });
+    assert_eq!(georef.pixel_to_crs.invert(100.0, 50.0), (0.5, 0.5));
+}
+
+#[test]
+fn what_is_no_tiff_is_told_apart_from_a_broken_one() {
+    for bytes in [&b""[..], b"II*", b"\x89PNG\r\n\x1a\n", b"II\x2b\0\x04\0\0\0\x10\0\0\0\0\0\0\0"] {
+        assert!(matches!(open(Bytes::from_static(bytes)), Err(RasterError::NotARaster { .. })), "{bytes:?}");
+    }
+    assert!(broken(open(Bytes::from_static(b"II*\0\xff\xff\0\0"))).contains("beyond the end"));
+    assert!(broken(open(Bytes::from_static(b"II*\0\0\0\0\0"))).contains("no directory"));
+}

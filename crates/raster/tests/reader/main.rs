@@ -1,0 +1,16 @@
+//! The reader against files that others made: the shared sample data, GDAL, and every way to break a header.
+//!
+//! Tests that use the sample data look for `../shared/data` beside the workspace and say so when it is absent.
+
+mod counting;
+mod crs;
+mod georeferencing;
+mod handmade;
+mod malformed;
+mod mutations;
+mod pixels;
+mod rounds;
+mod sample;
+
+#[global_allocator]
+static ALLOCATOR: counting::Counting = counting::Counting;

@@ -1,0 +1,125 @@
+//! Every sample of every sample file, against the hash of what GDAL decodes.
+
+use std::{collections::BTreeMap, fs};
+
+use aurora_raster::GeoTiff;
+use sha2::{Digest, Sha256};
+
+use crate::sample;
+
+/// What the sample files are refused for, and how many of them: nothing else may be.
+const REFUSALS: [(&str, usize); 19] = [
+    ("bits per sample: 1 bits of format 1", 11),
+    ("bits per sample: 10 bits of format 1", 4),
+    ("bits per sample: 12 bits of format 1", 8),
+    ("bits per sample: 14 bits of format 1", 4),
+    ("bits per sample: 2 bits of format 1", 1),
+    ("bits per sample: 24 bits of format 1", 4),
+    ("bits per sample: 3 bits of format 1", 4),
+    ("bits per sample: 4 bits of format 1", 4),
+    ("bits per sample: 5 bits of format 1", 4),
+    ("bits per sample: 6 bits of format 1", 2),
+    ("bits per sample: 64 bits of format 1", 2),
+    ("bits per sample: 7 bits of format 1", 4),
+    ("compression: JPEG", 6),
+    ("compression: JPEG XL", 3),
+    ("compression: LERC", 6),
+    ("compression: LZMA", 2),
+    ("compression: SGI log", 1),
+    ("compression: WebP", 1),
+    ("photometric interpretation: CMYK", 7),
+];
+
+#[test]
+fn every_file_is_equal_to_the_sample_or_refused_by_name() {
+    let Some(expected) = sample::json("expected_pixels.json") else { return };
+    let folder = sample::folder().expect("checked above");
+    let files = expected["files"].as_object().expect("files");
+    let (mut equal, mut refused, mut wrong) = (0, BTreeMap::<String, Vec<&str>>::new(), Vec::new());
+    for (name, facts) in files {
+        let result =
+            sample::open(&folder.join(name)).and_then(|tiff| sample::pixels(&tiff, 0).map(|pixels| (tiff, pixels)));
+        match result {
+            Ok((tiff, pixels)) => {
+                let full = &tiff.header().levels[0];
+                let hash: String = Sha256::digest(&pixels).iter().map(|byte| format!("{byte:02x}")).collect();
+                let found = serde_json::json!([
+                    full.width_px,
+                    full.height_px,
+                    tiff.header().bands,
+                    tiff.header().sample_type.name(),
+                    hash
+                ]);
+                let wanted = serde_json::json!([
+                    facts["width"],
+                    facts["height"],
+                    facts["bands"],
+                    facts["dtype"],
+                    facts["sha256"]
+                ]);
+                if found == wanted { equal += 1 } else { wrong.push(format!("{name}: {found} is not {wanted}")) }
+            }
+            Err(error) => match sample::refusal(&error) {
+                Some(reason) => refused.entry(reason).or_default().push(name),
+                None => wrong.push(format!("{name}: {error} ({facts})")),
+            },
+        }
+    }
+    println!("{equal} files equal, {} refused:", refused.values().map(Vec::len).sum::<usize>());
+    refused.iter().for_each(|(reason, names)| println!("  {:3}  {reason}  {}", names.len(), names.join(" ")));
+    wrong.iter().for_each(|line| println!("  wrong: {line}"));
+    assert!(wrong.is_empty(), "{} files are wrong", wrong.len());
+    let refused: Vec<_> = refused.iter().map(|(reason, names)| (reason.as_str(), names.len())).collect();
+    assert_eq!(refused, REFUSALS);
+}
+
+/// GDAL's samples of a band as `f64`.
+fn by_gdal(band: &gdal::raster::RasterBand<'_>) -> Vec<f64> {
+    band.read_band_as::<f64>().expect("GDAL reads it").data().to_vec()
+}
+
+/// Samples of one band of a level, from little-endian bytes.
+fn band_values(tiff: &GeoTiff, level: u16, band: usize) -> Vec<f64> {
+    let pixels = sample::pixels(tiff, level).expect("decodes");
+    let this = &tiff.header().levels[usize::from(level)];
+    let sample_bytes = usize::from(tiff.header().sample_type.size_bytes());
+    let band_bytes = this.width_px as usize * this.height_px as usize * sample_bytes;
+    pixels[band * band_bytes..][..band_bytes]
+        .chunks_exact(sample_bytes)
+        .map(|bytes| sample::value(tiff.header().sample_type, bytes))
+        .collect()
+}
+
+#[test]
+fn overviews_and_masks_are_those_gdal_reads() {
+    let Some(folder) = sample::folder() else { return };
+    let (mut overviews, mut masks) = (0, 0);
+    for entry in fs::read_dir(folder.join("cog")).expect("folder") {
+        let path = entry.expect("entry").path();
+        let Ok(tiff) = sample::open(&path) else { continue };
+        // The largest ones would take a minute and show nothing new.
+        if tiff.header().levels[0].blocks.len() > 2000 || tiff.header().levels[0].width_px > 7000 {
+            continue;
+        }
+        let dataset = gdal::Dataset::open(&path).expect("GDAL opens it");
+        let band = dataset.rasterband(1).expect("band");
+        for level in 1..tiff.header().levels.len() {
+            let theirs = by_gdal(&band.overview(level - 1).expect("GDAL has as many overviews"));
+            let ours = band_values(&tiff, u16::try_from(level).expect("few"), 0);
+            assert!(
+                theirs.iter().zip(&ours).all(|(a, b)| a.to_bits() == b.to_bits()),
+                "{} level {level}",
+                path.display()
+            );
+            overviews += 1;
+        }
+        if tiff.header().mask(0).is_some() {
+            let theirs = by_gdal(&band.open_mask_band().expect("GDAL has a mask"));
+            let ours: Vec<f64> = sample::mask(&tiff).into_iter().map(f64::from).collect();
+            assert_eq!(ours, theirs, "{}", path.display());
+            masks += 1;
+        }
+    }
+    println!("{overviews} overviews and {masks} masks equal");
+    assert!(overviews > 40 && masks >= 3);
+}
