@@ -56,7 +56,7 @@ function wire(store: AppStore, container: HTMLElement): UiContext & { firstScene
     map,
     store,
     {
-      selectScene: (sceneId) => void scenes.select(sceneId, false),
+      selectScene: (sceneId) => void scenes.open(sceneId, false),
       selectDetection: (detectionId) => details.select(detectionId),
     },
     t,

@@ -56,6 +56,15 @@ describe("detections", () => {
     expect(followUps).toEqual([{ kind: "detections", sceneId: "a" }]);
   });
 
+  it("are named after their scene even before that was fetched", () => {
+    const { news } = run(liveState(), sceneMessage("a", "arrived"), detectionMessage("a", 2));
+    expect(news[0]).toMatchObject({
+      kind: "detections",
+      satellite: "CSKS1",
+      observedAt: "2026-03-01T08:00:00Z",
+    });
+  });
+
   it("are no news when there are none, but the scene then counts as analysed", () => {
     const state = run(liveState([scene("a")]), detectionMessage("a", 0));
     expect(state.news).toEqual([]);

@@ -45,7 +45,7 @@ export class LiveActions {
   async open(item: NewsItem): Promise<void> {
     this.store.update(({ news }) => ({ news: markSeen(news, ({ key }) => key === item.key) }));
     if (item.kind === "withdrawn") return;
-    await this.scenes.select(item.sceneId, true);
+    await this.scenes.open(item.sceneId, true);
     this.store.update({ tab: "scene" });
   }
 

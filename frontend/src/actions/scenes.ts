@@ -75,10 +75,15 @@ export class SceneActions {
   async select(sceneId: string | null, fit: boolean): Promise<void> {
     if (sceneId !== this.store.get().selectedId) this.setSelected(sceneId);
     if (sceneId === null) return;
-    this.store.update(({ news }) => ({ news: markSeen(news, (item) => item.sceneId === sceneId) }));
     if (!findScene(this.items(), sceneId)) await this.fetchOne(sceneId);
     const scene = selectedScene(this.store.get());
     if (fit && scene?.id === sceneId) this.camera.fitScene(scene);
+  }
+
+  /** Selects a scene because the analyst asked for it: what was news about it is seen. */
+  async open(sceneId: string, fit: boolean): Promise<void> {
+    this.store.update(({ news }) => ({ news: markSeen(news, (item) => item.sceneId === sceneId) }));
+    await this.select(sceneId, fit);
   }
 
   /** Selects the scene `step` places further down the list as filtered. */
@@ -90,7 +95,7 @@ export class SceneActions {
       shown.findIndex(({ id }) => id === selectedId),
       step,
     );
-    if (scene) void this.select(scene.id, true);
+    if (scene) void this.open(scene.id, true);
   }
 
   /** Changes the filter; days are asked of the server, text is applied to what is loaded. */

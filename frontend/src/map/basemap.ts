@@ -8,7 +8,7 @@ import { feature } from "topojson-client";
 import type { GeometryCollection, Topology } from "topojson-specification";
 import landUrl from "world-atlas/land-50m.json?url";
 
-/** A ring in the unit square of Web Mercator (x east, y south, 0–1): `[x0, y0, x1, y1, …]`, and its box there. */
+/** A ring in Web Mercator's unit square (x east, y south; x beyond 0–1 past the antimeridian): `[x0, y0, …]`, and its box. */
 interface Outline {
   points: Float64Array;
   minX: number;
@@ -59,9 +59,10 @@ function polygonsOf(geometry: Polygon | MultiPolygon): Outline[][] {
 
 function projectRing(ring: Position[]): Outline {
   const points = new Float64Array(ring.length * 2);
-  const box = { minX: 1, minY: 1, maxX: 0, maxY: 0 };
-  for (const [i, [lon = 0, lat = 0]] of ring.entries()) {
-    const x = (lon + 180) / 360;
+  const box = { minX: Infinity, minY: Infinity, maxX: -Infinity, maxY: -Infinity };
+  const longitudes = unwrap(ring.map(([lon = 0]) => lon));
+  for (const [i, [, lat = 0]] of ring.entries()) {
+    const x = ((longitudes[i] ?? 0) + 180) / 360;
     const y = mercatorY(lat);
     points[2 * i] = x;
     points[2 * i + 1] = y;
@@ -71,6 +72,20 @@ function projectRing(ring: Position[]): Outline {
     box.maxY = Math.max(box.maxY, y);
   }
   return { points, ...box };
+}
+
+/**
+ * Longitudes without jumps at the antimeridian: Fiji and Chukotka go on beyond ±180° instead of being drawn as
+ * lines round the world. A ring about a pole cannot be unwrapped and is left as it is.
+ */
+export function unwrap(longitudes: number[]): number[] {
+  let turn = 0;
+  const unwrapped = longitudes.map((lon, i) => {
+    const step = lon - (longitudes[i - 1] ?? lon);
+    if (Math.abs(step) > 180) turn -= Math.sign(step) * 360;
+    return lon + turn;
+  });
+  return turn === 0 ? unwrapped : longitudes;
 }
 
 /** Spherical Mercator's y as a share of the world's height, 0 at the top (EPSG 1024). */
@@ -84,9 +99,14 @@ function drawTile(pen: CanvasRenderingContext2D, polygons: Outline[][], { x, y, 
   const tiles = 2 ** z;
   pen.beginPath();
   for (const rings of polygons) {
-    const shore = rings[0];
-    if (!shore || !touches(shore, x / tiles, y / tiles, 1 / tiles)) continue;
-    for (const ring of rings) trace(pen, ring, tiles * TILE_SIZE_PX, x * TILE_SIZE_PX, y * TILE_SIZE_PX);
+    // An outline that reaches beyond the antimeridian belongs on the far side of the world as well.
+    for (const world of [-1, 0, 1]) {
+      const left = x / tiles + world;
+      if (!rings[0] || !touches(rings[0], left, y / tiles, 1 / tiles)) continue;
+      for (const ring of rings) {
+        trace(pen, ring, tiles * TILE_SIZE_PX, left * tiles * TILE_SIZE_PX, y * TILE_SIZE_PX);
+      }
+    }
   }
   pen.fillStyle = "#18212b";
   pen.fill("evenodd");

@@ -18,6 +18,8 @@ import { SceneView } from "./scene-view";
 const RESTYLE_DELAY_MS = 180;
 /** A small slick is shown with some sea around it, at most this far beyond the scene's finest zoom. */
 const OVERZOOM_LEVELS = 1;
+/** Margin on each side, as a share of the detection's own size. */
+const SURROUNDINGS = 0.3;
 const FIT_PADDING_PX: L.PointTuple = [20, 20];
 
 /** What the pointer's clicks on the map do. */
@@ -36,7 +38,7 @@ export class MapCamera {
   /** Brings a whole scene into view, once the panel that its selection opens has taken its share of the width. */
   fitScene(scene: Scene): void {
     queueMicrotask(() => {
-      this.map.invalidateSize({ pan: false });
+      this.map.invalidateSize({ animate: false });
       this.map.fitBounds(boundsOf(scene.bbox), { padding: FIT_PADDING_PX, animate: false });
     });
   }
@@ -45,7 +47,7 @@ export class MapCamera {
   fitDetection(detection: Detection): void {
     const bounds = boundsOfGeometry(detection.geometry);
     const maxZoom = (this.store.get().tileSource?.maxzoom ?? 12) + OVERZOOM_LEVELS;
-    if (bounds) this.map.flyToBounds(bounds.pad(0.6), { maxZoom, duration: flightSeconds() });
+    if (bounds) this.map.flyToBounds(bounds.pad(SURROUNDINGS), { maxZoom, duration: flightSeconds() });
   }
 }
 
@@ -54,7 +56,7 @@ export function bindMap(map: L.Map, store: AppStore, actions: MapActions, transl
   bindScene(map, store);
   bindFootprints(map, store, actions, translate);
   bindDetections(map, store, actions, translate);
-  new ResizeObserver(() => map.invalidateSize({ pan: false })).observe(map.getContainer());
+  new ResizeObserver(() => map.invalidateSize({ animate: false })).observe(map.getContainer());
 }
 
 function bindScene(map: L.Map, store: AppStore): void {

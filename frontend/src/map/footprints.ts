@@ -92,5 +92,9 @@ export class Footprints {
     else layer.setStyle(this.selectedId === null ? IDLE : ASIDE);
     // The selected outline lies lowest: a scene that overlaps it can still be hovered and clicked.
     if (sceneId === this.selectedId) layer.bringToBack();
+    // Nor does it catch the pointer: a name that follows the cursor would cover what is being looked at.
+    layer.eachLayer((path) => {
+      (path as L.Path).options.interactive = sceneId !== this.selectedId;
+    });
   }
 }

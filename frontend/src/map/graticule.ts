@@ -9,6 +9,9 @@ import { formatGridLine } from "../format";
 const STEPS_DEG = [30, 20, 10, 5, 2, 1, 30 / 60, 15 / 60, 10 / 60, 5 / 60, 2 / 60, 1 / 60] as const;
 /** Lines closer than this would be a net, not a help. */
 const MIN_GAP_PX = 110;
+/** Labels of parallels keep clear of those of meridians above, and of scale bar and read-out below. */
+const TOP_LABELS_PX = 32;
+const CORNER_PX = 76;
 /** No view draws more lines than this, whatever its size. */
 const MAX_LINES = 80;
 
@@ -81,7 +84,7 @@ function drawGrid(pen: CanvasRenderingContext2D, map: L.Map, size: L.Point): voi
   for (const lat of gridLines(Math.max(-85, bounds.getSouth()), Math.min(85, bounds.getNorth()), step)) {
     const { y } = map.latLngToContainerPoint([lat, middle.lng]);
     line(pen, 0, Math.round(y) + 0.5, size.x, Math.round(y) + 0.5);
-    label(pen, formatGridLine(lat, "lat"), 6, y - 5);
+    if (y > TOP_LABELS_PX && y < size.y - CORNER_PX) label(pen, formatGridLine(lat, "lat"), 6, y - 5);
   }
   pen.stroke();
 }

@@ -16,7 +16,7 @@ const gate = new Gate(MAX_TILES_IN_FLIGHT);
 
 /** What the layer reports. Counts begin anew with each layer. */
 export interface TileReports {
-  /** A tile waits because the server asked for patience; false once a tile came through. */
+  /** Whether any tile waits because the server asked for patience. */
   busy: (busy: boolean) => void;
   /** How many tiles were given up on. */
   failed: (count: number) => void;
@@ -47,6 +47,7 @@ export async function fetchTile(
 /** The layer; add it to a map like any other. */
 export class SceneTileLayer extends L.GridLayer {
   private readonly loads = new Map<HTMLElement, AbortController>();
+  private readonly waiting = new Set<HTMLElement>();
   private failures = 0;
 
   constructor(
@@ -85,9 +86,8 @@ export class SceneTileLayer extends L.GridLayer {
   }
 
   private async fill(tile: HTMLImageElement, coords: L.Coords, signal: AbortSignal): Promise<void> {
-    const blob = await fetchTile(tileUrl(this.template, coords), signal, () => this.reports.busy(true));
-    this.reports.busy(false);
-    this.loads.delete(tile);
+    const blob = await fetchTile(tileUrl(this.template, coords), signal, () => this.setWaiting(tile, true));
+    this.settle(tile);
     // An image without a source would be drawn as an empty frame.
     tile.hidden = blob === null;
     if (!blob) return;
@@ -102,7 +102,7 @@ export class SceneTileLayer extends L.GridLayer {
 
   private fail(tile: HTMLElement, signal: AbortSignal, error: unknown, done: L.DoneCallback): void {
     if (signal.aborted) return;
-    this.loads.delete(tile);
+    this.settle(tile);
     tile.classList.add("tile-failed");
     this.reports.failed(++this.failures);
     done(error instanceof Error ? error : new Error(String(error)), tile);
@@ -110,6 +110,18 @@ export class SceneTileLayer extends L.GridLayer {
 
   private abort(tile: HTMLElement): void {
     this.loads.get(tile)?.abort();
+    this.settle(tile);
+  }
+
+  private settle(tile: HTMLElement): void {
     this.loads.delete(tile);
+    this.setWaiting(tile, false);
+  }
+
+  private setWaiting(tile: HTMLElement, waits: boolean): void {
+    const before = this.waiting.size;
+    if (waits) this.waiting.add(tile);
+    else this.waiting.delete(tile);
+    if (before > 0 !== this.waiting.size > 0) this.reports.busy(this.waiting.size > 0);
   }
 }

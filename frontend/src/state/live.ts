@@ -70,14 +70,13 @@ function withdraw(state: LiveState, scene: SceneMessage, nowMs: number): LiveSte
 
 function detect(state: LiveState, message: DetectionMessage, nowMs: number): LiveStep {
   const { sceneId, revision, count } = message;
-  const scene = findScene(state.scenes.items, sceneId);
+  const told = describeScene(state, sceneId);
   const items = patchScene(state.scenes.items, sceneId, { detections: count });
   const item: NewsItem = {
     key: `detections:${sceneId}:${revision}`,
     kind: "detections",
     sceneId,
-    satellite: scene?.properties.satellite ?? null,
-    observedAt: scene?.properties.observed_at ?? null,
+    ...told,
     count,
     atMs: nowMs,
     seen: false,
@@ -87,6 +86,14 @@ function detect(state: LiveState, message: DetectionMessage, nowMs: number): Liv
     state: { ...state, scenes: { ...state.scenes, items }, news },
     followUps: [{ kind: "detections", sceneId }],
   };
+}
+
+/** A scene's satellite and time from the list or, while it is still being fetched, from the news of its arrival. */
+function describeScene(state: LiveState, sceneId: string): Pick<NewsItem, "satellite" | "observedAt"> {
+  const scene = findScene(state.scenes.items, sceneId)?.properties;
+  if (scene) return { satellite: scene.satellite, observedAt: scene.observed_at };
+  const { satellite = null, observedAt = null } = state.news.find((item) => item.sceneId === sceneId) ?? {};
+  return { satellite, observedAt };
 }
 
 function sceneNews(kind: "scene" | "withdrawn", scene: SceneMessage, nowMs: number): NewsItem {

@@ -56,14 +56,17 @@ export function histogram(
         String((value - Number(low.min)) / (Number(low.max) - Number(low.min) || 1));
       root.style.setProperty("--low", fraction(limits[0]));
       root.style.setProperty("--high", fraction(limits[1]));
-      lowText.textContent = formatNumber(limits[0], 1, t().language);
-      highText.textContent = formatNumber(limits[1], 1, t().language);
+      lowText.textContent = `${t().text("display.low")} ${formatNumber(limits[0], 1, t().language)}`;
+      highText.textContent = `${t().text("display.high")} ${formatNumber(limits[1], 1, t().language)}`;
     },
   );
-  const choose = (moved: HTMLInputElement) =>
-    setStretch(manual(Number(low.value), Number(high.value), moved === low, range));
-  low.addEventListener("input", () => choose(low));
-  high.addEventListener("input", () => choose(high));
+  // The handle that rests keeps its exact value: its slider has rounded it to a step.
+  low.addEventListener("input", () => {
+    setStretch(manual(Number(low.value), shownLimits(store.get())[1], true, range));
+  });
+  high.addEventListener("input", () => {
+    setStretch(manual(shownLimits(store.get())[0], Number(high.value), false, range));
+  });
   return root;
 }
 

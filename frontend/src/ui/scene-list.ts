@@ -71,7 +71,7 @@ function drawRow(row: Row, { store, scenes, t }: UiContext): HTMLElement {
   }
   const { scene } = row;
   const node = sceneRow(scene, t());
-  node.addEventListener("click", () => void scenes.select(scene.id, true));
+  node.addEventListener("click", () => void scenes.open(scene.id, true));
   node.addEventListener("mouseenter", () => store.update({ hoveredSceneId: scene.id }));
   node.addEventListener("mouseleave", () => store.update({ hoveredSceneId: null }));
   return node;
