@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::{Detection, JobView, Scene};
 
 /// What changed.
+// Scenes are most of a feed; boxing them would cost an allocation each to save room in the few others.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ChangeBody {

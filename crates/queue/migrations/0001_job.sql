@@ -22,3 +22,4 @@ CREATE INDEX job_waiting ON job (priority DESC, created_at_ms DESC, job_id)
 CREATE INDEX job_leased ON job (lease_until_ms) WHERE lease_until_ms IS NOT NULL;
 CREATE INDEX job_subject ON job (subject, revision);
 CREATE INDEX job_updated ON job (updated_at_ms DESC, job_id);
+CREATE INDEX job_incomplete ON job (input) WHERE state = 'incomplete';

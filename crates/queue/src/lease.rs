@@ -105,6 +105,18 @@ pub async fn recover(
     Ok(recovered)
 }
 
+/// Whether [`take`] would find a job.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_any_due(conn: &mut SqliteConnection, now: Timestamp) -> Result<bool> {
+    let found = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM job
+         WHERE state IN ('queued', 'retryable') AND (state = 'queued' OR retry_at_ms <= ?))",
+    );
+    Ok(found.bind(now.as_millisecond()).fetch_one(conn).await?)
+}
+
 /// When a retryable job is due next, if there is one.
 ///
 /// # Errors

@@ -73,3 +73,21 @@ pub async fn counts(conn: &mut SqliteConnection) -> Result<BTreeMap<State, u64>>
     }
     Ok(counts)
 }
+
+/// Inputs of all jobs that are listed as incomplete.
+///
+/// # Errors
+/// When the database fails.
+pub async fn incomplete_inputs(conn: &mut SqliteConnection) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar("SELECT input FROM job WHERE state = 'incomplete'").fetch_all(conn).await?)
+}
+
+/// Jobs on `input` that are listed as incomplete.
+///
+/// # Errors
+/// When the database fails.
+pub async fn incomplete_of(conn: &mut SqliteConnection, input: &str) -> Result<Vec<Job>> {
+    let rows =
+        sqlx::query("SELECT * FROM job WHERE state = 'incomplete' AND input = ?").bind(input).fetch_all(conn).await?;
+    rows.iter().map(row::decode).collect()
+}

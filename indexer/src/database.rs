@@ -1,0 +1,222 @@
+//! The one database: scenes, feed and jobs, so that they change together.
+//!
+//! SQLite in WAL mode with full synchronisation: a commit that returned is on disk. One connection writes, a few
+//! read. Readers of the feed are woken after every commit that appended to it. The tables and their SQL live in
+//! `aurora_catalog::store` and `aurora_queue`.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use aurora_catalog::{ChangeBody, store};
+use aurora_queue::Job;
+use jiff::Timestamp;
+use rustix::fs::{FlockOperation, flock};
+use sqlx::{
+    Sqlite, SqliteConnection, SqlitePool, Transaction,
+    migrate::Migrator,
+    pool::PoolConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tokio::sync::watch;
+
+use crate::{
+    error::{IndexerError, Result},
+    file_system, job_view, random,
+};
+
+/// Connections for reading.
+const READERS: u32 = 4;
+
+/// How long a statement waits for a lock. Only backups and people with a shell hold others.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The open database; cheap to clone through an `Arc`.
+pub struct Database {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    epoch: String,
+    head: watch::Sender<u64>,
+    /// Held for life: one indexer a state folder.
+    _lock: File,
+}
+
+impl Database {
+    /// Opens or makes the database in `state_dir` and brings its tables up to date.
+    ///
+    /// # Errors
+    /// When the folder is on a network file system, in use, or not usable, or the database is of a newer version.
+    pub async fn open(state_dir: &Path) -> Result<Self> {
+        if let Ok(Some(file_system)) = file_system::network_name(state_dir) {
+            return Err(IndexerError::NetworkDatabase { path: state_dir.to_owned(), file_system });
+        }
+        let lock = lock(state_dir)?;
+        let options = SqliteConnectOptions::new()
+            .filename(state_dir.join("indexer.db"))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.clone())
+            .await?;
+        let mut migrations = store::migrations::all();
+        migrations.extend(aurora_queue::migrations::all());
+        Migrator::with_migrations(migrations).run(&writer).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_with(options.read_only(true).create_if_missing(false))
+            .await?;
+
+        let mut conn = writer.acquire().await?;
+        let epoch = store::epoch::get_or_make(&mut conn, &random::name()).await?;
+        let head = store::changes::head(&mut conn).await?;
+        drop(conn);
+        Ok(Self { writer, readers, epoch, head: watch::Sender::new(head), _lock: lock })
+    }
+
+    /// Name of this database's life.
+    pub fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    /// Number of the newest change, watched.
+    pub fn head(&self) -> watch::Receiver<u64> {
+        self.head.subscribe()
+    }
+
+    /// A connection that only reads.
+    ///
+    /// # Errors
+    /// When there is none within the pool's time.
+    pub async fn read(&self) -> Result<PoolConnection<Sqlite>> {
+        Ok(self.readers.acquire().await?)
+    }
+
+    /// Begins the one write transaction there can be; keep it short, and never across a job or slow files.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn begin(&self) -> Result<Write<'_>> {
+        let inner = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        Ok(Write { inner, database: self, head: None, now: Timestamp::now() })
+    }
+
+    /// One page of the feed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn changes(&self, since: u64, limits: store::changes::PageLimits) -> Result<aurora_catalog::ChangePage> {
+        let mut conn = self.read().await?;
+        Ok(store::changes::page(&mut conn, &self.epoch, since, limits).await?)
+    }
+
+    /// Closes all connections, so that the log is folded into the database.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+fn lock(state_dir: &Path) -> Result<File> {
+    let path: PathBuf = state_dir.join("indexer.lock");
+    let file = File::create(&path).map_err(IndexerError::io("create", &path))?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive)
+        .map_err(|_| IndexerError::InUse { path: state_dir.to_owned() })?;
+    Ok(file)
+}
+
+/// A write transaction: dropped, it leaves nothing; committed, it wakes the feed's readers.
+pub struct Write<'d> {
+    inner: Transaction<'static, Sqlite>,
+    database: &'d Database,
+    head: Option<u64>,
+    now: Timestamp,
+}
+
+impl Write<'_> {
+    /// For the functions of the catalogue and the queue.
+    pub fn conn(&mut self) -> &mut SqliteConnection {
+        &mut self.inner
+    }
+
+    /// Name of the database's life.
+    pub fn epoch(&self) -> &str {
+        self.database.epoch()
+    }
+
+    /// The transaction's time.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Appends a change to the feed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn change(&mut self, body: &ChangeBody) -> Result<()> {
+        self.head = Some(store::changes::append(&mut self.inner, body, self.now).await?);
+        Ok(())
+    }
+
+    /// Appends that a job moved.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn job_moved(&mut self, job: &Job) -> Result<()> {
+        tracing::debug!(job = %job.job_id, scene = %job.subject, state = %job.state, attempt = job.attempt, "job moved");
+        metrics::counter!("aurora_indexer_job_moves_total", "to" => job.state.name()).increment(1);
+        self.change(&ChangeBody::Job { job: job_view::of(job) }).await
+    }
+
+    /// Makes everything durable at once.
+    ///
+    /// # Errors
+    /// When it could not be made durable; then nothing of it happened.
+    pub async fn commit(self) -> Result<()> {
+        self.inner.commit().await?;
+        if let Some(head) = self.head {
+            self.database.head.send_replace(head);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_second_indexer_is_refused_and_the_epoch_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Database::open(dir.path()).await.unwrap();
+        let epoch = first.epoch().to_owned();
+        assert!(matches!(Database::open(dir.path()).await, Err(IndexerError::InUse { .. })));
+        first.close().await;
+        drop(first);
+        assert_eq!(Database::open(dir.path()).await.unwrap().epoch(), epoch);
+    }
+
+    #[tokio::test]
+    async fn a_dropped_transaction_leaves_nothing_and_wakes_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = Database::open(dir.path()).await.unwrap();
+        let head = database.head();
+        let withdrawn = ChangeBody::Withdrawn { scene_id: "a".to_owned(), revision: 1 };
+        let mut write = database.begin().await.unwrap();
+        write.change(&withdrawn).await.unwrap();
+        drop(write);
+        assert!(!head.has_changed().unwrap());
+        let mut write = database.begin().await.unwrap();
+        write.change(&withdrawn).await.unwrap();
+        write.commit().await.unwrap();
+        assert!(head.has_changed().unwrap());
+        let page = database.changes(0, store::changes::PageLimits::default()).await.unwrap();
+        assert_eq!((page.changes.len(), page.head), (1, *head.borrow()));
+    }
+}

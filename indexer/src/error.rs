@@ -1,0 +1,83 @@
+//! What can stop the indexer, or one step of it.
+
+use std::{io, path::PathBuf};
+
+/// The result of everything in this crate.
+pub type Result<T, E = IndexerError> = std::result::Result<T, E>;
+
+/// Why the indexer, or one step of it, failed. A job's own failure is not an error but its outcome.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexerError {
+    /// A file or folder could not be used.
+    #[error("{}: cannot {doing}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// With which path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The database would lie on a file system that loses its locks.
+    #[error("{}: a database cannot live on {file_system}; set --state to a local folder", path.display())]
+    NetworkDatabase {
+        /// The state folder.
+        path: PathBuf,
+        /// The file system's name.
+        file_system: &'static str,
+    },
+    /// Another indexer uses the same state.
+    #[error("{}: in use by another indexer", path.display())]
+    InUse {
+        /// The state folder.
+        path: PathBuf,
+    },
+    /// The database failed.
+    #[error("the database failed: {source}")]
+    Database {
+        /// What it said.
+        #[from]
+        source: sqlx::Error,
+    },
+    /// The database's tables could not be brought to this version's form.
+    #[error("the database cannot be migrated: {source}")]
+    Migrate {
+        /// Why.
+        #[from]
+        source: sqlx::migrate::MigrateError,
+    },
+    /// The catalogue's tables.
+    #[error(transparent)]
+    Store(#[from] aurora_catalog::store::StoreError),
+    /// The queue.
+    #[error(transparent)]
+    Queue(#[from] aurora_queue::QueueError),
+    /// A setting makes no sense.
+    #[error("--{setting}: {reason}")]
+    Setting {
+        /// The flag's name without dashes.
+        setting: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The thread that does slow file work did not answer in time.
+    #[error("no answer from the file system within {waited_s} s")]
+    Hangs {
+        /// How long was waited.
+        waited_s: u64,
+    },
+    /// A metrics recorder is already there.
+    #[error("metrics: {reason}")]
+    Metrics {
+        /// What the recorder said.
+        reason: String,
+    },
+}
+
+impl IndexerError {
+    /// For `map_err` on file operations.
+    pub fn io(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { doing, path, source }
+    }
+}

@@ -1,0 +1,55 @@
+//! What kind of file system a path lies on: events and database locks can be trusted on local ones only.
+
+use std::path::Path;
+
+use rustix::{fs::statfs, io};
+
+/// Magic numbers of file systems whose changes may happen on another host, from Linux's `magic.h` and `statfs(2)`.
+const NETWORK: [(u32, &str); 15] = [
+    (0x6969, "NFS"),
+    (0x517b, "SMB"),
+    (0xff53_4d42, "CIFS"),
+    (0xfe53_4d42, "SMB2"),
+    (0x6573_5546, "FUSE"),
+    (0x0102_1997, "9P"),
+    (0x00c3_6400, "Ceph"),
+    (0x5346_414f, "AFS"),
+    (0x6b41_4653, "AFS"),
+    (0x0bd0_0bd0, "Lustre"),
+    (0x4750_4653, "GPFS"),
+    (0x0116_1970, "GFS2"),
+    (0x7461_636f, "OCFS2"),
+    (0x7375_7245, "Coda"),
+    (0x786f_4256, "VirtualBox shared folders"),
+];
+
+/// Name of the network file system that `path` lies on, or `None` on a local one.
+///
+/// # Errors
+/// When the path cannot be asked about.
+pub fn network_name(path: &Path) -> io::Result<Option<&'static str>> {
+    let magic = statfs(path)?.f_type;
+    Ok(name_of(magic as u64))
+}
+
+/// The numbers are 32 bits wide, in fields of differing width and sign.
+fn name_of(magic: u64) -> Option<&'static str> {
+    NETWORK.iter().find(|(number, _)| u64::from(*number) == magic & 0xffff_ffff).map(|(_, name)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signed_fields_are_recognised_too() {
+        assert_eq!(name_of(0xff53_4d42_u32 as i32 as i64 as u64), Some("CIFS"));
+        assert_eq!(name_of(0xef53), None, "ext4 is local");
+    }
+
+    #[test]
+    fn proc_is_not_a_network() {
+        assert_eq!(network_name(Path::new("/proc")), Ok(None));
+        assert!(network_name(Path::new("/no such folder")).is_err());
+    }
+}

@@ -1,0 +1,56 @@
+//! The indexer's HTTP side: every address in one table ([`routes`]), a handler module each.
+
+pub mod catalog;
+pub mod events;
+pub mod health;
+pub mod items;
+pub mod jobs;
+pub mod routes;
+pub mod token;
+
+use std::{sync::Arc, time::Instant};
+
+use aurora_daemon::{problem::Problem, serve::Connections};
+use http::StatusCode;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::{database::Database, error::IndexerError, files::Tree, watch::status::WatchStatus};
+
+/// What handlers share; cheap to clone.
+#[derive(Clone)]
+pub struct Shared {
+    /// Catalogue, feed and queue.
+    pub database: Arc<Database>,
+    /// `/files/`.
+    pub files: Tree,
+    /// `/results/`.
+    pub results: Tree,
+    /// How the watching goes.
+    pub watch: Arc<WatchStatus>,
+    /// The listener's connections.
+    pub connections: Connections,
+    /// The limit of descriptors.
+    pub descriptor_limit: u64,
+    /// One permit a client that waits on the feed or the events.
+    pub followers: Arc<Semaphore>,
+    /// What a change must show, if anything.
+    pub token: token::Guard,
+    /// Cancelled when the program stops: waiting answers end.
+    pub stop: CancellationToken,
+    /// When the program started.
+    pub started: Instant,
+}
+
+/// The one table of statuses: our errors as a client sees them.
+pub(crate) fn problem(error: IndexerError) -> Problem {
+    use aurora_queue::QueueError;
+    match error {
+        IndexerError::Queue(QueueError::NoSuchJob { job_id }) => Problem::not_found(format!("job `{job_id}`")),
+        IndexerError::Queue(error @ (QueueError::Illegal { .. } | QueueError::Fenced { .. })) => {
+            Problem::client(StatusCode::CONFLICT, error.to_string())
+        }
+        IndexerError::Database { source: sqlx::Error::PoolTimedOut } => Problem::overloaded(1),
+        error => Problem::server(StatusCode::INTERNAL_SERVER_ERROR, error),
+    }
+}

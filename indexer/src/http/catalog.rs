@@ -1,0 +1,55 @@
+//! `GET /catalog/changes`: the feed, a page at a time, waiting for news when there are none.
+
+use std::time::Duration;
+
+use aurora_catalog::{ChangePage, store::changes::PageLimits};
+use aurora_daemon::problem::Problem;
+use axum::{
+    Json,
+    extract::{Query, State},
+};
+use serde::Deserialize;
+
+use super::{Shared, problem};
+
+/// The longest that a client may wait.
+const MAX_WAIT_S: u64 = 60;
+
+/// Changes in a page, unless asked otherwise, and at most.
+const MAX_PAGE: u32 = 5_000;
+
+/// What a follower says.
+#[derive(Debug, Deserialize)]
+pub struct Asked {
+    /// The number it has seen last.
+    #[serde(default)]
+    since: u64,
+    /// The epoch it knows; another one makes it start anew.
+    epoch: Option<String>,
+    /// Seconds to wait when there is nothing new.
+    #[serde(default)]
+    wait: u64,
+    /// Changes it wants at most.
+    limit: Option<u32>,
+}
+
+/// The changes after `since`; at once when there are any, else as soon as there are, else empty after `wait` seconds.
+/// A follower of another epoch gets this one's from the start.
+///
+/// # Errors
+/// 503 when too many wait.
+pub async fn changes(State(shared): State<Shared>, Query(asked): Query<Asked>) -> Result<Json<ChangePage>, Problem> {
+    let is_other_epoch = asked.epoch.as_deref().is_some_and(|epoch| epoch != shared.database.epoch());
+    let since = if is_other_epoch { 0 } else { asked.since };
+    let limits = PageLimits { changes: asked.limit.unwrap_or(1000).clamp(1, MAX_PAGE), ..PageLimits::default() };
+    let mut head = shared.database.head();
+    if asked.wait > 0 && !is_other_epoch && *head.borrow() <= since {
+        let _permit = shared.followers.try_acquire().map_err(|_| Problem::overloaded(5))?;
+        let wait = Duration::from_secs(asked.wait.min(MAX_WAIT_S));
+        tokio::select! {
+            _ = tokio::time::timeout(wait, head.wait_for(|head| *head > since)) => {}
+            () = shared.stop.cancelled() => {}
+        }
+    }
+    Ok(Json(shared.database.changes(since, limits).await.map_err(problem)?))
+}

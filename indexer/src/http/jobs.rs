@@ -1,0 +1,86 @@
+//! `/jobs`: the queue, read by anybody, changed by those who may.
+
+use aurora_catalog::JobView;
+use aurora_daemon::problem::Problem;
+use aurora_queue::{Job, list, person};
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Shared, problem, routes::Part, token::Permitted};
+use crate::job_view;
+
+/// Jobs in a page, unless asked otherwise, and at most.
+const MAX_PAGE: u32 = 1_000;
+
+/// Which jobs.
+#[derive(Debug, Deserialize)]
+pub struct Asked {
+    /// Only those in this state.
+    state: Option<String>,
+    limit: Option<u32>,
+    /// The last job of the page before.
+    after: Option<String>,
+}
+
+/// A page of jobs.
+#[derive(Debug, Serialize)]
+pub struct Page {
+    /// The last moved first.
+    jobs: Vec<JobView>,
+}
+
+/// Jobs, the last moved first.
+///
+/// # Errors
+/// 400 for a state that there is not, 404 when `after` names no job.
+pub async fn list(State(shared): State<Shared>, Query(asked): Query<Asked>) -> Result<Json<Page>, Problem> {
+    let state =
+        asked.state.map(|state| state.parse()).transpose().map_err(|error| Problem::parameter("state", error))?;
+    let limit = asked.limit.unwrap_or(100).clamp(1, MAX_PAGE);
+    let mut conn = shared.database.read().await.map_err(problem)?;
+    let filter = list::Filter { state, after: asked.after, limit };
+    let jobs = list::page(&mut conn, &filter).await.map_err(|error| problem(error.into()))?;
+    Ok(Json(Page { jobs: jobs.iter().map(job_view::of).collect() }))
+}
+
+/// One job.
+///
+/// # Errors
+/// 404.
+pub async fn one(State(shared): State<Shared>, Path(job_id): Part) -> Result<Json<JobView>, Problem> {
+    let mut conn = shared.database.read().await.map_err(problem)?;
+    let job = list::get(&mut conn, &job_id).await.map_err(|error| problem(error.into()))?;
+    Ok(Json(job_view::of(&job)))
+}
+
+/// Queues a failed, cancelled or waiting-for-retry job anew.
+///
+/// # Errors
+/// 401 without the token, 404, 409 when it stands where nothing is to be retried.
+pub async fn retry(_: Permitted, State(shared): State<Shared>, Path(job_id): Part) -> Result<Json<JobView>, Problem> {
+    let mut write = shared.database.begin().await.map_err(problem)?;
+    let now = write.now();
+    let job = person::retry(write.conn(), &job_id, now).await.map_err(|error| problem(error.into()))?;
+    told(write, job).await
+}
+
+/// Cancels a job that is not published yet.
+///
+/// # Errors
+/// 401 without the token, 404, 409 when it is over.
+pub async fn cancel(_: Permitted, State(shared): State<Shared>, Path(job_id): Part) -> Result<Json<JobView>, Problem> {
+    let mut write = shared.database.begin().await.map_err(problem)?;
+    let now = write.now();
+    let cancelled = person::cancel(write.conn(), &job_id, "cancelled by a person", now).await;
+    let job = cancelled.map_err(|error| problem(error.into()))?;
+    told(write, job).await
+}
+
+async fn told(mut write: crate::database::Write<'_>, job: Job) -> Result<Json<JobView>, Problem> {
+    write.job_moved(&job).await.map_err(problem)?;
+    write.commit().await.map_err(problem)?;
+    Ok(Json(job_view::of(&job)))
+}

@@ -1,0 +1,125 @@
+//! What a settled file is: its fingerprint, its header's facts, whether it is whole. Blocking; runs on a
+//! [`crate::lane::Lane`].
+
+use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
+
+use aurora_catalog::store::Stamp;
+use aurora_raster::{
+    Limits, RasterError,
+    facts::{self, Facts},
+};
+
+use super::identity;
+use crate::watch::scan;
+
+/// A file as it was when it was read.
+#[derive(Debug, Clone)]
+pub struct Examined {
+    /// Size and time while it was read; it did not change meanwhile.
+    pub stamp: Stamp,
+    /// Fingerprint of its content.
+    pub identity: String,
+    /// What it holds.
+    pub content: Content,
+}
+
+/// What a file holds.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// A raster that our reader can show.
+    Raster(Box<Facts>),
+    /// Something that only ingest may be able to use, and why.
+    NotShown(String),
+    /// A TIFF that is still missing bytes, and which.
+    Incomplete(String),
+}
+
+/// Reads the file at `path`; `None` when it changed while being read.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn examine(path: &Path) -> io::Result<Option<Examined>> {
+    let file = File::open(path)?;
+    let stamp = scan::stamp(&file.metadata()?);
+    let content = match missing_directory(&file, stamp.size_bytes)? {
+        Some(missing) => Content::Incomplete(missing),
+        None => content(facts::read_file(path, &Limits::default())),
+    };
+    let identity = identity::of(&file, stamp.size_bytes)?;
+    let unchanged = scan::stamp(&file.metadata()?) == stamp && scan::stamp(&std::fs::metadata(path)?) == stamp;
+    Ok(unchanged.then_some(Examined { stamp, identity, content }))
+}
+
+fn content(facts: Result<Facts, RasterError>) -> Content {
+    match facts {
+        Ok(facts) if !facts.is_whole() => Content::Incomplete(format!(
+            "{} of {} bytes are there; {} are missing",
+            facts.size_bytes,
+            facts.end_byte,
+            facts.end_byte - facts.size_bytes
+        )),
+        Ok(facts) if facts.bounds_wgs84.is_none() => {
+            let note = facts.georef_note.clone();
+            Content::NotShown(note.unwrap_or_else(|| "no georeferencing".to_owned()))
+        }
+        Ok(facts) => Content::Raster(Box::new(facts)),
+        Err(error) => Content::NotShown(error.to_string()),
+    }
+}
+
+/// Writers put a TIFF's first directory where they like, often last: while it lies beyond the end of the file, the
+/// file is not whole. Byte order and offset as in TIFF 6.0, section 2, and BigTIFF.
+fn missing_directory(file: &File, size_bytes: u64) -> io::Result<Option<String>> {
+    if size_bytes == 0 {
+        return Ok(Some("the file is empty".to_owned()));
+    }
+    let mut head = [0; 16];
+    let length = size_bytes.min(16) as usize;
+    file.read_exact_at(&mut head[..length], 0)?;
+    let offset = directory_offset(&head[..length]).filter(|offset| *offset >= size_bytes);
+    Ok(offset.map(|offset| format!("its directory is to lie at byte {offset}; only {size_bytes} bytes are there")))
+}
+
+/// Where a TIFF's first directory lies; `None` when these are not the first bytes of a TIFF.
+fn directory_offset(head: &[u8]) -> Option<u64> {
+    let little = match head.get(..2)? {
+        b"II" => true,
+        b"MM" => false,
+        _ => return None,
+    };
+    let number = |range: std::ops::Range<usize>| -> Option<u64> {
+        let bytes = head.get(range)?.iter();
+        let push = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
+        Some(if little { bytes.rev().fold(0, push) } else { bytes.fold(0, push) })
+    };
+    match number(2..4)? {
+        42 => number(4..8),
+        43 => number(8..16),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn examined(bytes: &[u8]) -> Content {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        examine(file.path()).unwrap().unwrap().content
+    }
+
+    #[test]
+    fn a_directory_beyond_the_end_is_still_to_come() {
+        for head in [&b"II*\0\x40\0\0\0"[..], b"MM\0*\0\0\0\x40", b"II+\0\x08\0\0\0\x40\0\0\0\0\0\0\0", b""] {
+            assert!(matches!(examined(head), Content::Incomplete(_)), "{head:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_tiff_is_not_waited_for() {
+        for bytes in [&b"not a raster"[..], b"I", b"\x89PNG\r\n\x1a\n"] {
+            assert!(matches!(examined(bytes), Content::NotShown(_)), "{bytes:?}");
+        }
+    }
+}

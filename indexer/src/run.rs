@@ -1,0 +1,221 @@
+//! Putting it together: settings to running loops, and an orderly end.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use aurora_daemon::{
+    descriptors, metrics,
+    serve::{self, Bounds, Connections},
+    stop,
+};
+use aurora_queue::RetryPolicy;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    database::Database,
+    error::{IndexerError, Result},
+    file_system,
+    files::Tree,
+    http::{Shared, routes, token::Guard},
+    intake::Intake,
+    paths::Root,
+    settings::{Settings, WatchMode},
+    watch::{
+        events::Hints,
+        patrol::{Pace, Patrol},
+        status::WatchStatus,
+    },
+    work::{
+        dispatch::{Dispatcher, Terms},
+        janitor::Janitor,
+        local::{self, Local},
+        template::Template,
+    },
+};
+
+/// Descriptors kept from clients besides those for files: database, logs, pipes of attempts.
+const OWN_DESCRIPTORS: u64 = 96;
+
+/// Time between asking an attempt to stop and making it.
+const JOB_GRACE: Duration = Duration::from_secs(5);
+
+/// The first retry comes after the longest delay divided by this.
+const FIRST_DELAY_SHARE: u32 = 60;
+
+/// Runs the indexer until SIGTERM or SIGINT.
+///
+/// # Errors
+/// What keeps it from starting.
+pub fn run_until_signal(settings: Settings) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("indexer")
+        .build()
+        .map_err(IndexerError::io("start threads for", "the indexer"))?;
+    runtime.block_on(async {
+        let stop = stop::on_signal().map_err(IndexerError::io("handle signals for", "the indexer"))?;
+        run(settings, stop).await
+    })
+}
+
+/// Runs the indexer until `stop`.
+///
+/// # Errors
+/// What keeps it from starting.
+pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
+    let places = Places::make(&settings)?;
+    let guard = Guard::new(settings.listen, settings.token_file.as_deref())?;
+    let executor = Arc::new(Local::new(template(&settings)?, job_limits(&settings)));
+    let database = Arc::new(Database::open(&places.state).await?);
+    let recorder = metrics::install().map_err(|error| IndexerError::Metrics { reason: error.to_string() })?;
+    let listener =
+        serve::listen(settings.listen).map_err(IndexerError::io("listen on", settings.listen.to_string()))?;
+    tracing::info!(listen = %settings.listen, root = %places.root.path.display(), results = %places.results.display(), "ready");
+
+    let watch = Arc::new(WatchStatus::default());
+    let patrol = patrol(&settings, &places.root, &database, &watch).await?;
+    let dispatcher = Dispatcher::new(Arc::clone(&database), executor, terms(&settings, &places));
+    let janitor = Janitor {
+        database: Arc::clone(&database),
+        results: places.results.clone(),
+        grace: settings.result_grace.0,
+        feed_keep: settings.feed_keep,
+    };
+    let shared = shared(&settings, &places, &database, watch, guard, &stop);
+    let connections = shared.connections.clone();
+    let serving =
+        serve::serve(listener, routes::routes(shared, recorder), connections, Bounds::default(), stop.clone());
+    tokio::join!(patrol.run(stop.clone()), dispatcher.run(stop.clone()), janitor.run(stop.clone()), serving);
+    database.close().await;
+    Ok(())
+}
+
+/// The folders, made where needed, with all links resolved.
+struct Places {
+    root: Root,
+    state: PathBuf,
+    results: PathBuf,
+}
+
+impl Places {
+    fn make(settings: &Settings) -> Result<Self> {
+        let root = resolved(&settings.root)?;
+        let state = made(&settings.state)?;
+        let results = made(&settings.results_dir())?;
+        if root.starts_with(&results) || root.starts_with(&state) {
+            let reason = "lies in the state or results folder".to_owned();
+            return Err(IndexerError::Setting { setting: "root", reason });
+        }
+        let excluded = vec![state.clone(), results.clone()];
+        Ok(Self { root: Root { path: root, excluded }, state, results })
+    }
+}
+
+fn made(path: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(path).map_err(IndexerError::io("make", path))?;
+    resolved(path)
+}
+
+fn resolved(path: &Path) -> Result<PathBuf> {
+    path.canonicalize().map_err(IndexerError::io("find", path))
+}
+
+/// The operator's command, or ours: beside this program, else wherever `PATH` has it.
+fn template(settings: &Settings) -> Result<Template> {
+    if let Some(command) = &settings.command {
+        return Template::parse(command)
+            .map_err(|error| IndexerError::Setting { setting: "command", reason: error.to_string() });
+    }
+    let beside = std::env::current_exe().ok().map(|own| own.with_file_name("aurora-infer"));
+    let program = beside.filter(|path| path.is_file()).and_then(|path| path.to_str().map(str::to_owned));
+    let words = [program.as_deref().unwrap_or("aurora-infer"), "{input}", "--out", "{output_dir}"];
+    Ok(Template::of_words(words.map(str::to_owned).to_vec()))
+}
+
+fn job_limits(settings: &Settings) -> local::Limits {
+    local::Limits {
+        time: settings.job_timeout.0,
+        memory_bytes: settings.job_memory.0,
+        nice: settings.job_nice,
+        log_bytes: settings.job_log.0,
+        grace: JOB_GRACE,
+    }
+}
+
+fn terms(settings: &Settings, places: &Places) -> Terms {
+    let max_delay = settings.max_retry_delay.0;
+    Terms {
+        root: places.root.path.clone(),
+        results: places.results.clone(),
+        concurrency: usize::from(settings.jobs),
+        policy: RetryPolicy {
+            max_attempts: settings.max_attempts,
+            base_delay: max_delay / FIRST_DELAY_SHARE,
+            max_delay,
+        },
+        max_detections: settings.max_detections,
+    }
+}
+
+async fn patrol(
+    settings: &Settings,
+    root: &Root,
+    database: &Arc<Database>,
+    status: &Arc<WatchStatus>,
+) -> Result<Patrol> {
+    let pace = Pace {
+        settle: settings.settle.0,
+        scan_interval: settings.scan_interval.0,
+        incomplete_after: settings.incomplete_after.0,
+        patience: settings.scan_timeout.0,
+        max_files: settings.max_files,
+    };
+    let hints = hints(settings.watch, root, status);
+    Patrol::new(root.clone(), pace, hints, Intake::new(Arc::clone(database)), Arc::clone(status)).await
+}
+
+/// Events where they can be had and trusted; the scan alone suffices elsewhere.
+fn hints(mode: WatchMode, root: &Root, status: &WatchStatus) -> Option<Hints> {
+    let note = match (mode, file_system::network_name(&root.path)) {
+        (WatchMode::Poll, _) => "events are switched off".to_owned(),
+        (WatchMode::Auto, Ok(Some(network))) => format!("{network} does not tell of changes made elsewhere"),
+        _ => match Hints::start(root) {
+            Ok(hints) => return Some(hints),
+            Err(error) => format!("the system gives none: {error}"),
+        },
+    };
+    tracing::warn!(%note, "watching by scans alone");
+    status.update(|figures| figures.events_note = Some(note));
+    None
+}
+
+fn shared(
+    settings: &Settings,
+    places: &Places,
+    database: &Arc<Database>,
+    watch: Arc<WatchStatus>,
+    token: Guard,
+    stop: &CancellationToken,
+) -> Shared {
+    let descriptors = descriptors::raise(u64::from(settings.open_files) + OWN_DESCRIPTORS);
+    let open_files = Arc::new(Semaphore::new(usize::from(settings.open_files)));
+    let tree =
+        |folder: &PathBuf, excluded: &[PathBuf]| Tree::new(folder.clone(), excluded.to_vec(), Arc::clone(&open_files));
+    Shared {
+        database: Arc::clone(database),
+        files: tree(&places.root.path, &places.root.excluded),
+        results: tree(&places.results, &[]),
+        watch,
+        connections: Connections::new(descriptors.connections),
+        descriptor_limit: descriptors.limit,
+        followers: Arc::new(Semaphore::new(usize::from(settings.max_followers))),
+        token,
+        stop: stop.clone(),
+        started: Instant::now(),
+    }
+}

@@ -1,0 +1,146 @@
+//! What an operator can set, with every limit that the indexer keeps.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use aurora_daemon::{
+    log::LogArgs,
+    size::{ByteSize, Span},
+};
+use clap::{Parser, ValueEnum};
+
+const EXAMPLES: &str = "Examples:
+  aurora-indexer --root /nas/mbi
+  aurora-indexer --root /nas/mbi --state /var/lib/aurora --results /nas/results --jobs 4
+  aurora-indexer --root /nas/mbi --command 'python3 model.py {input} --out {output_dir}'";
+
+/// Watches a folder, serves its files, runs the jobs
+#[derive(Parser, Debug, Clone)]
+#[command(name = "aurora-indexer", version, after_help = EXAMPLES)]
+pub struct Settings {
+    /// Folder that scenes land in
+    #[arg(long, value_name = "DIR")]
+    pub root: PathBuf,
+    /// Address to listen on
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081")]
+    pub listen: SocketAddr,
+    /// Folder for the database; not on a network file system
+    #[arg(long, value_name = "DIR", default_value = "aurora-state")]
+    pub state: PathBuf,
+    /// Folder for what jobs publish [default: `results` in the state folder]
+    #[arg(long, value_name = "DIR")]
+    pub results: Option<PathBuf>,
+
+    /// Where jobs run
+    #[arg(long, value_enum, default_value = "local")]
+    pub executor: ExecutorKind,
+    /// The operator's command, with `{input} {output_dir} {scene_id} {attempt}`; no shell reads it
+    /// [default: `aurora-infer {input} --out {output_dir}`]
+    #[arg(long, value_name = "TEMPLATE")]
+    pub command: Option<String>,
+    /// Jobs that run at once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: u16,
+    /// Attempts a job gets before it counts as failed
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub max_attempts: u32,
+    /// Longest wait before a failed attempt is repeated; the first wait is a sixtieth of it
+    #[arg(long, value_name = "TIME", default_value = "10m")]
+    pub max_retry_delay: Span,
+    /// Time one attempt may take
+    #[arg(long, value_name = "TIME", default_value = "30m")]
+    pub job_timeout: Span,
+    /// Data memory that each process of an attempt may take
+    #[arg(long, value_name = "SIZE", default_value = "4GiB")]
+    pub job_memory: ByteSize,
+    /// How far attempts stand back for everything else, 0 to 19
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=19))]
+    pub job_nice: u8,
+    /// Bytes kept of what one attempt prints
+    #[arg(long, value_name = "SIZE", default_value = "256KiB")]
+    pub job_log: ByteSize,
+
+    /// How changes below the root are noticed; `auto` leaves events out on network file systems
+    #[arg(long, value_enum, default_value = "auto")]
+    pub watch: WatchMode,
+    /// Time that a file must stay unchanged before it counts as written
+    #[arg(long, value_name = "TIME", default_value = "5s")]
+    pub settle: Span,
+    /// Time between full scans of the root
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub scan_interval: Span,
+    /// Time one scan may take before the root counts as hanging
+    #[arg(long, value_name = "TIME", default_value = "2m")]
+    pub scan_timeout: Span,
+    /// Time after which a file that is not whole is listed as incomplete
+    #[arg(long, value_name = "TIME", default_value = "10m")]
+    pub incomplete_after: Span,
+    /// Files that one scan may find
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    pub max_files: usize,
+
+    /// File whose first line is the token that changes need when the address is not loopback
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Files open at once for clients; more wait
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    pub open_files: u16,
+    /// Clients that may wait on the feed and the event stream at once
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub max_followers: u16,
+    /// Newest changes that are kept exactly; older ones only where nothing newer is known of the same thing
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub feed_keep: u64,
+    /// Time that superseded results stay readable
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    pub result_grace: Span,
+    /// Detections that are taken of one scene, the most confident first
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub max_detections: usize,
+
+    /// How it logs
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// Where jobs run.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExecutorKind {
+    /// As child processes of the indexer.
+    Local,
+}
+
+/// How changes are noticed.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WatchMode {
+    /// By events and scans on local file systems, by scans alone on others.
+    Auto,
+    /// By events and scans, whatever the file system.
+    Events,
+    /// By scans alone.
+    Poll,
+}
+
+impl Settings {
+    /// Where results are published.
+    pub fn results_dir(&self) -> PathBuf {
+        self.results.clone().unwrap_or_else(|| self.state.join("results"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_root_is_all_it_needs() {
+        let settings: Settings = aurora_daemon::config::try_parse(&["aurora-indexer", "--root", "/nas"]).unwrap();
+        assert_eq!(settings.results_dir(), PathBuf::from("aurora-state/results"));
+        assert_eq!(settings.settle.0.as_secs(), 5);
+    }
+
+    #[test]
+    fn an_executor_that_is_not_there_is_refused() {
+        let argv = ["aurora-indexer", "--root", "/nas", "--executor", "slurm"];
+        assert!(aurora_daemon::config::try_parse::<Settings>(&argv).is_err());
+    }
+}

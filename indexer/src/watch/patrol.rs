@@ -1,0 +1,277 @@
+//! The watcher's loop: waits for a hint, a deadline or the next sweep; looks; hands over what settled.
+//!
+//! File work runs on two lanes, one to look and one to read, so that a hanging mount stalls neither this loop nor
+//! the rest of the process.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use aurora_catalog::store::Stamp;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    events::{Hint, Hints},
+    scan::{self, Look, Sweep},
+    status::WatchStatus,
+    tracker::Tracker,
+};
+use crate::{
+    error::{IndexerError, Result},
+    intake::{Content, Intake, examine::examine},
+    lane::Lane,
+    paths::Root,
+};
+
+/// Pause after a hint, so that one look serves a burst of them.
+const HINT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Pause after something failed, so that a failure never spins.
+const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Between two sweeps that hints ask for lie at least this and ten times what a sweep takes.
+const MIN_SWEEP_GAP: Duration = Duration::from_millis(200);
+
+/// How often files that wait to become whole are counted.
+const PENDING_TICK: Duration = Duration::from_secs(1);
+
+/// The times the watcher keeps.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Time that a file must stay unchanged.
+    pub settle: Duration,
+    /// Time between sweeps.
+    pub scan_interval: Duration,
+    /// Time after which an incomplete file is listed.
+    pub incomplete_after: Duration,
+    /// Time that file work may take.
+    pub patience: Duration,
+    /// Files that a sweep may find.
+    pub max_files: usize,
+}
+
+/// The watcher and all it needs.
+pub struct Patrol {
+    root: Root,
+    pace: Pace,
+    looking: Lane,
+    reading: Lane,
+    hints: Option<Hints>,
+    tracker: Tracker,
+    intake: Intake,
+    status: Arc<WatchStatus>,
+    /// Paths listed as incomplete, and the stamp that was listed; `None` from an earlier life.
+    listed: HashMap<String, Option<Stamp>>,
+    next_sweep: Instant,
+    earliest_sweep: Instant,
+}
+
+impl Patrol {
+    /// A watcher that starts from what `intake`'s catalogue knows.
+    ///
+    /// # Errors
+    /// When the catalogue cannot be read or threads cannot be had.
+    pub async fn new(
+        root: Root,
+        pace: Pace,
+        hints: Option<Hints>,
+        intake: Intake,
+        status: Arc<WatchStatus>,
+    ) -> Result<Self> {
+        let known = intake.stamps().await?.into_iter().collect();
+        let listed = intake.listed_incomplete().await?.into_iter().map(|path| (path, None)).collect();
+        let lane = |name| Lane::start(name, pace.patience).map_err(IndexerError::io("start a thread for", &root.path));
+        let (looking, reading) = (lane("look")?, lane("read")?);
+        let tracker = Tracker::new(pace.settle, known);
+        let (next_sweep, earliest_sweep) = (Instant::now(), Instant::now());
+        Ok(Self { root, pace, looking, reading, hints, tracker, intake, status, listed, next_sweep, earliest_sweep })
+    }
+
+    /// Watches until `stop`.
+    pub async fn run(mut self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            if let Err(error) = self.round().await {
+                self.fail(&error);
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(FAILURE_PAUSE) => {}
+                }
+            }
+            let wake_at = self.wake_at();
+            tokio::select! {
+                () = stop.cancelled() => return,
+                hint = next_hint(&mut self.hints, &self.root) => self.take(hint).await,
+                () = tokio::time::sleep_until(wake_at.into()) => {}
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &IndexerError) {
+        if matches!(error, IndexerError::Hangs { .. } | IndexerError::Io { .. }) {
+            self.status.judge(Err(error.to_string()));
+        } else {
+            tracing::error!(%error, "the watcher failed; it tries again");
+        }
+    }
+
+    fn wake_at(&self) -> Instant {
+        let now = Instant::now();
+        let tick = (self.tracker.pending_files() > 0).then(|| now + PENDING_TICK);
+        let deadlines = [Some(self.next_sweep.max(self.earliest_sweep)), self.tracker.next_deadline(), tick];
+        let first = deadlines.into_iter().flatten().min().unwrap_or(now + PENDING_TICK);
+        first.max(now + HINT_PAUSE)
+    }
+
+    async fn take(&mut self, hint: Hint) {
+        tokio::time::sleep(HINT_PAUSE).await;
+        match hint {
+            Hint::Sweep => self.want_sweep(),
+            Hint::Look(paths) => {
+                if let Err(error) = self.look(paths).await {
+                    self.fail(&error);
+                }
+            }
+        }
+    }
+
+    fn want_sweep(&mut self) {
+        self.next_sweep = self.next_sweep.min(Instant::now());
+    }
+
+    /// Sweeps if it is time, takes in what settled, lists what never became whole.
+    async fn round(&mut self) -> Result<()> {
+        let now = Instant::now();
+        let wanted = now >= self.next_sweep || self.tracker.wants_sweep(now);
+        if wanted && now >= self.earliest_sweep {
+            self.sweep().await?;
+        }
+        let due = self.tracker.due(Instant::now());
+        if !due.is_empty() {
+            self.look(due.clone()).await?;
+            for path in due {
+                self.settle(&path).await?;
+            }
+        }
+        self.list_incomplete().await?;
+        self.publish_figures();
+        Ok(())
+    }
+
+    async fn sweep(&mut self) -> Result<()> {
+        let begun = Instant::now();
+        self.next_sweep = begun + self.pace.scan_interval;
+        let (root, max_files) = (self.root.clone(), self.pace.max_files);
+        let swept = self.looking.run(move || scan::sweep(&root, max_files)).await?;
+        let sweep = swept.map_err(IndexerError::io("read", &self.root.path))?;
+        let took = begun.elapsed();
+        self.earliest_sweep = Instant::now() + MIN_SWEEP_GAP.max(took * 10);
+        metrics::histogram!("aurora_indexer_scan_seconds").record(took.as_secs_f64());
+        self.status.update(|figures| {
+            figures.scan_seconds = took.as_secs_f64();
+            figures.scanned_at = Some(jiff::Timestamp::now());
+            figures.unnamed = sweep.unnamed;
+        });
+        self.take_in(&sweep).await
+    }
+
+    async fn take_in(&mut self, sweep: &Sweep) -> Result<()> {
+        match self.tracker.swept(sweep, Instant::now()) {
+            Err(doubt) => {
+                self.status.judge(Err(doubt.0));
+                return Ok(());
+            }
+            Ok(left) => {
+                for path in left {
+                    self.intake.left(&path).await?;
+                    self.tracker.withdrawn(&path);
+                }
+            }
+        }
+        let gone: Vec<String> = self.listed.keys().filter(|path| sweep.lacks(path)).cloned().collect();
+        for path in gone {
+            self.intake.unlist(&path).await?;
+            self.listed.remove(&path);
+        }
+        self.status.judge(match sweep.unreadable.first() {
+            Some(folder) => Err(format!("folder `{folder}` cannot be read ({} in all)", sweep.unreadable.len())),
+            None => Ok(()),
+        });
+        Ok(())
+    }
+
+    async fn look(&mut self, paths: Vec<String>) -> Result<()> {
+        let root = self.root.clone();
+        let looks = move || paths.into_iter().map(|path| (scan::look(&root, &path), path)).collect::<Vec<_>>();
+        let looks = self.looking.run(looks).await?;
+        let now = Instant::now();
+        for (look, path) in looks {
+            match look {
+                Look::File(stamp) => self.tracker.seen(&path, stamp, now),
+                Look::Absent => self.tracker.absent(&path, now),
+                Look::Unclear => self.want_sweep(),
+                Look::Other if self.tracker.has(&path) => self.want_sweep(),
+                Look::Other => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads and catalogues `path` if it still counts as settled.
+    async fn settle(&mut self, path: &str) -> Result<()> {
+        let Some(stamp) = self.tracker.settled(path, Instant::now()) else { return Ok(()) };
+        let absolute = self.root.path.join(path);
+        let examined = match self.reading.run(move || examine(&absolute)).await? {
+            Ok(examined) => examined,
+            Err(error) => {
+                tracing::warn!(path, %error, "cannot be read; tried again after the settle time");
+                self.tracker.postpone(path, Instant::now());
+                return Ok(());
+            }
+        };
+        let Some(file) = examined.filter(|file| file.stamp == stamp) else { return Ok(()) };
+        if matches!(file.content, Content::Incomplete(_)) {
+            self.tracker.incomplete(path, stamp);
+            return Ok(());
+        }
+        self.intake.settled(path, &file, &self.tracker.missing()).await?;
+        self.listed.remove(path);
+        self.tracker.catalogued(path, stamp);
+        Ok(())
+    }
+
+    async fn list_incomplete(&mut self) -> Result<()> {
+        for (path, stamp) in self.tracker.given_up(self.pace.incomplete_after, Instant::now()) {
+            if self.listed.get(&path) == Some(&Some(stamp)) {
+                continue;
+            }
+            let absolute = self.root.path.join(&path);
+            let Ok(Some(file)) = self.reading.run(move || examine(&absolute)).await? else { continue };
+            if let (Content::Incomplete(missing), true) = (&file.content, file.stamp == stamp) {
+                self.intake.incomplete(&path, stamp, missing).await?;
+                self.listed.insert(path, Some(stamp));
+            }
+        }
+        Ok(())
+    }
+
+    fn publish_figures(&self) {
+        let (files, pending, events) = (self.tracker.known_files(), self.tracker.pending_files(), self.hints.is_some());
+        metrics::gauge!("aurora_indexer_files").set(files as f64);
+        metrics::gauge!("aurora_indexer_files_pending").set(pending as f64);
+        self.status.update(|figures| {
+            figures.files = files;
+            figures.pending = pending;
+            figures.events = events;
+        });
+    }
+}
+
+/// The next hint; without events there is never one.
+async fn next_hint(hints: &mut Option<Hints>, root: &Root) -> Hint {
+    match hints {
+        Some(hints) => hints.next(root).await,
+        None => std::future::pending().await,
+    }
+}

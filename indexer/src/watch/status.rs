@@ -1,0 +1,65 @@
+//! How the watching goes, for `/health` and `/metrics`.
+
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// Last known figures of the watcher.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Figures {
+    /// Why the root is degraded, if it is.
+    pub degraded: Option<String>,
+    /// Since when.
+    pub degraded_since: Option<Timestamp>,
+    /// Whether events are in use besides scans.
+    pub events: bool,
+    /// Why they are not, when that needs saying.
+    pub events_note: Option<String>,
+    /// End of the last complete scan.
+    pub scanned_at: Option<Timestamp>,
+    /// How long it took.
+    pub scan_seconds: f64,
+    /// Catalogued files.
+    pub files: usize,
+    /// Files that settle or wait to become whole.
+    pub pending: usize,
+    /// Names that are not UTF-8, left alone.
+    pub unnamed: u64,
+}
+
+/// Shared between the watcher and the HTTP side.
+#[derive(Debug, Default)]
+pub struct WatchStatus(Mutex<Figures>);
+
+impl WatchStatus {
+    /// The figures as they are.
+    pub fn figures(&self) -> Figures {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes the figures.
+    pub fn update(&self, change: impl FnOnce(&mut Figures)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The root is as it should be, or not: logged when that changes.
+    pub fn judge(&self, verdict: Result<(), String>) {
+        metrics::gauge!("aurora_indexer_watch_degraded").set(f64::from(u8::from(verdict.is_err())));
+        self.update(|figures| match verdict {
+            Ok(()) => {
+                if figures.degraded.take().is_some() {
+                    tracing::info!("the root is well again");
+                }
+                figures.degraded_since = None;
+            }
+            Err(reason) => {
+                if figures.degraded.as_ref() != Some(&reason) {
+                    tracing::error!(%reason, "the root is degraded: nothing is withdrawn");
+                }
+                figures.degraded_since.get_or_insert_with(Timestamp::now);
+                figures.degraded = Some(reason);
+            }
+        });
+    }
+}

@@ -1,0 +1,15 @@
+//! From a queued job to a published result.
+//!
+//! [`dispatch`] takes leases and hands tasks to an [`executor::Executor`]; [`local`] runs them as child processes;
+//! [`collect`] verifies what an attempt left; [`publish`] moves it into the results and the catalogue; [`janitor`]
+//! removes what nobody needs any more. It watches no files and serves no HTTP.
+
+pub mod attempt;
+pub mod collect;
+pub mod detections;
+pub mod dispatch;
+pub mod executor;
+pub mod janitor;
+pub mod local;
+pub mod publish;
+pub mod template;

@@ -1,0 +1,399 @@
+//! The one loop that moves jobs: takes leases while there is room, asks the executor how its tasks stand, sends what
+//! ended to be verified and published, and keeps its leases.
+//!
+//! It wakes on every change of the feed (a new job, a cancelled one), when the executor says so, and at its heartbeat.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use aurora_queue::{Job, QueueError, RetryPolicy, State, attempt, lease};
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    attempt::{AttemptDir, task},
+    collect,
+    executor::{Executor, Outcome, Status},
+    publish::{Publication, Publisher},
+};
+use crate::{
+    database::Database,
+    error::{IndexerError, Result},
+};
+
+/// The name under which this database's one indexer holds its leases.
+const WORKER: &str = "indexer";
+
+/// Length of a lease; three heartbeats.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// Time between renewals.
+const HEARTBEAT: Duration = Duration::from_secs(20);
+
+/// The longest pause between two rounds.
+const MAX_PAUSE: Duration = Duration::from_secs(5);
+
+/// Pause after the database failed.
+const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Time that a stop waits for attempts to end and for results to be published.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// What the dispatcher keeps to.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// The watched folder.
+    pub root: PathBuf,
+    /// The results folder.
+    pub results: PathBuf,
+    /// Jobs at once.
+    pub concurrency: usize,
+    /// When failed attempts are repeated.
+    pub policy: RetryPolicy,
+    /// Detections taken of one scene.
+    pub max_detections: usize,
+}
+
+/// The loop and what it holds.
+pub struct Dispatcher {
+    database: Arc<Database>,
+    executor: Arc<dyn Executor>,
+    publisher: Publisher,
+    terms: Terms,
+    active: HashMap<String, Active>,
+    finishing: JoinSet<(String, Finish)>,
+    next_heartbeat: Instant,
+}
+
+/// A job that this dispatcher holds.
+struct Active {
+    job: Job,
+    /// Its outputs are being verified and published.
+    finishing: bool,
+    /// Somebody cancelled it; only its end is awaited.
+    lost: bool,
+}
+
+/// How verifying and publishing ended.
+enum Finish {
+    Done,
+    Bad(String),
+    Failed(IndexerError),
+}
+
+impl Dispatcher {
+    /// A dispatcher of `database`'s jobs to `executor`.
+    pub fn new(database: Arc<Database>, executor: Arc<dyn Executor>, terms: Terms) -> Self {
+        let publisher = Publisher::new(Arc::clone(&database), terms.results.clone());
+        let (active, finishing) = (HashMap::new(), JoinSet::new());
+        Self { database, executor, publisher, terms, active, finishing, next_heartbeat: Instant::now() }
+    }
+
+    /// Dispatches until `stop`, then gives its jobs back.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut head = self.database.head();
+        self.recover(&stop).await;
+        while !stop.is_cancelled() {
+            let pause = match self.round().await {
+                Ok(pause) => pause,
+                Err(error) => {
+                    tracing::error!(%error, "the dispatcher failed; it tries again");
+                    FAILURE_PAUSE
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                Some(finished) = self.finishing.join_next(), if !self.finishing.is_empty() => self.finished(finished).await,
+                () = self.executor.moved() => {}
+                _ = head.changed() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        self.drain().await;
+    }
+
+    /// What an earlier life of the indexer held is due again.
+    async fn recover(&self, stop: &CancellationToken) {
+        while let Err(error) = self.recover_once().await {
+            tracing::error!(%error, "earlier jobs cannot be recovered yet");
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(FAILURE_PAUSE) => {}
+            }
+        }
+    }
+
+    async fn recover_once(&self) -> Result<()> {
+        let mut write = self.database.begin().await?;
+        let now = write.now();
+        for job in lease::recover(write.conn(), WORKER, &self.terms.policy, now).await? {
+            tracing::warn!(job = %job.job_id, scene = %job.subject, state = %job.state, "recovered after a sudden end");
+            write.job_moved(&job).await?;
+        }
+        write.commit().await
+    }
+
+    async fn round(&mut self) -> Result<Duration> {
+        self.keep_leases().await?;
+        self.drop_lost().await?;
+        self.ask().await?;
+        self.fill().await?;
+        self.pause().await
+    }
+
+    /// Renews all leases at the heartbeat, and gives up those that nobody renewed.
+    async fn keep_leases(&mut self) -> Result<()> {
+        if Instant::now() < self.next_heartbeat {
+            return Ok(());
+        }
+        let mut write = self.database.begin().await?;
+        let now = write.now();
+        for held in self.active.values().filter(|held| !held.lost) {
+            match lease::renew(write.conn(), &held.job.job_id, held.job.fence, LEASE, now).await {
+                Ok(()) | Err(QueueError::Fenced { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        for job in lease::expire(write.conn(), &self.terms.policy, now).await? {
+            write.job_moved(&job).await?;
+        }
+        write.commit().await?;
+        self.next_heartbeat = Instant::now() + HEARTBEAT;
+        Ok(())
+    }
+
+    /// Stops attempts whose job was cancelled or taken away.
+    async fn drop_lost(&mut self) -> Result<()> {
+        let mut conn = self.database.read().await?;
+        for (key, held) in self.active.iter_mut().filter(|(_, held)| !held.lost && !held.finishing) {
+            match attempt::held(&mut conn, &held.job.job_id, held.job.fence).await {
+                Ok(_) => {}
+                Err(QueueError::Fenced { .. }) => {
+                    held.lost = true;
+                    self.executor.cancel(key).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// One status call for all attempts under way, and what follows from it.
+    async fn ask(&mut self) -> Result<()> {
+        let asked = self.active.iter().filter(|(_, held)| !held.finishing);
+        let keys: Vec<String> = asked.map(|(key, _)| key.clone()).collect();
+        let statuses = self.executor.poll(&keys).await;
+        for (key, status) in keys.into_iter().zip(statuses) {
+            match status {
+                Status::Waiting => {}
+                Status::Running => self.running(&key).await?,
+                Status::Unknown => self.over(&key, Outcome::Failed("the executor lost it".to_owned())).await?,
+                Status::Ended(outcome) => self.over(&key, outcome).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn running(&mut self, key: &str) -> Result<()> {
+        let Some(held) = self.active.get_mut(key) else { return Ok(()) };
+        if held.job.state == State::Submitted && !held.lost {
+            held.job = advance(&self.database, &held.job, State::Running).await?;
+        }
+        Ok(())
+    }
+
+    /// An attempt ended: on to verifying, or back to the queue with the reason.
+    async fn over(&mut self, key: &str, outcome: Outcome) -> Result<()> {
+        let Some(held) = self.active.get_mut(key) else { return Ok(()) };
+        if held.lost {
+            self.let_go(key).await;
+            return Ok(());
+        }
+        let job = held.job.clone();
+        match outcome {
+            Outcome::Success => {
+                held.job = advance(&self.database, &job, State::Collecting).await?;
+                held.finishing = true;
+                let (publisher, terms, key) = (self.publisher.clone(), self.terms.clone(), key.to_owned());
+                self.finishing.spawn(async move { (key, finish(&publisher, &terms, &job).await) });
+            }
+            Outcome::Refused(reason) => {
+                self.end(&job, End::Refused, &reason).await?;
+                self.let_go(key).await;
+            }
+            Outcome::Failed(reason) => {
+                self.end(&job, End::Failed, &reason).await?;
+                self.let_go(key).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn finished(&mut self, finished: Result<(String, Finish), tokio::task::JoinError>) {
+        let Ok((key, finish)) = finished else {
+            tracing::error!("verifying ended in a panic; its lease runs out");
+            return;
+        };
+        let Some(job) = self.active.get(&key).map(|held| held.job.clone()) else { return };
+        let reason = match finish {
+            Finish::Done => None,
+            Finish::Bad(reason) => Some(reason),
+            Finish::Failed(error) => Some(format!("publishing failed: {error}")),
+        };
+        if let Some(reason) = reason
+            && let Err(error) = self.end(&job, End::Failed, &reason).await
+        {
+            tracing::error!(job = %job.job_id, %error, "its failure cannot be noted; its lease runs out");
+        }
+        self.let_go(&key).await;
+    }
+
+    async fn end(&self, job: &Job, end: End, reason: &str) -> Result<()> {
+        tracing::warn!(job = %job.job_id, scene = %job.subject, attempt = job.attempt, reason, "attempt failed");
+        let mut write = self.database.begin().await?;
+        let now = write.now();
+        let ended = match end {
+            End::Refused => attempt::refuse(write.conn(), &job.job_id, job.fence, reason, now).await,
+            End::Failed => attempt::fail(write.conn(), &job.job_id, job.fence, reason, &self.terms.policy, now).await,
+            End::Released => attempt::release(write.conn(), &job.job_id, job.fence, now).await,
+        };
+        match ended {
+            Ok(job) => write.job_moved(&job).await?,
+            // Cancelled in the meantime: that stands.
+            Err(QueueError::Fenced { .. }) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        write.commit().await
+    }
+
+    /// Forgets an attempt and removes its outputs; its log stays until the janitor finds its job
+    /// published.
+    async fn let_go(&mut self, key: &str) {
+        self.executor.forget(key);
+        let Some(held) = self.active.remove(key) else { return };
+        let dir = AttemptDir::of(&self.terms.results, &held.job);
+        let _ = tokio::task::spawn_blocking(move || dir.clear()).await;
+    }
+
+    /// Takes jobs while there is room.
+    async fn fill(&mut self) -> Result<()> {
+        while self.active.len() < self.terms.concurrency && self.is_any_due().await? {
+            let mut write = self.database.begin().await?;
+            let now = write.now();
+            let Some(job) = lease::take(write.conn(), WORKER, LEASE, now).await? else { return Ok(()) };
+            write.job_moved(&job).await?;
+            write.commit().await?;
+            self.submit(job).await?;
+        }
+        Ok(())
+    }
+
+    async fn is_any_due(&self) -> Result<bool> {
+        let mut conn = self.database.read().await?;
+        Ok(lease::is_any_due(&mut conn, Timestamp::now()).await?)
+    }
+
+    async fn submit(&mut self, job: Job) -> Result<()> {
+        let dir = AttemptDir::of(&self.terms.results, &job);
+        let made = tokio::task::spawn_blocking(move || dir.make()).await.map_err(std::io::Error::from);
+        if let Err(error) = made.and_then(|made| made) {
+            return self.end(&job, End::Failed, &format!("no room for the attempt: {error}")).await;
+        }
+        let task = task(&self.terms.root, &self.terms.results, &job);
+        let key = task.key.clone();
+        if let Err(error) = self.executor.submit(task).await {
+            let end = if error.permanent { End::Refused } else { End::Failed };
+            return self.end(&job, end, &format!("not accepted: {error}")).await;
+        }
+        let submitted = advance(&self.database, &job, State::Submitted).await;
+        let lost = submitted.is_err();
+        self.active.insert(key.clone(), Active { job: submitted.unwrap_or(job), finishing: false, lost });
+        if lost {
+            self.executor.cancel(&key).await;
+        }
+        Ok(())
+    }
+
+    /// Until the next retry is due, or the next heartbeat.
+    async fn pause(&self) -> Result<Duration> {
+        let mut conn = self.database.read().await?;
+        let due = lease::next_due(&mut conn).await?;
+        let until_due = due.and_then(|due| Duration::try_from(due.duration_since(Timestamp::now())).ok());
+        let has_room = self.active.len() < self.terms.concurrency;
+        let wait = if has_room { until_due.unwrap_or(MAX_PAUSE) } else { MAX_PAUSE };
+        Ok(wait.clamp(Duration::from_millis(10), MAX_PAUSE))
+    }
+
+    /// Gives every job back; results that are being published are waited for.
+    async fn drain(&mut self) {
+        let deadline = tokio::time::Instant::now() + DRAIN;
+        for (key, held) in &self.active {
+            if !held.finishing {
+                self.executor.cancel(key).await;
+            }
+        }
+        while !self.active.is_empty() && tokio::time::Instant::now() < deadline {
+            self.release_ended().await;
+            tokio::select! {
+                Some(finished) = self.finishing.join_next(), if !self.finishing.is_empty() => self.finished(finished).await,
+                () = self.executor.moved() => {}
+                () = tokio::time::sleep(Duration::from_millis(50)) => {}
+            }
+        }
+    }
+
+    async fn release_ended(&mut self) {
+        let asked = self.active.iter().filter(|(_, held)| !held.finishing);
+        let keys: Vec<String> = asked.map(|(key, _)| key.clone()).collect();
+        let statuses = self.executor.poll(&keys).await;
+        for (key, status) in keys.into_iter().zip(statuses) {
+            if !matches!(status, Status::Ended(_) | Status::Unknown) {
+                continue;
+            }
+            if let Some(job) = self.active.get(&key).filter(|held| !held.lost).map(|held| held.job.clone())
+                && let Err(error) = self.end(&job, End::Released, "the indexer stops").await
+            {
+                tracing::error!(job = %job.job_id, %error, "cannot be given back; it is recovered at the next start");
+            }
+            self.let_go(&key).await;
+        }
+    }
+}
+
+/// Ways to end an attempt without a result.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Refused,
+    Failed,
+    Released,
+}
+
+async fn advance(database: &Database, job: &Job, to: State) -> Result<Job> {
+    let mut write = database.begin().await?;
+    let now = write.now();
+    let job = attempt::advance(write.conn(), &job.job_id, job.fence, to, now).await?;
+    write.job_moved(&job).await?;
+    write.commit().await?;
+    Ok(job)
+}
+
+/// Verifies and publishes what an attempt left.
+async fn finish(publisher: &Publisher, terms: &Terms, job: &Job) -> Finish {
+    let out = AttemptDir::of(&terms.results, job).out();
+    let (scene_id, revision, limit) = (job.subject.clone(), job.revision + 1, terms.max_detections);
+    let verifying = tokio::task::spawn_blocking(move || collect::verify(&out, &scene_id, revision, limit));
+    let outputs = match verifying.await {
+        Ok(Ok(outputs)) => outputs,
+        Ok(Err(reason)) => return Finish::Bad(reason),
+        Err(error) => return Finish::Bad(format!("verifying failed: {error}")),
+    };
+    match publisher.publish(job, outputs).await {
+        Ok(Publication::Done | Publication::Superseded) => Finish::Done,
+        Err(error) => Finish::Failed(error),
+    }
+}

@@ -1,0 +1,80 @@
+//! What runs attempts: child processes here, a cluster elsewhere. The dispatcher knows nothing more of either.
+//!
+//! Tasks are known by *our* key, chosen before anything is submitted, because an executor's own number may be lost
+//! with the answer that carried it, or be used again.
+
+use std::path::PathBuf;
+
+use futures_util::future::BoxFuture;
+
+/// One attempt to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// Unique among all attempts of all jobs.
+    pub key: String,
+    /// The scene it is for.
+    pub scene_id: String,
+    /// Attempts begun, from 1.
+    pub attempt: u32,
+    /// Absolute path of the raw file.
+    pub input: PathBuf,
+    /// Absolute path of an empty folder for the outputs.
+    pub output_dir: PathBuf,
+    /// Where to keep what it prints.
+    pub log: PathBuf,
+}
+
+/// How a task stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// Accepted, not begun.
+    Waiting,
+    /// Under way. What an executor cannot name counts as this.
+    Running,
+    /// Over.
+    Ended(Outcome),
+    /// The executor knows nothing of such a task.
+    Unknown,
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Exit status 0.
+    Success,
+    /// The command says that no further attempt will do better.
+    Refused(String),
+    /// Anything else: may be tried again.
+    Failed(String),
+}
+
+/// Why a task was not accepted.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
+pub struct SubmitError {
+    /// What the system said.
+    pub reason: String,
+    /// Whether it is no use to try again.
+    pub permanent: bool,
+}
+
+/// Exit status by which a command refuses its input for good: `EX_DATAERR` of BSD's `sysexits.h`.
+pub const REFUSED: i32 = 65;
+
+/// Runs tasks.
+pub trait Executor: Send + Sync {
+    /// Accepts a task. The same key twice is one task.
+    fn submit(&self, task: Task) -> BoxFuture<'_, Result<(), SubmitError>>;
+
+    /// How each of these tasks stands, in one call.
+    fn poll<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Vec<Status>>;
+
+    /// Ends a task, politely first; returns at once. [`Executor::poll`] tells when it is over.
+    fn cancel<'a>(&'a self, key: &'a str) -> BoxFuture<'a, ()>;
+
+    /// Forgets a task that is over.
+    fn forget(&self, key: &str);
+
+    /// Returns when some task may have moved on.
+    fn moved(&self) -> BoxFuture<'_, ()>;
+}

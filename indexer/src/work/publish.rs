@@ -1,0 +1,184 @@
+//! Verified outputs into the results folder and the catalogue: made durable, renamed, then told in one transaction.
+//!
+//! A crash before the rename leaves an attempt that nobody knows. A crash after it leaves a folder that the catalogue
+//! does not name; the job's next attempt puts its own in that place. So a result is told of exactly once, and what is
+//! told of is there.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use aurora_catalog::{
+    ChangeBody, SceneStatus,
+    store::{Entry, scenes},
+};
+use aurora_queue::{Job, QueueError, State, attempt, person};
+
+use super::{attempt::AttemptDir, collect::Outputs};
+use crate::{
+    database::{Database, Write},
+    error::{IndexerError, Result},
+    intake::describe,
+    paths,
+};
+
+/// Moves results into place.
+#[derive(Clone)]
+pub struct Publisher {
+    database: Arc<Database>,
+    results: PathBuf,
+}
+
+/// How publishing ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Publication {
+    /// The result is what is shown now.
+    Done,
+    /// The scene has moved on since the job was made; the result is of no use.
+    Superseded,
+}
+
+impl Publisher {
+    /// A publisher into `results`.
+    pub fn new(database: Arc<Database>, results: PathBuf) -> Self {
+        Self { database, results }
+    }
+
+    /// Publishes the outputs of the attempt that holds `job`.
+    ///
+    /// # Errors
+    /// When the files or the database fail, or the job is held by somebody else; then nothing was told.
+    pub async fn publish(&self, job: &Job, outputs: Outputs) -> Result<Publication> {
+        if !self.is_current(job).await? {
+            return self.supersede(job).await;
+        }
+        let revision = job.revision + 1;
+        let from = AttemptDir::of(&self.results, job).out();
+        let to = result_dir(&self.results, &job.subject, revision);
+        let placed = to.clone();
+        let placing = tokio::task::spawn_blocking(move || place(&from, &to));
+        placing
+            .await
+            .map_err(io::Error::from)
+            .and_then(|placed| placed)
+            .map_err(IndexerError::io("publish", &placed))?;
+        match self.tell(job, revision, outputs).await {
+            Ok(Publication::Superseded) => {
+                unplace(placed).await;
+                self.supersede(job).await
+            }
+            Err(error @ IndexerError::Queue(QueueError::Fenced { .. })) => {
+                unplace(placed).await;
+                Err(error)
+            }
+            // After a failed commit the folder stays: it may have been told of after all. The janitor knows later.
+            told => told,
+        }
+    }
+
+    /// Whether the scene still is what the job was made for, and the job still ours.
+    async fn is_current(&self, job: &Job) -> Result<bool> {
+        let mut conn = self.database.read().await?;
+        attempt::held(&mut conn, &job.job_id, job.fence).await?;
+        let entry = scenes::by_id(&mut conn, &job.subject).await?;
+        Ok(entry.is_some_and(|entry| is_for(job, &entry)))
+    }
+
+    async fn supersede(&self, job: &Job) -> Result<Publication> {
+        let mut write = self.database.begin().await?;
+        let now = write.now();
+        let job = person::cancel(write.conn(), &job.job_id, "the scene has changed since", now).await?;
+        write.job_moved(&job).await?;
+        write.commit().await?;
+        Ok(Publication::Superseded)
+    }
+
+    async fn tell(&self, job: &Job, revision: u64, outputs: Outputs) -> Result<Publication> {
+        let mut write = self.database.begin().await?;
+        let now = write.now();
+        let published = attempt::advance(write.conn(), &job.job_id, job.fence, State::Published, now).await?;
+        let Some(entry) = scenes::by_id(write.conn(), &job.subject).await?.filter(|entry| is_for(job, entry)) else {
+            return Ok(Publication::Superseded);
+        };
+        put(&mut write, entry, revision, outputs).await?;
+        write.job_moved(&published).await?;
+        write.commit().await?;
+        let seconds = now.duration_since(job.created_at).as_secs_f64();
+        metrics::histogram!("aurora_indexer_settled_to_published_seconds").record(seconds);
+        tracing::info!(scene = %job.subject, job = %job.job_id, revision, attempt = job.attempt, "published");
+        Ok(Publication::Done)
+    }
+}
+
+fn is_for(job: &Job, entry: &Entry) -> bool {
+    !entry.withdrawn && entry.scene.revision == job.revision
+}
+
+async fn put(write: &mut Write<'_>, mut entry: Entry, revision: u64, outputs: Outputs) -> Result<()> {
+    let now = write.now();
+    let Outputs { light_name, light, detections, footprint } = outputs;
+    let scene = &mut entry.scene;
+    let path = format!("{}/{revision}/{light_name}", scene.scene_id);
+    scene.revision = revision;
+    scene.status = SceneStatus::Published;
+    scene.published_at = Some(now);
+    scene.bounds_wgs84 = light.bounds_wgs84;
+    scene.footprint = footprint.unwrap_or_else(|| light.footprint_wgs84.clone());
+    scene.light = Some(describe::asset(paths::href("/results/", &path), &light, light.nodata));
+    scene.detections = Some(u32::try_from(detections.len()).unwrap_or(u32::MAX));
+    entry.updated_at = now;
+    scenes::put(write.conn(), &entry).await?;
+    let scene_id = entry.scene.scene_id.clone();
+    write.change(&ChangeBody::Detections { scene_id, revision, detections }).await?;
+    write.change(&ChangeBody::Scene { scene: entry.scene }).await
+}
+
+/// Where a published revision lies.
+pub fn result_dir(results: &Path, scene_id: &str, revision: u64) -> PathBuf {
+    results.join(scene_id).join(revision.to_string())
+}
+
+/// Nothing names the folder, and nothing will.
+async fn unplace(folder: PathBuf) {
+    let _ = tokio::task::spawn_blocking(move || fs::remove_dir_all(folder)).await;
+}
+
+/// Makes everything in `from` durable and renames it to `to`. What lies at `to` is left from a crash: no catalogue
+/// names it, or the scene would be at that revision.
+fn place(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        File::open(entry?.path())?.sync_all()?;
+    }
+    File::open(from)?.sync_all()?;
+    let parent = to.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    fs::create_dir_all(parent)?;
+    if to.exists() {
+        fs::remove_dir_all(to)?;
+    }
+    fs::rename(from, to)?;
+    File::open(parent)?.sync_all()?;
+    if let Some(results) = parent.parent() {
+        File::open(results)?.sync_all()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_crash_left_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("out"), dir.path().join("scene/2"));
+        fs::create_dir_all(&from).unwrap();
+        fs::create_dir_all(&to).unwrap();
+        fs::write(from.join("new"), "new").unwrap();
+        fs::write(to.join("old"), "old").unwrap();
+        place(&from, &to).unwrap();
+        assert!(to.join("new").exists() && !to.join("old").exists() && !from.exists());
+    }
+}
