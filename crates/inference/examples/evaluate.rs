@@ -12,6 +12,8 @@ use serde_json::Value;
 
 /// Intersection over union from which a detection counts as a slick found.
 const MIN_IOU: f64 = 0.3;
+/// Slicks of at least this area are also counted on their own: truth cut out of a raster holds crumbs of single cells.
+const WHOLE_KM2: f64 = 0.4;
 
 struct Shape {
     outline: MultiPolygon,
@@ -23,6 +25,8 @@ struct Shape {
 struct Tally {
     slicks: usize,
     found: usize,
+    whole_slicks: usize,
+    whole_found: usize,
     detections: usize,
     iou_sum: f64,
     look_alikes: usize,
@@ -75,6 +79,9 @@ fn compare(truth: &[Shape], found: &[Shape]) -> Tally {
             tally.iou_sum += iou;
         }
     }
+    let whole = slicks.iter().zip(&used_truth).filter(|(slick, _)| area_km2(slick) >= WHOLE_KM2);
+    (tally.whole_slicks, tally.whole_found) =
+        whole.fold((0, 0), |(all, hit), (_, used)| (all + 1, hit + usize::from(*used)));
     if std::env::var_os("EVALUATE_VERBOSE").is_some() {
         explain(&slicks, &used_truth, found, &used_found);
     }
@@ -96,6 +103,12 @@ fn is_slick(shape: &Shape) -> bool {
     kind.is_none_or(|kind| kind == "slick")
 }
 
+/// Area on a sphere, good to a percent at the size of a slick.
+fn area_km2(shape: &Shape) -> f64 {
+    const KM_PER_DEG: f64 = 111.2;
+    shape.outline.unsigned_area() * KM_PER_DEG * KM_PER_DEG * shape.bounds.center().y.to_radians().cos()
+}
+
 fn iou(a: &Shape, b: &Shape) -> f64 {
     use geo::Intersects as _;
     if !a.bounds.intersects(&b.bounds) {
@@ -109,6 +122,8 @@ impl Tally {
     fn add(&mut self, other: &Self) {
         self.slicks += other.slicks;
         self.found += other.found;
+        self.whole_slicks += other.whole_slicks;
+        self.whole_found += other.whole_found;
         self.detections += other.detections;
         self.iou_sum += other.iou_sum;
         self.look_alikes += other.look_alikes;
@@ -119,10 +134,13 @@ impl Tally {
 fn print(name: &str, tally: &Tally) {
     let part = |count: usize, of: usize| 100.0 * count as f64 / of.max(1) as f64;
     println!(
-        "{name}: recall {}/{} ({:.0} %), false alarms {}/{} ({:.0} %), mean IoU {:.2}, look-alikes reported {}/{}",
+        "{name}: recall {}/{} ({:.0} %), of {WHOLE_KM2} km² or more {}/{} ({:.0} %), false alarms {}/{} ({:.0} %), mean IoU {:.2}, look-alikes reported {}/{}",
         tally.found,
         tally.slicks,
         part(tally.found, tally.slicks),
+        tally.whole_found,
+        tally.whole_slicks,
+        part(tally.whole_found, tally.whole_slicks),
         tally.detections - tally.found,
         tally.detections,
         part(tally.detections - tally.found, tally.detections),

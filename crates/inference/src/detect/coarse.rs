@@ -4,13 +4,17 @@
 
 use crate::grid::{Grid, build, quantile};
 
+/// Part of a normal distribution below its mean plus one standard deviation.
+const ONE_SIGMA: f64 = 0.8413;
+
 /// Medians and texture of squares of `step × step` cells.
 pub(super) struct Coarse {
     /// Cells a side.
     pub(super) step: usize,
     /// Median in dB; NaN without data.
     pub(super) median: Grid<f32>,
-    /// Robust standard deviation in dB about the median; NaN without data.
+    /// Spread in dB above the median; NaN without data. What is darker is left out, so that the edge of a spot is not
+    /// taken for rough ground.
     pub(super) texture: Grid<f32>,
     /// Part of the square with data, 0–1.
     pub(super) valid: Grid<f32>,
@@ -29,9 +33,8 @@ fn square(db: &Grid<f32>, step: usize, x: usize, y: usize) -> [f32; 3] {
     let mut values: Vec<f32> = cells(db, step, x, y).filter(|value| !value.is_nan()).collect();
     let valid = values.len() as f32 / (step * step) as f32;
     let Some(median) = quantile(&mut values, 0.5) else { return [f32::NAN, f32::NAN, 0.0] };
-    values.iter_mut().for_each(|value| *value = (*value - median).abs());
-    let texture = 1.4826 * quantile(&mut values, 0.5).unwrap_or(0.0);
-    [median, texture, valid]
+    let upper = quantile(&mut values, ONE_SIGMA).unwrap_or(median);
+    [median, upper - median, valid]
 }
 
 /// The fine cells of a coarse one.

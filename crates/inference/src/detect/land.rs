@@ -5,7 +5,7 @@
 use super::coarse::Coarse;
 use crate::grid::{Grid, components};
 
-/// Robust standard deviation in dB above which a square is rough; wind and speckle stay below.
+/// Spread in dB above the median from which a square is rough; wind and speckle stay below.
 const ROUGH_DB: f32 = 1.2;
 /// Decibels over the trend that make a rough square land, and a square of any texture.
 const ROUGH_EXCESS_DB: f32 = 0.0;

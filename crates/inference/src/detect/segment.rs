@@ -1,7 +1,7 @@
 //! From contrast to segments: where it is dark enough, how far each dark place reaches.
 //!
 //! Two thresholds (hysteresis) find candidates; each is then cut at half of its own depth, which is where the edge of a
-//! blurred step lies. Pieces that lie close together are one segment: a film tears. It measures nothing else.
+//! blurred step lies. Scraps close to a large piece belong to it: a film tears. It measures nothing else.
 
 use crate::{
     frame::CellSize,
@@ -22,6 +22,8 @@ const MORPHOLOGY: usize = 1;
 /// Pieces of a torn film are at most this far apart, in metres, and each is at least so large, in km².
 const TEAR_M: f64 = 1_200.0;
 const MIN_PIECE_KM2: f64 = 0.1;
+/// A piece of at least this part of the largest one beside it is a segment of its own.
+const LEADER_PART: f64 = 0.6;
 
 /// The segments of a contrast grid, in dB over the background.
 pub(super) fn find(contrast: &Grid<f32>, noise_db: f32, cell: CellSize) -> Components {
@@ -46,19 +48,53 @@ pub(super) fn find(contrast: &Grid<f32>, noise_db: f32, cell: CellSize) -> Compo
     only_large(whole, contrast, strong_db, [min_core, cells_of(MIN_AREA_KM2, cell)])
 }
 
-/// Drops crumbs and makes one component of pieces that lie close together.
+/// Drops crumbs, and gives the small pieces beside a large one to it. Pieces of like size stay on their own: they may
+/// be two slicks.
 fn joined(parts: Components, cell: CellSize) -> Components {
+    let width = parts.labels.width;
     let min_piece = cells_of(MIN_PIECE_KM2, cell);
     let pieces: Vec<Vec<u32>> = parts.members.into_iter().filter(|members| members.len() >= min_piece).collect();
     let mut present = parts.labels.map(|_| false);
     pieces.iter().flatten().for_each(|index| present.cells[*index as usize] = true);
     let groups = components(&present.dilated(cell.count(TEAR_M / 2.0)));
-    let mut members = vec![Vec::new(); groups.members.len()];
+    let mut grouped = vec![Vec::new(); groups.members.len()];
     for piece in pieces {
         let group = groups.labels.cells[piece[0] as usize] as usize - 1;
-        members[group].extend(piece);
+        grouped[group].push(piece);
     }
+    let members = grouped.into_iter().flat_map(|group| with_leaders(group, width)).collect();
     Components { labels: parts.labels, members }
+}
+
+/// Joins the small pieces of a group to the nearest large one.
+fn with_leaders(mut group: Vec<Vec<u32>>, width: usize) -> Vec<Vec<u32>> {
+    group.sort_by_key(|piece| std::cmp::Reverse(piece.len()));
+    let largest = group.first().map_or(0, Vec::len) as f64;
+    let leaders = group.partition_point(|piece| piece.len() as f64 >= largest * LEADER_PART);
+    let small = group.split_off(leaders);
+    let nearest: Vec<Option<usize>> = small
+        .iter()
+        .map(|piece| (0..leaders).min_by_key(|leader| distance_squared(&group[*leader], piece[0], width)))
+        .collect();
+    for (piece, leader) in small.into_iter().zip(nearest) {
+        if let Some(leader) = leader {
+            group[leader].extend(piece);
+        }
+    }
+    group
+}
+
+/// Squared distance in cells from a cell to the nearest of some; every few are looked at.
+fn distance_squared(cells: &[u32], to: u32, width: usize) -> usize {
+    /// Near enough to tell leaders apart.
+    const STRIDE: usize = 4;
+    let place = |cell: u32| (cell as usize % width, cell as usize / width);
+    let (x, y) = place(to);
+    let squared = |cell: &u32| {
+        let (cx, cy) = place(*cell);
+        cx.abs_diff(x).pow(2) + cy.abs_diff(y).pow(2)
+    };
+    cells.iter().step_by(STRIDE).map(squared).min().unwrap_or(usize::MAX)
 }
 
 fn cells_of(area_km2: f64, cell: CellSize) -> usize {
@@ -111,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_torn_film_is_one_segment_and_distant_ones_are_two() {
-        let bar = |x: usize, y: usize| (20..26).contains(&y) && (10..70).contains(&x) && !(36..42).contains(&x);
+        let bar = |x: usize, y: usize| (20..26).contains(&y) && (10..70).contains(&x) && !(56..62).contains(&x);
         let far = |x: usize, y: usize| (80..86).contains(&y) && (10..70).contains(&x);
         let contrast = build(100, 100, |x, y| if bar(x, y) || far(x, y) { -7.0 } else { 0.0 });
         let segments = find(&contrast, 0.3, HUNDRED);
