@@ -73,9 +73,8 @@ export function formatGridLine(degrees: number, axis: "lat" | "lon"): string {
   const totalMinutes = Math.round(Math.abs(wrapped) * 60);
   const minutes = totalMinutes % 60;
   const whole = `${Math.floor(totalMinutes / 60)}°`;
-  return totalMinutes === 0
-    ? whole
-    : whole + (minutes ? `${String(minutes).padStart(2, "0")}′` : "") + letter;
+  if (totalMinutes === 0 || totalMinutes === 180 * 60) return whole;
+  return whole + (minutes ? `${String(minutes).padStart(2, "0")}′` : "") + letter;
 }
 
 function formatDecimal(value: number, _pad: number, letter: string): string {

@@ -71,6 +71,7 @@ describe("labels of the graticule", () => {
     expect(formatGridLine(-41 - 5 / 60, "lon")).toBe("41°05′W");
     expect(formatGridLine(23, "lat")).toBe("23°N");
     expect(formatGridLine(0, "lat")).toBe("0°");
+    expect(formatGridLine(180, "lon")).toBe("180°");
     expect(formatGridLine(200, "lon")).toBe("160°W");
   });
 });

@@ -27,12 +27,15 @@ export class SceneView {
   private back: SceneTileLayer | null = null;
   private swapTimer: ReturnType<typeof setTimeout> | undefined;
   private opacity = 1;
+  private finestZoom = Number.POSITIVE_INFINITY;
   private sceneKey = "";
 
   constructor(
     private readonly map: L.Map,
     private readonly reports: SceneViewReports,
-  ) {}
+  ) {
+    map.on("zoomend", () => this.markMagnified());
+  }
 
   /**
    * Draws the tiles of `template`. With the same `sceneKey` as before the old picture stays until the new one is
@@ -41,6 +44,7 @@ export class SceneView {
   show(sceneKey: string, template: string, tileJson: Pick<TileJson, "bounds" | "minzoom" | "maxzoom">): void {
     if (sceneKey !== this.sceneKey) this.clear();
     this.sceneKey = sceneKey;
+    this.finestZoom = tileJson.maxzoom;
     this.dropBack();
     this.back = this.front;
     const layer = new SceneTileLayer(template, this.guarded(), this.layerOptions(tileJson));
@@ -48,6 +52,7 @@ export class SceneView {
     layer.on("loading", () => this.ifFront(layer, () => this.reports.loading(true)));
     layer.on("load", () => this.ifFront(layer, () => this.settled()));
     layer.addTo(this.map);
+    this.markMagnified();
     if (this.back) this.swapTimer = setTimeout(() => this.dropBack(), SWAP_PATIENCE_MS);
   }
 
@@ -72,6 +77,12 @@ export class SceneView {
     this.reports.loading(false);
     this.reports.busy(false);
     this.reports.failed(0);
+  }
+
+  /** Tells the style sheet when a pixel of the picture is larger than one of the screen. */
+  private markMagnified(): void {
+    const magnified = this.map.getZoom() > this.finestZoom;
+    this.map.getPane(SCENE_PANE)?.classList.toggle("is-magnified", magnified);
   }
 
   private settled(): void {
