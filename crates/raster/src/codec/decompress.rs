@@ -3,6 +3,8 @@
 //! A stream that ends early is broken; what a stream holds beyond the block (some writers pad the last strip) is left
 //! alone. Nothing is ever written past the buffer.
 
+use std::cell::RefCell;
+
 use weezl::{BitOrder, LzwStatus, decode::Decoder};
 
 use super::{
@@ -11,6 +13,11 @@ use super::{
     packbits,
 };
 use crate::{RasterError, Result};
+
+thread_local! {
+    /// The decompressor's tables, 150 kB, are worth keeping from block to block.
+    static ZSTD: RefCell<zstd::bulk::Decompressor<'static>> = RefCell::default();
+}
 
 /// Decompresses `input` until `out` is full.
 pub(super) fn into(compression: Compression, input: &[u8], out: &mut [u8]) -> Result<()> {
@@ -37,7 +44,8 @@ fn inflate(input: &[u8], out: &mut [u8]) -> Result<()> {
 }
 
 fn zstd(input: &[u8], out: &mut [u8]) -> Result<()> {
-    let written = zstd::bulk::decompress_to_buffer(input, out).map_err(|error| corrupt("ZSTD", &error.to_string()))?;
+    let written = ZSTD.with_borrow_mut(|decompressor| decompressor.decompress_to_buffer(input, out));
+    let written = written.map_err(|error| corrupt("ZSTD", &error.to_string()))?;
     complete(written, out.len(), "ZSTD")
 }
 

@@ -97,6 +97,8 @@ impl Walk<'_> {
             missing.extend(self.follow_children(window)?);
             if self.queue.is_empty() {
                 self.queue = waiting;
+                missing.sort_by_key(|range| range.start);
+                missing.dedup();
                 return Ok(missing);
             }
         }

@@ -6,7 +6,10 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::{Limits, RasterError, Result, source::ByteSource};
+use crate::{
+    Limits, RasterError, Result,
+    source::{ByteSource, SourceError},
+};
 
 /// Bytes of a file by offset.
 pub(super) struct Window<'a> {
@@ -49,6 +52,12 @@ impl<'a> Window<'a> {
             limit: self.limit_bytes,
         })?;
         let answers = self.source.read(ranges).await?;
+        // A part that is too short would be found missing, and asked for, again and again.
+        let is_whole = |(range, bytes): (&Range<u64>, &Bytes)| bytes.len() as u64 == range.end - range.start;
+        if answers.len() != ranges.len() || !ranges.iter().zip(&answers).all(is_whole) {
+            let name = self.source.name().to_owned();
+            return Err(SourceError::BadAnswer { name, reason: "other lengths than asked for".to_owned() }.into());
+        }
         self.parts.extend(ranges.iter().map(|range| range.start).zip(answers));
         Ok(())
     }

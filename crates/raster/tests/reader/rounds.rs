@@ -9,8 +9,8 @@ use std::{
 };
 
 use aurora_raster::{
-    GeoTiff, Limits,
-    source::{ByteSource, FileSource, SourceFuture},
+    GeoTiff, Limits, RasterError,
+    source::{ByteSource, FileSource, SourceError, SourceFuture},
 };
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -58,4 +58,38 @@ fn a_header_takes_three_rounds_at_most() {
     }
     println!("at most {worst} rounds");
     assert!(worst >= 1);
+}
+
+/// A source that cuts every answer short.
+struct Short(Counted);
+
+impl ByteSource for Short {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.0.size_bytes()
+    }
+
+    fn version(&self) -> &str {
+        self.0.version()
+    }
+
+    fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> SourceFuture<'a, Vec<Bytes>> {
+        let answers = self.0.read(ranges);
+        Box::pin(async move { Ok(answers.await?.into_iter().map(|bytes| bytes.slice(..bytes.len() / 2)).collect()) })
+    }
+}
+
+#[test]
+fn short_answers_are_an_error_and_not_asked_for_again() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("short.tif");
+    std::fs::write(&path, b"II*\0\x08\0\0\0\0\0\0\0\0\0\0\0").expect("written");
+    let file = FileSource::open(&path).expect("opens");
+    let source = Arc::new(Short(Counted { file, rounds: AtomicUsize::new(0) }));
+    let opened = GeoTiff::open(source.clone(), Limits::default()).now_or_never().expect("ready at once");
+    assert!(matches!(opened.err(), Some(RasterError::Source(SourceError::BadAnswer { .. }))));
+    assert_eq!(source.0.rounds.load(Relaxed), 1);
 }
