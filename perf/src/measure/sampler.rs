@@ -1,0 +1,174 @@
+//! Looks at all watched processes at a steady beat, from a thread of its own so that a busy client does not stretch
+//! the beat.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+
+use super::{Reading, Watch};
+
+/// Time from look to look.
+pub const BEAT: Duration = Duration::from_millis(250);
+
+/// One look at one process.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Sample {
+    /// Seconds since sampling began.
+    pub time_s: f64,
+    /// Name of the process.
+    pub process: String,
+    /// Resident set in MB of 2^20 bytes.
+    pub rss_mb: f64,
+    /// Proportional set in MB.
+    pub pss_mb: Option<f64>,
+    /// Cores in use since the look before.
+    pub cpu_cores: f64,
+    /// Threads.
+    pub threads: i64,
+    /// Open file descriptors.
+    pub fds: Option<u64>,
+}
+
+/// What a process used over a stretch of time.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Usage {
+    /// Name of the process.
+    pub process: String,
+    /// Resident set at the end, MB.
+    pub rss_mb: f64,
+    /// Largest resident set, MB.
+    pub rss_max_mb: f64,
+    /// Largest proportional set, MB.
+    pub pss_max_mb: Option<f64>,
+    /// Cores in use, on average.
+    pub cpu_cores: f64,
+    /// Most threads.
+    pub threads_max: i64,
+    /// Most open file descriptors.
+    pub fds_max: Option<u64>,
+}
+
+/// A running thread of looks.
+pub struct Sampler {
+    watches: Vec<Watch>,
+    started: Instant,
+    samples: Arc<Mutex<Vec<Sample>>>,
+    stop: mpsc::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Sampler {
+    /// Begins to look.
+    pub fn start(watches: Vec<Watch>) -> Self {
+        let (stop, stopped) = mpsc::channel();
+        let samples = Arc::new(Mutex::new(Vec::new()));
+        let started = Instant::now();
+        let thread = {
+            let (watches, samples) = (watches.clone(), Arc::clone(&samples));
+            thread::spawn(move || look_until(&stopped, started, &watches, &samples))
+        };
+        Self { watches, started, samples, stop, thread }
+    }
+
+    /// Seconds since sampling began.
+    pub fn time_s(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    /// Readings of the processes that are there.
+    pub fn read(&self) -> Vec<(String, Reading)> {
+        let look = |watch: &Watch| Some((watch.name.clone(), watch.read()?));
+        self.watches.iter().filter_map(look).collect()
+    }
+
+    /// What each process used between two readings and the moments they were taken at.
+    pub fn usage(
+        &self,
+        before: &[(String, Reading)],
+        after: &[(String, Reading)],
+        from_s: f64,
+        to_s: f64,
+    ) -> Vec<Usage> {
+        let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let between: Vec<&Sample> = samples.iter().filter(|sample| (from_s..=to_s).contains(&sample.time_s)).collect();
+        let usage = |(name, last): &(String, Reading)| {
+            let (_, first) = before.iter().find(|(other, _)| other == name)?;
+            let own = || between.iter().filter(|sample| sample.process == *name);
+            Some(Usage {
+                process: name.clone(),
+                rss_mb: last.rss_mb,
+                rss_max_mb: own().map(|sample| sample.rss_mb).fold(last.rss_mb, f64::max),
+                pss_max_mb: own().filter_map(|sample| sample.pss_mb).chain(last.pss_mb).reduce(f64::max),
+                cpu_cores: (last.cpu_s - first.cpu_s) / (to_s - from_s).max(f64::EPSILON),
+                threads_max: own().map(|sample| sample.threads).fold(last.threads, i64::max),
+                fds_max: own().filter_map(|sample| sample.fds).chain(last.fds).max(),
+            })
+        };
+        after.iter().filter_map(usage).collect()
+    }
+
+    /// Stops looking and hands over everything seen.
+    pub fn finish(self) -> Vec<Sample> {
+        drop(self.stop);
+        // A panic of the thread would already have been printed; what it saw before is still good.
+        let _ = self.thread.join();
+        std::mem::take(&mut *self.samples.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn look_until(stopped: &mpsc::Receiver<()>, started: Instant, watches: &[Watch], samples: &Mutex<Vec<Sample>>) {
+    let mut before: Vec<Option<(f64, Reading)>> = vec![None; watches.len()];
+    loop {
+        for (watch, before) in watches.iter().zip(&mut before) {
+            let Some(reading) = watch.read() else { continue };
+            let time_s = started.elapsed().as_secs_f64();
+            let sample = sample(&watch.name, time_s, reading, *before);
+            samples.lock().unwrap_or_else(PoisonError::into_inner).push(sample);
+            *before = Some((time_s, reading));
+        }
+        if stopped.recv_timeout(BEAT) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+    }
+}
+
+fn sample(name: &str, time_s: f64, reading: Reading, before: Option<(f64, Reading)>) -> Sample {
+    let cores = |(then_s, then): (f64, Reading)| (reading.cpu_s - then.cpu_s) / (time_s - then_s).max(f64::EPSILON);
+    Sample {
+        time_s,
+        process: name.to_owned(),
+        rss_mb: reading.rss_mb,
+        pss_mb: reading.pss_mb,
+        cpu_cores: before.map_or(0.0, cores),
+        threads: reading.threads,
+        fds: reading.fds,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_shows_as_cores_in_use() {
+        let sampler = Sampler::start(vec![Watch::own()]);
+        let (before, from_s) = (sampler.read(), sampler.time_s());
+        let mut sum = 0_u64;
+        while sampler.time_s() < from_s + 0.6 {
+            sum = (0..100_000).fold(sum, |sum, i| std::hint::black_box(sum.wrapping_add(i)));
+        }
+        let (after, to_s) = (sampler.read(), sampler.time_s());
+        let usage = sampler.usage(&before, &after, from_s, to_s);
+        assert_eq!(usage.len(), 1);
+        assert!(usage[0].cpu_cores > 0.05, "{usage:?} {sum}");
+        assert!(usage[0].rss_max_mb > 1.0 && usage[0].threads_max >= 2);
+        assert!(sampler.finish().len() >= 2);
+    }
+}

@@ -1,0 +1,33 @@
+"""Writes the README of a dated bench run: machine, commit, command and the medians over its rounds.
+
+Usage: summarise.py RUN_FOLDER COMMAND. Reads the `ROUND-VARIANT-TARGET.json` files of perf/bench.sh; each holds a list
+of rows with rate, CPU a tile and memory.
+"""
+import collections
+import json
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+
+folder, command = pathlib.Path(sys.argv[1]), sys.argv[2]
+cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
+commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+print(f"# Tiles a second on one core\n\nMachine: {cpu}, {platform.release()}. Commit: {commit}. Command: {command}.\n")
+print("Each tile is asked once, 16 connections, from a cold start. Medians over the rounds (lowest–highest).\n")
+groups = collections.defaultdict(list)
+for path in sorted(folder.glob("*.json")):
+    _, variant, target = path.stem.split("-", 2)
+    for row in json.loads(path.read_text()):
+        groups[variant, row["mode"], target].append(row)
+print("| files | tiles | server | tiles/s | CPU ms a tile | RSS MB after | mean kB | failed |\n|---|---|---|---|---|---|---|---|")
+for (variant, mode, target), rows in groups.items():
+    def column(name):
+        return [row.get(name) or 0 for row in rows]
+    rates = column("rps")
+    failed = sum(sum(column(name)) for name in ("bad", "empty", "connect", "read", "write", "timeout"))
+    kilobytes = [row["MBps"] * 1000 / row["rps"] for row in rows if row["rps"]]
+    print(f"| {variant} | {mode} | {target} | {statistics.median(rates):.0f} ({min(rates):.0f}–{max(rates):.0f}) "
+          f"| {statistics.median(column('cpu_ms_per_tile')):.2f} | {statistics.median(column('rss_end')):.0f} "
+          f"| {statistics.median(kilobytes or [0]):.1f} | {failed} |")
