@@ -118,40 +118,65 @@ pub(super) struct Cell {
 /// How a cell's pixels are placed.
 #[derive(Debug, Clone)]
 pub(super) enum Shape {
-    /// Between four exact corners, linearly along rows and along the sides.
-    Quad(Quad),
+    /// On a smooth patch through nine exact points.
+    Patch(Patch),
     /// Every pixel exactly, `[row][col]` of the cell; `None` has no image in the source.
     Points(Vec<Option<Position>>),
 }
 
-/// Four exact corners of a lattice cell that the view's cell is a part of.
+/// A patch of second order in both directions: the lattice cell that the view's cell is a part of.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Quad {
-    /// Source positions, in pixels, of the upper left, upper right, lower left and lower right corner.
-    pub(super) corners: [(f64, f64); 4],
+pub(super) struct Patch {
+    /// Exact source positions, in pixels, at the start, middle and end of the lattice cell: `[row][col]`.
+    pub(super) nodes: [[(f64, f64); 3]; 3],
     /// Width and height of the whole lattice cell in view pixels.
     pub(super) size_px: (u32, u32),
     /// Column and row within the lattice cell where the view's cell begins.
     pub(super) offset_px: (u32, u32),
+    /// Straight pieces that a row is walked in; a divisor of the width.
+    pub(super) pieces: u32,
 }
 
-impl Quad {
-    /// The row of pixels `row` rows below the cell's first: position of its first pixel's centre and the step.
-    fn row(&self, row: u32) -> (Position, Position) {
-        let [upper_left, upper_right, lower_left, lower_right] = self.corners;
-        let down = (f64::from(self.offset_px.1 + row) + 0.5) / f64::from(self.size_px.1);
-        let (left, right) = (between(upper_left, lower_left, down), between(upper_right, lower_right, down));
-        let width = f64::from(self.size_px.0);
-        let step = ((right.0 - left.0) / width, (right.1 - left.1) / width);
-        let first = Position::of_centre((left.0 + step.0 * 0.5, left.1 + step.1 * 0.5));
-        let step = Position::of(step);
-        (first.plus(step, i64::from(self.offset_px.0)), step)
+/// The point at `share` of the way on the parabola through three points at the start, the middle and the end.
+/// Source: Lagrange's interpolation polynomial.
+pub(super) fn on_parabola(points: [(f64, f64); 3], share: f64) -> (f64, f64) {
+    let weights = [(2.0 * share - 1.0) * (share - 1.0), 4.0 * share * (1.0 - share), share * (2.0 * share - 1.0)];
+    let sum = |of: fn((f64, f64)) -> f64| points.iter().zip(weights).map(|(&point, weight)| of(point) * weight).sum();
+    (sum(|point| point.0), sum(|point| point.1))
+}
+
+impl Patch {
+    /// A patch that is a plane between four corners: upper left, upper right, lower left, lower right.
+    pub(super) fn plane(corners: [(f64, f64); 4], size_px: (u32, u32)) -> Self {
+        let between = |a: (f64, f64), b: (f64, f64), share: f64| (a.0 + (b.0 - a.0) * share, a.1 + (b.1 - a.1) * share);
+        let nodes = [0.0, 0.5, 1.0].map(|down| {
+            let (left, right) = (between(corners[0], corners[2], down), between(corners[1], corners[3], down));
+            [0.0, 0.5, 1.0].map(|across| between(left, right, across))
+        });
+        Self { nodes, size_px, offset_px: (0, 0), pieces: 1 }
     }
-}
 
-/// The point `share` of the way from `a` to `b`.
-pub(super) fn between(a: (f64, f64), b: (f64, f64), share: f64) -> (f64, f64) {
-    (a.0 + (b.0 - a.0) * share, a.1 + (b.1 - a.1) * share)
+    /// The parabola along the line `down` of the way from top to bottom.
+    pub(super) fn line(&self, down: f64) -> [(f64, f64); 3] {
+        [0, 1, 2].map(|col| on_parabola(self.nodes.map(|row| row[col]), down))
+    }
+
+    /// Hands out the spans of one row, `row` rows below the view cell's first.
+    fn for_each_span(&self, cols: &Range<u32>, row: u32, mut visit: impl FnMut(u32, u32, Position, Position)) {
+        let line = self.line((f64::from(self.offset_px.1 + row) + 0.5) / f64::from(self.size_px.1));
+        let share = |px: u32| f64::from(px) / f64::from(self.size_px.0);
+        let piece_px = self.size_px.0 / self.pieces;
+        let (first, last) = (self.offset_px.0, self.offset_px.0 + cols.len() as u32);
+        for piece in first / piece_px..=(last - 1) / piece_px {
+            let (begin, end) = (piece * piece_px, (piece + 1) * piece_px);
+            let (from, to) = (on_parabola(line, share(begin)), on_parabola(line, share(end)));
+            let step = ((to.0 - from.0) / f64::from(piece_px), (to.1 - from.1) / f64::from(piece_px));
+            let start = Position::of_centre((from.0 + step.0 * 0.5, from.1 + step.1 * 0.5));
+            let step = Position::of(step);
+            let (shown, hidden) = (begin.max(first), begin.max(first) - begin);
+            visit(cols.start + shown - first, end.min(last) - shown, start.plus(step, hidden.into()), step);
+        }
+    }
 }
 
 impl Cell {
@@ -166,9 +191,10 @@ impl Cell {
         let width = self.cols.len();
         for (index, row) in self.rows.clone().enumerate() {
             match &self.shape {
-                Shape::Quad(quad) => {
-                    let (start, step) = quad.row(row - self.rows.start);
-                    visit(Span { row, col: self.cols.start, len: width as u32, start, step });
+                Shape::Patch(patch) => {
+                    patch.for_each_span(&self.cols, row - self.rows.start, |col, len, start, step| {
+                        visit(Span { row, col, len, start, step });
+                    });
                 }
                 Shape::Points(points) => {
                     let step = Position { x: 0, y: 0 };

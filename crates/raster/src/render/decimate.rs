@@ -30,7 +30,8 @@ pub(super) struct Decimation {
 }
 
 impl Decimation {
-    /// The least thinning that keeps a tile of this zoom within its share of the limit; `None` when it is within anyway.
+    /// Thinning that nobody notices, and beyond it the least that keeps a tile of this zoom within its share of the limit;
+    /// `None` when every block is read.
     pub(super) fn needed(
         header: &Header,
         level: &Level,
@@ -50,7 +51,8 @@ impl Decimation {
         let across = touched(level.block_width_px, level.blocks_across());
         let down = touched(level.block_height_px, level.blocks_down());
         let budget_bytes = limits.max_render_bytes / SHARE_OF_LIMIT;
-        let mut group = Self { cols: 1, rows: 1 };
+        let mut group =
+            Self { cols: unnoticed(level.block_width_px, ratio), rows: unnoticed(level.block_height_px, ratio) };
         let left = |group: Self| (across.div_ceil(group.cols), down.div_ceil(group.rows));
         let cost =
             |(across, down): (u32, u32)| u64::from(across) * u64::from(down) * planes * block_bytes(header, level);
@@ -82,6 +84,13 @@ impl Decimation {
     }
 }
 
+/// Blocks in a row or column of which one will do: their middle is never farther than a quarter of a view pixel. Strips
+/// of one row are so read at a stride, even where the view lies askew and its rows cross all of them.
+fn unnoticed(block_px: u32, source_px_per_view_px: f64) -> u32 {
+    let group = source_px_per_view_px / (2.0 * f64::from(block_px));
+    if group < 2.0 { 1 } else { 1 << group.log2() as u32 }
+}
+
 /// `place` if its block is the one of its group that is read, else the nearest place within that block. Places outside
 /// the level stay where they are.
 fn nearest_read(place: i64, side_px: u32, block_px: u32, group: u32) -> i64 {
@@ -98,8 +107,14 @@ fn nearest_read(place: i64, side_px: u32, block_px: u32, group: u32) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::nearest_read;
+    use super::{nearest_read, unnoticed};
     use crate::render::cell::{HALF, ONE};
+
+    #[test]
+    fn thin_strips_are_skipped_within_a_quarter_of_a_view_pixel() {
+        assert_eq!([1.9, 3.9, 4.0, 37.0, 64.0].map(|ratio| unnoticed(1, ratio)), [1, 1, 2, 16, 32]);
+        assert_eq!(unnoticed(512, 100.0), 1);
+    }
 
     #[test]
     fn places_move_to_the_block_that_is_read() {

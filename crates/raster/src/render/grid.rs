@@ -1,6 +1,6 @@
-//! The coarse grid of exact points: cuts the view into cells small enough that between their corners a line will do.
+//! The coarse grid of exact points: cuts the view into cells small enough that nine exact points describe each.
 //!
-//! Cells are squares of the zoom's lattice, split in four until interpolation errs little, so a cell that two views
+//! Cells are squares of the zoom's lattice, split in four until a patch of second order errs little, so a cell that two views
 //! share is the same cell in both. Terms: see [`super::cell`].
 
 use std::ops::Range;
@@ -8,7 +8,7 @@ use std::ops::Range;
 use aurora_tile::Bounds;
 
 use crate::render::{
-    cell::{Cell, Quad, Shape, between},
+    cell::{Cell, Patch, Shape, on_parabola},
     level::Choice,
     project::Projection,
 };
@@ -19,9 +19,15 @@ const LARGEST_CELL_PX: i64 = 256;
 /// Side of the smallest cell; what still bends there, or has no image in part, is placed pixel by pixel.
 const SMALLEST_CELL_PX: i64 = 8;
 
-/// Largest interpolation error accepted at the points tried, in source pixels or view pixels, whichever is smaller;
-/// below the eighth of a pixel that is promised, since the largest error may lie between them.
-const TOLERANCE_PX: f64 = 0.1;
+/// Largest error accepted of a patch at the points tried, in source pixels or view pixels, whichever is smaller. Far
+/// below the eighth of a pixel that is promised, since the patch converges fast and nearest pixels show every error.
+const PATCH_TOLERANCE_PX: f64 = 0.01;
+
+/// Largest distance accepted between the patch and the straight pieces its rows are walked in.
+const PIECE_TOLERANCE_PX: f64 = 0.008;
+
+/// Most pieces of a row.
+const MOST_PIECES: u32 = SMALLEST_CELL_PX as u32;
 
 /// The grid's view of things: lattice pixels in, source pixels of the chosen level out.
 struct Grid<'a> {
@@ -31,7 +37,7 @@ struct Grid<'a> {
     level_width_px: f64,
     level_height_px: f64,
     shrink: (f64, f64),
-    tolerance_px: f64,
+    error_scale: f64,
     cells: Vec<Cell>,
     outline: Outline,
 }
@@ -60,7 +66,6 @@ pub(super) struct Sizes {
 
 /// Cells of the view that may show something of the raster.
 pub(super) fn cells(projection: &Projection<'_>, sizes: &Sizes, choice: Choice) -> Vec<Cell> {
-    let ratio = choice.source_px_per_view_px;
     let share = |full: u32, level: u32| f64::from(level) / f64::from(full);
     let mut grid = Grid {
         projection,
@@ -69,8 +74,7 @@ pub(super) fn cells(projection: &Projection<'_>, sizes: &Sizes, choice: Choice) 
         level_width_px: f64::from(sizes.level_px.0),
         level_height_px: f64::from(sizes.level_px.1),
         shrink: (share(sizes.full_px.0, sizes.level_px.0), share(sizes.full_px.1, sizes.level_px.1)),
-        // Where the level is decimated far beyond two to one, an error counts by the view's pixels.
-        tolerance_px: TOLERANCE_PX * if ratio > 2.0 { ratio / 2.0 } else { ratio.min(1.0) },
+        error_scale: choice.source_px_per_view_px.min(1.0),
         cells: Vec::new(),
         outline: Outline::NotSought,
     };
@@ -86,29 +90,45 @@ impl Grid<'_> {
         while row < lattice.row + i64::from(self.height_px) {
             let mut col = first(lattice.col);
             while col < lattice.col + i64::from(self.width_px) {
-                self.cover(Square { col, row, side_px: LARGEST_CELL_PX });
+                self.cover(Square { col, row, side_px: LARGEST_CELL_PX }, None);
                 col += LARGEST_CELL_PX;
             }
             row += LARGEST_CELL_PX;
         }
     }
 
-    fn cover(&mut self, square: Square) {
+    /// Covers a square, of which the corners and the centre may be known from the square it is a quarter of.
+    fn cover(&mut self, square: Square, known: Option<[(f64, f64); KNOWN_POINTS]>) {
         let Some((cols, rows)) = self.in_view(square) else { return };
-        let mut points = trial_points(square);
-        self.to_level(&mut points);
-        let corners = [points[0], points[2], points[6], points[8]];
-        if bends_little(&points, self.tolerance_px) {
-            self.keep_quad(square, cols, rows, corners);
+        let points = self.trial(square, known);
+        let nodes = NODES.map(|row| row.map(|point| points[point]));
+        let patch =
+            Patch { nodes, size_px: (square.side_px as u32, square.side_px as u32), offset_px: (0, 0), pieces: 1 };
+        if fits(&patch, &points, PATCH_TOLERANCE_PX * self.error_scale) {
+            self.keep_patch(square, cols, rows, patch);
         } else if !self.may_hold_raster(square) {
         } else if square.side_px > SMALLEST_CELL_PX {
             let side_px = square.side_px / 2;
-            for (down, right) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-                self.cover(Square { col: square.col + right * side_px, row: square.row + down * side_px, side_px });
+            for (quarter, (down, right)) in [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter().enumerate() {
+                let (col, row) = (square.col + right * side_px, square.row + down * side_px);
+                self.cover(Square { col, row, side_px }, Some(QUARTERS[quarter].map(|point| points[point])));
             }
         } else {
             self.keep_points(cols, rows);
         }
+    }
+
+    /// Source positions of a square's trial points.
+    fn trial(&self, square: Square, known: Option<[(f64, f64); KNOWN_POINTS]>) -> [(f64, f64); TRIAL_POINTS] {
+        let mut points = trial_points(square);
+        match known {
+            Some(known) => {
+                points[..KNOWN_POINTS].copy_from_slice(&known);
+                self.to_level(&mut points[KNOWN_POINTS..]);
+            }
+            None => self.to_level(&mut points),
+        }
+        points
     }
 
     /// View columns and rows of a square, or `None` where it misses the view.
@@ -127,17 +147,19 @@ impl Grid<'_> {
         points.iter_mut().for_each(|(x, y)| (*x, *y) = (*x * self.shrink.0, *y * self.shrink.1));
     }
 
-    fn keep_quad(&mut self, square: Square, cols: Range<u32>, rows: Range<u32>, corners: [(f64, f64); 4]) {
-        let Some(area) = Bounds::around(corners) else { return };
-        if !area.intersects(&Bounds::new(-1.0, -1.0, self.level_width_px + 1.0, self.level_height_px + 1.0)) {
+    fn keep_patch(&mut self, square: Square, cols: Range<u32>, rows: Range<u32>, mut patch: Patch) {
+        let Some(area) = Bounds::around(patch.nodes.into_iter().flatten()) else { return };
+        // A patch bulges little beyond its nodes: by an eighth of their extent if it were a whole parabola.
+        let (room_x, room_y) = (1.0 + area.width() / 8.0, 1.0 + area.height() / 8.0);
+        let level = Bounds::new(-room_x, -room_y, self.level_width_px + room_x, self.level_height_px + room_y);
+        if !area.intersects(&level) {
             return;
         }
         let lattice = self.projection.lattice();
-        let side_px = square.side_px as u32;
         let offset = |start: u32, origin: i64, cell: i64| (i64::from(start) + origin - cell) as u32;
-        let offset_px = (offset(cols.start, lattice.col, square.col), offset(rows.start, lattice.row, square.row));
-        let quad = Quad { corners, size_px: (side_px, side_px), offset_px };
-        self.cells.push(Cell { cols, rows, shape: Shape::Quad(quad) });
+        patch.offset_px = (offset(cols.start, lattice.col, square.col), offset(rows.start, lattice.row, square.row));
+        patch.pieces = pieces(&patch, PIECE_TOLERANCE_PX * self.error_scale);
+        self.cells.push(Cell { cols, rows, shape: Shape::Patch(patch) });
     }
 
     fn keep_points(&mut self, cols: Range<u32>, rows: Range<u32>) {
@@ -159,35 +181,108 @@ impl Grid<'_> {
     }
 }
 
-/// Corners, middles of the sides and the centre, row by row; then the middles of the four quarters.
-fn trial_points(square: Square) -> [(f64, f64); 13] {
-    const SHARES: [(f64, f64); 13] = [
-        (0.0, 0.0),
-        (0.5, 0.0),
-        (1.0, 0.0),
-        (0.0, 0.5),
-        (0.5, 0.5),
-        (1.0, 0.5),
-        (0.0, 1.0),
-        (0.5, 1.0),
-        (1.0, 1.0),
-        (0.25, 0.25),
-        (0.75, 0.25),
-        (0.25, 0.75),
-        (0.75, 0.75),
-    ];
+/// Points at which a cell's interpolation is tried.
+const TRIAL_POINTS: usize = 13;
+
+/// Trial points, the first ones, that a square shares with the square it is a quarter of.
+const KNOWN_POINTS: usize = 5;
+
+/// Shares of a square's side, rightwards and downwards: the corners, the centre, the middles of the upper, left, right and
+/// lower side, the centres of the quarters.
+const SHARES: [(f64, f64); TRIAL_POINTS] = [
+    (0.0, 0.0),
+    (1.0, 0.0),
+    (0.0, 1.0),
+    (1.0, 1.0),
+    (0.5, 0.5),
+    (0.5, 0.0),
+    (0.0, 0.5),
+    (1.0, 0.5),
+    (0.5, 1.0),
+    (0.25, 0.25),
+    (0.75, 0.25),
+    (0.25, 0.75),
+    (0.75, 0.75),
+];
+
+/// Which trial points are the corners and the centre of each quarter.
+const QUARTERS: [[usize; KNOWN_POINTS]; 4] = [[0, 5, 6, 4, 9], [5, 1, 4, 7, 10], [6, 4, 2, 8, 11], [4, 7, 8, 3, 12]];
+
+fn trial_points(square: Square) -> [(f64, f64); TRIAL_POINTS] {
     SHARES.map(|(right, down)| {
         let at = |start: i64, share: f64| start as f64 + square.side_px as f64 * share;
         (at(square.col, right), at(square.row, down))
     })
 }
 
-/// Whether interpolation between the corners meets every other trial point. Not a number bends.
-fn bends_little(points: &[(f64, f64); 13], tolerance_px: f64) -> bool {
-    let square = Square { col: 0, row: 0, side_px: 1 };
-    trial_points(square).iter().zip(points).all(|(&(right, down), &exact)| {
-        let (left_side, right_side) = (between(points[0], points[6], down), between(points[2], points[8], down));
-        let guess = between(left_side, right_side, right);
+/// Which trial points are the nodes of a patch, `[row][col]`.
+const NODES: [[usize; 3]; 3] = [[0, 5, 1], [6, 4, 7], [2, 8, 3]];
+
+/// Whether the patch through the nodes meets the trial points between them. Not a number fits nothing.
+fn fits(patch: &Patch, points: &[(f64, f64); TRIAL_POINTS], tolerance_px: f64) -> bool {
+    SHARES.iter().zip(points).skip(NODES.len() * NODES.len()).all(|(&(right, down), &exact)| {
+        let guess = on_parabola(patch.line(down), right);
         (guess.0 - exact.0).abs() <= tolerance_px && (guess.1 - exact.1).abs() <= tolerance_px
     })
+}
+
+/// Pieces, a power of two of them, that a row must be walked in to stay near the patch. A chord's distance from a
+/// parabola falls with the square of its length.
+fn pieces(patch: &Patch, tolerance_px: f64) -> u32 {
+    let sag = |[start, middle, end]: [(f64, f64); 3]| {
+        let off = |a: f64, b: f64, c: f64| (b - f64::midpoint(a, c)).abs();
+        off(start.0, middle.0, end.0).max(off(start.1, middle.1, end.1))
+    };
+    let sag_px = patch.nodes.map(sag).into_iter().fold(0.0, f64::max);
+    let mut pieces = 1;
+    while pieces < MOST_PIECES && sag_px > tolerance_px * f64::from(pieces * pieces) {
+        pieces *= 2;
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KNOWN_POINTS, MOST_PIECES, NODES, Patch, QUARTERS, Square, TRIAL_POINTS, fits, pieces, trial_points};
+
+    #[test]
+    fn quarters_know_their_corners_and_centre() {
+        let points = trial_points(Square { col: 0, row: 0, side_px: 64 });
+        for (quarter, (down, right)) in [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter().enumerate() {
+            let own = trial_points(Square { col: right * 32, row: down * 32, side_px: 32 });
+            assert_eq!(QUARTERS[quarter].map(|point| points[point]), own[..KNOWN_POINTS]);
+        }
+    }
+
+    fn patch(points: &[(f64, f64); TRIAL_POINTS]) -> Patch {
+        Patch {
+            nodes: NODES.map(|row| row.map(|point| points[point])),
+            size_px: (64, 64),
+            offset_px: (0, 0),
+            pieces: 1,
+        }
+    }
+
+    fn fits_map(map: fn((f64, f64)) -> (f64, f64), tolerance_px: f64) -> bool {
+        let points = trial_points(Square { col: 0, row: 0, side_px: 64 }).map(map);
+        fits(&patch(&points), &points, tolerance_px)
+    }
+
+    #[test]
+    fn parabolas_fit_cubics_do_not_and_a_hole_never() {
+        assert!(fits_map(|(x, y)| (3.0 * x - y + 0.01 * x * y, 0.5 * y * y - 0.1 * x * x), 1e-9));
+        // On three nodes over a length h, a cubic x³·k errs by k·3h³/64 at a quarter: here 1.2288.
+        assert!(fits_map(|(x, y)| (x, 0.0001 * x * x * x + y), 1.2289));
+        assert!(!fits_map(|(x, y)| (x, 0.0001 * x * x * x + y), 1.2287));
+        assert!(!fits_map(|(x, y)| (x, if y > 60.0 { f64::NAN } else { y }), 1e9));
+    }
+
+    #[test]
+    fn rows_are_cut_until_their_pieces_are_straight() {
+        let sag =
+            |k: f64| patch(&trial_points(Square { col: 0, row: 0, side_px: 64 }).map(|(x, y)| (x, y + k * x * x)));
+        // Over 64 pixels x²·k sags by k·1024.
+        let counts = [0.0, 0.9, 1.1, 4.1, 1e6].map(|pixels| pieces(&sag(pixels / 1024.0), 1.0));
+        assert_eq!(counts, [1, 1, 2, 4, MOST_PIECES]);
+    }
 }

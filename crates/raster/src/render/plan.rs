@@ -6,7 +6,7 @@ use crate::{
     header::{Header, Level, Planar, SampleType},
     render::{
         ReadOptions, Resampling, View,
-        cell::{Cell, Quad, Shape},
+        cell::{Cell, Patch, Shape},
         decimate::Decimation,
         grid::{self, Sizes},
         level::{self, Choice},
@@ -98,7 +98,7 @@ pub fn plan_whole(tiff: &GeoTiff, max_side_px: u32, options: &ReadOptions) -> Re
     check_sides(tiff, size_px)?;
     let (right, bottom) = (f64::from(level.width_px), f64::from(level.height_px));
     let corners = [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)];
-    let shape = Shape::Quad(Quad { corners, size_px, offset_px: (0, 0) });
+    let shape = Shape::Patch(Patch::plane(corners, size_px));
     let choice = Choice { level: index as u16, source_px_per_view_px: 1.0 / shrink };
     finish(tiff, options, size_px, choice, vec![Cell { cols: 0..size_px.0, rows: 0..size_px.1, shape }])
 }

@@ -67,17 +67,21 @@ impl Touched {
 struct Walk<'a> {
     level: &'a Level,
     reach_px: i64,
-    last: Option<(Range<i64>, Range<i64>)>,
+    last: Option<(Range<u32>, Range<u32>)>,
     touched: &'a mut Touched,
 }
 
 impl Walk<'_> {
     /// Marks stretch by stretch: a long oblique span's box would take in blocks that no pixel falls into.
     fn mark_span(&mut self, span: &Span) {
+        let boxed = self.blocks_of(span.start, span.end());
+        if boxed.as_ref().is_none_or(|(cols, rows)| cols.end - cols.start == 1 && rows.end - rows.start == 1) {
+            return self.mark(boxed);
+        }
         let stretch = self.stretch_px(span);
         for first in (0..span.len).step_by(stretch as usize) {
             let part = span.part(first, (first + stretch).min(span.len));
-            self.mark_box(part.start, part.end());
+            self.mark(self.blocks_of(part.start, part.end()));
         }
     }
 
@@ -88,24 +92,31 @@ impl Walk<'_> {
         (side / (8 * per_pixel)).clamp(1, i64::from(LONGEST_STRETCH_PX)) as u32
     }
 
-    fn mark_box(&mut self, a: Position, b: Position) {
+    /// Columns and rows of blocks under the box between two positions; `None` when it misses the level.
+    fn blocks_of(&self, a: Position, b: Position) -> Option<(Range<u32>, Range<u32>)> {
         let blocks = |low: i64, high: i64, side_px: u32, block_px: u32| {
             let (low, high) = (whole(low) - self.reach_px, whole(high) + self.reach_px);
             let inside = low < i64::from(side_px) && high >= 0;
-            let cut = |edge: i64| edge.clamp(0, i64::from(side_px) - 1) / i64::from(block_px);
-            inside.then(|| cut(low)..cut(high) + 1)
+            // After the cut both fit 32 bits, where a division is cheaper.
+            let block = |edge: i64| edge.clamp(0, i64::from(side_px) - 1) as u32 / block_px;
+            inside.then(|| block(low)..block(high) + 1)
         };
         let level = self.level;
         let cols = blocks(a.x.min(b.x), a.x.max(b.x), level.width_px, level.block_width_px);
         let rows = blocks(a.y.min(b.y), a.y.max(b.y), level.height_px, level.block_height_px);
-        let Some((cols, rows)) = cols.zip(rows) else { return };
-        if self.last.as_ref() == Some(&(cols.clone(), rows.clone())) {
+        cols.zip(rows)
+    }
+
+    fn mark(&mut self, blocks: Option<(Range<u32>, Range<u32>)>) {
+        if blocks == self.last {
             return;
         }
-        let across = self.touched.cols.len();
-        for row in rows.clone() {
-            self.touched.marks[row as usize * across..][cols.start as usize..cols.end as usize].fill(true);
+        if let Some((cols, rows)) = &blocks {
+            let across = self.touched.cols.len();
+            for row in rows.clone() {
+                self.touched.marks[row as usize * across..][cols.start as usize..cols.end as usize].fill(true);
+            }
         }
-        self.last = Some((cols, rows));
+        self.last = blocks;
     }
 }

@@ -6,8 +6,11 @@ use crate::{
     style::{Colormap, Colors, Picture, Rescale, Style},
 };
 
-/// Widest integer range that a look-up table is made for; wider ones are computed value by value.
-const MAX_TABLE_LEN: f64 = 16_384.0;
+/// Entries of a look-up table; wider ranges of integers are computed value by value.
+const TABLE_LEN: usize = 16_384;
+
+/// Values looked up at a time.
+const CHUNK_LEN: usize = 256;
 
 /// Makes a picture: one or two bands become gray (the first band) or, with a colormap, indexed; three or more become
 /// RGB of the first three. Values are clamped to the rescale's range and rounded down, as TiTiler does.
@@ -105,19 +108,28 @@ fn band_to_u8(pixels: &Pixels, band: usize, style: &Style) -> Vec<u8> {
 /// Integers of at most 16 bits: by table where the range is narrow enough to make one.
 fn integers<T: Copy + Into<i32> + Into<f64>>(values: &[T], range: Rescale) -> Vec<u8> {
     let (low, high) = (range.min.min(range.max).floor(), range.min.max(range.max).ceil());
-    if !(high - low < MAX_TABLE_LEN && low.abs() < 1e9) {
+    if !(high - low < TABLE_LEN as f64 && low.abs() < 1e9) {
         return numbers(values.iter().map(|&value| value.into()), range);
     }
     let (low, high) = (low as i32, high as i32);
     let table = table(low, high, range);
-    let last = table.len() - 1;
-    let index = |value: i32| ((value.clamp(low, high) - low) as usize).min(last);
-    values.iter().map(|&value| table[index(value.into())]).collect()
+    let whole = |value: T| -> i32 { value.into() };
+    let mut bytes = vec![0; values.len()];
+    let mut indices = [0_u16; CHUNK_LEN];
+    // Two loops: the first is done several values at a time, the second needs no bounds check.
+    for (values, bytes) in values.chunks(CHUNK_LEN).zip(bytes.chunks_mut(CHUNK_LEN)) {
+        let clamped = values.iter().map(|&value| whole(value).clamp(low, high).wrapping_sub(low) as u16);
+        indices.iter_mut().zip(clamped).for_each(|(index, value)| *index = value);
+        bytes.iter_mut().zip(&indices).for_each(|(byte, index)| *byte = table[usize::from(*index) % TABLE_LEN]);
+    }
+    bytes
 }
 
-/// What each whole number from `low` to `high` becomes.
-fn table(low: i32, high: i32, range: Rescale) -> Vec<u8> {
-    (low..=high).map(|value| scaled(f64::from(value), range)).collect()
+/// What each whole number from `low` to `high` becomes; `high - low` must be below [`TABLE_LEN`].
+fn table(low: i32, high: i32, range: Rescale) -> Box<[u8; TABLE_LEN]> {
+    let mut table = Box::new([0; TABLE_LEN]);
+    table.iter_mut().zip(low..=high).for_each(|(entry, value)| *entry = scaled(f64::from(value), range));
+    table
 }
 
 fn numbers(values: impl Iterator<Item = f64>, range: Rescale) -> Vec<u8> {

@@ -1,0 +1,134 @@
+//! Milliseconds a tile by stage: `stages FILE.tif [TILES [SEED [CACHE_MIB]]]` renders random tiles of a local raster,
+//! twice over, on one thread, and prints where the time goes. Pin it to a core (`taskset -c 1`) when you compare.
+
+use std::{
+    error::Error,
+    time::{Duration, Instant},
+};
+
+use aurora_raster::{
+    GeoTiff, Limits, RasterError,
+    cache::BlockCache,
+    encode,
+    render::{self, ReadOptions, View},
+    source::FileSource,
+    statistics,
+    style::{self, Style},
+};
+use aurora_tile::{Bounds, TileId, TileMatrixSet, lon_lat_to_mercator};
+
+const STAGES: [&str; 5] = ["plan", "fetch", "decode+warp", "style", "encode"];
+
+/// Time by stage and what else is worth a line.
+#[derive(Default)]
+struct Totals {
+    by_stage: [Duration; STAGES.len()],
+    tiles: u32,
+    outside: u32,
+    decoded_blocks: usize,
+    png_bytes: usize,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let path = arguments.first().ok_or("usage: stages FILE.tif [TILES [SEED [CACHE_MIB]]]")?;
+    let number = |at: usize, default: u64| arguments.get(at).map_or(Ok(default), |text| text.parse::<u64>());
+    let (tiles, mut seed, cache_mib) = (number(1, 500)?, number(2, 1)?, number(3, 128)?);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let tiff = GeoTiff::open(FileSource::open(path)?, Limits::default()).await?;
+        let cache = BlockCache::new(cache_mib << 20);
+        let style = auto_style(&tiff).await?;
+        let chosen: Vec<TileId> = (0..tiles).map(|_| random_tile(&tiff, &mut seed)).collect::<Result<_, _>>()?;
+        for pass in ["blocks not yet decoded", "blocks in the cache as far as they fit"] {
+            let mut totals = Totals::default();
+            for &tile in &chosen {
+                render_one(&tiff, tile, &cache, &style, &mut totals).await?;
+            }
+            println!("-- {pass}");
+            totals.print(&cache);
+        }
+        Ok(())
+    })
+}
+
+async fn auto_style(tiff: &GeoTiff) -> Result<Style, RasterError> {
+    let cache = BlockCache::new(0);
+    let plan = statistics::plan(tiff, &ReadOptions::default())?;
+    let fetched = render::fetch(tiff, &plan, &cache).await?;
+    let pixels = render::paint(tiff, &plan, fetched, &cache)?;
+    Ok(Style { rescale: statistics::auto_stretch(&pixels), colormap: None })
+}
+
+/// A tile of a random zoom at a random place of the raster.
+fn random_tile(tiff: &GeoTiff, seed: &mut u64) -> Result<TileId, Box<dyn Error>> {
+    let mut random = || {
+        // Marsaglia's xorshift with the triple 13, 7, 17.
+        *seed ^= *seed << 13;
+        *seed ^= *seed >> 7;
+        *seed ^= *seed << 17;
+        (*seed >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    let header = tiff.header();
+    let georef = header.georef.as_ref().ok_or("the raster has no georeferencing")?;
+    let t = georef.pixel_to_crs;
+    let (col, row) =
+        (random() * f64::from(header.levels[0].width_px), random() * f64::from(header.levels[0].height_px));
+    let place = georef.crs.to_wgs84(t.a * col + t.b * row + t.c, t.d * col + t.e * row + t.f);
+    let (lon, lat) = place.ok_or("a pixel without a place")?;
+    let set = TileMatrixSet::web_mercator_quad();
+    let zooms = render::zooms(header, set)?;
+    let (x, y) = lon_lat_to_mercator(lon, lat);
+    let (first, last) = (*zooms.start(), *zooms.end() + 1);
+    let z = first + (random() * f64::from(last - first + 1)) as u8;
+    set.tiles_covering(z, Bounds::new(x - 0.01, y - 0.01, x + 0.01, y + 0.01)).next().ok_or_else(|| "no tile".into())
+}
+
+async fn render_one(
+    tiff: &GeoTiff,
+    tile: TileId,
+    cache: &BlockCache,
+    style: &Style,
+    totals: &mut Totals,
+) -> Result<(), RasterError> {
+    let start = Instant::now();
+    let view = View::tile(TileMatrixSet::web_mercator_quad(), tile, 256)?;
+    let plan = match render::plan(tiff, &view, &ReadOptions::default()) {
+        Err(RasterError::OutsideBounds) => {
+            totals.outside += 1;
+            return Ok(());
+        }
+        other => other?,
+    };
+    let planned = Instant::now();
+    let fetched = render::fetch(tiff, &plan, cache).await?;
+    totals.decoded_blocks += fetched.missing_blocks();
+    let fetch_end = Instant::now();
+    let pixels = render::paint(tiff, &plan, fetched, cache)?;
+    let painted = Instant::now();
+    let picture = style::apply(pixels, style);
+    let styled = Instant::now();
+    let png = encode::png(&picture)?;
+    let ends = [start, planned, fetch_end, painted, styled, Instant::now()];
+    totals.by_stage.iter_mut().zip(ends.windows(2)).for_each(|(total, pair)| *total += pair[1] - pair[0]);
+    totals.tiles += 1;
+    totals.png_bytes += png.len();
+    Ok(())
+}
+
+impl Totals {
+    fn print(&self, cache: &BlockCache) {
+        let each = |total: Duration| total.as_secs_f64() * 1000.0 / f64::from(self.tiles.max(1));
+        let sum: Duration = self.by_stage.iter().sum();
+        for (name, total) in STAGES.iter().zip(self.by_stage) {
+            println!("{name:12} {:8.4} ms a tile", each(total));
+        }
+        println!("{:12} {:8.4} ms a tile, {:.0} tiles/s", "all", each(sum), f64::from(self.tiles) / sum.as_secs_f64());
+        let mean_bytes = self.png_bytes / self.tiles.max(1) as usize;
+        println!(
+            "{} tiles ({} outside), {} blocks decoded, {mean_bytes} bytes a PNG",
+            self.tiles, self.outside, self.decoded_blocks
+        );
+        println!("{:?}", cache.counts());
+    }
+}

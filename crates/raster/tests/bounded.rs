@@ -1,0 +1,110 @@
+//! What a render costs stays bounded, and what cannot be rendered says why.
+
+mod support;
+
+use aurora_raster::{
+    Limits, RasterError,
+    cache::BlockCache,
+    crs::Crs,
+    render::{self, ReadOptions, View},
+    statistics,
+};
+use aurora_tile::Bounds;
+use support::{open, open_within, paint, render, scene::Scene, tile, wait};
+
+/// A tile that shows the whole scene, small.
+const WHOLE: (u8, u32, u32) = (7, 49, 72);
+
+fn strips() -> Scene {
+    Scene { side_px: 3000, spacing_m: 15.0, options: &["BLOCKYSIZE=1"], overviews: &[], ..Scene::cog_like() }
+}
+
+fn tiles_without_overviews() -> Scene {
+    Scene { side_px: 3000, spacing_m: 15.0, overviews: &[], ..Scene::cog_like() }
+}
+
+#[test]
+fn one_row_strips_are_read_at_a_stride() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("raw.tif");
+    strips().write(&path);
+    let tiff = open(&path).expect("a scene that is read");
+    assert_eq!(tiff.header().levels[0].block_height_px, 1, "the file has one-row strips");
+    let (z, x, y) = WHOLE;
+    let plan = render::plan(&tiff, &tile(z, x, y, 256), &ReadOptions::default()).expect("the tile is inside");
+    let whole_bytes = 2 * 3000 * 3000;
+    assert!(plan.cost_bytes() < whole_bytes / 10, "{} of {whole_bytes} bytes", plan.cost_bytes());
+    let pixels = paint(&tiff, &plan).expect("painted");
+    let numbers = statistics::summarise(&pixels, 0, &[]).expect("the scene shows");
+    assert!((numbers.mean - 611.5).abs() < 50.0, "mean {}", numbers.mean);
+}
+
+#[test]
+fn tiles_without_overviews_are_thinned_out_to_the_limit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("tiled.tif");
+    tiles_without_overviews().write(&path);
+    let limits = Limits { max_render_bytes: 4 << 20, ..Limits::default() };
+    let tiff = open_within(&path, limits).expect("a scene that is read");
+    let (z, x, y) = WHOLE;
+    let plan = render::plan(&tiff, &tile(z, x, y, 256), &ReadOptions::default()).expect("the tile is inside");
+    assert!(plan.cost_bytes() <= limits.max_render_bytes, "{} bytes", plan.cost_bytes());
+    let thinned = paint(&tiff, &plan).expect("painted");
+    let whole = render(&open(&path).expect("a scene"), &tile(z, x, y, 256), &ReadOptions::default()).expect("rendered");
+    let (thinned, whole) = (thinned.valid_px() as f64, whole.valid_px() as f64);
+    assert!((thinned - whole).abs() < 0.2 * whole, "{thinned} valid pixels instead of {whole}");
+}
+
+#[test]
+fn statistics_of_a_whole_scene_come_from_a_small_picture_of_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("tiled.tif");
+    tiles_without_overviews().write(&path);
+    let tiff = open(&path).expect("a scene that is read");
+    let plan = statistics::plan(&tiff, &ReadOptions::default()).expect("planned");
+    let pixels = paint(&tiff, &plan).expect("painted");
+    assert_eq!((pixels.width_px, pixels.height_px), (1024, 1024));
+    let [stretch] = statistics::auto_stretch(&pixels)[..] else { panic!("one band, one range") };
+    // Values are even between 100 and 1,123.
+    assert!((stretch.min - 120.5).abs() < 5.0 && (stretch.max - 1102.5).abs() < 5.0, "{stretch:?}");
+}
+
+#[test]
+fn a_second_render_finds_its_blocks_decoded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("scene.tif");
+    Scene::cog_like().write(&path);
+    let tiff = open(&path).expect("a scene that is read");
+    let plan = render::plan(&tiff, &tile(11, 787, 1156, 256), &ReadOptions::default()).expect("the tile is inside");
+    let cache = BlockCache::new(support::CACHE_BYTES);
+    let first = wait(render::fetch(&tiff, &plan, &cache)).expect("fetched");
+    assert_eq!(first.missing_blocks(), plan.blocks().len());
+    let painted = render::paint(&tiff, &plan, first, &cache).expect("painted");
+    let second = wait(render::fetch(&tiff, &plan, &cache)).expect("fetched");
+    assert_eq!(second.missing_blocks(), 0);
+    assert_eq!(render::paint(&tiff, &plan, second, &cache).expect("painted"), painted);
+    let counts = cache.counts();
+    let blocks = plan.blocks().len() as u64;
+    assert_eq!((counts.hits, counts.misses, counts.blocks), (blocks, blocks, blocks));
+    assert!(counts.size_bytes >= plan.cost_bytes(), "{counts:?} weigh less than {}", plan.cost_bytes());
+}
+
+#[test]
+fn what_cannot_be_rendered_says_why() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("scene.tif");
+    Scene::cog_like().write(&path);
+    let tiff = open(&path).expect("a scene that is read");
+    let options = ReadOptions::default();
+    let error = |view: &View, options: &ReadOptions| render::plan(&tiff, view, options).expect_err("refused");
+    assert!(matches!(error(&tile(9, 0, 0, 256), &options), RasterError::OutsideBounds));
+    let inside = tile(11, 787, 1156, 256);
+    for bands in [vec![], vec![0], vec![2], vec![1, 1]] {
+        let options = ReadOptions { bands: Some(bands), ..ReadOptions::default() };
+        assert!(matches!(error(&inside, &options), RasterError::BadParameter { name: "bidx", .. }));
+    }
+    assert!(matches!(error(&tile(11, 787, 1156, 8192), &options), RasterError::TooLarge { limit: 4096, .. }));
+    let mercator = Crs::from_epsg(3857).expect("known");
+    assert!(View::of_bounds(mercator.clone(), Bounds::new(0.0, 0.0, 0.0, 1.0), 1, 1).is_err());
+    assert!(View::of_bounds(mercator, Bounds::new(0.0, 0.0, f64::NAN, 1.0), 1, 1).is_err());
+}
