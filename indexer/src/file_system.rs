@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn signed_fields_are_recognised_too() {
-        assert_eq!(name_of(0xff53_4d42_u32 as i32 as i64 as u64), Some("CIFS"));
+        assert_eq!(name_of(0xffff_ffff_ff53_4d42), Some("CIFS"));
         assert_eq!(name_of(0xef53), None, "ext4 is local");
     }
 

@@ -1,5 +1,7 @@
 //! The queue's jobs in the catalogue's words.
 
+use std::collections::BTreeMap;
+
 use aurora_catalog::{JobState, JobView};
 use aurora_queue::{Job, State};
 
@@ -16,6 +18,14 @@ pub(crate) fn of(job: &Job) -> JobView {
         created_at: job.created_at,
         updated_at: job.updated_at,
         retry_at: job.retry_at,
+    }
+}
+
+/// Tells how many jobs stand in each state, states without any included.
+pub(crate) fn gauge(counts: &BTreeMap<State, u64>) {
+    for state in State::ALL {
+        let jobs = counts.get(&state).copied().unwrap_or_default();
+        metrics::gauge!("aurora_indexer_jobs", "state" => state.name()).set(jobs as f64);
     }
 }
 

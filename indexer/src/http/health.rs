@@ -7,6 +7,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{Shared, problem};
+use crate::job_view;
 
 /// 200 once the database answers.
 ///
@@ -28,10 +29,7 @@ pub async fn health(State(shared): State<Shared>) -> Result<Json<Value>, Problem
     let mut conn = shared.database.read().await.map_err(problem)?;
     let counts = list::counts(&mut conn).await.map_err(|error| problem(error.into()))?;
     let queue: Value = counts.iter().map(|(state, jobs)| (state.name().to_owned(), json!(jobs))).collect();
-    for state in aurora_queue::State::ALL {
-        let jobs = counts.get(&state).copied().unwrap_or_default();
-        metrics::gauge!("aurora_indexer_jobs", "state" => state.name()).set(jobs as f64);
-    }
+    job_view::gauge(&counts);
     let watch = shared.watch.figures();
     let verdict = if watch.degraded.is_some() { "degraded" } else { "ok" };
     let usage = process::usage();

@@ -62,7 +62,7 @@ fn item(scene: &Scene) -> Value {
         "links": [{
             "rel": "self",
             "type": "application/geo+json",
-            "href": paths::href("/catalog/items/", &scene.scene_id).replace("%2F", "/"),
+            "href": paths::href("/catalog/items/", &scene.scene_id),
         }],
         "assets": assets(scene),
     });

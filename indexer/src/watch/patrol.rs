@@ -59,6 +59,8 @@ pub struct Patrol {
     looking: Lane,
     reading: Lane,
     hints: Option<Hints>,
+    /// Identity of the root that `hints` come from.
+    watched: Option<(u64, u64)>,
     tracker: Tracker,
     intake: Intake,
     status: Arc<WatchStatus>,
@@ -86,7 +88,20 @@ impl Patrol {
         let (looking, reading) = (lane("look")?, lane("read")?);
         let tracker = Tracker::new(pace.settle, known);
         let (next_sweep, earliest_sweep) = (Instant::now(), Instant::now());
-        Ok(Self { root, pace, looking, reading, hints, tracker, intake, status, listed, next_sweep, earliest_sweep })
+        Ok(Self {
+            root,
+            pace,
+            looking,
+            reading,
+            hints,
+            watched: None,
+            tracker,
+            intake,
+            status,
+            listed,
+            next_sweep,
+            earliest_sweep,
+        })
     }
 
     /// Watches until `stop`.
@@ -173,7 +188,16 @@ impl Patrol {
             figures.scanned_at = Some(jiff::Timestamp::now());
             figures.unnamed = sweep.unnamed;
         });
+        self.watch_anew(&sweep);
         self.take_in(&sweep).await
+    }
+
+    /// Events come from the folder that was watched, not from another that is mounted in its place.
+    fn watch_anew(&mut self, sweep: &Sweep) {
+        if self.watched.replace(sweep.root_id).is_some_and(|watched| watched != sweep.root_id) && self.hints.is_some() {
+            self.hints =
+                Hints::start(&self.root).inspect_err(|error| tracing::warn!(%error, "no events any more")).ok();
+        }
     }
 
     async fn take_in(&mut self, sweep: &Sweep) -> Result<()> {

@@ -10,21 +10,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aurora_queue::{Job, QueueError, RetryPolicy, State, attempt, lease};
+use aurora_queue::{Job, QueueError, RetryPolicy, State, attempt, lease, list};
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     attempt::{AttemptDir, task},
-    collect,
     executor::{Executor, Outcome, Status},
-    publish::{Publication, Publisher},
+    publish::Publisher,
 };
-use crate::{
-    database::Database,
-    error::{IndexerError, Result},
-};
+use crate::{database::Database, error::Result, job_view};
+
+mod drain;
+mod finish;
+
+use finish::Finish;
 
 /// The name under which this database's one indexer holds its leases.
 const WORKER: &str = "indexer";
@@ -40,9 +41,6 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// Pause after the database failed.
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
-
-/// Time that a stop waits for attempts to end and for results to be published.
-const DRAIN: Duration = Duration::from_secs(20);
 
 /// What the dispatcher keeps to.
 #[derive(Debug, Clone)]
@@ -77,13 +75,6 @@ struct Active {
     finishing: bool,
     /// Somebody cancelled it; only its end is awaited.
     lost: bool,
-}
-
-/// How verifying and publishing ended.
-enum Finish {
-    Done,
-    Bad(String),
-    Failed(IndexerError),
 }
 
 impl Dispatcher {
@@ -162,6 +153,7 @@ impl Dispatcher {
         for job in lease::expire(write.conn(), &self.terms.policy, now).await? {
             write.job_moved(&job).await?;
         }
+        job_view::gauge(&list::counts(write.conn()).await?);
         write.commit().await?;
         self.next_heartbeat = Instant::now() + HEARTBEAT;
         Ok(())
@@ -219,8 +211,9 @@ impl Dispatcher {
             Outcome::Success => {
                 held.job = advance(&self.database, &job, State::Collecting).await?;
                 held.finishing = true;
-                let (publisher, terms, key) = (self.publisher.clone(), self.terms.clone(), key.to_owned());
-                self.finishing.spawn(async move { (key, finish(&publisher, &terms, &job).await) });
+                let finish = finish::finish(self.publisher.clone(), self.terms.clone(), job);
+                let key = key.to_owned();
+                self.finishing.spawn(async move { (key, finish.await) });
             }
             Outcome::Refused(reason) => {
                 self.end(&job, End::Refused, &reason).await?;
@@ -328,41 +321,6 @@ impl Dispatcher {
         let wait = if has_room { until_due.unwrap_or(MAX_PAUSE) } else { MAX_PAUSE };
         Ok(wait.clamp(Duration::from_millis(10), MAX_PAUSE))
     }
-
-    /// Gives every job back; results that are being published are waited for.
-    async fn drain(&mut self) {
-        let deadline = tokio::time::Instant::now() + DRAIN;
-        for (key, held) in &self.active {
-            if !held.finishing {
-                self.executor.cancel(key).await;
-            }
-        }
-        while !self.active.is_empty() && tokio::time::Instant::now() < deadline {
-            self.release_ended().await;
-            tokio::select! {
-                Some(finished) = self.finishing.join_next(), if !self.finishing.is_empty() => self.finished(finished).await,
-                () = self.executor.moved() => {}
-                () = tokio::time::sleep(Duration::from_millis(50)) => {}
-            }
-        }
-    }
-
-    async fn release_ended(&mut self) {
-        let asked = self.active.iter().filter(|(_, held)| !held.finishing);
-        let keys: Vec<String> = asked.map(|(key, _)| key.clone()).collect();
-        let statuses = self.executor.poll(&keys).await;
-        for (key, status) in keys.into_iter().zip(statuses) {
-            if !matches!(status, Status::Ended(_) | Status::Unknown) {
-                continue;
-            }
-            if let Some(job) = self.active.get(&key).filter(|held| !held.lost).map(|held| held.job.clone())
-                && let Err(error) = self.end(&job, End::Released, "the indexer stops").await
-            {
-                tracing::error!(job = %job.job_id, %error, "cannot be given back; it is recovered at the next start");
-            }
-            self.let_go(&key).await;
-        }
-    }
 }
 
 /// Ways to end an attempt without a result.
@@ -380,20 +338,4 @@ async fn advance(database: &Database, job: &Job, to: State) -> Result<Job> {
     write.job_moved(&job).await?;
     write.commit().await?;
     Ok(job)
-}
-
-/// Verifies and publishes what an attempt left.
-async fn finish(publisher: &Publisher, terms: &Terms, job: &Job) -> Finish {
-    let out = AttemptDir::of(&terms.results, job).out();
-    let (scene_id, revision, limit) = (job.subject.clone(), job.revision + 1, terms.max_detections);
-    let verifying = tokio::task::spawn_blocking(move || collect::verify(&out, &scene_id, revision, limit));
-    let outputs = match verifying.await {
-        Ok(Ok(outputs)) => outputs,
-        Ok(Err(reason)) => return Finish::Bad(reason),
-        Err(error) => return Finish::Bad(format!("verifying failed: {error}")),
-    };
-    match publisher.publish(job, outputs).await {
-        Ok(Publication::Done | Publication::Superseded) => Finish::Done,
-        Err(error) => Finish::Failed(error),
-    }
 }

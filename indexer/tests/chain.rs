@@ -1,0 +1,296 @@
+//! Files in, results out, with real files, a real database and real child processes.
+
+mod support;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+use serde_json::Value;
+use support::{COPY, Indexer, is_alive, tiff, until};
+
+#[test]
+fn a_file_becomes_a_scene_and_then_a_result() {
+    let indexer = Indexer::start(COPY, &[]);
+    fs::create_dir_all(indexer.root().join("2026/ü b")).unwrap();
+    fs::write(indexer.root().join("2026/ü b/one two.MBI.tif"), tiff(1)).unwrap();
+    let scene = indexer.scene_at("one two", 2, "published");
+    assert_eq!(scene["raw"]["href"], "/files/2026/%C3%BC%20b/one%20two.MBI.tif");
+    assert_eq!(scene["raw"]["nodata"], 0.0, "an MBI's nodata is 0 though undeclared");
+    assert_eq!((&scene["raw"]["epsg"], &scene["detections"]), (&32633.into(), &0.into()));
+    let bounds: Vec<f64> = serde_json::from_value(scene["bounds_wgs84"].clone()).unwrap();
+    assert!((bounds[0] - 15.0).abs() < 0.001 && (bounds[3] - 40.65).abs() < 0.01, "{bounds:?}");
+    for asset in ["raw", "light"] {
+        let answer = indexer.get(scene[asset]["href"].as_str().unwrap());
+        assert_eq!((answer.status, answer.body.len() as u64), (200, scene[asset]["size_bytes"].as_u64().unwrap()));
+    }
+    let item = indexer.json("/catalog/items/one%20two");
+    assert_eq!((&item["stac_version"], &item["id"]), (&"1.0.0".into(), &"one two".into()));
+    assert_eq!(item["bbox"][0], bounds[0]);
+
+    let changes = indexer.changes();
+    let states: Vec<_> = changes.iter().filter_map(|change| change["job"]["state"].as_str()).collect();
+    assert_eq!(states, ["queued", "leased", "submitted", "running", "collecting", "published"]);
+    let kinds: Vec<_> =
+        changes.iter().filter(|change| change["kind"] != "job").map(|change| change["kind"].clone()).collect();
+    assert_eq!(kinds, ["scene", "detections", "scene"], "detections come before the scene that counts them");
+    assert!(!indexer.dir.path().join("state/results/.attempts").join("x").exists());
+}
+
+#[test]
+fn scans_alone_suffice() {
+    let indexer = Indexer::start(COPY, &["--watch", "poll"]);
+    fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
+    indexer.scene_at("a", 2, "published");
+    fs::write(indexer.root().join("b.tif"), tiff(2)).unwrap();
+    indexer.scene_at("b", 2, "published");
+    fs::remove_file(indexer.root().join("b.tif")).unwrap();
+    until("withdrawal", || indexer.scene("b").is_null());
+    assert_eq!(indexer.json("/health")["watch_figures"]["events"], false);
+}
+
+#[test]
+fn two_files_of_one_name_are_two_scenes() {
+    let indexer = Indexer::start(COPY, &[]);
+    fs::create_dir(indexer.root().join("sub")).unwrap();
+    fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
+    indexer.scene_at("a", 2, "published");
+    fs::write(indexer.root().join("sub/a.tif"), tiff(2)).unwrap();
+    let hash = blake3::hash(b"sub/a.tif").to_hex();
+    indexer.scene_at(&format!("a~{}", &hash[..8]), 2, "published");
+}
+
+#[test]
+fn overwritten_touched_deleted_and_back() {
+    let indexer = Indexer::start(COPY, &[]);
+    let (path, other) = (indexer.root().join("a.tif"), indexer.root().join("other.tif"));
+    fs::write(&other, tiff(9)).unwrap();
+    fs::write(&path, tiff(1)).unwrap();
+    indexer.scene_at("a", 2, "published");
+
+    fs::write(&path, tiff(2)).unwrap();
+    indexer.scene_at("a", 4, "published");
+
+    // Copied over itself: other time, same content.
+    fs::write(&path, tiff(2)).unwrap();
+    until("no pending files", || indexer.json("/health")["watch_figures"]["pending"] == 0);
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(indexer.scene("a")["revision"], 4);
+
+    fs::remove_file(&path).unwrap();
+    until("withdrawal", || indexer.scene("a").is_null());
+    assert_eq!(indexer.get("/catalog/items/a").status, 404);
+
+    fs::write(&path, tiff(2)).unwrap();
+    indexer.scene_at("a", 6, "published");
+    assert_eq!(indexer.publications("other"), 1);
+}
+
+#[test]
+fn a_moved_file_keeps_its_result() {
+    let indexer = Indexer::start(COPY, &[]);
+    fs::write(indexer.root().join("other.tif"), tiff(9)).unwrap();
+    fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
+    let before = indexer.scene_at("a", 2, "published");
+    fs::create_dir(indexer.root().join("archive")).unwrap();
+    fs::rename(indexer.root().join("a.tif"), indexer.root().join("archive/a.tif")).unwrap();
+    until("new path", || indexer.scene("a")["path"] == "archive/a.tif");
+    until("a result", || indexer.scene("a")["status"] == "published");
+    let after = indexer.scene("a");
+    assert!(after["revision"].as_u64() > before["revision"].as_u64());
+    assert_eq!(indexer.get(after["raw"]["href"].as_str().unwrap()).status, 200);
+    assert_eq!(indexer.get(after["light"]["href"].as_str().unwrap()).status, 200);
+}
+
+#[test]
+fn half_a_file_waits_is_listed_and_runs_once_whole() {
+    let indexer = Indexer::start(COPY, &["--incomplete-after", "1s"]);
+    let (path, whole) = (indexer.root().join("a.tif"), tiff(1));
+    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let listed = indexer.job_in("a.tif", "incomplete");
+    assert!(listed["reason"].as_str().unwrap().contains("missing"), "{listed}");
+    assert!(indexer.scene("a").is_null(), "half a file is no scene");
+    fs::write(&path, &whole).unwrap();
+    let job = indexer.job_in("a.tif", "published");
+    assert_eq!(job["job_id"], listed["job_id"], "the listed job is the one that runs");
+    assert_eq!(indexer.jobs().len(), 1);
+}
+
+#[test]
+fn a_half_file_that_leaves_is_listed_no_more() {
+    let indexer = Indexer::start(COPY, &["--incomplete-after", "500ms"]);
+    fs::write(indexer.root().join("a.tif"), b"").unwrap();
+    indexer.job_in("a.tif", "incomplete");
+    fs::remove_file(indexer.root().join("a.tif")).unwrap();
+    indexer.job_in("a.tif", "cancelled");
+}
+
+#[test]
+fn what_is_no_raster_fails_with_the_commands_reason() {
+    let indexer = Indexer::start("echo noise; echo 'not a raster at all' >&2; exit 65", &[]);
+    fs::write(indexer.root().join("text.tif"), "hello").unwrap();
+    let job = indexer.job_in("text.tif", "failed");
+    assert_eq!((&job["reason"], &job["attempt"]), (&"not a raster at all".into(), &1.into()));
+    assert_eq!(indexer.scene("text")["status"], "waiting");
+    let ignored = ["a.QLK.tif", "a.tif.part", ".a.tif", "a.tmp", "b.tif.tmp", "truth/c.tif"];
+    fs::create_dir(indexer.root().join("truth")).unwrap();
+    ignored.iter().for_each(|name| fs::write(indexer.root().join(name), tiff(1)).unwrap());
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(indexer.jobs().len(), 1);
+}
+
+#[test]
+fn failures_are_repeated_then_final_then_retried_by_hand() {
+    let script = format!(r#"echo x >> "$4/runs"; test -e "$4/good" || {{ echo broken pipe >&2; exit 3; }}; {COPY}"#);
+    let indexer = Indexer::start(&script, &["--max-attempts", "2"]);
+    fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
+    let job = indexer.job_in("a.tif", "failed");
+    assert_eq!((&job["reason"], &job["attempt"]), (&"exit status 3: broken pipe".into(), &2.into()));
+    assert_eq!(fs::read_to_string(indexer.dir.path().join("runs")).unwrap().lines().count(), 2);
+    fs::write(indexer.dir.path().join("good"), "").unwrap();
+    let id = job["job_id"].as_str().unwrap();
+    assert_eq!(indexer.post(&format!("/jobs/{id}/retry")).status, 200);
+    indexer.scene_at("a", 2, "published");
+    assert_eq!(indexer.post(&format!("/jobs/{id}/retry")).status, 409);
+    assert_eq!(indexer.post("/jobs/none/retry").status, 404);
+}
+
+#[test]
+fn bad_outputs_are_never_published() {
+    for (script, reason) in [
+        ("true", "left no *.MBI_light.tif"),
+        (r#"head -c 4000 "$1" > "$2/x.MBI_light.tif"; cp "$1" "$2/x.detections.geojson""#, "x.MBI_light.tif ends at"),
+        (r#"cp "$1" "$2/x.MBI_light.tif"; echo '{' > "$2/x.detections.geojson""#, "is not GeoJSON"),
+    ] {
+        let indexer = Indexer::start(script, &["--max-attempts", "1"]);
+        fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
+        let job = indexer.job_in("a.tif", "failed");
+        assert!(job["reason"].as_str().unwrap().contains(reason), "{job}");
+        assert_eq!(indexer.publications("a"), 0);
+    }
+}
+
+#[test]
+fn an_attempt_has_its_time_and_leaves_nothing_running() {
+    let indexer = Indexer::start(
+        r#"sleep 1000 & echo $! > "$4/grandchild"; echo $$ > "$4/child"; wait"#,
+        &["--job-timeout", "1s", "--max-attempts", "1"],
+    );
+    fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
+    let job = indexer.job_in("a.tif", "failed");
+    assert_eq!(job["reason"], "not done within 1 s");
+    assert!(!is_alive(indexer.number_in("child")) && !is_alive(indexer.number_in("grandchild")));
+}
+
+#[test]
+fn an_attempt_has_its_memory() {
+    let indexer = Indexer::start(
+        "exec python3 -c 'b = bytearray(1 << 30); print(len(b))'",
+        &["--job-memory", "256MiB", "--max-attempts", "1"],
+    );
+    fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
+    let job = indexer.job_in("a.tif", "failed");
+    assert!(job["reason"].as_str().unwrap().contains("MemoryError"), "{job}");
+}
+
+#[test]
+fn a_cancelled_job_stops_and_an_overwritten_one_starts_anew() {
+    let script = format!(r#"test -e "$4/go" || {{ echo $$ > "$4/child"; exec sleep 1000; }}; {COPY}"#);
+    let indexer = Indexer::start(&script, &[]);
+    fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
+    let job = indexer.job_in("a.tif", "running");
+    let child = indexer.number_in("child");
+    let id = job["job_id"].as_str().unwrap();
+    assert_eq!(indexer.post(&format!("/jobs/{id}/cancel")).status, 200);
+    until("end of the child", || !is_alive(child));
+    assert_eq!(indexer.job_in("a.tif", "cancelled")["job_id"], id);
+
+    fs::remove_file(indexer.dir.path().join("child")).unwrap();
+    assert_eq!(indexer.post(&format!("/jobs/{id}/retry")).status, 200);
+    let child = indexer.number_in("child");
+    fs::write(indexer.dir.path().join("go"), "").unwrap();
+    fs::write(indexer.root().join("a.tif"), tiff(2)).unwrap();
+    indexer.scene_at("a", 3, "published");
+    until("end of the old child", || !is_alive(child));
+    assert_eq!(indexer.publications("a"), 1);
+}
+
+#[test]
+fn an_emptied_root_is_degraded_and_withdraws_nothing() {
+    let indexer = Indexer::start(COPY, &[]);
+    for (name, seed) in [("a", 1), ("b", 2)] {
+        fs::write(indexer.root().join(format!("{name}.tif")), tiff(seed)).unwrap();
+        indexer.scene_at(name, 2, "published");
+    }
+    let aside = indexer.dir.path().join("aside");
+    fs::rename(indexer.root(), &aside).unwrap();
+    until("degradation", || indexer.json("/health")["watch"] == "degraded");
+    fs::create_dir(indexer.root()).unwrap();
+    until("doubt", || {
+        indexer.json("/health")["watch_reason"].as_str().is_some_and(|reason| reason.contains("mounted"))
+    });
+    fs::remove_dir(indexer.root()).unwrap();
+    fs::rename(&aside, indexer.root()).unwrap();
+    until("recovery", || indexer.json("/health")["watch"] == "ok");
+    assert!(indexer.changes().iter().all(|change| change["kind"] != "withdrawn"));
+    let metrics = String::from_utf8(indexer.get("/metrics").body).unwrap();
+    assert!(metrics.contains("aurora_indexer_watch_degraded 0"), "{metrics}");
+}
+
+#[test]
+fn the_feed_resumes_waits_and_tells_another_epoch() {
+    let indexer = Indexer::start(COPY, &[]);
+    fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
+    indexer.scene_at("a", 2, "published");
+    until("the end of the job", || indexer.changes().len() == 9);
+    let page = indexer.json("/catalog/changes?since=4&limit=3");
+    let numbers: Vec<_> = page["changes"].as_array().unwrap().iter().map(|change| change["seq"].clone()).collect();
+    assert_eq!((numbers, &page["next"], &page["head"]), (vec![5.into(), 6.into(), 7.into()], &7.into(), &9.into()));
+    let other = indexer.json("/catalog/changes?since=9&epoch=other&wait=30");
+    assert_eq!(other["changes"].as_array().unwrap().len(), 9, "another epoch starts anew, at once");
+
+    let address = indexer.address;
+    let waiting = std::thread::spawn(move || support::request(address, "GET", "/catalog/changes?since=9&wait=50", &[]));
+    std::thread::sleep(Duration::from_millis(300));
+    fs::write(indexer.root().join("b.tif"), tiff(2)).unwrap();
+    let page: Value = serde_json::from_slice(&waiting.join().unwrap().body).unwrap();
+    assert_eq!(page["changes"][0]["seq"], 10, "{page}");
+}
+
+/// Events of a stream until `last`: ids and names.
+fn events(indexer: &Indexer, headers: &str, last: &str) -> Vec<(String, String)> {
+    let mut stream = TcpStream::connect(indexer.address).unwrap();
+    stream.set_read_timeout(Some(support::PATIENCE)).unwrap();
+    write!(stream, "GET /events HTTP/1.1\r\nHost: a\r\n{headers}\r\n").unwrap();
+    let (mut seen, mut id, mut name) = (Vec::new(), String::new(), String::new());
+    for line in BufReader::new(stream).lines() {
+        let line = line.unwrap();
+        if let Some(value) = line.strip_prefix("id: ") {
+            value.clone_into(&mut id);
+        } else if let Some(value) = line.strip_prefix("event: ") {
+            value.clone_into(&mut name);
+        } else if line.is_empty() && !name.is_empty() {
+            seen.push((id.clone(), std::mem::take(&mut name)));
+            if id.ends_with(last) {
+                return seen;
+            }
+        }
+    }
+    panic!("the stream ended early: {seen:?}");
+}
+
+#[test]
+fn the_event_stream_resumes_with_nothing_lost_or_doubled() {
+    let indexer = Indexer::start(COPY, &[]);
+    fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
+    until("the end of the job", || indexer.changes().len() == 9);
+    let epoch = indexer.json("/catalog/changes")["epoch"].as_str().unwrap().to_owned();
+    let seen = events(&indexer, &format!("Last-Event-ID: {epoch}:4\r\n"), ":9");
+    let names: Vec<_> = seen.iter().map(|(_, name)| name.as_str()).collect();
+    assert_eq!(names, ["job", "job", "detections", "scene", "job"]);
+    let other = events(&indexer, "Last-Event-ID: other:4\r\n", ":9");
+    assert_eq!((other.len(), other[0].1.as_str()), (10, "reset"), "{other:?}");
+}

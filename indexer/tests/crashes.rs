@@ -1,0 +1,117 @@
+//! What a sudden end leaves, and what an orderly one does.
+
+mod support;
+
+use std::fs;
+
+use support::{COPY, Indexer, is_alive, tiff, until};
+
+/// Waits in the first run, works in every later one.
+fn waits_first() -> String {
+    format!(r#"test -e "$4/go" || {{ echo $$ > "$4/child"; exec sleep 1000; }}; {COPY}"#)
+}
+
+#[test]
+fn killed_in_the_middle_of_a_job_it_loses_nothing_and_publishes_once() {
+    let mut indexer = Indexer::start(&waits_first(), &[]);
+    fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
+    indexer.job_in("a.tif", "running");
+    let child = indexer.number_in("child");
+    indexer.kill();
+    until("end of the orphan", || !is_alive(child));
+    fs::write(indexer.dir.path().join("go"), "").unwrap();
+    indexer.restart();
+    let job = indexer.job_in("a.tif", "published");
+    assert_eq!(job["attempt"], 2, "the killed attempt counts");
+    assert_eq!((indexer.jobs().len(), indexer.publications("a")), (1, 1));
+    assert_eq!(indexer.scene("a")["revision"], 2);
+}
+
+#[test]
+fn killed_at_any_moment_every_scene_is_published_once() {
+    let mut indexer = Indexer::start(COPY, &["--jobs", "2", "--max-attempts", "50"]);
+    for round in 0..6_u64 {
+        for number in 0..3 {
+            let seed = round * 10 + number;
+            fs::write(indexer.root().join(format!("s{seed}.tif")), tiff(seed as u16)).unwrap();
+        }
+        // Ends fall into settling, registering, running and publishing alike.
+        std::thread::sleep(std::time::Duration::from_millis(250 + round * 60));
+        indexer.kill();
+        indexer.restart();
+    }
+    for round in 0..6_u64 {
+        for number in 0..3 {
+            let id = format!("s{}", round * 10 + number);
+            indexer.scene_at(&id, 2, "published");
+            assert_eq!(indexer.publications(&id), 1, "{id}");
+            let light = indexer.scene(&id)["light"]["href"].as_str().unwrap().to_owned();
+            assert_eq!(indexer.get(&light).status, 200, "{light}");
+        }
+    }
+    assert_eq!(indexer.jobs().len(), 18);
+}
+
+#[test]
+fn what_a_crash_left_after_the_rename_is_replaced() {
+    let indexer = Indexer::start(COPY, &[]);
+    let left = indexer.dir.path().join("state/results/a/2");
+    fs::create_dir_all(&left).unwrap();
+    fs::write(left.join("left.MBI_light.tif"), "half").unwrap();
+    fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
+    let scene = indexer.scene_at("a", 2, "published");
+    assert_eq!(scene["light"]["href"], "/results/a/2/x.MBI_light.tif");
+    assert!(!left.join("left.MBI_light.tif").exists());
+}
+
+#[test]
+fn changes_while_it_was_down_are_found_at_the_start() {
+    let mut indexer = Indexer::start(COPY, &[]);
+    for (name, seed) in [("a", 1), ("b", 2), ("c", 3)] {
+        fs::write(indexer.root().join(format!("{name}.tif")), tiff(seed)).unwrap();
+        indexer.scene_at(name, 2, "published");
+    }
+    indexer.kill();
+    fs::write(indexer.root().join("a.tif"), tiff(4)).unwrap();
+    fs::remove_file(indexer.root().join("b.tif")).unwrap();
+    fs::write(indexer.root().join("d.tif"), tiff(5)).unwrap();
+    indexer.restart();
+    indexer.scene_at("a", 4, "published");
+    indexer.scene_at("d", 2, "published");
+    until("withdrawal", || indexer.scene("b").is_null());
+    assert_eq!(indexer.scene("c")["revision"], 2);
+}
+
+#[test]
+fn an_orderly_stop_gives_the_job_back_without_an_attempt() {
+    let mut indexer = Indexer::start(&waits_first(), &[]);
+    fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
+    indexer.job_in("a.tif", "running");
+    let child = indexer.number_in("child");
+    assert!(indexer.stop().success());
+    assert!(!is_alive(child));
+    fs::write(indexer.dir.path().join("go"), "").unwrap();
+    indexer.restart();
+    let job = indexer.job_in("a.tif", "published");
+    assert_eq!(job["attempt"], 1, "the attempt that was stopped does not count");
+    let changes = indexer.changes();
+    assert!(changes.iter().any(|change| change["job"]["state"] == "queued"
+        && change["job"]["attempt"] == 0
+        && change["seq"].as_u64() > Some(2)));
+}
+
+#[test]
+fn a_second_indexer_on_the_same_state_is_refused() {
+    let indexer = Indexer::start(COPY, &[]);
+    let dir = indexer.dir.path();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_aurora-indexer"))
+        .arg("--root")
+        .arg(dir.join("root"))
+        .arg("--state")
+        .arg(dir.join("state"))
+        .args(["--listen", "127.0.0.1:0"])
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("in use by another indexer"), "{output:?}");
+}
