@@ -1,1 +1,29 @@
-//! placeholder
+//! Range reads in, map tiles out, within one memory budget.
+//!
+//! A request comes in by [`routes`] and is answered by one of the `handlers`. What is known of scenes stands in the
+//! `catalogue`, which follows the indexers' change feeds; pixels come from `rasters` (opened files) through `render`
+//! (admission, plan, fetch, paint) into `tiles` (encoded tiles, each made once). The program's `main` and the tests
+//! start it here. It writes no catalogue, runs no jobs and links no GDAL.
+
+mod admission;
+mod app;
+mod assets;
+mod budget;
+mod catalogue;
+mod failure;
+mod flights;
+mod handlers;
+mod observe;
+mod pool;
+mod query;
+mod rasters;
+mod render;
+mod routes;
+mod server;
+mod settings;
+mod source;
+mod target;
+mod tiles;
+
+pub use server::{Running, run, start};
+pub use settings::Settings;

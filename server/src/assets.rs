@@ -1,0 +1,60 @@
+//! The map: the built frontend, inside the program.
+//!
+//! Files under `assets/` carry a hash of their content in their name and never change; the rest is asked for anew. A
+//! server built before the map says how to build it.
+
+use aurora_daemon::problem::Problem;
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+};
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+use crate::handlers::answer;
+
+/// `frontend/dist`, as it was when the server was built.
+#[derive(RustEmbed)]
+#[folder = "../frontend/dist"]
+struct Dist;
+
+const INDEX: &str = "index.html";
+
+/// Shown in the map's place while there is none.
+const NOT_BUILT: &str = "<!doctype html><title>Aurora</title><p>The map is not part of this build. Make it with \
+    <code>cd frontend &amp;&amp; npm ci &amp;&amp; npm run build</code>, then build the server again.</p>";
+
+/// `/` and everything that no route takes.
+pub(crate) async fn asset(uri: Uri, headers: HeaderMap) -> Response {
+    let path = uri.path().trim_start_matches('/');
+    let path = if path.is_empty() { INDEX } else { path };
+    match Dist::get(path) {
+        Some(file) => found(path, &file, &headers),
+        None if path == INDEX => ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], NOT_BUILT).into_response(),
+        None => Problem::not_found(uri.path()).into_response(),
+    }
+}
+
+fn found(path: &str, file: &EmbeddedFile, headers: &HeaderMap) -> Response {
+    let etag = format!("\"{}\"", hex(&file.metadata.sha256_hash()[..16]));
+    let cache_control = if path.starts_with("assets/") { answer::IMMUTABLE } else { "no-cache" };
+    let mut response = if answer::matches(headers, &etag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let body = match file.data.clone() {
+            std::borrow::Cow::Borrowed(bytes) => Body::from(bytes),
+            std::borrow::Cow::Owned(bytes) => Body::from(bytes),
+        };
+        ([(header::CONTENT_TYPE, file.metadata.mimetype().to_owned())], body).into_response()
+    };
+    let tags = response.headers_mut();
+    tags.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
+    if let Ok(etag) = HeaderValue::try_from(etag) {
+        tags.insert(header::ETAG, etag);
+    }
+    response
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,114 @@
+//! What the indexers know, in memory: scenes, detections, jobs, and the news of them.
+//!
+//! One `follow` task an indexer applies its change feed to a `Mirror`; handlers look things up and list them; `events`
+//! tells browsers. `snapshot` keeps the mirrors on disk, so that a restart does not wait for an indexer that is away.
+//! It changes nothing at the indexers.
+
+mod events;
+mod feature;
+mod follow;
+mod listing;
+mod mirror;
+mod snapshot;
+
+use std::sync::{Arc, RwLock, RwLockReadGuard};
+
+use aurora_catalog::{ChangePage, JobView, Scene};
+use reqwest::Url;
+
+pub(crate) use events::{Event, Events, Resumed};
+pub(crate) use feature::{box_polygon, detection_feature, scene_feature};
+pub(crate) use follow::follow;
+pub(crate) use listing::{Interval, SceneFilter, Token, overlaps};
+pub(crate) use mirror::{Mirror, SceneDetections};
+pub(crate) use snapshot::{load, save_regularly};
+
+/// The mirrors of all indexers, in the order of the settings, and the event stream.
+pub(crate) struct Catalogue {
+    mirrors: RwLock<Vec<Mirror>>,
+    events: Events,
+}
+
+/// A scene and where it comes from.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub(crate) scene: Arc<Scene>,
+    /// Address of its indexer.
+    pub(crate) indexer: Url,
+    /// The epoch its revision counts in.
+    pub(crate) epoch: String,
+}
+
+impl Catalogue {
+    /// Starts from what the snapshot held.
+    pub(crate) fn new(mirrors: Vec<Mirror>) -> Self {
+        let events = Events::new(mirrors.iter().map(Mirror::position).collect());
+        Self { mirrors: RwLock::new(mirrors), events }
+    }
+
+    pub(crate) fn events(&self) -> &Events {
+        &self.events
+    }
+
+    /// The mirrors as they are now; hold it briefly.
+    pub(crate) fn mirrors(&self) -> RwLockReadGuard<'_, Vec<Mirror>> {
+        self.mirrors.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Changes one mirror.
+    pub(crate) fn with_mirror<T>(&self, index: usize, change: impl FnOnce(&mut Mirror) -> T) -> T {
+        let mut mirrors = self.mirrors.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        change(&mut mirrors[index])
+    }
+
+    /// Applies one page of an indexer's feed, which must be of the mirror's epoch, and tells the news.
+    pub(crate) fn apply(&self, index: usize, page: ChangePage) {
+        let news: Vec<_> = self.with_mirror(index, |mirror| {
+            let news = page.changes.into_iter().map(|change| (change.seq, mirror.apply(change))).collect();
+            mirror.advance(page.next);
+            news
+        });
+        news.into_iter().for_each(|(seq, news)| self.events.push(index, seq, news));
+    }
+
+    /// Puts a mirror that has been filled anew in the place of the old one. Everything in it would be news; one reset
+    /// says it all.
+    pub(crate) fn replace(&self, index: usize, mut fresh: Mirror) {
+        let position = fresh.position();
+        self.with_mirror(index, |mirror| {
+            fresh.link = mirror.link.clone();
+            *mirror = fresh;
+        });
+        self.events.reset(index, position);
+    }
+
+    /// Whether every indexer's catalogue is known, be it from the snapshot.
+    pub(crate) fn is_filled(&self) -> bool {
+        self.mirrors().iter().all(|mirror| !mirror.epoch().is_empty())
+    }
+
+    /// The scene of that id, from the first indexer that has it.
+    pub(crate) fn scene(&self, id: &str) -> Option<Found> {
+        self.mirrors().iter().find_map(|mirror| {
+            let scene = Arc::clone(mirror.scenes().get(id)?);
+            Some(Found { scene, indexer: mirror.indexer().clone(), epoch: mirror.epoch().to_owned() })
+        })
+    }
+
+    /// The detections of a scene, with the scene.
+    pub(crate) fn detections_of(&self, scene_id: &str) -> Option<(Arc<Scene>, Arc<SceneDetections>)> {
+        self.mirrors().iter().find_map(|mirror| {
+            let scene = mirror.scenes().get(scene_id)?;
+            let detections = mirror.detections().get(scene_id).cloned().unwrap_or_default();
+            Some((Arc::clone(scene), detections))
+        })
+    }
+
+    /// The job of that id.
+    pub(crate) fn job(&self, id: &str) -> Option<Arc<JobView>> {
+        self.mirrors().iter().find_map(|mirror| mirror.jobs().get(id).cloned())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

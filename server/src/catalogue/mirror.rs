@@ -1,0 +1,167 @@
+//! The present state of one indexer, as its change feed has told it so far.
+
+use std::{collections::HashMap, sync::Arc};
+
+use aurora_catalog::{Change, ChangeBody, Detection, JobState, JobView, Scene, SceneStatus};
+use jiff::Timestamp;
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
+
+use super::{events::News, feature};
+
+/// Finished jobs kept to be listed; unfinished ones are all kept.
+const MAX_FINISHED_JOBS: usize = 10_000;
+
+/// The detections of one scene revision, by confidence, highest first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SceneDetections {
+    pub(crate) revision: u64,
+    pub(crate) detections: Vec<Detection>,
+}
+
+/// How the indexer is reached, for `/health`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Link {
+    /// Whether the last request was answered.
+    pub(crate) connected: bool,
+    /// When the indexer last answered.
+    pub(crate) last_answer_at: Option<Timestamp>,
+    /// What the last failure said.
+    pub(crate) error: Option<String>,
+    /// The newest change number it has told of.
+    pub(crate) head: u64,
+}
+
+/// Scenes, detections and jobs of one indexer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Mirror {
+    #[serde(with = "address")]
+    indexer: Url,
+    epoch: String,
+    next: u64,
+    scenes: HashMap<String, Arc<Scene>>,
+    detections: HashMap<String, Arc<SceneDetections>>,
+    jobs: HashMap<String, Arc<JobView>>,
+    #[serde(skip)]
+    pub(crate) link: Link,
+}
+
+impl Mirror {
+    /// An empty mirror, to be filled from the feed's start.
+    pub(crate) fn new(indexer: Url) -> Self {
+        Self {
+            indexer,
+            epoch: String::new(),
+            next: 0,
+            scenes: HashMap::new(),
+            detections: HashMap::new(),
+            jobs: HashMap::new(),
+            link: Link::default(),
+        }
+    }
+
+    pub(crate) fn indexer(&self) -> &Url {
+        &self.indexer
+    }
+
+    pub(crate) fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    /// Epoch and number of the last change applied.
+    pub(crate) fn position(&self) -> (String, u64) {
+        (self.epoch.clone(), self.next)
+    }
+
+    pub(crate) fn scenes(&self) -> &HashMap<String, Arc<Scene>> {
+        &self.scenes
+    }
+
+    pub(crate) fn detections(&self) -> &HashMap<String, Arc<SceneDetections>> {
+        &self.detections
+    }
+
+    pub(crate) fn jobs(&self) -> &HashMap<String, Arc<JobView>> {
+        &self.jobs
+    }
+
+    /// An empty mirror of the same indexer in another epoch, to be filled beside this one.
+    pub(crate) fn of_epoch(&self, epoch: &str) -> Self {
+        Self { epoch: epoch.to_owned(), ..Self::new(self.indexer.clone()) }
+    }
+
+    pub(super) fn advance(&mut self, next: u64) {
+        self.next = next;
+    }
+
+    /// Applies one change and says what is news in it.
+    pub(super) fn apply(&mut self, change: Change) -> Option<News> {
+        match change.body {
+            ChangeBody::Scene { scene } => self.scene(scene),
+            ChangeBody::Withdrawn { scene_id, .. } => self.withdrawn(&scene_id),
+            ChangeBody::Detections { scene_id, revision, detections } => {
+                let news = News::detections(&scene_id, revision, &detections);
+                self.detections.insert(scene_id, Arc::new(SceneDetections { revision, detections }));
+                Some(news)
+            }
+            ChangeBody::Job { job } => {
+                let news = News::job(&job);
+                self.jobs.insert(job.job_id.clone(), Arc::new(job));
+                self.forget_old_jobs();
+                Some(news)
+            }
+        }
+    }
+
+    fn scene(&mut self, scene: Scene) -> Option<News> {
+        let before = self.scenes.get(&scene.scene_id);
+        let was_listed = before.is_some_and(|before| feature::is_listed(before));
+        let was_published = before.is_some_and(|before| before.status == SceneStatus::Published);
+        let news = match (was_listed, feature::is_listed(&scene)) {
+            (false, false) => None,
+            (false, true) => Some("arrived"),
+            (true, false) => Some("withdrawn"),
+            (true, true) if scene.status == SceneStatus::Published && !was_published => Some("published"),
+            (true, true) => Some("updated"),
+        };
+        let news = news.map(|change| News::scene(&scene, change));
+        self.scenes.insert(scene.scene_id.clone(), Arc::new(scene));
+        news
+    }
+
+    fn withdrawn(&mut self, scene_id: &str) -> Option<News> {
+        self.detections.remove(scene_id);
+        let scene = self.scenes.remove(scene_id)?;
+        feature::is_listed(&scene).then(|| News::scene(&scene, "withdrawn"))
+    }
+
+    fn forget_old_jobs(&mut self) {
+        // A tenth more than wanted, so that the sweep is rare.
+        if self.jobs.len() <= MAX_FINISHED_JOBS / 10 * 11 {
+            return;
+        }
+        let mut finished: Vec<_> = self.jobs.values().filter(|job| is_finished(job.state)).cloned().collect();
+        finished.sort_unstable_by_key(|job| std::cmp::Reverse(job.updated_at));
+        for job in finished.iter().skip(MAX_FINISHED_JOBS) {
+            self.jobs.remove(&job.job_id);
+        }
+    }
+}
+
+fn is_finished(state: JobState) -> bool {
+    matches!(state, JobState::Published | JobState::Failed | JobState::Cancelled)
+}
+
+/// An address as text in the snapshot.
+mod address {
+    use reqwest::Url;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(url: &Url, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(url.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}

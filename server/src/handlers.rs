@@ -1,0 +1,15 @@
+//! One module a resource; each handler reads as the steps it takes. The addresses stand in [`crate::routes`].
+
+pub(crate) mod answer;
+pub(crate) mod detections;
+pub(crate) mod events;
+pub(crate) mod health;
+pub(crate) mod info;
+pub(crate) mod jobs;
+pub(crate) mod lists;
+pub(crate) mod parameters;
+pub(crate) mod point;
+pub(crate) mod scenes;
+pub(crate) mod statistics;
+pub(crate) mod tile;
+pub(crate) mod tilejson;

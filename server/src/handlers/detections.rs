@@ -1,0 +1,115 @@
+//! `/detections` and `/detections/{id}`: what inference found, as GeoJSON.
+
+use std::{cmp::Reverse, sync::Arc};
+
+use aurora_catalog::{Detection, Scene};
+use aurora_daemon::problem::Problem;
+use axum::{extract::State, response::IntoResponse};
+use serde_json::json;
+
+use super::{
+    parameters::{Pairs, Parts},
+    scenes::geojson,
+};
+use crate::{
+    app::App,
+    catalogue::{Interval, SceneDetections, detection_feature, overlaps},
+    failure::Failure,
+};
+
+const DEFAULT_LIMIT: usize = 100;
+const MAX_LIMIT: usize = 1000;
+
+type OfScene = (Arc<Scene>, Arc<SceneDetections>);
+
+/// Detections by scene, place and time: newest scene first, within a scene by confidence.
+pub(crate) async fn list(State(app): State<Arc<App>>, pairs: Pairs) -> Result<impl IntoResponse, Failure> {
+    let (bbox, limit) = (pairs.bbox()?, pairs.limit(DEFAULT_LIMIT, MAX_LIMIT)?);
+    let interval: Interval = pairs.get("datetime")?.unwrap_or_default();
+    let scenes = match pairs.get::<String>("scene")? {
+        Some(id) => vec![app.catalogue.detections_of(&id).ok_or_else(|| Problem::not_found(format!("scene {id}")))?],
+        None => all(&app),
+    };
+    let mut matched = 0;
+    let mut features = Vec::new();
+    for (scene, found) in &scenes {
+        if !interval.contains(scene.observed_at.unwrap_or(scene.arrived_at)) {
+            continue;
+        }
+        for detection in found.detections.iter().filter(|detection| bbox.is_none_or(|bbox| lies_in(detection, bbox))) {
+            matched += 1;
+            if features.len() < limit {
+                features.push(detection_feature(scene, found.revision, detection));
+            }
+        }
+    }
+    let returned = features.len();
+    Ok(geojson(&json!({
+        "type": "FeatureCollection", "features": features, "numberMatched": matched, "numberReturned": returned,
+    })))
+}
+
+/// One detection.
+pub(crate) async fn one(State(app): State<Arc<App>>, Parts(id): Parts<String>) -> Result<impl IntoResponse, Failure> {
+    let missing = || Problem::not_found(format!("detection {id}"));
+    // `{scene_id}.r{revision}.{index}`; the id of a scene may hold dots itself.
+    let scene_id = id.rsplitn(3, '.').nth(2).ok_or_else(missing)?;
+    let (scene, found) = app.catalogue.detections_of(scene_id).ok_or_else(missing)?;
+    let detection = found.detections.iter().find(|detection| detection.id == id).ok_or_else(missing)?;
+    Ok(geojson(&detection_feature(&scene, found.revision, detection)))
+}
+
+fn all(app: &App) -> Vec<OfScene> {
+    let mirrors = app.catalogue.mirrors();
+    let of_mirror = mirrors.iter().flat_map(|mirror| {
+        let pair = |(id, found): (&String, &Arc<SceneDetections>)| {
+            Some((Arc::clone(mirror.scenes().get(id)?), Arc::clone(found)))
+        };
+        mirror.detections().iter().filter_map(pair)
+    });
+    let mut scenes: Vec<OfScene> = of_mirror.collect();
+    scenes.sort_unstable_by_key(|(scene, _)| Reverse(scene.observed_at.unwrap_or(scene.arrived_at)));
+    scenes
+}
+
+/// Whether the outline's bounding box meets `bbox`.
+fn lies_in(detection: &Detection, bbox: [f64; 4]) -> bool {
+    let mut bounds = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
+    extend(&mut bounds, &detection.geometry["coordinates"]);
+    bounds[0] <= bounds[2] && overlaps(bbox, bounds)
+}
+
+fn extend(bounds: &mut [f64; 4], coordinates: &serde_json::Value) {
+    let Some(parts) = coordinates.as_array() else { return };
+    if let [lon, lat, ..] = parts.as_slice()
+        && let (Some(lon), Some(lat)) = (lon.as_f64(), lat.as_f64())
+    {
+        *bounds = [bounds[0].min(lon), bounds[1].min(lat), bounds[2].max(lon), bounds[3].max(lat)];
+        return;
+    }
+    parts.iter().for_each(|part| extend(bounds, part));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_detection_lies_where_its_outline_does() {
+        let ring = json!([[[1.0, 2.0], [3.0, 2.0], [3.0, 5.0], [1.0, 2.0]]]);
+        let detection = Detection {
+            id: "a.r1.1".to_owned(),
+            area_km2: 1.0,
+            perimeter_km: 1.0,
+            contrast_db: 5.0,
+            elongation: 2.0,
+            confidence: 0.5,
+            model: "m".to_owned(),
+            geometry: json!({ "type": "Polygon", "coordinates": ring }),
+        };
+        assert!(lies_in(&detection, [2.0, 4.0, 9.0, 9.0]));
+        assert!(!lies_in(&detection, [3.5, 2.0, 9.0, 9.0]));
+        let nowhere = Detection { geometry: json!({ "type": "Polygon", "coordinates": [] }), ..detection };
+        assert!(!lies_in(&nowhere, [-180.0, -90.0, 180.0, 90.0]));
+    }
+}

@@ -1,0 +1,88 @@
+//! `/livez`, `/readyz`, `/health`: is it alive, can it serve, how is it.
+
+use std::sync::Arc;
+
+use aurora_daemon::process;
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header::CACHE_CONTROL},
+    response::IntoResponse,
+};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::{app::App, catalogue::Mirror};
+
+/// Alive: answers as long as the async threads do, whatever the render threads are at.
+pub(crate) async fn livez() -> &'static str {
+    "ok\n"
+}
+
+/// Ready: every indexer's catalogue is known, be it from the snapshot, and the server is not stopping.
+pub(crate) async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
+    if app.stop.is_cancelled() {
+        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
+    } else if !app.catalogue.is_filled() {
+        (StatusCode::SERVICE_UNAVAILABLE, "no catalogue yet\n")
+    } else {
+        (StatusCode::OK, "ok\n")
+    }
+}
+
+/// Everything an operator asks first. Always 200: `status` says `ok` or `degraded`.
+pub(crate) async fn health(State(app): State<Arc<App>>) -> impl IntoResponse {
+    let usage = process::usage();
+    let indexers: Vec<Value> = app.catalogue.mirrors().iter().map(indexer).collect();
+    let all_connected = indexers.iter().all(|indexer| indexer["connected"] == true);
+    let document = json!({
+        "status": if all_connected { "ok" } else { "degraded" },
+        "version": env!("CARGO_PKG_VERSION"),
+        "timestamp": Timestamp::now(),
+        "uptime_s": app.started.elapsed().as_secs(),
+        "memory": {
+            "rss": usage.rss_bytes,
+            "peak_rss": usage.peak_rss_bytes,
+            "budget": app.settings.memory.0,
+            "parts": app.budget,
+            "in_flight_bytes": app.in_flight.reserved_bytes(),
+            "caches": caches(&app),
+        },
+        "connections": { "open": app.connections.open(), "limit": app.connections.limit() },
+        "fds": { "open": usage.open_descriptors, "limit": app.descriptors.limit },
+        "threads": { "process": usage.threads, "render": app.pool.threads() },
+        "queue": app.admission.depth(),
+        "cancelled": app.pool.cancelled(),
+        "listeners": app.catalogue.events().listeners(),
+        "indexers": indexers,
+    });
+    ([(CACHE_CONTROL, "no-store")], Json(document))
+}
+
+fn caches(app: &App) -> Value {
+    let (rasters, headers_bytes) = app.rasters.counts();
+    let blocks = app.blocks.counts();
+    json!({
+        "headers": { "rasters": rasters, "size_bytes": headers_bytes },
+        "blocks": {
+            "blocks": blocks.blocks, "size_bytes": blocks.size_bytes, "hits": blocks.hits, "misses": blocks.misses,
+        },
+        "tiles": app.tiles.counts(),
+    })
+}
+
+fn indexer(mirror: &Mirror) -> Value {
+    let (epoch, next) = mirror.position();
+    let link = &mirror.link;
+    json!({
+        "url": mirror.indexer().as_str(),
+        "connected": link.connected,
+        "error": link.error,
+        "last_answer_at": link.last_answer_at,
+        "epoch": epoch,
+        "position": next,
+        "head": link.head,
+        "scenes": mirror.scenes().len(),
+        "jobs": mirror.jobs().len(),
+    })
+}

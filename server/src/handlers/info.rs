@@ -1,0 +1,130 @@
+//! `info`, `info.geojson` and `bounds`: what a raster's header says, under TiTiler's names.
+
+use std::sync::Arc;
+
+use aurora_daemon::problem::Problem;
+use aurora_raster::{
+    GeoTiff,
+    facts::{self, Facts},
+    header::{ColorInterpretation, Header},
+};
+use axum::{Json, extract::State, http::StatusCode, http::header::CONTENT_TYPE, response::IntoResponse};
+use serde_json::{Value, json};
+
+use crate::{app::App, catalogue::box_polygon, failure::Failure, query::RasterQuery, target::Target};
+
+/// `info`.
+pub(crate) async fn info(
+    State(app): State<Arc<App>>,
+    target: Target,
+    _query: RasterQuery,
+) -> Result<Json<Value>, Failure> {
+    let tiff = open(&app, &target).await?;
+    Ok(Json(document(&tiff, &facts::of(&tiff), &target)))
+}
+
+/// `info.geojson`: the same as the properties of the raster's bounds.
+pub(crate) async fn info_geojson(
+    State(app): State<Arc<App>>,
+    target: Target,
+    _query: RasterQuery,
+) -> Result<impl IntoResponse, Failure> {
+    let tiff = open(&app, &target).await?;
+    let facts = facts::of(&tiff);
+    let bounds = lon_lat_bounds(&facts)?;
+    let feature = json!({
+        "type": "Feature",
+        "bbox": bounds,
+        "geometry": box_polygon(bounds),
+        "properties": document(&tiff, &facts, &target),
+    });
+    Ok(([(CONTENT_TYPE, "application/geo+json")], feature.to_string()))
+}
+
+/// `bounds`: west, south, east, north in degrees.
+pub(crate) async fn bounds(
+    State(app): State<Arc<App>>,
+    target: Target,
+    _query: RasterQuery,
+) -> Result<Json<Value>, Failure> {
+    let tiff = open(&app, &target).await?;
+    Ok(Json(json!({ "bounds": lon_lat_bounds(&facts::of(&tiff))?, "crs": crs_uri(4326) })))
+}
+
+async fn open(app: &Arc<App>, target: &Target) -> Result<Arc<GeoTiff>, Failure> {
+    let pinned = app.rasters.pin(target).await?;
+    Ok(Arc::clone(&app.rasters.open(target, &pinned).await?.tiff))
+}
+
+/// Bounds in degrees, or why there are none.
+pub(super) fn lon_lat_bounds(facts: &Facts) -> Result<[f64; 4], Problem> {
+    facts.bounds_wgs84.ok_or_else(|| {
+        let reason = facts.georef_note.as_deref().unwrap_or("it has no georeferencing");
+        Problem::client(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("where this raster lies is not known: {reason}"))
+    })
+}
+
+fn document(tiff: &GeoTiff, facts: &Facts, target: &Target) -> Value {
+    let header = tiff.header();
+    let names: Vec<String> = (1..=facts.bands).map(|band| format!("b{band}")).collect();
+    let described = |name: &str, index: usize| {
+        let text = header.band_info.get(index).map(|band| band.description.clone()).unwrap_or_default();
+        if text.is_empty() { name.to_owned() } else { text }
+    };
+    let descriptions: Vec<_> =
+        names.iter().enumerate().map(|(index, name)| json!([name, described(name, index)])).collect();
+    let nodata = target.nodata.or(facts.nodata);
+    json!({
+        "bounds": facts.bounds_native,
+        "crs": facts.epsg.map(crs_uri),
+        "band_metadata": names.iter().map(|name| json!([name, {}])).collect::<Vec<_>>(),
+        "band_descriptions": descriptions,
+        "dtype": facts.dtype,
+        "nodata_type": nodata_type(header, nodata),
+        "nodata_value": nodata,
+        "colorinterp": color_names(header),
+        "scales": header.band_info.iter().map(|band| band.scale.unwrap_or(1.0)).collect::<Vec<_>>(),
+        "offsets": header.band_info.iter().map(|band| band.offset.unwrap_or(0.0)).collect::<Vec<_>>(),
+        "driver": "GTiff",
+        "count": facts.bands,
+        "width": facts.width_px,
+        "height": facts.height_px,
+        "overviews": overviews(header),
+    })
+}
+
+fn crs_uri(epsg: u32) -> String {
+    format!("http://www.opengis.net/def/crs/EPSG/0/{epsg}")
+}
+
+/// In rio-tiler's order of precedence.
+fn nodata_type(header: &Header, nodata: Option<f64>) -> &'static str {
+    if nodata.is_some() {
+        "Nodata"
+    } else if header.alpha_band.is_some() {
+        "Alpha"
+    } else if header.masks.iter().any(Option::is_some) {
+        "Mask"
+    } else {
+        "None"
+    }
+}
+
+fn color_names(header: &Header) -> Vec<&'static str> {
+    let name = |band: u16| match (header.color, band) {
+        _ if Some(band) == header.alpha_band => "alpha",
+        (ColorInterpretation::Palette, 0) => "palette",
+        (ColorInterpretation::Rgb, 0) => "red",
+        (ColorInterpretation::Rgb, 1) => "green",
+        (ColorInterpretation::Rgb, 2) => "blue",
+        (ColorInterpretation::Gray, 0) => "gray",
+        _ => "undefined",
+    };
+    (0..header.bands).map(name).collect()
+}
+
+/// How many times smaller each overview is, rounded.
+fn overviews(header: &Header) -> Vec<u32> {
+    let full_px = f64::from(header.levels[0].width_px);
+    header.levels[1..].iter().map(|level| (full_px / f64::from(level.width_px)).round() as u32).collect()
+}

@@ -1,0 +1,43 @@
+//! `/colorMaps` and `/tileMatrixSets`: what there is to choose from.
+
+use aurora_raster::style::{Colormap, colormap_names};
+use aurora_tile::TileMatrixSet;
+use axum::Json;
+use serde_json::{Value, json};
+
+use super::{
+    parameters::{Parts, PublicAddress},
+    tile::matrix_set,
+};
+use crate::failure::Failure;
+use aurora_daemon::problem::Problem;
+
+/// Names of the colormaps.
+pub(crate) async fn colormaps() -> Json<Value> {
+    Json(json!({ "colorMaps": colormap_names() }))
+}
+
+/// One colormap: `[red, green, blue, alpha]` by value.
+pub(crate) async fn colormap(Parts(name): Parts<String>) -> Result<Json<Value>, Failure> {
+    let colormap = Colormap::named(&name).ok_or_else(|| Problem::not_found(format!("colormap {name}")))?;
+    let entries = colormap.entries().iter().enumerate().map(|(value, color)| (value.to_string(), json!(color)));
+    Ok(Json(Value::Object(entries.collect())))
+}
+
+/// The tile matrix sets, with links.
+pub(crate) async fn matrix_sets(PublicAddress(base): PublicAddress) -> Json<Value> {
+    let described = |set: &TileMatrixSet| {
+        let href = format!("{base}/tileMatrixSets/{}", set.id);
+        json!({
+            "id": set.id,
+            "title": set.title,
+            "links": [{ "href": href, "rel": "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes", "type": "application/json" }],
+        })
+    };
+    Json(json!({ "tileMatrixSets": TileMatrixSet::all().map(described).collect::<Vec<_>>() }))
+}
+
+/// One tile matrix set, in OGC's encoding.
+pub(crate) async fn one_matrix_set(Parts(id): Parts<String>) -> Result<Json<&'static TileMatrixSet>, Failure> {
+    Ok(Json(matrix_set(&id)?))
+}

@@ -1,0 +1,132 @@
+//! Parameters that several handlers read: lists of pairs, boxes, limits, and the server's own address.
+
+use std::{fmt::Display, str::FromStr};
+
+use aurora_daemon::problem::Problem;
+use axum::{
+    extract::{FromRequestParts, Path, Query, rejection::PathRejection},
+    http::{HeaderName, StatusCode, header, request, uri::Authority},
+};
+use reqwest::Url;
+use serde::de::DeserializeOwned;
+
+use crate::failure::Failure;
+
+/// The variable parts of a path, as [`axum::extract::Path`], but refused as a problem.
+pub(crate) struct Parts<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Parts<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut request::Parts, state: &S) -> Result<Self, Failure> {
+        let Path(path) = Path::from_request_parts(parts, state)
+            .await
+            .map_err(|error: PathRejection| Problem::client(StatusCode::BAD_REQUEST, error.body_text()))?;
+        Ok(Self(path))
+    }
+}
+
+/// The pairs of a query, in order.
+pub(crate) struct Pairs(pub(crate) Vec<(String, String)>);
+
+impl Pairs {
+    /// The value of a parameter, if it is there and not empty, read as `T`.
+    pub(crate) fn get<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Option<T>, Problem> {
+        let found = self.0.iter().find(|(other, value)| other == name && !value.is_empty());
+        found.map(|(_, value)| value.parse().map_err(|error| Problem::parameter(name, error))).transpose()
+    }
+
+    /// `limit`, from 1 to `max`.
+    pub(crate) fn limit(&self, default: usize, max: usize) -> Result<usize, Problem> {
+        let limit = self.get("limit")?.unwrap_or(default);
+        if limit == 0 || limit > max {
+            return Err(Problem::parameter("limit", format!("is not between 1 and {max}")));
+        }
+        Ok(limit)
+    }
+
+    /// `bbox`: west, south, east, north in degrees.
+    pub(crate) fn bbox(&self) -> Result<Option<[f64; 4]>, Problem> {
+        let Some(text) = self.get::<String>("bbox")? else { return Ok(None) };
+        let numbers: Option<Vec<f64>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
+        let bbox = numbers.and_then(|numbers| <[f64; 4]>::try_from(numbers).ok());
+        let bbox = bbox.filter(|edges| edges.iter().all(|edge| edge.is_finite()) && edges[1] <= edges[3]);
+        bbox.map(Some).ok_or_else(|| Problem::parameter("bbox", "is not west,south,east,north in degrees"))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Pairs {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut request::Parts, state: &S) -> Result<Self, Failure> {
+        let pairs = Query::from_request_parts(parts, state).await;
+        let bad = |text: String| Problem::client(StatusCode::BAD_REQUEST, text);
+        Ok(pairs.map(|Query(pairs)| Self(pairs)).map_err(|error| bad(error.body_text()))?)
+    }
+}
+
+/// The address clients know this server by, without a slash at its end: links in answers begin with it.
+pub(crate) struct PublicAddress(pub(crate) String);
+
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+impl<S: Send + Sync> FromRequestParts<S> for PublicAddress {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut request::Parts, _state: &S) -> Result<Self, Failure> {
+        let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let scheme = if text(X_FORWARDED_PROTO) == Some("https") { "https" } else { "http" };
+        let named =
+            text(X_FORWARDED_HOST).or_else(|| text(header::HOST)).or(parts.uri.authority().map(Authority::as_str));
+        let host: Option<Authority> = named.and_then(|host| host.parse().ok());
+        let host = host.ok_or_else(|| Problem::client(StatusCode::BAD_REQUEST, "the request names no host"))?;
+        Ok(Self(format!("{scheme}://{host}")))
+    }
+}
+
+/// `pairs` as the query of an address, `?` included; empty without pairs.
+pub(crate) fn query_text<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut url = Url::parse("http://host/").expect("a constant address");
+    url.query_pairs_mut().extend_pairs(pairs);
+    url.query().filter(|query| !query.is_empty()).map(|query| format!("?{query}")).unwrap_or_default()
+}
+
+/// `segment` as one segment of an address's path.
+pub(crate) fn path_segment(segment: &str) -> String {
+    let mut url = Url::parse("http://host/").expect("a constant address");
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.clear().push(segment);
+    }
+    url.path()[1..].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(name: &str, value: &str) -> Pairs {
+        Pairs(vec![(name.to_owned(), value.to_owned())])
+    }
+
+    #[test]
+    fn boxes_and_limits_are_checked() {
+        assert_eq!(pairs("bbox", "-1, -2,3,4").bbox().unwrap(), Some([-1.0, -2.0, 3.0, 4.0]));
+        assert_eq!(pairs("bbox", "179,-2,-179,4").bbox().unwrap(), Some([179.0, -2.0, -179.0, 4.0]));
+        assert_eq!(pairs("bbox", "").bbox().unwrap(), None);
+        for bad in ["1,2,3", "1,2,3,x", "1,5,3,4", "1,2,3,inf"] {
+            assert!(pairs("bbox", bad).bbox().is_err(), "{bad}");
+        }
+        assert_eq!(pairs("x", "").limit(5, 10).unwrap(), 5);
+        for bad in ["0", "11", "-1", "x"] {
+            assert!(pairs("limit", bad).limit(5, 10).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn parts_of_addresses_are_encoded() {
+        assert_eq!(query_text([("a", "b c"), ("d", "&")]), "?a=b+c&d=%26");
+        assert_eq!(query_text([]), "");
+        assert_eq!(path_segment("a b/c?é"), "a%20b%2Fc%3F%C3%A9");
+    }
+}

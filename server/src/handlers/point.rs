@@ -1,0 +1,43 @@
+//! `point/{lon},{lat}`: the values under a place.
+
+use std::sync::Arc;
+
+use aurora_daemon::problem::Problem;
+use axum::{Json, extract::State};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::parameters::Parts;
+use crate::{app::App, failure::Failure, query::RasterQuery, render, target::Target};
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct PointPath {
+    /// `lon,lat` in degrees.
+    place: String,
+}
+
+/// The full-resolution pixel under the place; `null` where it is masked, 404 outside the raster.
+pub(crate) async fn point(
+    State(app): State<Arc<App>>,
+    target: Target,
+    Parts(path): Parts<PointPath>,
+    query: RasterQuery,
+) -> Result<Json<Value>, Failure> {
+    let (lon_deg, lat_deg) = path.lon_lat()?;
+    let pinned = app.rasters.pin(&target).await?;
+    let opened = app.rasters.open(&target, &pinned).await?;
+    let options = query.read_options(target.nodata);
+    let values = render::point(&app, Arc::clone(&opened.tiff), (lon_deg, lat_deg), &options).await?;
+    let names = render::band_names(values.len() as u16, &options);
+    Ok(Json(json!({ "coordinates": [lon_deg, lat_deg], "values": values, "band_names": names })))
+}
+
+impl PointPath {
+    fn lon_lat(&self) -> Result<(f64, f64), Problem> {
+        let parsed = self.place.split_once(',').and_then(|(lon, lat)| {
+            let (lon, lat): (f64, f64) = (lon.trim().parse().ok()?, lat.trim().parse().ok()?);
+            (lon.abs() <= 360.0 && lat.abs() <= 90.0).then_some((lon, lat))
+        });
+        parsed.ok_or_else(|| Problem::parameter("lon,lat", format!("`{}` is not a place in degrees", self.place)))
+    }
+}

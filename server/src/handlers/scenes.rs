@@ -1,0 +1,62 @@
+//! `/scenes` and `/scenes/{scene_id}`: the catalogue's scenes as GeoJSON.
+
+use std::sync::Arc;
+
+use aurora_daemon::problem::Problem;
+use axum::{
+    extract::State,
+    http::header::{CACHE_CONTROL, CONTENT_TYPE},
+    response::IntoResponse,
+};
+use serde_json::{Value, json};
+
+use super::parameters::{Pairs, Parts, PublicAddress, query_text};
+use crate::{
+    app::App,
+    catalogue::{SceneFilter, Token, scene_feature},
+    failure::Failure,
+};
+
+const DEFAULT_LIMIT: usize = 100;
+const MAX_LIMIT: usize = 1000;
+
+/// A page of scenes, newest first.
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    pairs: Pairs,
+    PublicAddress(base): PublicAddress,
+) -> Result<impl IntoResponse, Failure> {
+    let filter = SceneFilter { bbox: pairs.bbox()?, interval: pairs.get("datetime")?.unwrap_or_default() };
+    let token: Option<Token> = pairs.get("token")?;
+    let page = app.catalogue.list(&filter, token.as_ref(), pairs.limit(DEFAULT_LIMIT, MAX_LIMIT)?);
+    let links: Vec<Value> = page.next.iter().map(|next| next_link(&base, &pairs, next)).collect();
+    Ok(geojson(&json!({
+        "type": "FeatureCollection",
+        "features": page.scenes.iter().map(|scene| scene_feature(scene)).collect::<Vec<_>>(),
+        "numberMatched": page.matched,
+        "numberReturned": page.scenes.len(),
+        "links": links,
+    })))
+}
+
+/// One scene, also while there is nothing to show of it yet.
+pub(crate) async fn one(
+    State(app): State<Arc<App>>,
+    Parts(scene_id): Parts<String>,
+) -> Result<impl IntoResponse, Failure> {
+    let found = app.catalogue.scene(&scene_id).ok_or_else(|| Problem::not_found(format!("scene {scene_id}")))?;
+    Ok(geojson(&scene_feature(&found.scene)))
+}
+
+fn next_link(base: &str, pairs: &Pairs, token: &Token) -> Value {
+    let token = token.to_text();
+    let others =
+        pairs.0.iter().filter(|(name, _)| name != "token").map(|(name, value)| (name.as_str(), value.as_str()));
+    let query = query_text(others.chain([("token", token.as_str())]));
+    json!({ "rel": "next", "type": "application/geo+json", "href": format!("{base}/scenes{query}") })
+}
+
+/// A GeoJSON answer that is asked for anew each time.
+pub(super) fn geojson(document: &Value) -> impl IntoResponse + use<> {
+    ([(CONTENT_TYPE, "application/geo+json"), (CACHE_CONTROL, "no-cache")], document.to_string())
+}

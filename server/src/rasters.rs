@@ -1,0 +1,204 @@
+//! Opened rasters: the header of each version is read once and kept, within a number of bytes.
+//!
+//! A scene's raster is known by the catalogue's revision. One named by `url=` is known by its own validator, looked at
+//! again when the last look is older than `--revalidate`; if the source cannot be reached then, the version known goes
+//! on, so that cached tiles outlive their origin. Callers: the handlers and [`crate::render`].
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use aurora_raster::{
+    GeoTiff, Limits, RasterError,
+    source::{SharedSource, SourceError},
+};
+use moka::sync::Cache;
+use reqwest::Client;
+use tokio::sync::Semaphore;
+
+use crate::{
+    failure::Failure,
+    flights::Flights,
+    source::{HttpSource, LocalSource, Locator},
+    target::{Origin, Target},
+};
+
+/// Headers read at once.
+const PARALLEL_OPENS: usize = 64;
+
+/// What an opened raster costs beside its block tables, measured at 2 to 4 KiB.
+const OPENED_OVERHEAD_BYTES: usize = 4096;
+
+/// A raster at one version.
+pub(crate) struct Opened {
+    pub(crate) tiff: Arc<GeoTiff>,
+    /// Bytes its source keeps.
+    kept_bytes: usize,
+    looked_at: Mutex<Instant>,
+}
+
+/// The version of a target that one request is answered from.
+#[derive(Clone)]
+pub(crate) struct Pinned {
+    /// Names the version, for keys and ETags.
+    pub(crate) version: String,
+    opened: Option<Arc<Opened>>,
+}
+
+type Opening = Result<Arc<Opened>, Failure>;
+
+/// All opened rasters.
+pub(crate) struct Rasters {
+    opened: Cache<String, Arc<Opened>>,
+    flights: Flights<String, Opening>,
+    reader: Arc<Reader>,
+    revalidate: Duration,
+}
+
+struct Reader {
+    client: Client,
+    limits: Limits,
+    slots: Semaphore,
+}
+
+impl Rasters {
+    /// Keeps headers of at most `capacity_bytes`; files may ask no more than `limits`.
+    pub(crate) fn new(client: Client, limits: Limits, capacity_bytes: u64, revalidate: Duration) -> Self {
+        let opened = Cache::builder()
+            .max_capacity(capacity_bytes)
+            .weigher(|name: &String, opened: &Arc<Opened>| weight_bytes(name, opened))
+            .build();
+        let reader = Arc::new(Reader { client, limits, slots: Semaphore::new(PARALLEL_OPENS) });
+        Self { opened, flights: Flights::new(), reader, revalidate }
+    }
+
+    /// Decides which version of `target` answers. Reads nothing for a scene.
+    pub(crate) async fn pin(&self, target: &Target) -> Result<Pinned, Failure> {
+        if let Origin::Scene { version, .. } = &target.origin {
+            return Ok(Pinned { version: version.clone(), opened: None });
+        }
+        let opened = self.current(target).await?;
+        Ok(Pinned { version: opened.tiff.source().version().to_owned(), opened: Some(opened) })
+    }
+
+    /// The raster at the pinned version.
+    pub(crate) async fn open(&self, target: &Target, pinned: &Pinned) -> Opening {
+        match &pinned.opened {
+            Some(opened) => Ok(Arc::clone(opened)),
+            None => self.known_or_read(name(target), target).await,
+        }
+    }
+
+    /// Forgets a target whose file turned out to be another version.
+    pub(crate) fn forget(&self, target: &Target) {
+        self.opened.invalidate(&name(target));
+    }
+
+    /// Number of rasters and their bytes.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        self.opened.run_pending_tasks();
+        (self.opened.entry_count(), self.opened.weighted_size())
+    }
+
+    async fn known_or_read(&self, name: String, target: &Target) -> Opening {
+        match self.opened.get(&name) {
+            Some(opened) => Ok(opened),
+            None => self.read(name, target.locator.clone()).await,
+        }
+    }
+
+    /// The newest version of a raster named by its address, as of at most `revalidate` ago.
+    async fn current(&self, target: &Target) -> Opening {
+        let name = name(target);
+        let Some(known) = self.opened.get(&name) else {
+            return self.read(name, target.locator.clone()).await;
+        };
+        if known.age() <= self.revalidate {
+            return Ok(known);
+        }
+        match self.read(name, target.locator.clone()).await {
+            Err(Failure::Raster(RasterError::Source(SourceError::Unavailable { name, reason }))) => {
+                tracing::warn!(name, reason, "a raster cannot be looked at again: its known version goes on");
+                known.look();
+                Ok(known)
+            }
+            other => other,
+        }
+    }
+
+    /// Opens the file, together with whoever else wants that, and keeps the older one if it is the same version.
+    async fn read(&self, name: String, locator: Locator) -> Opening {
+        let (opened, reader, key) = (self.opened.clone(), Arc::clone(&self.reader), name.clone());
+        let (flight, _) = self.flights.join(name, || async move {
+            let source = reader.source(&locator).await?;
+            if let Some(known) = opened.get(&key).filter(|known| known.is(&source.shared)) {
+                known.look();
+                return Ok(known);
+            }
+            let fresh = Arc::new(reader.open(source).await?);
+            opened.insert(key, Arc::clone(&fresh));
+            Ok(fresh)
+        });
+        flight.await
+    }
+}
+
+/// A source just opened, and how to make it forget what only the header's reading needs.
+struct FreshSource {
+    shared: SharedSource,
+    http: Option<Arc<HttpSource>>,
+}
+
+impl Reader {
+    async fn source(&self, locator: &Locator) -> Result<FreshSource, SourceError> {
+        let _slot = self.slots.acquire().await;
+        Ok(match locator {
+            Locator::Url(url) => {
+                let http = HttpSource::open(&self.client, url.clone()).await?;
+                FreshSource { shared: Arc::clone(&http) as SharedSource, http: Some(http) }
+            }
+            Locator::File(path) => FreshSource { shared: LocalSource::open(path.clone()).await?, http: None },
+        })
+    }
+
+    async fn open(&self, source: FreshSource) -> Result<Opened, Failure> {
+        let _slot = self.slots.acquire().await;
+        let tiff = GeoTiff::open(source.shared, self.limits).await?;
+        let kept_bytes = source.http.map_or(0, |http| {
+            http.release_head();
+            http.kept_bytes()
+        });
+        Ok(Opened { tiff, kept_bytes, looked_at: Mutex::new(Instant::now()) })
+    }
+}
+
+impl Opened {
+    fn age(&self) -> Duration {
+        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    fn look(&self) {
+        *self.looked_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn is(&self, source: &SharedSource) -> bool {
+        self.tiff.source().version() == source.version() && self.tiff.source().size_bytes() == source.size_bytes()
+    }
+}
+
+/// The key of a target: an address alone, or with the revision it had in the catalogue.
+fn name(target: &Target) -> String {
+    match &target.origin {
+        Origin::Scene { version, .. } => format!("{} {version}", target.locator),
+        Origin::Url(_) => target.locator.to_string(),
+    }
+}
+
+fn weight_bytes(name: &str, opened: &Opened) -> u32 {
+    let header = opened.tiff.header();
+    let levels = header.levels.iter().chain(header.masks.iter().flatten());
+    let tables: usize = levels.map(|level| level.blocks.capacity() * size_of::<(u64, u64)>()).sum();
+    let sum = name.len() + tables + opened.kept_bytes + OPENED_OVERHEAD_BYTES;
+    u32::try_from(sum).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,88 @@
+//! `statistics`: the numbers of each band, under TiTiler's names.
+
+use std::sync::Arc;
+
+use aurora_raster::{
+    GeoTiff,
+    pixels::Pixels,
+    render::{self, ReadOptions},
+    statistics::{self, Statistics},
+};
+use serde_json::{Map, Value, json};
+
+use super::{Stages, paint};
+use crate::{app::App, failure::Failure, tiles::Tile};
+
+/// The percentiles told.
+const PERCENTILES: [f64; 2] = [2.0, 98.0];
+
+/// Statistics of the raster, no side of which is looked at by more than `max_side_px` pixels, as JSON.
+pub(crate) async fn statistics(
+    app: Arc<App>,
+    tiff: Arc<GeoTiff>,
+    options: ReadOptions,
+    max_side_px: u32,
+) -> Result<Tile, Failure> {
+    let mut stages = Stages::begin();
+    let _permit = app.admission.admit().await?;
+    stages.end("queue");
+    let plan = render::plan_whole(&tiff, max_side_px, &options)?;
+    let view_px = u64::from(max_side_px) * u64::from(max_side_px);
+    let named = Arc::clone(&tiff);
+    let bytes = paint(&app, tiff, plan, view_px, &mut stages, move |pixels, _| {
+        Ok(serde_json::to_vec(&document(&named, &pixels, &options)).unwrap_or_default())
+    })
+    .await?;
+    Ok(Tile { bytes: bytes.into(), stages })
+}
+
+fn document(tiff: &GeoTiff, pixels: &Pixels, options: &ReadOptions) -> Value {
+    let mut document = Map::new();
+    for (index, name) in band_names(pixels.bands, options).into_iter().enumerate() {
+        let band = index as u16;
+        let description = description(tiff, &name);
+        let numbers = statistics::summarise(pixels, band, &PERCENTILES);
+        document.insert(name, numbers.map_or_else(|| empty(pixels), |numbers| told(&numbers, description)));
+    }
+    document.into()
+}
+
+/// `b1`, `b2` …, by the bands asked for.
+pub(crate) fn band_names(count: u16, options: &ReadOptions) -> Vec<String> {
+    let asked = options.bands.clone().unwrap_or_else(|| (1..=count).collect());
+    asked.into_iter().map(|band| format!("b{band}")).collect()
+}
+
+fn description(tiff: &GeoTiff, name: &str) -> String {
+    let index = name[1..].parse::<usize>().unwrap_or(1) - 1;
+    let described = tiff.header().band_info.get(index).map(|band| band.description.clone());
+    described.filter(|text| !text.is_empty()).unwrap_or_else(|| name.to_owned())
+}
+
+fn told(numbers: &Statistics, description: String) -> Value {
+    let all_px = numbers.valid_px + numbers.masked_px;
+    let valid_percent = numbers.valid_px as f64 / all_px as f64 * 100.0;
+    let mut document = json!({
+        "min": numbers.min,
+        "max": numbers.max,
+        "mean": numbers.mean,
+        "count": numbers.valid_px,
+        "sum": numbers.sum,
+        "std": numbers.std,
+        "median": numbers.median,
+        "histogram": [numbers.histogram.counts, numbers.histogram.edges],
+        "valid_percent": (valid_percent * 100.0).round() / 100.0,
+        "masked_pixels": numbers.masked_px,
+        "valid_pixels": numbers.valid_px,
+        "description": description,
+    });
+    for (percent, value) in &numbers.percentiles {
+        document[format!("percentile_{percent}")] = json!(value);
+    }
+    document
+}
+
+/// A band of which no pixel is valid.
+fn empty(pixels: &Pixels) -> Value {
+    json!({ "count": 0, "valid_percent": 0.0, "valid_pixels": 0, "masked_pixels": pixels.pixels_per_band() })
+}

@@ -1,0 +1,87 @@
+//! Starts and stops the server: listeners, the followers of the indexers, the snapshot.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Context;
+use aurora_daemon::serve::{self, Bounds, Connections};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::task::JoinHandle;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{app::App, catalogue, routes, settings::Settings};
+
+/// Connections that the admin listener takes, beside those of clients.
+const ADMIN_CONNECTIONS: usize = 32;
+
+/// A server that accepts requests.
+#[derive(Debug)]
+pub struct Running {
+    /// The address it listens on, with the port it was given.
+    pub address: SocketAddr,
+    /// The address of health and metrics alone, if asked for.
+    pub admin_address: Option<SocketAddr>,
+    done: JoinHandle<()>,
+}
+
+impl Running {
+    /// Waits until it was stopped and everything under way has finished.
+    pub async fn finished(self) {
+        if let Err(error) = self.done.await {
+            tracing::error!(%error, "the server did not end well");
+        }
+    }
+}
+
+/// Runs the server until `stop`.
+///
+/// # Errors
+/// When the settings contradict each other or an address cannot be listened on.
+pub async fn run(settings: Settings, metrics: Option<PrometheusHandle>, stop: CancellationToken) -> anyhow::Result<()> {
+    start(settings, metrics, stop)?.finished().await;
+    Ok(())
+}
+
+/// Starts the server inside the present runtime; it ends after `stop`. Without `metrics`, `/metrics` does not exist.
+///
+/// # Errors
+/// As [`run`].
+pub fn start(
+    settings: Settings,
+    metrics: Option<PrometheusHandle>,
+    stop: CancellationToken,
+) -> anyhow::Result<Running> {
+    let app = Arc::new(App::new(settings, stop.clone())?);
+    let listen = |address: SocketAddr| serve::listen(address).with_context(|| format!("cannot listen on {address}"));
+    let listener = listen(app.settings.listen)?;
+    let admin = app.settings.admin_listen.map(listen).transpose()?;
+    let address = listener.local_addr()?;
+    let admin_address = admin.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?;
+
+    let tasks = TaskTracker::new();
+    follow_indexers(&app, &tasks);
+    let connections = app.connections.clone();
+    let router = routes::all(Arc::clone(&app), metrics.clone());
+    tasks.spawn(serve::serve(listener, router, connections, Bounds::default(), stop.clone()));
+    if let Some(admin) = admin {
+        let router = routes::admin(Arc::clone(&app), metrics);
+        tasks.spawn(serve::serve(admin, router, Connections::new(ADMIN_CONNECTIONS), Bounds::default(), stop));
+    }
+    tasks.close();
+    tracing::info!(%address, memory = %app.settings.memory, threads = app.pool.threads(), "serving");
+    let done = tokio::spawn(async move { tasks.wait().await });
+    Ok(Running { address, admin_address, done })
+}
+
+fn follow_indexers(app: &Arc<App>, tasks: &TaskTracker) {
+    for index in 0..app.settings.indexer.len() {
+        let following = catalogue::follow(Arc::clone(&app.catalogue), index, app.stop.clone());
+        tasks.spawn(async move {
+            if let Err(error) = following.await {
+                tracing::error!(%error, "an indexer cannot be followed");
+            }
+        });
+    }
+    if let Some(folder) = app.settings.state.clone() {
+        tasks.spawn(catalogue::save_regularly(Arc::clone(&app.catalogue), folder, app.stop.clone()));
+    }
+}

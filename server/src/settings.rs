@@ -1,0 +1,99 @@
+//! What can be set, by flag, environment or file (see [`aurora_daemon::config`]), and the bounds that cannot.
+
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
+
+use aurora_daemon::{
+    log::LogArgs,
+    size::{ByteSize, Span},
+};
+use clap::Parser;
+use reqwest::Url;
+
+const EXAMPLES: &str = "\
+Examples:
+  # The map of what an indexer beside it has catalogued, at http://127.0.0.1:8080/
+  aurora-server --indexer http://127.0.0.1:8081
+
+  # For the whole network, with a snapshot to start from while the indexer is away
+  aurora-server --listen 0.0.0.0:8080 --indexer http://nas:8081 --memory 1GiB --state /var/lib/aurora
+
+  # Tiles of rasters in a folder, by /cog/tiles/WebMercatorQuad/{z}/{x}/{y}.png?url=/data/cogs/a.tif
+  aurora-server --allow /data/cogs --allow https://bucket.example/cogs/";
+
+/// Serves map tiles of radar scenes, and the map.
+#[derive(Parser, Debug, Clone)]
+#[command(name = "aurora-server", version, about, after_help = EXAMPLES)]
+pub struct Settings {
+    /// Address to serve on
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
+    pub listen: SocketAddr,
+
+    /// Indexer whose catalogue is followed and whose files are read; may be given several times
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    pub indexer: Vec<Url>,
+
+    /// Address prefix or folder that `url=` may name; may be given several times [default: the indexers' files]
+    #[arg(long, value_name = "URL|DIR", value_delimiter = ',')]
+    pub allow: Vec<String>,
+
+    /// Bytes for caches and renders in flight, together
+    #[arg(long, default_value = "256MiB", value_name = "SIZE")]
+    pub memory: ByteSize,
+
+    /// Render threads [default: one a core]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+
+    /// Renders that may wait for a thread; beyond it requests are answered 503
+    #[arg(long, default_value = "512", value_name = "N")]
+    pub queue_limit: usize,
+
+    /// Time in which a request is answered, else 504
+    #[arg(long, default_value = "10s", value_name = "TIME")]
+    pub request_timeout: Span,
+
+    /// Age at which a raster named by `url=` is checked for a newer version
+    #[arg(long, default_value = "5s", value_name = "TIME")]
+    pub revalidate: Span,
+
+    /// Further address for health and metrics alone, which answers however many clients there are
+    #[arg(long, value_name = "ADDR")]
+    pub admin_listen: Option<SocketAddr>,
+
+    /// Folder for the catalogue's snapshot; without it a restart has to wait for the indexers
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+
+    /// How to log.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+impl Settings {
+    /// Render threads in force.
+    pub fn render_threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        self.threads.unwrap_or_else(cores).get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_flag_is_needed() {
+        let settings: Settings = aurora_daemon::config::try_parse(&["aurora-server"]).unwrap();
+        assert!(settings.indexer.is_empty() && settings.allow.is_empty() && settings.render_threads() >= 1);
+    }
+
+    #[test]
+    fn several_indexers_come_by_flags_or_by_commas() {
+        let argv = ["aurora-server", "--indexer", "http://a:1,http://b:2", "--indexer", "http://c:3"];
+        let settings: Settings = aurora_daemon::config::try_parse(&argv).unwrap();
+        assert_eq!(settings.indexer.len(), 3);
+        assert!(
+            aurora_daemon::config::try_parse::<Settings>(&["aurora-server", "--indexer", "not an address"]).is_err()
+        );
+    }
+}

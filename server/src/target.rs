@@ -1,0 +1,96 @@
+//! What a raster route is about: a catalogued scene (`/scenes/{scene_id}/…`) or the raster of `url=` (`/cog/…`).
+//!
+//! Both become a [`Target`], so that every raster handler exists once.
+
+use std::sync::Arc;
+
+use aurora_catalog::Scene;
+use aurora_daemon::problem::Problem;
+use axum::{
+    extract::{FromRequestParts, Query, RawPathParams},
+    http::{StatusCode, request::Parts},
+};
+
+use crate::{
+    app::App,
+    catalogue::Found,
+    failure::Failure,
+    source::{Locator, Refusal, below},
+};
+
+/// A raster that may be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) locator: Locator,
+    /// The catalogue's word on what "no data" is; a file's own otherwise.
+    pub(crate) nodata: Option<f64>,
+    pub(crate) origin: Origin,
+}
+
+/// Who named the raster.
+#[derive(Debug, Clone)]
+pub(crate) enum Origin {
+    /// The catalogue; `version` names the epoch and revision that are shown.
+    Scene { scene: Arc<Scene>, version: String },
+    /// The requester, by this text.
+    Url(String),
+}
+
+impl Target {
+    /// The raster that is shown of a scene: its result, or until then the raw file.
+    pub(crate) fn of_scene(found: Found) -> Result<Self, Problem> {
+        let Found { scene, indexer, epoch } = found;
+        let asset = scene.shown().ok_or_else(|| nothing_to_show(&scene))?;
+        let locator = Locator::Url(below(&indexer, &asset.href));
+        let version = format!("{epoch}.{}", scene.revision);
+        Ok(Self { locator, nodata: asset.nodata, origin: Origin::Scene { version, scene } })
+    }
+
+    /// Whether an answer for revision `asked` can never change: it is the revision that is shown.
+    pub(crate) fn is_revision(&self, asked: Option<u64>) -> bool {
+        matches!(&self.origin, Origin::Scene { scene, .. } if Some(scene.revision) == asked)
+    }
+
+    async fn of_url(app: &Arc<App>, text: String) -> Result<Self, Failure> {
+        let looking = Arc::clone(app);
+        let name = text.clone();
+        // Local paths are resolved on the file system, which may be a slow mount.
+        let located = if text.starts_with('/') {
+            tokio::task::spawn_blocking(move || looking.allow.locate(&name)).await.unwrap_or(Err(Refusal::Forbidden))
+        } else {
+            app.allow.locate(&text)
+        };
+        let locator = located.map_err(|refusal| match refusal {
+            Refusal::Malformed => Problem::parameter("url", refusal),
+            Refusal::Forbidden => Problem::client(StatusCode::FORBIDDEN, format!("`url` is {refusal}")),
+            Refusal::NotFound => Problem::not_found("the file that `url` names"),
+        })?;
+        Ok(Self { locator, nodata: None, origin: Origin::Url(text) })
+    }
+}
+
+fn nothing_to_show(scene: &Scene) -> Problem {
+    let reason = scene.note.as_deref().unwrap_or("its result is not there yet");
+    Problem::client(StatusCode::NOT_FOUND, format!("scene {} cannot be shown: {reason}", scene.scene_id))
+}
+
+impl FromRequestParts<Arc<App>> for Target {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
+        let path = RawPathParams::from_request_parts(parts, app).await.map_err(|error| bad_request(&error))?;
+        if let Some((_, scene_id)) = path.iter().find(|(name, _)| *name == "scene_id") {
+            let found = app.catalogue.scene(scene_id).ok_or_else(|| Problem::not_found(format!("scene {scene_id}")))?;
+            return Ok(Self::of_scene(found)?);
+        }
+        let Query(query) = Query::<Vec<(String, String)>>::from_request_parts(parts, app)
+            .await
+            .map_err(|error| bad_request(&error))?;
+        let url = query.into_iter().find(|(name, _)| name == "url").map(|(_, url)| url);
+        Self::of_url(app, url.ok_or_else(|| Problem::parameter("url", "is missing"))?).await
+    }
+}
+
+fn bad_request(reason: &dyn std::fmt::Display) -> Problem {
+    Problem::client(StatusCode::BAD_REQUEST, reason.to_string())
+}

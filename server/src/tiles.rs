@@ -1,0 +1,194 @@
+//! Encoded tiles: kept within a number of bytes, and made once however many ask.
+//!
+//! The key is a hash of everything that determines the bytes, the version among it, and is the ETag too; so nothing is
+//! ever invalidated, and an unchanged tile is recognised without being made. Failures are not kept.
+
+use std::{
+    fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use bytes::Bytes;
+use moka::sync::Cache;
+
+use crate::{failure::Failure, flights::Flights, render::Stages};
+
+/// What an entry costs beside its bytes: key, counters and moka's own node.
+const ENTRY_OVERHEAD_BYTES: usize = 320;
+
+/// Bytes in a key: enough that no two tiles ever share one.
+const KEY_BYTES: usize = 16;
+
+/// Names one answer, whatever it is asked from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Key([u8; KEY_BYTES]);
+
+impl Key {
+    /// The key of an answer that is determined by `parts`, in order, and by this version of the program.
+    pub(crate) fn of(parts: &[&str]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for part in [env!("CARGO_PKG_VERSION")].iter().chain(parts) {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+        }
+        let mut key = [0; KEY_BYTES];
+        key.copy_from_slice(&hasher.finalize().as_bytes()[..KEY_BYTES]);
+        Self(key)
+    }
+
+    /// The ETag, quotes included.
+    pub(crate) fn etag(&self) -> String {
+        format!("\"{self}\"")
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// An encoded tile and how long it took to make.
+#[derive(Debug)]
+pub(crate) struct Tile {
+    pub(crate) bytes: Bytes,
+    pub(crate) stages: Stages,
+}
+
+/// Where an answer came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Provenance {
+    /// It was kept.
+    Hit,
+    /// It was made for this request.
+    Miss,
+    /// It was being made for another request.
+    Joined,
+}
+
+impl Provenance {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Joined => "joined",
+        }
+    }
+}
+
+/// All tiles at hand.
+pub(crate) struct Tiles {
+    kept: Cache<Key, Arc<Tile>>,
+    flights: Flights<Key, Result<Arc<Tile>, Failure>>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+    joined: AtomicU64,
+}
+
+/// How the cache has done.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+pub(crate) struct TileCounts {
+    pub(crate) tiles: u64,
+    pub(crate) size_bytes: u64,
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+    pub(crate) joined: u64,
+    pub(crate) in_flight: usize,
+}
+
+impl Tiles {
+    /// Keeps at most `capacity_bytes`.
+    pub(crate) fn new(capacity_bytes: u64) -> Self {
+        let kept =
+            Cache::builder().max_capacity(capacity_bytes).weigher(|_, tile: &Arc<Tile>| weight_bytes(tile)).build();
+        let zero = AtomicU64::default;
+        Self { kept, flights: Flights::new(), hits: zero(), misses: zero(), joined: zero() }
+    }
+
+    /// The tile of `key`, made by `render` if nobody has it or makes it. The render is dropped when all who wait for
+    /// it have gone.
+    pub(crate) async fn get_or_render<F>(
+        &self,
+        key: Key,
+        render: impl FnOnce() -> F,
+    ) -> Result<(Arc<Tile>, Provenance), Failure>
+    where
+        F: Future<Output = Result<Tile, Failure>> + Send + 'static,
+    {
+        if let Some(tile) = self.kept.get(&key) {
+            self.hits.fetch_add(1, Relaxed);
+            return Ok((tile, Provenance::Hit));
+        }
+        let kept = self.kept.clone();
+        let (flight, joined) = self.flights.join(key, || {
+            let render = render();
+            async move {
+                let tile = Arc::new(render.await?);
+                kept.insert(key, Arc::clone(&tile));
+                Ok(tile)
+            }
+        });
+        let (counter, provenance) =
+            if joined { (&self.joined, Provenance::Joined) } else { (&self.misses, Provenance::Miss) };
+        counter.fetch_add(1, Relaxed);
+        flight.await.map(|tile| (tile, provenance))
+    }
+
+    pub(crate) fn counts(&self) -> TileCounts {
+        self.kept.run_pending_tasks();
+        TileCounts {
+            tiles: self.kept.entry_count(),
+            size_bytes: self.kept.weighted_size(),
+            hits: self.hits.load(Relaxed),
+            misses: self.misses.load(Relaxed),
+            joined: self.joined.load(Relaxed),
+            in_flight: self.flights.len(),
+        }
+    }
+}
+
+fn weight_bytes(tile: &Tile) -> u32 {
+    u32::try_from(tile.bytes.len() + ENTRY_OVERHEAD_BYTES).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tile(size_bytes: usize) -> Tile {
+        Tile { bytes: vec![1; size_bytes].into(), stages: Stages::default() }
+    }
+
+    #[test]
+    fn keys_tell_parts_apart() {
+        assert_eq!(Key::of(&["a", "b"]), Key::of(&["a", "b"]));
+        assert_ne!(Key::of(&["ab", ""]), Key::of(&["a", "b"]));
+        assert_eq!(Key::of(&["a"]).etag().len(), 2 + 2 * KEY_BYTES);
+    }
+
+    #[tokio::test]
+    async fn two_hundred_tiles_stay_within_the_bytes() {
+        let tiles = Tiles::new(100_000);
+        for number in 0..200 {
+            let key = Key::of(&[&number.to_string()]);
+            tiles.get_or_render(key, || async { Ok(tile(10_000)) }).await.unwrap();
+        }
+        let counts = tiles.counts();
+        assert!(counts.size_bytes <= 100_000 && counts.tiles >= 5, "{counts:?}");
+        assert_eq!((counts.misses, counts.in_flight), (200, 0));
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_not_kept() {
+        let tiles = Tiles::new(100_000);
+        let key = Key::of(&["a"]);
+        assert!(tiles.get_or_render(key, || async { Err(Failure::Overloaded) }).await.is_err());
+        let (_, provenance) = tiles.get_or_render(key, || async { Ok(tile(1)) }).await.unwrap();
+        assert_eq!(provenance, Provenance::Miss);
+        let (_, provenance) = tiles.get_or_render(key, || async { Err(Failure::Overloaded) }).await.unwrap();
+        assert_eq!(provenance, Provenance::Hit);
+    }
+}

@@ -1,0 +1,89 @@
+//! The HTTP side of the server that is not about rasters: problems, ids, other origins, lists, the map.
+
+mod support;
+
+use reqwest::{Method, StatusCode};
+use support::Server;
+
+#[tokio::test]
+async fn everything_that_goes_wrong_is_a_problem() {
+    let server = Server::start(&["--allow", "http://a/"]);
+    assert_eq!(server.problem("/no/such/thing").await.0, 404);
+    assert_eq!(server.problem("/tileMatrixSets/none").await.0, 404);
+    for tile in ["1/x/1", "1/1/x", "999/1/1", "1/-1/1", "1/1/1.gif", "1/1/1@9x"] {
+        let path = format!("/cog/tiles/WebMercatorQuad/{tile}?url=http://a/b");
+        assert_eq!(server.problem(&path).await.0, 400, "{tile}");
+    }
+    assert_eq!(server.problem("/cog/point/1?url=http://a/b").await.0, 400);
+    assert_eq!(server.problem("/cog/info?url=http://a/b&expression=b1").await.0, 400);
+    assert_eq!(server.problem("/scenes/%FF").await.0, 400);
+    let response = server.client.request(Method::DELETE, format!("{}/scenes", server.address)).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+}
+
+#[tokio::test]
+async fn every_answer_has_an_id_and_may_be_read_from_anywhere() {
+    let server = Server::start(&[]);
+    for path in ["/livez", "/scenes", "/no/such/thing"] {
+        let request = server.client.get(format!("{}{path}", server.address)).header("origin", "http://elsewhere");
+        let response = request.header("x-request-id", "mine-1").send().await.unwrap();
+        assert_eq!(response.headers()["x-request-id"], "mine-1", "{path}");
+        assert_eq!(response.headers()["access-control-allow-origin"], "*", "{path}");
+    }
+    assert!(!server.get("/livez").await.headers()["x-request-id"].is_empty());
+}
+
+#[tokio::test]
+async fn there_are_lists_to_choose_from() {
+    let server = Server::start(&[]);
+    let names = server.json("/colorMaps").await;
+    assert!(names["colorMaps"].as_array().unwrap().iter().any(|name| name == "viridis"));
+    assert_eq!(server.json("/colorMaps/gray").await["255"], serde_json::json!([255, 255, 255, 255]));
+    let sets = server.json("/tileMatrixSets").await;
+    assert_eq!(sets["tileMatrixSets"][0]["id"], "WebMercatorQuad");
+    assert_eq!(server.json("/tileMatrixSets/WebMercatorQuad").await["tileMatrices"][0]["matrixWidth"], 1);
+}
+
+#[tokio::test]
+async fn the_map_or_how_to_build_it_stands_at_the_root() {
+    let server = Server::start(&[]);
+    let response = server.get("/").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
+    let etag = response.headers().get("etag").cloned();
+    let page = response.text().await.unwrap();
+    let Some(asset) = page.split('"').find(|part| part.starts_with("/assets/")) else {
+        assert!(page.contains("npm run build"));
+        return;
+    };
+    let asset = server.get(asset).await;
+    assert!(asset.headers()["cache-control"].to_str().unwrap().contains("immutable"));
+    let request = server.client.get(&server.address).header("if-none-match", etag.unwrap());
+    assert_eq!(request.send().await.unwrap().status(), StatusCode::NOT_MODIFIED);
+}
+
+#[tokio::test]
+async fn health_answers_beside_the_crowd() {
+    let server = Server::start(&["--admin-listen", "127.0.0.1:0"]);
+    let admin = format!("http://{}", server.admin_address().unwrap());
+    let health: serde_json::Value =
+        server.client.get(format!("{admin}/health")).send().await.unwrap().json().await.unwrap();
+    assert_eq!(health["status"], "ok");
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(server.client.get(format!("{admin}{path}")).send().await.unwrap().status(), StatusCode::OK);
+    }
+    assert_eq!(server.client.get(format!("{admin}/scenes")).send().await.unwrap().status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn settings_that_cannot_work_are_refused() {
+    let start = |flags: &[&str]| {
+        let argv: Vec<&str> = ["aurora-server", "--listen", "127.0.0.1:0"].iter().chain(flags).copied().collect();
+        let settings = aurora_daemon::config::try_parse(&argv).unwrap();
+        aurora_server::start(settings, None, Default::default()).map(drop)
+    };
+    assert!(start(&["--memory", "1MiB"]).unwrap_err().to_string().contains("--memory"));
+    assert!(start(&["--allow", "/no/such/folder"]).unwrap_err().to_string().contains("--allow"));
+    assert!(start(&["--allow", "ftp://host/"]).is_err());
+}

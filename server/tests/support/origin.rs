@@ -1,0 +1,141 @@
+//! A file server under the test's control: serves ranges, counts what it is asked, and misbehaves on request.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
+use bytes::Bytes;
+
+/// How the origin answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) enum Fault {
+    /// As it should.
+    #[default]
+    None,
+    /// 200 with everything, whatever range was asked for.
+    IgnoresRanges,
+    /// Half of each body, and then the end.
+    ShortBodies,
+    /// 500.
+    Fails,
+    /// Waits before each answer.
+    Slow(Duration),
+}
+
+#[derive(Default)]
+struct Files {
+    by_name: HashMap<String, (Bytes, u32)>,
+    /// Replaces files once so many requests have been answered.
+    replace_after: Option<(usize, String, Bytes)>,
+    fault: Fault,
+    requests: usize,
+}
+
+/// The server; it ends with the test.
+#[derive(Clone)]
+pub(crate) struct Origin {
+    pub(crate) address: String,
+    files: Arc<Mutex<Files>>,
+}
+
+impl Origin {
+    /// Starts it, with `more` routes beside `/files/{name}`.
+    pub(crate) async fn start_with(more: Router) -> Self {
+        let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let files = Arc::new(Mutex::new(Files::default()));
+        let router = Router::new()
+            .route("/files/{name}", get(file))
+            .route(
+                "/files/moved/{name}",
+                get(async |Path(name): Path<String>| Redirect::temporary(&format!("/files/{name}"))),
+            )
+            .with_state(Arc::clone(&files))
+            .merge(more);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { address, files }
+    }
+
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Router::new()).await
+    }
+
+    /// Puts a file there, or another version in its place; returns its address.
+    pub(crate) fn put(&self, name: &str, bytes: Vec<u8>) -> String {
+        put(&mut self.files.lock().unwrap(), name, bytes.into());
+        format!("{}/files/{name}", self.address)
+    }
+
+    /// Puts it there once `requests` more have been answered.
+    pub(crate) fn put_after(&self, requests: usize, name: &str, bytes: Vec<u8>) {
+        let mut files = self.files.lock().unwrap();
+        files.replace_after = Some((files.requests + requests, name.to_owned(), bytes.into()));
+    }
+
+    pub(crate) fn misbehave(&self, fault: Fault) {
+        self.files.lock().unwrap().fault = fault;
+    }
+
+    /// Requests for files so far.
+    pub(crate) fn requests(&self) -> usize {
+        self.files.lock().unwrap().requests
+    }
+}
+
+fn put(files: &mut Files, name: &str, bytes: Bytes) {
+    let version = files.by_name.get(name).map_or(1, |(_, version)| version + 1);
+    files.by_name.insert(name.to_owned(), (bytes, version));
+}
+
+async fn file(State(files): State<Arc<Mutex<Files>>>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    let (found, fault) = {
+        let mut files = files.lock().unwrap();
+        let answered = files.requests;
+        if let Some((_, name, bytes)) = files.replace_after.take_if(|(after, ..)| *after <= answered) {
+            put(&mut files, &name, bytes);
+        }
+        files.requests += 1;
+        (files.by_name.get(&name).cloned(), files.fault)
+    };
+    if let Fault::Slow(pause) = fault {
+        tokio::time::sleep(pause).await;
+    }
+    let Some((bytes, version)) = found else { return StatusCode::NOT_FOUND.into_response() };
+    let etag = format!("\"v{version}\"");
+    if headers.get(header::IF_MATCH).is_some_and(|wanted| wanted != etag.as_str()) {
+        return StatusCode::PRECONDITION_FAILED.into_response();
+    }
+    match fault {
+        Fault::Fails => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Fault::IgnoresRanges => ([(header::ETAG, etag)], bytes).into_response(),
+        _ => partial(&bytes, &etag, &headers, fault == Fault::ShortBodies),
+    }
+}
+
+fn partial(bytes: &Bytes, etag: &str, headers: &HeaderMap, short: bool) -> Response {
+    let range = headers[header::RANGE].to_str().unwrap().strip_prefix("bytes=").unwrap();
+    let (first, last) = range.split_once('-').unwrap();
+    let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
+    if first >= bytes.len() {
+        let tags = [(header::CONTENT_RANGE, format!("bytes */{}", bytes.len()))];
+        return (StatusCode::RANGE_NOT_SATISFIABLE, tags).into_response();
+    }
+    let end = bytes.len().min(last + 1);
+    let body = bytes.slice(first..if short { first + (end - first) / 2 } else { end });
+    let content_range = format!("bytes {first}-{}/{}", end - 1, bytes.len());
+    // A stream has no length of its own, so a short one is not noticed before its end.
+    let body = Body::from_stream(tokio_stream::once(Ok::<_, std::io::Error>(body)));
+    let tags = [(header::ETAG, etag.to_owned()), (header::CONTENT_RANGE, content_range)];
+    (StatusCode::PARTIAL_CONTENT, tags, body).into_response()
+}

@@ -1,0 +1,88 @@
+//! A raster simple enough to know every value of: unsigned 16-bit, EPSG:4326, strips of 16 rows, uncompressed.
+
+/// Width and height in pixels.
+pub(crate) const SIDE_PX: u32 = 1024;
+
+/// Degrees a pixel; the raster reaches from (0, 0) east and south.
+pub(crate) const PIXEL_DEG: f64 = 0.01;
+
+const ROWS_PER_STRIP: u32 = 16;
+
+/// The value of a pixel, in the raster made with `seed`. Never 0.
+pub(crate) fn value(seed: u16, col: u32, row: u32) -> u16 {
+    seed + 1 + ((col * 7 + row * 13) % 1000) as u16
+}
+
+/// The value at a place in degrees.
+pub(crate) fn value_at(seed: u16, lon_deg: f64, lat_deg: f64) -> u16 {
+    value(seed, (lon_deg / PIXEL_DEG) as u32, (-lat_deg / PIXEL_DEG) as u32)
+}
+
+/// The file, by TIFF 6.0 and OGC GeoTIFF 1.1: header, directory, values too long for it, pixels.
+pub(crate) fn tiff(seed: u16) -> Vec<u8> {
+    let strips = SIDE_PX / ROWS_PER_STRIP;
+    let strip_bytes = SIDE_PX * ROWS_PER_STRIP * 2;
+    let pixels_at = 4096_u32;
+    let offsets: Vec<u32> = (0..strips).map(|strip| pixels_at + strip * strip_bytes).collect();
+    let scale = [PIXEL_DEG, PIXEL_DEG, 0.0];
+    let tie_point = [0.0; 6];
+    // Version 1.1.0, then: model type geographic, raster type area, EPSG:4326.
+    let keys: [u16; 16] = [1, 1, 1, 3, 1024, 0, 1, 2, 1025, 0, 1, 1, 2048, 0, 1, 4326];
+
+    let mut long = Vec::new();
+    let mut entries = Vec::new();
+    let mut entry = |tag: u16, kind: u16, count: u32, value: &[u8]| {
+        let mut field = [0; 4];
+        if value.len() <= 4 {
+            field[..value.len()].copy_from_slice(value);
+        } else {
+            field = (1024 + long.len() as u32).to_le_bytes();
+            long.extend_from_slice(value);
+        }
+        entries.push([&tag.to_le_bytes()[..], &kind.to_le_bytes(), &count.to_le_bytes(), &field].concat());
+    };
+    let (short, longs, double) = (3, 4, 12);
+    entry(256, longs, 1, &SIDE_PX.to_le_bytes());
+    entry(257, longs, 1, &SIDE_PX.to_le_bytes());
+    for (tag, number) in [(258, 16_u16), (259, 1), (262, 1)] {
+        entry(tag, short, 1, &number.to_le_bytes());
+    }
+    entry(273, longs, strips, &offsets.iter().flat_map(|offset| offset.to_le_bytes()).collect::<Vec<_>>());
+    entry(277, short, 1, &1_u16.to_le_bytes());
+    entry(278, longs, 1, &ROWS_PER_STRIP.to_le_bytes());
+    entry(279, longs, strips, &strip_bytes.to_le_bytes().repeat(strips as usize));
+    entry(33550, double, 3, &scale.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>());
+    entry(33922, double, 6, &tie_point.iter().flat_map(|number: &f64| number.to_le_bytes()).collect::<Vec<_>>());
+    entry(34735, short, 16, &keys.iter().flat_map(|key| key.to_le_bytes()).collect::<Vec<_>>());
+
+    let mut file = b"II*\0\x08\0\0\0".to_vec();
+    file.extend((entries.len() as u16).to_le_bytes());
+    file.extend(entries.concat());
+    file.resize(1024, 0);
+    file.extend(long);
+    file.resize(pixels_at as usize, 0);
+    for row in 0..SIDE_PX {
+        file.extend((0..SIDE_PX).flat_map(|col| value(seed, col, row).to_le_bytes()));
+    }
+    file
+}
+
+/// A zoom at which the raster spans a few hundred tiles.
+pub(crate) const ZOOM: u8 = 12;
+
+/// The tile of [`ZOOM`] that is `(dx, dy)` tiles east and south of the raster's corner.
+pub(crate) fn tile(dx: u32, dy: u32) -> String {
+    let middle = 1 << (ZOOM - 1);
+    format!("{ZOOM}/{}/{}", middle + dx, middle + dy)
+}
+
+/// Values of an NPY file: shape and little-endian 16-bit numbers.
+pub(crate) fn npy(bytes: &[u8]) -> (Vec<usize>, Vec<u16>) {
+    assert_eq!(&bytes[..6], b"\x93NUMPY");
+    let head = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    let text = std::str::from_utf8(&bytes[10..head]).unwrap();
+    assert!(text.contains("<u2"), "{text}");
+    let shape = text.split_once("'shape': (").unwrap().1.split_once(')').unwrap().0;
+    let shape = shape.split(',').filter_map(|side| side.trim().parse().ok()).collect();
+    (shape, bytes[head..].chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect())
+}
