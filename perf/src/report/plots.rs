@@ -102,7 +102,8 @@ type DrawResult = Result<(), Box<dyn std::error::Error>>;
 fn draw_on(area: &DrawingArea<SVGBackend<'_>, Shift>, lines: &[Line], marks: &[f64], x_name: &str) -> DrawResult {
     let points = || lines.iter().flat_map(|line| &line.points);
     let right = points().map(|point| point.0).fold(1.0, f64::max);
-    let top = 1.1 * points().map(|point| point.1).fold(f64::MIN_POSITIVE, f64::max);
+    // Room above the lines for their names.
+    let top = 1.35 * points().map(|point| point.1).fold(f64::MIN_POSITIVE, f64::max);
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(area)
         .margin(8)
