@@ -1,5 +1,5 @@
 //! What a settled file is: its fingerprint, its header's facts, whether it is whole. Blocking; runs on a
-//! [`crate::lane::Lane`].
+//! lane (`lane.rs`).
 
 use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
 

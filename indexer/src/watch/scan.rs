@@ -1,5 +1,5 @@
 //! What is there now: one sweep of the whole root, or a look at single paths. Blocking; runs on a
-//! [`crate::lane::Lane`].
+//! lane (`lane.rs`).
 //!
 //! Links to files are followed while they stay below the root, links to folders never (a loop would have no end).
 //! Names that are not UTF-8 cannot be written in the catalogue; they are counted and left alone.
