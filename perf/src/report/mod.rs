@@ -1,6 +1,6 @@
 //! A run as people and machines read it: Markdown, one self-contained HTML page with plots, JSON.
 //!
-//! Tables are made once ([`tables`]) and set by two templates. Nothing is measured here.
+//! Tables are made once and set by two templates. Nothing is measured here.
 
 mod metrics;
 mod operator;
