@@ -6,6 +6,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::ExitCode,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -46,8 +47,18 @@ struct Demo {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
     let demo: Demo = aurora_daemon::config::parse();
+    match show(demo).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("\n  The demo failed: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn show(demo: Demo) -> Result<()> {
     let stop = aurora_daemon::stop::on_signal()?;
     say("starting indexer and server");
     let settings = Settings { ports: (8080, 8081), memory: "256MiB".to_owned(), ..Settings::default() };
