@@ -41,6 +41,10 @@ use crate::{
 /// Descriptors kept from clients besides those for files: database, logs, pipes of attempts.
 const OWN_DESCRIPTORS: u64 = 96;
 
+/// Threads for blocking work besides those that read files for clients: were all of these to hang in a dead mount,
+/// publishing would still go on.
+const OWN_BLOCKING_THREADS: usize = 16;
+
 /// Time between asking an attempt to stop and making it.
 const JOB_GRACE: Duration = Duration::from_secs(5);
 
@@ -55,6 +59,7 @@ pub fn run_until_signal(settings: Settings) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("indexer")
+        .max_blocking_threads(usize::from(settings.open_files) + OWN_BLOCKING_THREADS)
         .build()
         .map_err(IndexerError::io("start threads for", "the indexer"))?;
     runtime.block_on(async {
