@@ -33,7 +33,7 @@ pub(crate) async fn statistics(
         Ok(serde_json::to_vec(&document(&named, &pixels, &options)).unwrap_or_default())
     })
     .await?;
-    Ok(Tile { bytes: bytes.into(), stages })
+    Ok(Tile { bytes: bytes.into_boxed_slice().into(), stages })
 }
 
 fn document(tiff: &GeoTiff, pixels: &Pixels, options: &ReadOptions) -> Value {
