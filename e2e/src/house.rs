@@ -65,8 +65,9 @@ impl House {
         let indexer_address = programs::free_address(settings.ports.1)?;
         let indexer = start_indexer(&folder, indexer_address, &settings)?;
         let server = start_server(&folder, server_address, indexer_address, &settings)?;
-        let mut house = Self { folder, settings, indexer_address, server_address, indexer, server };
-        house.ready().await?;
+        let house = Self { folder, settings, indexer_address, server_address, indexer, server };
+        ready(&house.indexer_web(), &house.indexer).await?;
+        ready(&house.web(), &house.server).await?;
         Ok(house)
     }
 
@@ -96,7 +97,7 @@ impl House {
     /// When it does not start.
     pub async fn restart_indexer(&mut self) -> Result<()> {
         self.indexer = start_indexer(&self.folder, self.indexer_address, &self.settings)?;
-        self.ready().await
+        ready(&self.indexer_web(), &self.indexer).await
     }
 
     /// Starts the server again after it was killed or stopped.
@@ -105,7 +106,7 @@ impl House {
     /// When it does not start.
     pub async fn restart_server(&mut self) -> Result<()> {
         self.server = start_server(&self.folder, self.server_address, self.indexer_address, &self.settings)?;
-        self.ready().await
+        ready(&self.web(), &self.server).await
     }
 
     /// Copies a file into the root the way a careful sender does: under another name first.
@@ -136,16 +137,11 @@ impl House {
         let after = scene_ids(&nas)?;
         after.into_iter().find(|id| !before.contains(id)).context("aurora-fixtures made no new scene")
     }
+}
 
-    async fn ready(&mut self) -> Result<()> {
-        for (web, program) in
-            [(Web::new(self.indexer_address), &mut self.indexer), (Web::new(self.server_address), &mut self.server)]
-        {
-            let answered = web.until(START, "readiness", async |web| Ok(web.status("/readyz").await? == 200)).await;
-            answered.with_context(|| format!("the program's log:\n{}", program.log()))?;
-        }
-        Ok(())
-    }
+async fn ready(web: &Web, program: &Program) -> Result<()> {
+    let answered = web.until(START, "readiness", async |web| Ok(web.status("/readyz").await? == 200)).await;
+    answered.with_context(|| format!("the program's log:\n{}", program.log()))
 }
 
 /// Ids of the MBI scenes lying in `folder` itself.
