@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 for_what=${1:-all}
 
-packages=(build-essential pkg-config libgdal-dev libisal-dev libsqlite3-dev)
+packages=(build-essential pkg-config libgdal-dev libisal-dev)
 [ "$for_what" = all ] && packages+=(chromium python3-venv)
 
 missing=()
