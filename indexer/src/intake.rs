@@ -8,7 +8,6 @@ pub mod describe;
 pub mod examine;
 pub mod identity;
 pub mod register;
-pub mod zooms;
 
 pub use examine::{Content, Examined};
 pub use register::Intake;

@@ -5,16 +5,18 @@
 
 use std::path::Path;
 
+use aurora_tile::TileMatrixSet;
 use futures_util::FutureExt;
 use serde::Serialize;
 
 use crate::{
     GeoTiff, Limits, Result,
     header::{Georef, Header},
+    render,
     source::{FileSource, SourceError},
 };
 
-mod place;
+pub(crate) mod place;
 
 /// What a raster's header says.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,6 +40,10 @@ pub struct Facts {
     /// Closed ring of `[longitude, latitude]` in degrees along the raster's frame, clockwise from its first pixel;
     /// longitudes run on past ±180 where it crosses the antimeridian. Empty without georeferencing.
     pub footprint_wgs84: Vec<[f64; 2]>,
+    /// First zoom of WebMercatorQuad at which it is worth showing: where it fits about one tile.
+    pub minzoom: Option<u8>,
+    /// Last such zoom: where its pixels are a tile's.
+    pub maxzoom: Option<u8>,
     /// Declared nodata value (NaN and infinities are `null` in JSON).
     pub nodata: Option<f64>,
     /// First byte after everything the header points to.
@@ -79,6 +85,7 @@ fn from_header(header: &Header, size_bytes: u64) -> Facts {
     let full = &header.levels[0];
     let size_px = (f64::from(full.width_px), f64::from(full.height_px));
     let georef = header.georef.as_ref();
+    let zooms = georef.and_then(|_| render::zooms(header, TileMatrixSet::web_mercator_quad()).ok());
     Facts {
         width_px: full.width_px,
         height_px: full.height_px,
@@ -89,6 +96,8 @@ fn from_header(header: &Header, size_bytes: u64) -> Facts {
         bounds_native: georef.map(|georef| place::bounds_native(&georef.pixel_to_crs, size_px)),
         bounds_wgs84: georef.and_then(|georef| bounds_wgs84(georef, size_px)),
         footprint_wgs84: georef.map(|georef| place::footprint_wgs84(georef, size_px)).unwrap_or_default(),
+        minzoom: zooms.as_ref().map(|zooms| *zooms.start()),
+        maxzoom: zooms.as_ref().map(|zooms| *zooms.end()),
         nodata: header.nodata,
         end_byte: header.end_byte,
         size_bytes,

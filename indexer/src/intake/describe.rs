@@ -4,12 +4,11 @@ use aurora_catalog::{Asset, Scene, SceneName, SceneStatus, name};
 use aurora_raster::facts::Facts;
 use jiff::Timestamp;
 
-use super::{Content, zooms};
+use super::Content;
 use crate::paths;
 
 /// The raster behind `href`.
 pub fn asset(href: String, facts: &Facts, nodata: Option<f64>) -> Asset {
-    let (minzoom, maxzoom) = zooms::of(facts);
     Asset {
         href,
         size_bytes: facts.size_bytes,
@@ -20,8 +19,8 @@ pub fn asset(href: String, facts: &Facts, nodata: Option<f64>) -> Asset {
         epsg: facts.epsg,
         spacing_m: facts.spacing_m.unwrap_or_default(),
         nodata,
-        minzoom,
-        maxzoom,
+        minzoom: facts.minzoom.unwrap_or_default(),
+        maxzoom: facts.maxzoom.unwrap_or_default(),
     }
 }
 

@@ -14,7 +14,7 @@ const FOOTPRINT_STEPS: u32 = 8;
 const EARTH_RADIUS_M: f64 = 6_371_008.8;
 
 /// `[min x, min y, max x, max y]` of the pixels' corners.
-pub(super) fn bounds_native(affine: &Affine, size_px: (f64, f64)) -> [f64; 4] {
+pub(crate) fn bounds_native(affine: &Affine, size_px: (f64, f64)) -> [f64; 4] {
     let corners =
         [(0.0, 0.0), (size_px.0, 0.0), (0.0, size_px.1), size_px].map(|(column, row)| affine.apply(column, row));
     corners.iter().fold(EMPTY, include)
