@@ -57,8 +57,7 @@ pub(crate) async fn tile(app: Arc<App>, order: TileOrder) -> Result<Tile, Failur
     let view_px = u64::from(order.size_px) * u64::from(order.size_px);
     paint(&app, tiff, plan, view_px, &mut stages, move |pixels, stages| encoded(pixels, order.format, &style, stages))
         .await
-        // Without the room that the encoder left, which the cache would keep and not weigh.
-        .map(|bytes| Tile { bytes: bytes.into_boxed_slice().into(), stages })
+        .map(|bytes| Tile { bytes: bytes.into(), stages })
 }
 
 /// Plans on a render thread: projecting takes too long for an async one.
@@ -92,8 +91,6 @@ async fn paint<T: Send + 'static>(
         .run(move || {
             inner.end("thread");
             let painted = render::paint(&tiff, &plan, fetched, &blocks);
-            // Counting also evicts. Left to itself the cache first lets some sixty blocks wait beyond its bound.
-            let _ = blocks.counts();
             inner.end("paint");
             let result = painted.map_err(Failure::from).and_then(|pixels| finish(pixels, &mut inner));
             // Given back by the thread that used them: a caller who leaves does not free them early.

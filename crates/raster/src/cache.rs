@@ -68,10 +68,12 @@ impl BlockCache {
         found
     }
 
-    /// Keeps a block and hands it back shared.
+    /// Keeps a block and hands it back shared. What no longer fits is let go before this returns: left to itself moka
+    /// lets some sixty entries wait beyond the bound, which is more memory than some caches have.
     pub fn insert(&self, source: &SourceKey, id: BlockId, block: Block) -> SharedBlock {
         let shared = Arc::new(block);
         self.blocks.insert((source.clone(), id), Arc::clone(&shared));
+        self.blocks.run_pending_tasks();
         shared
     }
 

@@ -49,6 +49,7 @@ proptest! {
     #[test]
     fn a_png_holds_the_picture(picture in any_picture()) {
         let file = encode::png(&picture).unwrap();
+        prop_assert_eq!(file.len(), file.capacity());
         let (width_px, height_px, pixels) = decoded(&file);
         prop_assert_eq!((width_px, height_px), (picture.width_px, picture.height_px));
         prop_assert_eq!(pixels, expected(&picture.colors));

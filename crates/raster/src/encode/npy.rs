@@ -14,7 +14,8 @@ const ALIGNMENT_BYTES: usize = 64;
 pub(super) fn encode(pixels: &Pixels) -> Vec<u8> {
     let mut file = header(pixels);
     with_samples!(&pixels.samples, values => {
-        file.reserve(size_of_val(&values[..]) + pixels.mask.len() * 8);
+        let sample_bytes = size_of_val(&values[..]) / values.len().max(1);
+        file.reserve_exact(size_of_val(&values[..]) + pixels.mask.len() * sample_bytes);
         values.iter().for_each(|value| file.extend_from_slice(&value.to_le_bytes()));
     });
     append_mask(pixels, &mut file);

@@ -45,6 +45,8 @@ pub(super) fn encode(picture: &Picture) -> Result<Vec<u8>> {
     append_chunk(&mut file, *b"IDAT", |data| outcome = append_zlib(&lines, data));
     outcome.map_err(|reason| RasterError::Encode { format: "png", reason })?;
     append_chunk(&mut file, *b"IEND", |_| ());
+    // Files are kept in caches that weigh their length, not the room the compressor wanted.
+    file.shrink_to_fit();
     Ok(file)
 }
 
