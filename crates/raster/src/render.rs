@@ -15,6 +15,7 @@ mod grid;
 mod level;
 mod mosaic;
 mod nearest;
+mod outline;
 mod paint;
 mod pixel;
 mod plan;

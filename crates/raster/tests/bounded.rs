@@ -2,14 +2,18 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use aurora_raster::{
     Limits, RasterError,
-    cache::BlockCache,
+    block::{Block, BlockId, Samples},
+    cache::{BlockCache, SourceKey},
     crs::Crs,
+    facts,
     render::{self, ReadOptions, View},
     statistics,
 };
-use aurora_tile::Bounds;
+use aurora_tile::{Bounds, TileMatrixSet, lon_lat_to_mercator};
 use support::{open, open_within, paint, render, scene::Scene, tile, wait};
 
 /// A tile that shows the whole scene, small.
@@ -87,6 +91,66 @@ fn a_second_render_finds_its_blocks_decoded() {
     let blocks = plan.blocks().len() as u64;
     assert_eq!((counts.hits, counts.misses, counts.blocks), (blocks, blocks, blocks));
     assert!(counts.size_bytes >= plan.cost_bytes(), "{counts:?} weigh less than {}", plan.cost_bytes());
+}
+
+/// The scene's frame is UTM's, askew on the map: its bounds have slivers at the corners that no pixel lies in.
+#[test]
+fn within_the_bounds_but_off_the_frame_there_is_no_data_and_beyond_them_an_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("scene.tif");
+    Scene::cog_like().write(&path);
+    let tiff = open(&path).expect("a scene that is read");
+    let [west, south, east, north] = facts::of(&tiff).bounds_wgs84.expect("bounds");
+    let (minx, miny) = lon_lat_to_mercator(west, south);
+    let (maxx, maxy) = lon_lat_to_mercator(east, north);
+    let set = TileMatrixSet::web_mercator_quad();
+    let around = Bounds::new(minx - 3000.0, miny - 3000.0, maxx + 3000.0, maxy + 3000.0);
+    let bounds = Bounds::new(minx, miny, maxx, maxy);
+    let (mut empty, mut beyond, mut shown) = (0, 0, 0);
+    for id in set.tiles_covering(15, around) {
+        let box_meets = set.tile_bounds(id).expect("a tile of the set").intersects(&bounds);
+        match render::plan(&tiff, &tile(id.z, id.x, id.y, 256), &ReadOptions::default()) {
+            Ok(plan) if plan.blocks().is_empty() => {
+                assert!(box_meets, "{id} lies beyond the bounds");
+                if empty == 0 {
+                    let pixels = paint(&tiff, &plan).expect("painted");
+                    assert_eq!((pixels.is_empty(), pixels.all_valid, pixels.mask.len()), (true, false, 256 * 256));
+                }
+                empty += 1;
+            }
+            Ok(_) => shown += 1,
+            Err(RasterError::OutsideBounds) => {
+                assert!(!box_meets, "{id} lies within the bounds");
+                beyond += 1;
+            }
+            Err(error) => panic!("{id}: {error}"),
+        }
+    }
+    assert!(empty > 0 && beyond > 0 && shown > 0, "{empty} empty, {beyond} beyond, {shown} shown");
+    // The place of such a tile is still on no pixel.
+    let corner = render::plan_point(&tiff, west + 1e-4, north - 1e-4, &ReadOptions::default());
+    assert!(matches!(corner, Err(RasterError::OutsideBounds)), "{corner:?}");
+}
+
+#[test]
+fn a_cache_never_waits_to_let_blocks_go() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("scene.tif");
+    Scene::cog_like().write(&path);
+    let tiff = open(&path).expect("a scene that is read");
+    let key = SourceKey::of(tiff.source().as_ref());
+    let block = || Block { width_px: 256, height_px: 256, samples_per_pixel: 1, samples: None };
+    let cache = BlockCache::new(4 * 65_536);
+    let kept: Vec<_> = (0..40)
+        .map(|index| {
+            let samples = Some(Samples::U8(vec![0; 60_000]));
+            let id = BlockId { level: 0, plane: 0, index };
+            Arc::downgrade(&cache.insert(&key, id, Block { samples, ..block() }))
+        })
+        .collect();
+    let alive = kept.iter().filter(|block| block.strong_count() > 0).count();
+    // Two more may have left the cache and wait for its readers to have gone.
+    assert!(alive <= 4 + 2, "{alive} blocks are held where four fit");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::{
         decimate::Decimation,
         grid::{self, Sizes},
         level::{self, Choice},
+        outline::meets_bounds,
         project::{self, Projection},
         touch::{Touched, touched},
     },
@@ -62,10 +63,10 @@ impl Plan {
     }
 }
 
-/// Plans a view.
+/// Plans a view. One within the raster's bounds that no pixel falls into gets a plan without blocks: no data.
 ///
 /// # Errors
-/// `OutsideBounds` when the view misses the raster, `BadParameter` for a band that does not exist, `TooLarge` beyond
+/// `OutsideBounds` when the view misses the box round the raster, `BadParameter` for a band that does not exist, `TooLarge` beyond
 /// the limits on a view's side or a render's bytes, `Unsupported` without georeferencing.
 pub fn plan(tiff: &GeoTiff, view: &View, options: &ReadOptions) -> Result<Plan> {
     let header = tiff.header();
@@ -79,7 +80,11 @@ pub fn plan(tiff: &GeoTiff, view: &View, options: &ReadOptions) -> Result<Plan> 
         full_px: (full.width_px, full.height_px),
         level_px: (source.width_px, source.height_px),
     };
-    finish(tiff, options, size_px, choice, grid::cells(&projection, &sizes, choice))
+    let plan = finish(tiff, options, size_px, choice, grid::cells(&projection, &sizes, choice))?;
+    if plan.data.is_empty() && !meets_bounds(header, view) {
+        return Err(RasterError::OutsideBounds);
+    }
+    Ok(plan)
 }
 
 /// Plans the whole raster, no side longer than `max_side_px`, from the finest level that fits or else the coarsest one
@@ -106,11 +111,15 @@ pub fn plan_whole(tiff: &GeoTiff, max_side_px: u32, options: &ReadOptions) -> Re
 /// Plans the one full-resolution pixel under a place.
 ///
 /// # Errors
-/// As [`plan`].
+/// As [`plan`]; `OutsideBounds` for any place that is on no pixel.
 pub fn plan_point(tiff: &GeoTiff, lon_deg: f64, lat_deg: f64, options: &ReadOptions) -> Result<Plan> {
     let points = [project::raster_pixel_at(tiff.header(), lon_deg, lat_deg)?];
     let choice = Choice { level: 0, source_px_per_view_px: 1.0 };
-    finish(tiff, options, (1, 1), choice, vec![Cell::of_points(0..1, 0..1, &points)])
+    let plan = finish(tiff, options, (1, 1), choice, vec![Cell::of_points(0..1, 0..1, &points)])?;
+    if plan.data.is_empty() {
+        return Err(RasterError::OutsideBounds);
+    }
+    Ok(plan)
 }
 
 fn check_sides(tiff: &GeoTiff, (width_px, height_px): (u32, u32)) -> Result<()> {
@@ -140,9 +149,6 @@ fn finish(
     }
     let reach_px = options.resampling.reach_px();
     let data = touched(level, &cells, reach_px);
-    if data.is_empty() {
-        return Err(RasterError::OutsideBounds);
-    }
     let mask_level = header.masks.get(usize::from(choice.level)).and_then(Option::as_ref);
     let mask = mask_level.map(|level| touched(level, &cells, reach_px));
     let mut plan = Plan {
