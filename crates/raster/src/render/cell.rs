@@ -27,7 +27,7 @@ pub(super) struct Position {
 
 impl Position {
     /// From numbers of pixels, which must be finite; those beyond 2³¹ are cut.
-    fn of((x, y): (f64, f64)) -> Self {
+    pub(super) fn of((x, y): (f64, f64)) -> Self {
         let fixed = |value: f64| (value * ONE as f64) as i64;
         Self { x: fixed(x), y: fixed(y) }
     }
@@ -161,21 +161,77 @@ impl Patch {
         [0, 1, 2].map(|col| on_parabola(self.nodes.map(|row| row[col]), down))
     }
 
+    /// Source position of the centre of the view pixel `col` columns and `row` rows into the view's cell.
+    pub(super) fn centre(&self, col: u32, row: u32) -> (f64, f64) {
+        let share = |px: u32, side_px: u32| (f64::from(px) + 0.5) / f64::from(side_px);
+        let line = self.line(share(self.offset_px.1 + row, self.size_px.1));
+        on_parabola(line, share(self.offset_px.0 + col, self.size_px.0))
+    }
+
     /// Hands out the spans of one row, `row` rows below the view cell's first.
     fn for_each_span(&self, cols: &Range<u32>, row: u32, mut visit: impl FnMut(u32, u32, Position, Position)) {
         let line = self.line((f64::from(self.offset_px.1 + row) + 0.5) / f64::from(self.size_px.1));
-        let share = |px: u32| f64::from(px) / f64::from(self.size_px.0);
+        let mut chord = Chord::first(line, self.size_px.0, self.pieces);
         let piece_px = self.size_px.0 / self.pieces;
         let (first, last) = (self.offset_px.0, self.offset_px.0 + cols.len() as u32);
-        for piece in first / piece_px..=(last - 1) / piece_px {
+        for piece in 0..=(last - 1) / piece_px {
             let (begin, end) = (piece * piece_px, (piece + 1) * piece_px);
-            let (from, to) = (on_parabola(line, share(begin)), on_parabola(line, share(end)));
-            let step = ((to.0 - from.0) / f64::from(piece_px), (to.1 - from.1) / f64::from(piece_px));
-            let start = Position::of_centre((from.0 + step.0 * 0.5, from.1 + step.1 * 0.5));
-            let step = Position::of(step);
-            let (shown, hidden) = (begin.max(first), begin.max(first) - begin);
-            visit(cols.start + shown - first, end.min(last) - shown, start.plus(step, hidden.into()), step);
+            if end > first {
+                let (shown, hidden) = (begin.max(first), begin.max(first) - begin);
+                let start = chord.first_centre().plus(chord.step, hidden.into());
+                visit(cols.start + shown - first, end.min(last) - shown, start, chord.step);
+            }
+            chord.go_on();
         }
+    }
+}
+
+/// A straight piece of a row that stands for a part of its parabola. Pieces follow each other by sums of whole numbers, so
+/// each is the same wherever the walk along the row began.
+struct Chord {
+    /// Where the piece begins.
+    from: Position,
+    /// From its first pixel to the second.
+    step: Position,
+    /// From its beginning to the next piece's.
+    stride: Position,
+    /// What `stride` grows by from piece to piece.
+    stride_growth: Position,
+    /// What `step` grows by from piece to piece.
+    step_growth: Position,
+}
+
+impl Chord {
+    /// The first of `pieces` pieces of a row `width_px` long.
+    fn first([start, middle, end]: [(f64, f64); 3], width_px: u32, pieces: u32) -> Self {
+        let share = 1.0 / f64::from(pieces);
+        let per_pixel = f64::from(pieces) / f64::from(width_px);
+        // The parabola is start + slope·t + bend·t² for t from 0 to 1.
+        let slope = |a: f64, b: f64, c: f64| 4.0 * b - 3.0 * a - c;
+        let bend = |a: f64, b: f64, c: f64| 2.0 * (a - 2.0 * b + c);
+        let stride = |a: f64, b: f64, c: f64| (slope(a, b, c) + bend(a, b, c) * share) * share;
+        let growth = |a: f64, b: f64, c: f64| 2.0 * bend(a, b, c) * share * share;
+        let both = |f: &dyn Fn(f64, f64, f64) -> f64| (f(start.0, middle.0, end.0), f(start.1, middle.1, end.1));
+        let (stride, growth) = (both(&stride), both(&growth));
+        let scaled = |(x, y): (f64, f64)| Position::of((x * per_pixel, y * per_pixel));
+        Self {
+            from: Position::of_centre(start),
+            step: scaled(stride),
+            stride: Position::of(stride),
+            stride_growth: Position::of(growth),
+            step_growth: scaled(growth),
+        }
+    }
+
+    /// The centre of its first pixel.
+    fn first_centre(&self) -> Position {
+        self.from.plus(Position { x: self.step.x >> 1, y: self.step.y >> 1 }, 1)
+    }
+
+    fn go_on(&mut self) {
+        self.from = self.from.plus(self.stride, 1);
+        self.stride = self.stride.plus(self.stride_growth, 1);
+        self.step = self.step.plus(self.step_growth, 1);
     }
 }
 

@@ -105,6 +105,17 @@ impl<'a, T: Pixel> Mosaic<'a, T> {
 }
 
 impl<T: Copy> Patch<'_, T> {
+    /// No block at all.
+    pub(super) fn nowhere() -> Self {
+        Self { samples: None, cols: 0..0, rows: 0..0, pixel_stride: 1, row_stride: 0 }
+    }
+
+    /// Whether a position lies in the area.
+    pub(super) fn holds(&self, place: Position) -> bool {
+        let (col, row) = pixel_of(place);
+        self.cols.contains(&col) && self.rows.contains(&row)
+    }
+
     /// The sample of one pixel in the area, or `None` when the block is sparse.
     pub(super) fn value(&self, col: i64, row: i64) -> Option<T> {
         let (right, down) = ((col - self.cols.start) as usize, (row - self.rows.start) as usize);

@@ -12,37 +12,67 @@ const CACHE_LINE_BYTES: usize = 64;
 /// View rows that samples are asked for ahead of their use.
 const ROWS_AHEAD: i64 = 2;
 
-/// Fills `line` with the samples under a span, which must lie inside the level; sparse blocks give `fill`.
-pub(super) fn sample<T: Pixel>(mosaic: &Mosaic<'_, T>, span: &Span, fill: T, line: &mut [T]) {
-    let mut done = 0;
-    while done < span.len {
-        let place = span.start.plus(span.step, i64::from(done));
-        let (col, row) = pixel_of(place);
-        let patch = mosaic.patch_at(col, row);
-        let steps = patch.steps_inside(place, span.step, span.len - done).max(1);
-        let part = span.part(done, done + steps);
-        copy(&patch, &part, fill, &mut line[done as usize..(done + steps) as usize]);
-        done += steps;
+/// Pixels copied between looks at the source row.
+const RUN_PX: usize = 8;
+
+/// Takes samples span after span, and keeps the block it is in.
+pub(super) struct Sampler<'a, T> {
+    mosaic: &'a Mosaic<'a, T>,
+    patch: Patch<'a, T>,
+    fill: T,
+}
+
+impl<'a, T: Pixel> Sampler<'a, T> {
+    /// A sampler that gives `fill` in sparse blocks.
+    pub(super) fn new(mosaic: &'a Mosaic<'a, T>, fill: T) -> Self {
+        Self { mosaic, patch: Patch::nowhere(), fill }
+    }
+
+    /// Fills `line` with the samples under a span, which must lie inside the level.
+    pub(super) fn sample(&mut self, span: &Span, line: &mut [T]) {
+        let mut done = 0;
+        while done < span.len {
+            let rest = span.part(done, span.len);
+            if !self.patch.holds(rest.start) {
+                let (col, row) = pixel_of(rest.start);
+                self.patch = self.mosaic.patch_at(col, row);
+            }
+            let whole_rest = self.patch.holds(rest.end());
+            let steps =
+                if whole_rest { rest.len } else { self.patch.steps_inside(rest.start, span.step, rest.len).max(1) };
+            let part = &mut line[done as usize..(done + steps) as usize];
+            copy(&self.patch, &rest.part(0, steps), self.fill, part);
+            done += steps;
+        }
     }
 }
 
 /// Copies the samples of one block. All of `span` lies inside it.
 fn copy<T: Pixel>(patch: &Patch<'_, T>, span: &Span, fill: T, line: &mut [T]) {
     let Some(samples) = patch.samples else { return line.fill(fill) };
-    let first = patch.relative(span.start);
-    let at = |place: Position| {
-        (whole(place.y) as usize)
-            .wrapping_mul(patch.row_stride)
-            .wrapping_add((whole(place.x) as usize).wrapping_mul(patch.pixel_stride))
-    };
+    let mut place = patch.relative(span.start);
+    let column = |place: Position| (whole(place.x) as usize).wrapping_mul(patch.pixel_stride);
+    let row = |place: Position| (whole(place.y) as usize).wrapping_mul(patch.row_stride);
     let ahead = Position { x: 0, y: ROWS_AHEAD * span.step.x.abs() };
     for k in (0..i64::from(span.len)).step_by(pixels_per_line::<T>(patch, span)) {
-        prefetch(samples, at(first.plus(ahead, 1).plus(span.step, k)));
+        let wanted = place.plus(ahead, 1).plus(span.step, k);
+        prefetch(samples, row(wanted).wrapping_add(column(wanted)));
     }
-    let mut place = first;
-    for value in line {
-        *value = samples[at(place)];
-        place = place.plus(span.step, 1);
+    for run in line.chunks_mut(RUN_PX) {
+        let last = place.plus(span.step, run.len() as i64 - 1);
+        if whole(place.y) == whole(last.y) {
+            let samples = &samples[row(place)..];
+            for value in run {
+                *value = samples[column(place)];
+                place.x = place.x.wrapping_add(span.step.x);
+            }
+            place.y = last.y.wrapping_add(span.step.y);
+        } else {
+            for value in run {
+                *value = samples[row(place).wrapping_add(column(place))];
+                place = place.plus(span.step, 1);
+            }
+        }
     }
 }
 

@@ -13,11 +13,14 @@ use crate::{
         cell::Span,
         fetch::{Piece, grid_of},
         mosaic::Mosaic,
-        nearest,
+        nearest::Sampler,
         pixel::{Pixel, is_valid},
         plan::MASK_PLANE,
     },
 };
+
+/// Mask pixels looked at in one go.
+const MASK_CHUNK_PX: usize = 1024;
 
 /// Decodes the missing blocks, keeps them in the cache, and warps all of them onto the view. Blocks the CPU and nothing
 /// else; call it on a render thread.
@@ -143,12 +146,12 @@ impl<T: Pixel> Canvas<'_, T> {
     }
 
     fn paint_nearest(&mut self, band: usize, mosaic: &Mosaic<'_, T>) {
-        let fill = self.nodata.unwrap_or_default();
+        let mut sampler = Sampler::new(mosaic, self.nodata.unwrap_or_default());
         let start = band * self.mask.len();
         for_each_span(self.plan, mosaic.size_px(), |span| {
             let line = self.line(&span);
             let values = &mut self.values[start..][line.clone()];
-            nearest::sample(mosaic, &span, fill, values);
+            sampler.sample(&span, values);
             mark_valid(values, self.nodata, &mut self.mask[line]);
         });
     }
@@ -166,9 +169,10 @@ impl<T: Pixel> Canvas<'_, T> {
     /// Masks what is zero in a mask or an alpha band.
     fn hide_where_zero<M: Pixel>(&mut self, hiding: &Mosaic<'_, M>) {
         let mut opacity = vec![M::default(); self.plan.width_px as usize];
+        let mut sampler = Sampler::new(hiding, M::default());
         for_each_span(self.plan, hiding.size_px(), |span| {
             let opacity = &mut opacity[..span.len as usize];
-            nearest::sample(hiding, &span, M::default(), opacity);
+            sampler.sample(&span, opacity);
             let line = self.line(&span);
             let pairs = self.mask[line].iter_mut().zip(opacity);
             pairs.for_each(|(m, value)| *m = if *value == M::default() { 0 } else { *m });
@@ -181,7 +185,7 @@ impl<T: Pixel> Canvas<'_, T> {
             height_px: self.plan.height_px,
             bands: self.plan.bands.len() as u16,
             samples: T::into_samples(self.values),
-            all_valid: self.mask.iter().all(|&m| m == 255),
+            all_valid: all_valid(&self.mask),
             mask: self.mask,
         }
     }
@@ -196,6 +200,11 @@ fn for_each_span(plan: &Plan, (width_px, height_px): (u32, u32), mut visit: impl
             }
         });
     }
+}
+
+/// Whether a mask is 255 throughout: line by line, since a look at each byte whether to go on costs more than the bytes.
+fn all_valid(mask: &[u8]) -> bool {
+    mask.chunks(MASK_CHUNK_PX).all(|chunk| chunk.iter().fold(255, |all, m| all & m) == 255)
 }
 
 /// A pixel is valid when any of its bands is.

@@ -1,14 +1,25 @@
 //! Which blocks of a level a render touches.
+//!
+//! Where blocks are large a cell is cut into halves until the corners of each part tell which blocks it falls into, which
+//! takes a few dozen points a tile; where they are thin, such as strips of one row, every span is walked.
 
 use std::ops::Range;
 
+use aurora_tile::Bounds;
+
 use crate::{
     header::Level,
-    render::cell::{Cell, Position, Span, whole},
+    render::cell::{Cell, Patch, Position, Shape, Span, whole},
 };
 
 /// Longest stretch of a span that is taken as one box.
 const LONGEST_STRETCH_PX: u32 = 32;
+
+/// Least side of blocks, in pixels, for which halving is quicker than walking.
+const LEAST_HALVED_BLOCK_PX: u32 = 64;
+
+/// Room for what lies between a patch and the straight pieces its rows are walked in, in source pixels.
+const PIECE_ROOM_PX: f64 = 0.02;
 
 /// Blocks of one level and plane, as a window of the level's grid of blocks with a mark for each that is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +35,7 @@ pub(super) struct Touched {
 pub(super) fn touched(level: &Level, cells: &[Cell], reach_px: i64) -> Touched {
     let mut touched = Touched::all_of(level);
     let mut walk = Walk { level, reach_px, last: None, touched: &mut touched };
-    cells.iter().for_each(|cell| cell.for_each_span(|span| walk.mark_span(&span)));
+    cells.iter().for_each(|cell| walk.mark_cell(cell));
     touched.trimmed()
 }
 
@@ -71,7 +82,103 @@ struct Walk<'a> {
     touched: &'a mut Touched,
 }
 
+/// A part of a cell: view columns and rows from the cell's first on.
+#[derive(Clone)]
+struct Part {
+    cols: Range<u32>,
+    rows: Range<u32>,
+}
+
+impl Part {
+    fn corners(&self) -> [(u32, u32); 4] {
+        let (right, bottom) = (self.cols.end - 1, self.rows.end - 1);
+        [(self.cols.start, self.rows.start), (right, self.rows.start), (self.cols.start, bottom), (right, bottom)]
+    }
+
+    /// Two halves across the longer side; `None` for a single pixel.
+    fn halves(&self) -> Option<[Self; 2]> {
+        let cut = |range: &Range<u32>| {
+            let middle = range.start.midpoint(range.end);
+            [range.start..middle, middle..range.end]
+        };
+        if self.cols.len().max(self.rows.len()) == 1 {
+            None
+        } else if self.cols.len() > self.rows.len() {
+            Some(cut(&self.cols).map(|cols| Self { cols, rows: self.rows.clone() }))
+        } else {
+            Some(cut(&self.rows).map(|rows| Self { cols: self.cols.clone(), rows }))
+        }
+    }
+}
+
+/// How far positions within a part of a patch may lie outside the box of its corners.
+struct Room {
+    across_px: f64,
+    down_px: f64,
+    piece_px: f64,
+}
+
+impl Room {
+    fn of(patch: &Patch) -> Self {
+        let sag = |[a, b, c]: [(f64, f64); 3]| (a.0 - 2.0 * b.0 + c.0).abs().max((a.1 - 2.0 * b.1 + c.1).abs());
+        let columns = [0, 1, 2].map(|col| patch.nodes.map(|row| row[col]));
+        let across_px = patch.nodes.map(sag).into_iter().fold(0.0, f64::max);
+        let down_px = columns.map(sag).into_iter().fold(0.0, f64::max);
+        let piece_px = PIECE_ROOM_PX + across_px / f64::from(patch.pieces * patch.pieces);
+        Self { across_px, down_px, piece_px }
+    }
+
+    /// Over a share of the side a parabola leaves its chord by half the square of that share of its second difference; twice
+    /// that is taken, since the difference itself changes across the patch.
+    fn around(&self, part: &Part, patch: &Patch) -> f64 {
+        let square = |length: usize, side_px: u32| (length as f64 / f64::from(side_px)).powi(2);
+        self.piece_px
+            + self.across_px * square(part.cols.len(), patch.size_px.0)
+            + self.down_px * square(part.rows.len(), patch.size_px.1)
+    }
+}
+
 impl Walk<'_> {
+    fn mark_cell(&mut self, cell: &Cell) {
+        let least_side_px = self.level.block_width_px.min(self.level.block_height_px);
+        match &cell.shape {
+            Shape::Patch(patch) if least_side_px >= LEAST_HALVED_BLOCK_PX => {
+                let part = Part { cols: 0..cell.cols.len() as u32, rows: 0..cell.rows.len() as u32 };
+                self.mark_part(patch, &Room::of(patch), &part);
+            }
+            _ => cell.for_each_span(|span| self.mark_span(&span)),
+        }
+    }
+
+    /// Marks what the corners fall into, and cuts the part in halves while it may fall into more.
+    fn mark_part(&mut self, patch: &Patch, room: &Room, part: &Part) {
+        let corners = part.corners().map(|(col, row)| patch.centre(col, row));
+        let Some(area) = Bounds::around(corners) else { return };
+        let room_px = room.around(part, patch);
+        let low = Position::of((area.minx - room_px, area.miny - room_px));
+        let high = Position::of((area.maxx + room_px, area.maxy + room_px));
+        let Some(reachable) = self.blocks_of(low, high) else { return };
+        if self.are_marked(&reachable) {
+            return;
+        }
+        for corner in corners.map(Position::of) {
+            self.mark(self.blocks_of(corner, corner));
+        }
+        if self.are_marked(&reachable) {
+            return;
+        }
+        match part.halves() {
+            Some(halves) => halves.iter().for_each(|half| self.mark_part(patch, room, half)),
+            None => self.mark(Some(reachable)),
+        }
+    }
+
+    fn are_marked(&self, (cols, rows): &(Range<u32>, Range<u32>)) -> bool {
+        let across = self.touched.cols.len();
+        let line = |row: u32| &self.touched.marks[row as usize * across..][cols.start as usize..cols.end as usize];
+        rows.clone().all(|row| line(row).iter().all(|&mark| mark))
+    }
+
     /// Marks stretch by stretch: a long oblique span's box would take in blocks that no pixel falls into.
     fn mark_span(&mut self, span: &Span) {
         let boxed = self.blocks_of(span.start, span.end());

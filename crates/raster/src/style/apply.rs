@@ -6,12 +6,6 @@ use crate::{
     style::{Colormap, Colors, Picture, Rescale, Style},
 };
 
-/// Entries of a look-up table; wider ranges of integers are computed value by value.
-const TABLE_LEN: usize = 16_384;
-
-/// Values looked up at a time.
-const CHUNK_LEN: usize = 256;
-
 /// Makes a picture: one or two bands become gray (the first band) or, with a colormap, indexed; three or more become
 /// RGB of the first three. Values are clamped to the rescale's range and rounded down, as TiTiler does.
 pub fn apply(pixels: Pixels, style: &Style) -> Picture {
@@ -28,6 +22,12 @@ fn gray(pixels: Pixels, style: &Style) -> Colors {
     let (mut gray, mask, all_valid) = first_band(pixels, style);
     if all_valid {
         return Colors::Gray8(gray);
+    }
+    let is_black = |(&value, &m): (&u8, &u8)| value == 0 && m != 0;
+    if !gray.iter().zip(&mask).fold(false, |any, pair| any | is_black(pair)) {
+        // The usual case, without a branch a pixel.
+        gray.iter_mut().zip(&mask).for_each(|(value, &m)| *value &= m);
+        return Colors::GrayKeyed8 { gray, transparent: 0 };
     }
     if let Some(transparent) = unused_value(&gray, &mask) {
         gray.iter_mut().zip(&mask).for_each(|(value, &m)| *value = if m == 0 { transparent } else { *value });
@@ -79,7 +79,7 @@ fn first_band(pixels: Pixels, style: &Style) -> (Vec<u8>, Vec<u8>, bool) {
     };
     values.truncate(count);
     if let Some(range) = style.rescale.first() {
-        let table = table(0, 255, *range);
+        let table: Box<[u8; 256]> = table(0, *range);
         values.iter_mut().for_each(|value| *value = table[usize::from(*value)]);
     }
     (values, mask, all_valid)
@@ -92,12 +92,22 @@ fn band_to_u8(pixels: &Pixels, band: usize, style: &Style) -> Vec<u8> {
     let or = |min: f64, max: f64| range.unwrap_or(Rescale { min, max });
     match &pixels.samples {
         Samples::U8(v) => match range {
-            Some(range) => integers(&v[part], range),
+            Some(range) => {
+                let table: Box<[u8; 256]> = table(0, range);
+                v[part].iter().map(|&x| table[usize::from(x)]).collect()
+            }
             None => v[part].to_vec(),
         },
-        Samples::I8(v) => integers(&v[part], or(-128.0, 127.0)),
-        Samples::U16(v) => integers(&v[part], or(0.0, 65_535.0)),
-        Samples::I16(v) => integers(&v[part], or(-32_768.0, 32_767.0)),
+        Samples::I8(v) => numbers(v[part].iter().map(|&x| f64::from(x)), or(-128.0, 127.0)),
+        Samples::U16(v) => {
+            let table: Box<[u8; 65_536]> = table(0, or(0.0, 65_535.0));
+            v[part].iter().map(|&x| table[usize::from(x)]).collect()
+        }
+        Samples::I16(v) => {
+            let table: Box<[u8; 65_536]> = table(i16::MIN.into(), or(-32_768.0, 32_767.0));
+            // Turning the sign bit over counts from the least value on.
+            v[part].iter().map(|&x| table[usize::from(x as u16 ^ 0x8000)]).collect()
+        }
         Samples::U32(v) => numbers(v[part].iter().map(|&x| f64::from(x)), or(0.0, f64::from(u32::MAX))),
         Samples::I32(v) => numbers(v[part].iter().map(|&x| f64::from(x)), or(f64::from(i32::MIN), f64::from(i32::MAX))),
         Samples::F32(v) => numbers(v[part].iter().map(|&x| f64::from(x)), or(0.0, 1.0)),
@@ -105,31 +115,28 @@ fn band_to_u8(pixels: &Pixels, band: usize, style: &Style) -> Vec<u8> {
     }
 }
 
-/// Integers of at most 16 bits: by table where the range is narrow enough to make one.
-fn integers<T: Copy + Into<i32> + Into<f64>>(values: &[T], range: Rescale) -> Vec<u8> {
-    let (low, high) = (range.min.min(range.max).floor(), range.min.max(range.max).ceil());
-    if !(high - low < TABLE_LEN as f64 && low.abs() < 1e9) {
-        return numbers(values.iter().map(|&value| value.into()), range);
-    }
-    let (low, high) = (low as i32, high as i32);
-    let table = table(low, high, range);
-    let whole = |value: T| -> i32 { value.into() };
-    let mut bytes = vec![0; values.len()];
-    let mut indices = [0_u16; CHUNK_LEN];
-    // Two loops: the first is done several values at a time, the second needs no bounds check.
-    for (values, bytes) in values.chunks(CHUNK_LEN).zip(bytes.chunks_mut(CHUNK_LEN)) {
-        let clamped = values.iter().map(|&value| whole(value).clamp(low, high).wrapping_sub(low) as u16);
-        indices.iter_mut().zip(clamped).for_each(|(index, value)| *index = value);
-        bytes.iter_mut().zip(&indices).for_each(|(byte, index)| *byte = table[usize::from(*index) % TABLE_LEN]);
-    }
-    bytes
+/// What each of `LEN` whole numbers from `first` on becomes. The rescale never turns back, so where both ends of a stretch
+/// become the same, all between them do.
+fn table<const LEN: usize>(first: i32, range: Rescale) -> Box<[u8; LEN]> {
+    let mut table: Box<[u8; LEN]> = vec![0; LEN].into_boxed_slice().try_into().expect("made of this length");
+    let value = |at: usize| scaled(f64::from(first) + at as f64, range);
+    fill(&mut table[..], 0, (value(0), value(LEN - 1)), &value);
+    table
 }
 
-/// What each whole number from `low` to `high` becomes; `high - low` must be below [`TABLE_LEN`].
-fn table(low: i32, high: i32, range: Rescale) -> Box<[u8; TABLE_LEN]> {
-    let mut table = Box::new([0; TABLE_LEN]);
-    table.iter_mut().zip(low..=high).for_each(|(entry, value)| *entry = scaled(f64::from(value), range));
-    table
+/// Fills the entries from number `start` on, the first and last of which become `ends`.
+fn fill(entries: &mut [u8], start: usize, ends: (u8, u8), value: &impl Fn(usize) -> u8) {
+    if ends.0 == ends.1 || entries.len() <= 2 {
+        let last = entries.len() - 1;
+        entries[..last.max(1)].fill(ends.0);
+        entries[last] = ends.1;
+        return;
+    }
+    let half = entries.len() / 2;
+    let (left, right) = entries.split_at_mut(half);
+    let (before, after) = (value(start + half - 1), value(start + half));
+    fill(left, start, (ends.0, before), value);
+    fill(right, start + half, (after, ends.1), value);
 }
 
 fn numbers(values: impl Iterator<Item = f64>, range: Rescale) -> Vec<u8> {
