@@ -76,10 +76,10 @@ fn copy<T: Pixel>(patch: &Patch<'_, T>, span: &Span, fill: T, line: &mut [T]) {
     }
 }
 
-/// Pixels of a span that share a cache line.
+/// Pixels of a span that share a cache line, or fewer: a power of two, which needs no division.
 fn pixels_per_line<T>(patch: &Patch<'_, T>, span: &Span) -> usize {
     let bytes_per_step = (whole(span.step.x.abs()) as usize + 1) * patch.pixel_stride * size_of::<T>();
-    (CACHE_LINE_BYTES / bytes_per_step).max(1)
+    (CACHE_LINE_BYTES >> bytes_per_step.next_power_of_two().ilog2().min(CACHE_LINE_BYTES.ilog2())).max(1)
 }
 
 /// Asks for a sample that will be wanted soon. Decoded blocks seldom lie in the CPU's caches, and without it the copy

@@ -63,10 +63,11 @@ fn rgb(pixels: &Pixels, style: &Style) -> Colors {
 
 /// A gray value that no valid pixel has; 0 where it is free, since nodata mostly is 0 already.
 fn unused_value(gray: &[u8], mask: &[u8]) -> Option<u8> {
-    let mut used = [false; 257];
+    let mut used = [false; 512];
     for (&value, &m) in gray.iter().zip(mask) {
-        // Masked pixels mark a slot that is no value, which spares a branch.
-        used[if m == 0 { 256 } else { usize::from(value) }] = true;
+        // Masked pixels mark slots beyond the values, which spares a branch.
+        let beyond = (usize::from(!m) + 1) & 256;
+        used[usize::from(value) | beyond] = true;
     }
     (0..=255).find(|&value| !used[usize::from(value)])
 }

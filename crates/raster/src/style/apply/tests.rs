@@ -108,3 +108,25 @@ proptest! {
         prop_assert_eq!(by_table, apply(pixels(wide, &mask), &style));
     }
 }
+
+proptest! {
+    /// Tables are filled by stretches; every entry must be what its value is rescaled to alone.
+    #[test]
+    fn tables_hold_what_each_value_becomes(min in -70_000_i32..70_000, width in -3000_i32..3000, wide in any::<bool>()) {
+        let max = if wide { -min } else { min + width };
+        let range = Rescale { min: f64::from(min) / 3.0, max: f64::from(max) / 3.0 };
+        let table = super::table::<65_536>(i16::MIN.into(), range);
+        let exact = (i16::MIN..=i16::MAX).map(|value| super::scaled(value.into(), range));
+        prop_assert!(table.iter().copied().eq(exact));
+    }
+}
+
+#[test]
+fn every_sixteen_bit_value_takes_its_own_entry() {
+    let style = rescale(-300.0, 40_000.0);
+    let signed: Vec<i16> = (i16::MIN..=i16::MAX).collect();
+    let numbers: Vec<f32> = signed.iter().map(|&value| value.into()).collect();
+    let mask = vec![255; signed.len()];
+    let by_number = apply(pixels(Samples::F32(numbers), &mask), &style);
+    assert_eq!(apply(pixels(Samples::I16(signed), &mask), &style), by_number);
+}
