@@ -1,7 +1,7 @@
 //! From any raster GDAL reads to what Aurora serves: a Cloud Optimized GeoTIFF and detections of dark spots.
 //!
 //! The only crate that links GDAL; nothing on the path of a tile depends on it. It works on one scene and ends: queueing,
-//! retries and publishing across machines are its callers'. The program `aurora-infer` is [`run`] with a command line.
+//! retries and publishing across machines are its callers'. The program `aurora-infer` is [`run()`] with a command line.
 //!
 //! # The contract with callers of `aurora-infer`
 //! `aurora-infer INPUT --out DIR` writes into `DIR`, for a `NAME` that is INPUT's file name up to `.MBI`, or up to its

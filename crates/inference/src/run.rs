@@ -1,6 +1,6 @@
 //! One scene from input to published results: the order of things, and nothing else.
 //!
-//! `main` calls [`run`], and so may tests and tools.
+//! `main` calls [`run()`], and so may tests and tools.
 
 use std::{
     collections::BTreeMap,

@@ -1,7 +1,7 @@
 //! From a view to pixels: plan what to read, fetch it, decode and warp it.
 //!
-//! The three steps are apart because they belong to different threads: [`plan`] is arithmetic on the header, [`fetch`]
-//! waits for bytes, [`paint`] burns CPU. None of them knows colours, formats or HTTP. The caller is the server's walk
+//! The three steps are apart because they belong to different threads: [`plan()`] is arithmetic on the header, [`fetch()`]
+//! waits for bytes, [`paint()`] burns CPU. None of them knows colours, formats or HTTP. The caller is the server's walk
 //! of a tile and [`crate::statistics`].
 //!
 //! Neighbouring views agree to the pixel: the level is chosen by the view's pixel size alone, and the warp
