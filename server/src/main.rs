@@ -3,7 +3,7 @@
 use aurora_server::Settings;
 
 // Source blocks of half a megabyte come and go between threads. Of glibc's malloc, mimalloc and jemalloc, only the last
-// keeps the resident memory at the budget plus some 20 MiB however many tiles are asked for.
+// keeps the resident memory near the budget however many tiles of a COG are asked for (docs/figures.md).
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
