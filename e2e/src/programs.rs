@@ -1,4 +1,4 @@
-//! One program as a child process that never outlives its owner.
+//! One program as a child process that stops when its owner drops it.
 
 use std::{
     ffi::OsStr,
