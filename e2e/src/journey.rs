@@ -33,8 +33,13 @@ pub struct Journey {
 pub async fn follow(web: &Web, scene_id: &str, patience: Duration) -> Result<Journey> {
     let begun = Instant::now();
     let path = format!("/scenes/{scene_id}");
-    web.until(patience, &format!("scene {scene_id}"), async |web| Ok(web.status(&path).await? == 200)).await?;
-    check_middle_tile(web, scene_id).await.context("the tile of the raw scene")?;
+    let is_shown = async |web: &Web| {
+        // A raw file that our reader does not read waits for its result and shows nothing until then.
+        let answer = web.get(&path).await?;
+        Ok(answer.status == 200 && answer.json()?["properties"]["status"] != "waiting")
+    };
+    web.until(patience, &format!("scene {scene_id}"), is_shown).await?;
+    check_middle_tile(web, scene_id).await.context("the first tile of the scene")?;
     let visible = begun.elapsed();
     let is_published = async |web: &Web| Ok(web.json(&path).await?["properties"]["status"] == "published");
     web.until(patience, &format!("result of {scene_id}"), is_published).await?;

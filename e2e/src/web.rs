@@ -32,6 +32,17 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
+impl Answer {
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn json(&self) -> Result<Value> {
+        let text = String::from_utf8_lossy(&self.body);
+        serde_json::from_str(&text).with_context(|| format!("not JSON: {text}"))
+    }
+}
+
 impl Web {
     /// A client of the program listening at `address`.
     pub fn new(address: SocketAddr) -> Self {
@@ -77,9 +88,8 @@ impl Web {
     /// When it does not, or not with JSON.
     pub async fn json(&self, path: &str) -> Result<Value> {
         let answer = self.get(path).await?;
-        let text = String::from_utf8_lossy(&answer.body);
-        ensure!(answer.status == 200, "GET {path}: {} {text}", answer.status);
-        serde_json::from_str(&text).with_context(|| format!("GET {path} is not JSON: {text}"))
+        ensure!(answer.status == 200, "GET {path}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
+        answer.json().with_context(|| format!("GET {path}"))
     }
 
     /// A streaming `GET path`.
