@@ -27,6 +27,13 @@ use crate::{
     file_system, job_view, random,
 };
 
+mod mark;
+
+use mark::Mark;
+
+/// The database's file in the state folder.
+const DATABASE_NAME: &str = "indexer.db";
+
 /// Connections for reading.
 const READERS: u32 = 4;
 
@@ -39,6 +46,7 @@ pub struct Database {
     readers: SqlitePool,
     epoch: String,
     head: watch::Sender<u64>,
+    mark: Mark,
     /// Held for life: one indexer a state folder.
     _lock: File,
 }
@@ -54,7 +62,7 @@ impl Database {
         }
         let lock = lock(state_dir)?;
         let options = SqliteConnectOptions::new()
-            .filename(state_dir.join("indexer.db"))
+            .filename(state_dir.join(DATABASE_NAME))
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
@@ -74,10 +82,9 @@ impl Database {
             .await?;
 
         let mut conn = writer.acquire().await?;
-        let epoch = store::epoch::get_or_make(&mut conn, &random::name()).await?;
-        let head = store::changes::head(&mut conn).await?;
+        let (epoch, head, mark) = live_on(&mut conn, state_dir).await?;
         drop(conn);
-        Ok(Self { writer, readers, epoch, head: watch::Sender::new(head), _lock: lock })
+        Ok(Self { writer, readers, epoch, head: watch::Sender::new(head), mark, _lock: lock })
     }
 
     /// Name of this database's life.
@@ -121,6 +128,26 @@ impl Database {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// The database's epoch and newest change; a new epoch when the database is a restored one.
+async fn live_on(conn: &mut SqliteConnection, state_dir: &Path) -> Result<(String, u64, Mark)> {
+    let (mark_path, database_path) = (state_dir.join("indexer.mark"), state_dir.join(DATABASE_NAME));
+    let (mark, told) = Mark::open(&mark_path).map_err(IndexerError::io("open", &mark_path))?;
+    let metadata = std::fs::metadata(&database_path).map_err(IndexerError::io("look at", &database_path))?;
+    let file = mark::file_id(&metadata);
+    let mut epoch = store::epoch::get_or_make(conn, &random::name()).await?;
+    let head = store::changes::head(conn).await?;
+    let is_behind = told.is_some_and(|told| told.epoch != epoch || told.head > head);
+    let is_copy = store::epoch::file(conn).await?.is_some_and(|known| known != file);
+    if is_behind || is_copy {
+        epoch = random::name();
+        store::epoch::renew(conn, &epoch).await?;
+        tracing::warn!(epoch, "the database was restored: it begins a new epoch, and everybody reads it anew");
+    }
+    store::epoch::put_file(conn, &file).await?;
+    mark.note(&epoch, head);
+    Ok((epoch, head, mark))
 }
 
 fn lock(state_dir: &Path) -> Result<File> {
@@ -181,6 +208,7 @@ impl Write<'_> {
     pub async fn commit(self) -> Result<()> {
         self.inner.commit().await?;
         if let Some(head) = self.head {
+            self.database.mark.note(&self.database.epoch, head);
             self.database.head.send_replace(head);
         }
         Ok(())
@@ -200,6 +228,38 @@ mod tests {
         first.close().await;
         drop(first);
         assert_eq!(Database::open(dir.path()).await.unwrap().epoch(), epoch);
+    }
+
+    async fn told(dir: &Path, scene_id: &str) -> String {
+        let database = Database::open(dir).await.unwrap();
+        let mut write = database.begin().await.unwrap();
+        write.change(&ChangeBody::Withdrawn { scene_id: scene_id.to_owned(), revision: 1 }).await.unwrap();
+        write.commit().await.unwrap();
+        database.close().await;
+        database.epoch().to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_restored_database_begins_a_new_epoch_and_keeps_it() {
+        let (dir, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (file, backup) = (dir.path().join(DATABASE_NAME), kept.path().join("backup"));
+        let first = told(dir.path(), "a").await;
+        std::fs::copy(&file, &backup).unwrap();
+        assert_eq!(told(dir.path(), "b").await, first);
+
+        // Written over the file in place: only the mark tells.
+        std::fs::copy(&backup, &file).unwrap();
+        let second = told(dir.path(), "c").await;
+        assert_ne!(second, first);
+        assert_eq!(told(dir.path(), "d").await, second);
+
+        // With the mark restored too, the file is another one.
+        std::fs::copy(&file, &backup).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        std::fs::copy(&backup, &file).unwrap();
+        let third = told(dir.path(), "e").await;
+        assert_ne!(third, second);
+        assert_eq!(told(dir.path(), "f").await, third);
     }
 
     #[tokio::test]

@@ -52,6 +52,12 @@ pub enum IndexerError {
     /// The queue.
     #[error(transparent)]
     Queue(#[from] aurora_queue::QueueError),
+    /// A job's scene is not what the job was made for any more.
+    #[error("job `{job_id}` is for a file that has left or changed since: there is nothing to retry")]
+    Superseded {
+        /// The job.
+        job_id: String,
+    },
     /// A setting makes no sense.
     #[error("--{setting}: {reason}")]
     Setting {

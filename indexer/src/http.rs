@@ -5,8 +5,10 @@ pub mod events;
 pub mod health;
 pub mod items;
 pub mod jobs;
+pub mod query;
 pub mod routes;
 pub mod token;
+pub mod watch;
 
 use std::{sync::Arc, time::Instant};
 
@@ -47,6 +49,7 @@ pub(crate) fn problem(error: IndexerError) -> Problem {
     use aurora_queue::QueueError;
     match error {
         IndexerError::Queue(QueueError::NoSuchJob { job_id }) => Problem::not_found(format!("job `{job_id}`")),
+        error @ IndexerError::Superseded { .. } => Problem::client(StatusCode::CONFLICT, error.to_string()),
         IndexerError::Queue(error @ (QueueError::Illegal { .. } | QueueError::Fenced { .. })) => {
             Problem::client(StatusCode::CONFLICT, error.to_string())
         }

@@ -1,13 +1,15 @@
 //! From a settled file to a catalogued scene and its job.
 //!
-//! [`examine`] reads what the file is, on a lane; [`describe`] puts it in the catalogue's words; [`register`] decides
-//! whether the scene is new, changed, moved or the same, and writes scene, job and changes in one transaction.
+//! [`examine`] reads what the file is, on a lane; [`describe`] puts it in the catalogue's words; `plan` decides
+//! whether the scene is new, changed, moved or the same, [`register`] writes scene, job and changes in one transaction.
 //! It runs no job and watches nothing; [`crate::watch::patrol`] calls it.
 
 pub mod describe;
 pub mod examine;
 pub mod identity;
 pub mod register;
+
+mod plan;
 
 pub use examine::{Content, Examined};
 pub use register::Intake;

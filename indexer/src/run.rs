@@ -31,6 +31,7 @@ use crate::{
         status::WatchStatus,
     },
     work::{
+        carry::Carrier,
         dispatch::{Dispatcher, Terms},
         janitor::Janitor,
         local::{self, Local},
@@ -48,6 +49,9 @@ const OWN_BLOCKING_THREADS: usize = 16;
 /// Time between asking an attempt to stop and making it.
 const JOB_GRACE: Duration = Duration::from_secs(5);
 
+/// Time that threads with file work get after everything else has stopped.
+const LAST_GRACE: Duration = Duration::from_secs(2);
+
 /// The first retry comes after the longest delay divided by this.
 const FIRST_DELAY_SHARE: u32 = 60;
 
@@ -62,10 +66,13 @@ pub fn run_until_signal(settings: Settings) -> Result<()> {
         .max_blocking_threads(usize::from(settings.open_files) + OWN_BLOCKING_THREADS)
         .build()
         .map_err(IndexerError::io("start threads for", "the indexer"))?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let stop = stop::on_signal().map_err(IndexerError::io("handle signals for", "the indexer"))?;
         run(settings, stop).await
-    })
+    });
+    // A thread that hangs in a dead mount would keep the program from ending for as long as the mount is dead.
+    runtime.shutdown_timeout(LAST_GRACE);
+    ended
 }
 
 /// Runs the indexer until `stop`.
@@ -83,7 +90,9 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     tracing::info!(listen = %settings.listen, root = %places.root.path.display(), results = %places.results.display(), "ready");
 
     let watch = Arc::new(WatchStatus::default());
-    let patrol = patrol(&settings, &places.root, &database, &watch).await?;
+    let carrier = Carrier { results: places.results.clone(), max_detections: settings.max_detections };
+    let intake = Intake::new(Arc::clone(&database), carrier);
+    let patrol = patrol(&settings, &places.root, intake, &watch).await?;
     let dispatcher = Dispatcher::new(Arc::clone(&database), executor, terms(&settings, &places));
     let janitor = Janitor {
         database: Arc::clone(&database),
@@ -167,12 +176,7 @@ fn terms(settings: &Settings, places: &Places) -> Terms {
     }
 }
 
-async fn patrol(
-    settings: &Settings,
-    root: &Root,
-    database: &Arc<Database>,
-    status: &Arc<WatchStatus>,
-) -> Result<Patrol> {
+async fn patrol(settings: &Settings, root: &Root, intake: Intake, status: &Arc<WatchStatus>) -> Result<Patrol> {
     let pace = Pace {
         settle: settings.settle.0,
         scan_interval: settings.scan_interval.0,
@@ -181,7 +185,7 @@ async fn patrol(
         max_files: settings.max_files,
     };
     let hints = hints(settings.watch, root, status);
-    Patrol::new(root.clone(), pace, hints, Intake::new(Arc::clone(database)), Arc::clone(status)).await
+    Patrol::new(root.clone(), pace, hints, intake, Arc::clone(status)).await
 }
 
 /// Events where they can be had and trusted; the scan alone suffices elsewhere.

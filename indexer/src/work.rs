@@ -1,10 +1,12 @@
 //! From a queued job to a published result.
 //!
 //! [`dispatch`] takes leases and hands tasks to an [`executor::Executor`]; [`local`] runs them as child processes;
-//! [`collect`] verifies what an attempt left; [`publish`] moves it into the results and the catalogue; [`janitor`]
-//! removes what nobody needs any more. It watches no files and serves no HTTP.
+//! [`collect`] verifies what an attempt left; [`publish`] moves it into the results and the catalogue; [`carry`] takes
+//! a result along when its file moves; [`janitor`] removes what nobody needs any more. It watches no files and serves
+//! no HTTP.
 
 pub mod attempt;
+pub mod carry;
 pub mod collect;
 pub mod detections;
 pub mod dispatch;

@@ -65,7 +65,7 @@ fn two_files_of_one_name_are_two_scenes() {
 
 #[test]
 fn overwritten_touched_deleted_and_back() {
-    let indexer = Indexer::start(COPY, &[]);
+    let indexer = Indexer::start(&counted(), &[]);
     let (path, other) = (indexer.root().join("a.tif"), indexer.root().join("other.tif"));
     fs::write(&other, tiff(9)).unwrap();
     fs::write(&path, tiff(1)).unwrap();
@@ -84,25 +84,95 @@ fn overwritten_touched_deleted_and_back() {
     until("withdrawal", || indexer.scene("a").is_null());
     assert_eq!(indexer.get("/catalog/items/a").status, 404);
 
+    // The same content has its result still; another one has to run.
     fs::write(&path, tiff(2)).unwrap();
-    indexer.scene_at("a", 6, "published");
-    assert_eq!(indexer.publications("other"), 1);
+    let back = indexer.scene_at("a", 5, "published");
+    assert_eq!(indexer.get(back["light"]["href"].as_str().unwrap()).body, tiff(2));
+    assert_eq!(runs(&indexer), 3);
+    fs::write(&path, tiff(3)).unwrap();
+    indexer.scene_at("a", 7, "published");
+    assert_eq!((runs(&indexer), indexer.publications("other")), (4, 1));
+}
+
+/// [`COPY`] that finds one spot and leaves a line behind for every run.
+fn counted() -> String {
+    let found = r#"{"type":"FeatureCollection","features":[{"type":"Feature","geometry":{"type":"Polygon","coordinates":[[[15,40.6],[15.01,40.6],[15,40.61],[15,40.6]]]},"properties":{"confidence":0.5}}]}"#;
+    format!(r#"echo x >> "$4/runs"; {COPY}; echo '{found}' > "$2/x.detections.geojson""#)
+}
+
+fn runs(indexer: &Indexer) -> usize {
+    fs::read_to_string(indexer.dir.path().join("runs")).unwrap_or_default().lines().count()
+}
+
+/// Ids of the detections that the feed has last of a scene.
+fn detections(indexer: &Indexer, scene_id: &str) -> Vec<Value> {
+    let changes = indexer.changes();
+    let last = changes.iter().rfind(|change| change["kind"] == "detections" && change["scene_id"] == scene_id);
+    let all = last.and_then(|change| change["detections"].as_array()).cloned().unwrap_or_default();
+    all.into_iter().map(|detection| detection["id"].clone()).collect()
 }
 
 #[test]
 fn a_moved_file_keeps_its_result() {
-    let indexer = Indexer::start(COPY, &[]);
+    for more in [&[][..], &["--watch", "poll"]] {
+        let indexer = Indexer::start(&counted(), more);
+        fs::write(indexer.root().join("other.tif"), tiff(9)).unwrap();
+        fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
+        let before = indexer.scene_at("a", 2, "published");
+        indexer.scene_at("other", 2, "published");
+        fs::create_dir(indexer.root().join("archive")).unwrap();
+        fs::rename(indexer.root().join("a.tif"), indexer.root().join("archive/a.tif")).unwrap();
+        until("new path", || indexer.scene("a")["path"] == "archive/a.tif");
+        let after = indexer.scene("a");
+        for same in ["revision", "status", "light", "detections", "published_at"] {
+            assert_eq!(after[same], before[same], "{same}");
+        }
+        assert_eq!(indexer.get(after["raw"]["href"].as_str().unwrap()).status, 200);
+        assert_eq!(indexer.get(after["light"]["href"].as_str().unwrap()).status, 200);
+        assert_eq!(detections(&indexer, "a"), ["a.r2.1"]);
+        assert!(indexer.changes().iter().all(|change| change["kind"] != "withdrawn"));
+        assert_eq!((runs(&indexer), indexer.jobs().len()), (2, 2));
+    }
+}
+
+#[test]
+fn a_renamed_file_takes_its_result_to_its_new_name() {
+    let indexer = Indexer::start(&counted(), &[]);
     fs::write(indexer.root().join("other.tif"), tiff(9)).unwrap();
     fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
-    let before = indexer.scene_at("a", 2, "published");
-    fs::create_dir(indexer.root().join("archive")).unwrap();
-    fs::rename(indexer.root().join("a.tif"), indexer.root().join("archive/a.tif")).unwrap();
-    until("new path", || indexer.scene("a")["path"] == "archive/a.tif");
-    until("a result", || indexer.scene("a")["status"] == "published");
-    let after = indexer.scene("a");
-    assert!(after["revision"].as_u64() > before["revision"].as_u64());
-    assert_eq!(indexer.get(after["raw"]["href"].as_str().unwrap()).status, 200);
-    assert_eq!(indexer.get(after["light"]["href"].as_str().unwrap()).status, 200);
+    indexer.scene_at("a", 2, "published");
+    indexer.scene_at("other", 2, "published");
+    fs::rename(indexer.root().join("a.tif"), indexer.root().join("b.MBI.tif")).unwrap();
+    let renamed = indexer.scene_at("b", 1, "published");
+    until("withdrawal", || indexer.scene("a").is_null());
+    assert_eq!((detections(&indexer, "a").len(), detections(&indexer, "b")), (0, vec!["b.r1.1".into()]));
+    assert_eq!(indexer.get(renamed["light"]["href"].as_str().unwrap()).body, tiff(1));
+    assert_eq!((runs(&indexer), indexer.jobs().len()), (2, 2));
+    // Written anew it is a scene like any other.
+    fs::write(indexer.root().join("b.MBI.tif"), tiff(4)).unwrap();
+    indexer.scene_at("b", 3, "published");
+    // A copy beside it is a scene of its own and has to run.
+    fs::copy(indexer.root().join("other.tif"), indexer.root().join("copy.tif")).unwrap();
+    indexer.scene_at("copy", 2, "published");
+    assert!(!indexer.scene("other").is_null());
+}
+
+#[test]
+fn a_renamed_folder_keeps_every_result() {
+    let indexer = Indexer::start(&counted(), &["--jobs", "2"]);
+    fs::create_dir(indexer.root().join("old")).unwrap();
+    let names: Vec<String> = (0..6).map(|number| format!("s{number}")).collect();
+    for (name, seed) in names.iter().zip(1..) {
+        fs::write(indexer.root().join(format!("old/{name}.tif")), tiff(seed)).unwrap();
+    }
+    names.iter().for_each(|name| drop(indexer.scene_at(name, 2, "published")));
+    fs::rename(indexer.root().join("old"), indexer.root().join("new")).unwrap();
+    for name in &names {
+        until("new path", || indexer.scene(name)["path"] == format!("new/{name}.tif"));
+    }
+    until("an end of the doubt", || indexer.json("/health")["watch"] == "ok");
+    assert_eq!(runs(&indexer), 6);
+    assert!(indexer.changes().iter().all(|change| change["kind"] != "withdrawn"));
 }
 
 #[test]
@@ -120,12 +190,40 @@ fn half_a_file_waits_is_listed_and_runs_once_whole() {
 }
 
 #[test]
+fn a_half_file_stays_listed_over_a_restart_and_runs_once_whole() {
+    for whole_while_down in [false, true] {
+        let mut indexer = Indexer::start(COPY, &["--incomplete-after", "500ms"]);
+        let (path, whole) = (indexer.root().join("a.tif"), tiff(1));
+        fs::write(&path, &whole[..5000]).unwrap();
+        let listed = indexer.job_in("a.tif", "incomplete");
+        indexer.kill();
+        if whole_while_down {
+            fs::write(&path, &whole).unwrap();
+        }
+        indexer.restart();
+        if !whole_while_down {
+            // Longer than settling and giving up take together.
+            std::thread::sleep(Duration::from_secs(3));
+            let jobs = indexer.jobs();
+            assert_eq!(jobs, std::slice::from_ref(&listed), "nothing about it has changed");
+            fs::write(&path, &whole).unwrap();
+        }
+        assert_eq!(indexer.job_in("a.tif", "published")["job_id"], listed["job_id"]);
+        assert!(indexer.changes().iter().all(|change| change["job"]["state"] != "cancelled"));
+    }
+}
+
+#[test]
 fn a_half_file_that_leaves_is_listed_no_more() {
     let indexer = Indexer::start(COPY, &["--incomplete-after", "500ms"]);
-    fs::write(indexer.root().join("a.tif"), b"").unwrap();
+    let (path, aside) = (indexer.root().join("a.tif"), indexer.dir.path().join("aside"));
+    fs::write(&path, &tiff(1)[..5000]).unwrap();
     indexer.job_in("a.tif", "incomplete");
-    fs::remove_file(indexer.root().join("a.tif")).unwrap();
-    indexer.job_in("a.tif", "cancelled");
+    fs::rename(&path, &aside).unwrap();
+    let id = indexer.job_in("a.tif", "cancelled")["job_id"].as_str().unwrap().to_owned();
+    assert_eq!(indexer.post(&format!("/jobs/{id}/retry")).status, 409, "there is nothing to run");
+    fs::rename(&aside, &path).unwrap();
+    assert_eq!(indexer.job_in("a.tif", "incomplete")["job_id"], id.as_str());
 }
 
 #[test]
@@ -218,26 +316,130 @@ fn a_cancelled_job_stops_and_an_overwritten_one_starts_anew() {
     assert_eq!(indexer.publications("a"), 1);
 }
 
-#[test]
-fn an_emptied_root_is_degraded_and_withdraws_nothing() {
-    let indexer = Indexer::start(COPY, &[]);
-    for (name, seed) in [("a", 1), ("b", 2)] {
+/// An indexer with published scenes of these names.
+fn with_scenes(names: &[&str]) -> Indexer {
+    let indexer = Indexer::start(COPY, &["--jobs", "2"]);
+    for (name, seed) in names.iter().zip(1..) {
         fs::write(indexer.root().join(format!("{name}.tif")), tiff(seed)).unwrap();
-        indexer.scene_at(name, 2, "published");
     }
+    names.iter().for_each(|name| drop(indexer.scene_at(name, 2, "published")));
+    // Only what a sweep has seen is known to belong to the root.
+    let scanned = |indexer: &Indexer| indexer.json("/health")["watch_figures"]["scanned_at"].clone();
+    let before = scanned(&indexer);
+    until("another sweep", || scanned(&indexer) != before);
+    indexer
+}
+
+fn withdrawals(indexer: &Indexer) -> usize {
+    indexer.changes().iter().filter(|change| change["kind"] == "withdrawn").count()
+}
+
+fn degraded(indexer: &Indexer, why: &str) {
+    until(&format!("degradation: {why}"), || {
+        let health = indexer.json("/health");
+        health["watch"] == "degraded" && health["watch_reason"].as_str().is_some_and(|reason| reason.contains(why))
+    });
+}
+
+/// Longer than a file needs to settle and sweeps to withdraw what they miss.
+fn long_enough() {
+    std::thread::sleep(Duration::from_secs(3));
+}
+
+#[test]
+fn a_root_that_is_taken_away_is_degraded_and_withdraws_nothing() {
+    let indexer = with_scenes(&["a", "b"]);
     let aside = indexer.dir.path().join("aside");
     fs::rename(indexer.root(), &aside).unwrap();
-    until("degradation", || indexer.json("/health")["watch"] == "degraded");
+    degraded(&indexer, "cannot");
     fs::create_dir(indexer.root()).unwrap();
-    until("doubt", || {
-        indexer.json("/health")["watch_reason"].as_str().is_some_and(|reason| reason.contains("mounted"))
-    });
+    degraded(&indexer, "mounted");
     fs::remove_dir(indexer.root()).unwrap();
     fs::rename(&aside, indexer.root()).unwrap();
     until("recovery", || indexer.json("/health")["watch"] == "ok");
-    assert!(indexer.changes().iter().all(|change| change["kind"] != "withdrawn"));
+    assert_eq!(withdrawals(&indexer), 0);
     let metrics = String::from_utf8(indexer.get("/metrics").body).unwrap();
     assert!(metrics.contains("aurora_indexer_watch_degraded 0"), "{metrics}");
+    let seconds = metrics.lines().find_map(|line| line.strip_prefix("aurora_indexer_watch_degraded_seconds "));
+    assert!(seconds.unwrap().parse::<f64>().unwrap() > 0.0, "{metrics}");
+}
+
+#[test]
+fn one_file_in_an_emptied_root_vouches_for_nothing() {
+    let mut indexer = with_scenes(&["a", "b", "c"]);
+    let aside = indexer.dir.path().join("aside");
+    fs::create_dir(&aside).unwrap();
+    for name in ["a.tif", "b.tif", "c.tif"] {
+        fs::rename(indexer.root().join(name), aside.join(name)).unwrap();
+    }
+    fs::write(indexer.root().join("new.tif"), tiff(77)).unwrap();
+    indexer.scene_at("new", 2, "published");
+    degraded(&indexer, "gone at once");
+    long_enough();
+    indexer.kill();
+    indexer.restart();
+    degraded(&indexer, "gone at once");
+    long_enough();
+    assert_eq!(withdrawals(&indexer), 0);
+    for name in ["a.tif", "b.tif", "c.tif"] {
+        fs::rename(aside.join(name), indexer.root().join(name)).unwrap();
+    }
+    until("recovery", || indexer.json("/health")["watch"] == "ok");
+    assert_eq!((withdrawals(&indexer), indexer.jobs().len()), (0, 4));
+    // What leaves from now on leaves.
+    fs::remove_file(indexer.root().join("b.tif")).unwrap();
+    until("withdrawal", || indexer.scene("b").is_null());
+    assert_eq!(withdrawals(&indexer), 1);
+}
+
+#[test]
+fn an_operator_can_settle_the_doubt() {
+    let indexer = with_scenes(&["a", "b"]);
+    assert_eq!(indexer.post("/watch/give-away").status, 409);
+    for name in ["a", "b"] {
+        fs::remove_file(indexer.root().join(format!("{name}.tif"))).unwrap();
+    }
+    degraded(&indexer, "gone at once");
+    assert_eq!(indexer.post("/watch/give-away").status, 202);
+    until("both withdrawals", || withdrawals(&indexer) == 2);
+    until("recovery", || indexer.json("/health")["watch"] == "ok");
+}
+
+#[test]
+fn a_root_swapped_while_nobody_looked_keeps_even_a_single_scene() {
+    let mut indexer = with_scenes(&["a"]);
+    let aside = indexer.dir.path().join("aside");
+    assert!(indexer.stop().success());
+    fs::rename(indexer.root(), &aside).unwrap();
+    fs::create_dir(indexer.root()).unwrap();
+    indexer.restart();
+    degraded(&indexer, "mounted");
+    long_enough();
+    assert_eq!(withdrawals(&indexer), 0);
+    assert!(indexer.stop().success());
+    fs::remove_dir(indexer.root()).unwrap();
+    fs::rename(&aside, indexer.root()).unwrap();
+    indexer.restart();
+    until("recovery", || indexer.json("/health")["watch"] == "ok");
+    assert_eq!(indexer.scene("a")["revision"], 2);
+    fs::remove_file(indexer.root().join("a.tif")).unwrap();
+    until("withdrawal", || indexer.scene("a").is_null());
+}
+
+#[test]
+fn a_query_that_cannot_be_read_is_a_problem_that_names_it() {
+    let indexer = Indexer::start(COPY, &[]);
+    for (path, parameter) in [
+        ("/jobs?limit=many", "limit"),
+        ("/jobs?state=lost", "state"),
+        ("/catalog/changes?since=-1", "since"),
+        ("/catalog/items?limit=", "limit"),
+    ] {
+        let answer = indexer.get(path);
+        assert_eq!((answer.status, answer.header("content-type")), (400, Some("application/problem+json")), "{path}");
+        let problem: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(problem["parameter"], parameter, "{path}: {problem}");
+    }
 }
 
 #[test]
@@ -251,6 +453,10 @@ fn the_feed_resumes_waits_and_tells_another_epoch() {
     assert_eq!((numbers, &page["next"], &page["head"]), (vec![5.into(), 6.into(), 7.into()], &7.into(), &9.into()));
     let other = indexer.json("/catalog/changes?since=9&epoch=other&wait=30");
     assert_eq!(other["changes"].as_array().unwrap().len(), 9, "another epoch starts anew, at once");
+    let epoch = other["epoch"].as_str().unwrap();
+    let ahead = indexer.json(&format!("/catalog/changes?since=99&epoch={epoch}&wait=30"));
+    assert_eq!(ahead["changes"].as_array().unwrap().len(), 9, "a follower from the future starts anew too");
+    assert_ne!(ahead["epoch"], other["epoch"]);
 
     let address = indexer.address;
     let waiting = std::thread::spawn(move || support::request(address, "GET", "/catalog/changes?since=9&wait=50", &[]));

@@ -101,6 +101,34 @@ fn an_orderly_stop_gives_the_job_back_without_an_attempt() {
 }
 
 #[test]
+fn a_pipe_left_by_a_command_holds_up_neither_publishing_nor_the_stop() {
+    let mut indexer = Indexer::start(&format!(r#"mkfifo "$2/pipe"; {COPY}"#), &[]);
+    fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
+    indexer.scene_at("a", 2, "published");
+    assert!(!indexer.dir.path().join("state/results/a/2/pipe").exists());
+    assert!(indexer.stop().success());
+}
+
+#[test]
+fn a_restored_database_is_read_anew_under_another_epoch() {
+    let mut indexer = Indexer::start(COPY, &[]);
+    fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
+    indexer.scene_at("a", 2, "published");
+    assert!(indexer.stop().success());
+    let (file, backup) = (indexer.dir.path().join("state/indexer.db"), indexer.dir.path().join("backup"));
+    fs::copy(&file, &backup).unwrap();
+    indexer.restart();
+    let before = indexer.json("/catalog/changes")["epoch"].clone();
+    fs::write(indexer.root().join("b.tif"), tiff(2)).unwrap();
+    indexer.scene_at("b", 2, "published");
+    assert!(indexer.stop().success());
+    fs::copy(&backup, &file).unwrap();
+    indexer.restart();
+    assert_ne!(indexer.json("/catalog/changes")["epoch"], before);
+    indexer.scene_at("b", 2, "published");
+}
+
+#[test]
 fn a_second_indexer_on_the_same_state_is_refused() {
     let indexer = Indexer::start(COPY, &[]);
     let dir = indexer.dir.path();

@@ -8,6 +8,7 @@ pub mod changes;
 pub mod epoch;
 pub mod error;
 pub mod migrations;
+pub mod root;
 pub mod scenes;
 
 pub use error::{Result, StoreError};

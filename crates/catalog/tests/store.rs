@@ -3,7 +3,7 @@
 
 use aurora_catalog::{
     ChangeBody, Scene, SceneStatus,
-    store::{Entry, Stamp, changes, epoch, migrations, scenes},
+    store::{Entry, Stamp, changes, epoch, migrations, root, scenes},
 };
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -137,7 +137,11 @@ fn scenes_read_back_as_written_and_a_path_has_one_scene() {
         scenes::put(&mut conn, &entry).await.unwrap();
         assert_eq!(scenes::by_id(&mut conn, "ü b").await.unwrap().as_ref(), Some(&entry));
         assert_eq!(scenes::by_path(&mut conn, "ü b.tif").await.unwrap().as_ref(), Some(&entry));
-        assert_eq!(scenes::stamps(&mut conn).await.unwrap(), [("ü b.tif".to_owned(), stamp)]);
+        let file = |vouched| scenes::KnownFile { path: "ü b.tif".to_owned(), stamp, vouched };
+        assert_eq!(scenes::files(&mut conn).await.unwrap(), [file(false)]);
+        scenes::vouch(&mut conn).await.unwrap();
+        scenes::put(&mut conn, &entry).await.unwrap();
+        assert_eq!(scenes::files(&mut conn).await.unwrap(), [file(true)], "a new revision is the same witness");
 
         let mut other = entry.clone();
         other.scene.scene_id = "other".to_owned();
@@ -147,15 +151,34 @@ fn scenes_read_back_as_written_and_a_path_has_one_scene() {
         scenes::put(&mut conn, &gone).await.unwrap();
         assert!(scenes::page(&mut conn, "", 10).await.unwrap().is_empty());
         assert!(scenes::by_id(&mut conn, "ü b").await.unwrap().unwrap().withdrawn);
+        assert_eq!(scenes::by_identity(&mut conn, "i").await.unwrap(), std::slice::from_ref(&gone));
+        assert!(scenes::by_identity(&mut conn, "other").await.unwrap().is_empty());
+        scenes::put(&mut conn, &Entry { withdrawn: false, ..gone }).await.unwrap();
+        assert_eq!(scenes::files(&mut conn).await.unwrap(), [file(false)], "what comes back has to be seen anew");
     });
 }
 
 #[test]
-fn the_epoch_is_made_once() {
+fn the_epoch_is_made_once_and_renewed_on_purpose() {
     block_on(async {
         let dir = tempfile::tempdir().unwrap();
         let mut conn = database(&dir).await;
         assert_eq!(epoch::get_or_make(&mut conn, "first").await.unwrap(), "first");
         assert_eq!(epoch::get_or_make(&mut conn, "second").await.unwrap(), "first");
+        epoch::renew(&mut conn, "third").await.unwrap();
+        assert_eq!(epoch::get_or_make(&mut conn, "fourth").await.unwrap(), "third");
+    });
+}
+
+#[test]
+fn the_root_is_remembered_as_it_was_last_believed() {
+    block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let mut conn = database(&dir).await;
+        assert_eq!(root::get(&mut conn).await.unwrap(), None);
+        for identity in ["one", "two"] {
+            root::put(&mut conn, identity).await.unwrap();
+            assert_eq!(root::get(&mut conn).await.unwrap().as_deref(), Some(identity));
+        }
     });
 }

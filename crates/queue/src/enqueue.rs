@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
-use crate::{Job, NewJob, QueueError, Result, State, row};
+use crate::{Job, NewJob, QueueError, Result, State, attempt::unheld, row};
 
 /// Makes a job that waits for a worker. The same id again changes nothing and returns the job as it stands.
 ///
@@ -13,12 +13,19 @@ pub async fn queued(conn: &mut SqliteConnection, new: NewJob, now: Timestamp) ->
     make(conn, new, State::Queued, None, now).await
 }
 
-/// Makes a job whose input is not whole; `missing` says what it lacks. Idempotent like [`queued`].
+/// Makes a job whose input is not whole; `missing` says what it lacks. Idempotent like [`queued`], but that a cancelled
+/// one is listed again: its input had left and is back.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn incomplete(conn: &mut SqliteConnection, new: NewJob, missing: &str, now: Timestamp) -> Result<Job> {
-    make(conn, new, State::Incomplete, Some(missing.to_owned()), now).await
+    let reason = Some(missing.to_owned());
+    match row::find(conn, &new.job_id).await? {
+        Some(job) if job.state == State::Cancelled => {
+            row::moved(conn, job.state, unheld(job, State::Incomplete, reason.as_deref(), now)).await
+        }
+        _ => make(conn, new, State::Incomplete, reason, now).await,
+    }
 }
 
 /// An incomplete job's input became whole.

@@ -82,6 +82,7 @@ pub const MOVES: &[Move] = &[
     when(Failed, Queued, "retried by a person"),
     when(Failed, Cancelled, "input left or was replaced"),
     when(Cancelled, Queued, "retried by a person"),
+    when(Cancelled, Incomplete, "input is there again, as incomplete as before"),
 ];
 
 /// Whether the table has this move.

@@ -137,6 +137,9 @@ impl World {
         let state = if whole { State::Queued } else { State::Incomplete };
         let fresh = Known { state, attempt: 0, fence: 0, created_at: self.now, lease_until: None, retry_at: None };
         let known = self.model.entry(job.job_id.clone()).or_insert(fresh);
+        if !whole && known.state == State::Cancelled {
+            known.state = State::Incomplete;
+        }
         assert_eq!((job.state, job.attempt, job.fence), (known.state, known.attempt, known.fence));
     }
 

@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use aurora_catalog::{ChangePage, store::changes::PageLimits};
 use aurora_daemon::problem::Problem;
-use axum::{
-    Json,
-    extract::{Query, State},
-};
+use axum::{Json, extract::State};
 use serde::Deserialize;
 
-use super::{Shared, problem};
+use super::{Shared, problem, query::Typed};
 
 /// The longest that a client may wait.
 const MAX_WAIT_S: u64 = 60;
 
 /// Changes in a page, unless asked otherwise, and at most.
 const MAX_PAGE: u32 = 5_000;
+
+/// Behind the epoch in an answer to a follower that is ahead of the database.
+const REWOUND: &str = "-rewound";
 
 /// What a follower says.
 #[derive(Debug, Deserialize)]
@@ -34,15 +34,21 @@ pub struct Asked {
 }
 
 /// The changes after `since`; at once when there are any, else as soon as there are, else empty after `wait` seconds.
-/// A follower of another epoch gets this one's from the start.
+/// A follower of another epoch gets this one's from the start. So does one that has seen more than there is: the
+/// database went back in time without noticing. It is answered under an epoch of its own, and thus starts anew.
 ///
 /// # Errors
 /// 503 when too many wait.
-pub async fn changes(State(shared): State<Shared>, Query(asked): Query<Asked>) -> Result<Json<ChangePage>, Problem> {
+pub async fn changes(State(shared): State<Shared>, Typed(asked): Typed<Asked>) -> Result<Json<ChangePage>, Problem> {
     let is_other_epoch = asked.epoch.as_deref().is_some_and(|epoch| epoch != shared.database.epoch());
     let since = if is_other_epoch { 0 } else { asked.since };
     let limits = PageLimits { changes: asked.limit.unwrap_or(1000).clamp(1, MAX_PAGE), ..PageLimits::default() };
     let mut head = shared.database.head();
+    if asked.epoch.is_some() && !is_other_epoch && asked.since > *head.borrow() {
+        let mut page = shared.database.changes(0, limits).await.map_err(problem)?;
+        page.epoch.push_str(REWOUND);
+        return Ok(Json(page));
+    }
     if asked.wait > 0 && !is_other_epoch && *head.borrow() <= since {
         let _permit = shared.followers.try_acquire().map_err(|_| Problem::overloaded(5))?;
         let wait = Duration::from_secs(asked.wait.min(MAX_WAIT_S));

@@ -37,10 +37,12 @@ pub async fn stream(State(shared): State<Shared>, headers: HeaderMap) -> Result<
     let head = shared.database.head();
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let mut ready = VecDeque::new();
+    let newest = *head.borrow();
     let since = match last.map(|last| resume(last, shared.database.epoch())) {
-        None => *head.borrow(),
-        Some(Some(seq)) => seq,
-        Some(None) => {
+        None => newest,
+        Some(Some(seq)) if seq <= newest => seq,
+        // Of another epoch, or of a future that this database does not know.
+        Some(_) => {
             ready.push_back(Event::default().event("reset").data("{}"));
             0
         }

@@ -4,12 +4,12 @@ use aurora_catalog::{Asset, Scene, store::scenes};
 use aurora_daemon::problem::Problem;
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Shared, problem, routes::Part};
+use super::{Shared, problem, query::Typed, routes::Part};
 use crate::paths;
 
 /// Items in a page, unless asked otherwise, and at most.
@@ -28,7 +28,7 @@ pub struct Asked {
 ///
 /// # Errors
 /// 500 when the database fails.
-pub async fn list(State(shared): State<Shared>, Query(asked): Query<Asked>) -> Result<Json<Value>, Problem> {
+pub async fn list(State(shared): State<Shared>, Typed(asked): Typed<Asked>) -> Result<Json<Value>, Problem> {
     let limit = asked.limit.unwrap_or(100).clamp(1, MAX_PAGE);
     let mut conn = shared.database.read().await.map_err(problem)?;
     let page = scenes::page(&mut conn, &asked.after, limit).await.map_err(|error| problem(error.into()))?;

@@ -1,16 +1,16 @@
 //! `/jobs`: the queue, read by anybody, changed by those who may.
 
-use aurora_catalog::JobView;
+use aurora_catalog::{JobView, store::scenes};
 use aurora_daemon::problem::Problem;
 use aurora_queue::{Job, list, person};
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Shared, problem, routes::Part, token::Permitted};
-use crate::job_view;
+use super::{Shared, problem, query::Typed, routes::Part, token::Permitted};
+use crate::{error::IndexerError, job_view, work::publish};
 
 /// Jobs in a page, unless asked otherwise, and at most.
 const MAX_PAGE: u32 = 1_000;
@@ -36,7 +36,7 @@ pub struct Page {
 ///
 /// # Errors
 /// 400 for a state that there is not, 404 when `after` names no job.
-pub async fn list(State(shared): State<Shared>, Query(asked): Query<Asked>) -> Result<Json<Page>, Problem> {
+pub async fn list(State(shared): State<Shared>, Typed(asked): Typed<Asked>) -> Result<Json<Page>, Problem> {
     let state =
         asked.state.map(|state| state.parse()).transpose().map_err(|error| Problem::parameter("state", error))?;
     let limit = asked.limit.unwrap_or(100).clamp(1, MAX_PAGE);
@@ -59,10 +59,15 @@ pub async fn one(State(shared): State<Shared>, Path(job_id): Part) -> Result<Jso
 /// Queues a failed, cancelled or waiting-for-retry job anew.
 ///
 /// # Errors
-/// 401 without the token, 404, 409 when it stands where nothing is to be retried.
+/// 401 without the token, 404, 409 when it stands where nothing is to be retried, or its scene has moved on.
 pub async fn retry(_: Permitted, State(shared): State<Shared>, Path(job_id): Part) -> Result<Json<JobView>, Problem> {
     let mut write = shared.database.begin().await.map_err(problem)?;
     let now = write.now();
+    let job = list::get(write.conn(), &job_id).await.map_err(|error| problem(error.into()))?;
+    let scene = scenes::by_id(write.conn(), &job.subject).await.map_err(|error| problem(error.into()))?;
+    if !scene.is_some_and(|entry| publish::is_for(&job, &entry)) {
+        return Err(problem(IndexerError::Superseded { job_id }));
+    }
     let job = person::retry(write.conn(), &job_id, now).await.map_err(|error| problem(error.into()))?;
     told(write, job).await
 }

@@ -11,7 +11,7 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 
-use super::{Shared, catalog, events, health, items, jobs};
+use super::{Shared, catalog, events, health, items, jobs, watch};
 use crate::files::{
     Tree,
     answer::{Asked, answer},
@@ -35,6 +35,7 @@ pub fn routes(shared: Shared, metrics: PrometheusHandle) -> Router {
         .route("/jobs/{job_id}", get(jobs::one))
         .route("/jobs/{job_id}/retry", post(jobs::retry))
         .route("/jobs/{job_id}/cancel", post(jobs::cancel))
+        .route("/watch/give-away", post(watch::give_away))
         .route("/livez", get(|| async { "ok" }))
         .route("/readyz", get(health::ready))
         .route("/health", get(health::health))

@@ -3,65 +3,63 @@
 use std::{collections::HashSet, sync::Arc};
 
 use aurora_catalog::{
-    ChangeBody, Scene, name,
-    store::{Entry, Stamp, scenes},
+    ChangeBody, Scene,
+    store::{
+        Entry, Stamp, root,
+        scenes::{self, KnownFile},
+    },
 };
 use aurora_queue::{NewJob, enqueue, list, person};
 
-use super::{Examined, describe};
+use super::{
+    Examined, describe,
+    plan::{Plan, Registration, free_id, plan},
+};
 use crate::{
     database::{Database, Write},
     error::Result,
-    paths,
+    work::{carry::Carrier, collect::Outputs, publish},
 };
 
 /// Writes what the watcher found into the catalogue and the queue.
 #[derive(Clone)]
 pub struct Intake {
     database: Arc<Database>,
-}
-
-/// What a settled file turned out to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arrival {
-    /// A scene not seen before.
-    New,
-    /// Other content at a known path, or content that had left and is back.
-    Changed,
-    /// A known scene at another path.
-    Moved,
-    /// The content that is catalogued already.
-    Same,
+    carrier: Carrier,
 }
 
 impl Intake {
-    /// An intake into `database`.
-    pub fn new(database: Arc<Database>) -> Self {
-        Self { database }
+    /// An intake into `database`; `carrier` takes results along with files that move.
+    pub fn new(database: Arc<Database>, carrier: Carrier) -> Self {
+        Self { database, carrier }
     }
 
-    /// Catalogues the file at `path` and queues its job. `missing` are catalogued files that are not at their paths
-    /// just now: one of them may have been moved here.
+    /// Catalogues the file at `path` and queues its job, unless its content has a result already. `gone` are catalogued
+    /// files that are not at their paths just now; answers which of them turned out to have been moved here.
     ///
     /// # Errors
     /// When the database fails; then nothing changed.
-    pub async fn settled(&self, path: &str, file: &Examined, missing: &HashSet<String>) -> Result<Arrival> {
+    pub async fn settled(&self, path: &str, file: &Examined, gone: &HashSet<String>) -> Result<Option<String>> {
+        let mut conn = self.database.read().await?;
+        let planned = plan(&mut conn, path, file, gone).await?;
+        drop(conn);
+        let carried = self.carry(&planned).await;
         let mut write = self.database.begin().await?;
-        let arrival = match scenes::by_path(write.conn(), path).await? {
-            Some(entry) if !entry.withdrawn && entry.identity == file.identity => {
-                touched(&mut write, entry, file).await?
-            }
-            Some(entry) => {
-                replaced(&mut write, &entry, path, file).await?;
-                Arrival::Changed
-            }
-            None => first_here(&mut write, path, file, missing).await?,
-        };
-        cancel_incomplete(&mut write, path).await?;
+        // Only what is still planned inside the transaction is told; a carried folder of other plans is left untold.
+        let plan = plan(write.conn(), path, file, gone).await?;
+        let carried = carried.filter(|_| plan == planned);
+        let moved_from = carry_out(&mut write, plan, path, file, carried).await?;
+        cancel_incomplete(&mut write, path, None).await?;
         write.commit().await?;
-        tracing::info!(path, ?arrival, "settled");
         metrics::counter!("aurora_indexer_settled_total").increment(1);
-        Ok(arrival)
+        Ok(moved_from)
+    }
+
+    /// Brings the result of the same content into its new place, where there is one.
+    async fn carry(&self, plan: &Plan) -> Option<Outputs> {
+        let Plan::Register(registration) = plan else { return None };
+        let Registration { scene_id, revision, donor, .. } = &**registration;
+        self.carrier.carry(&donor.as_ref()?.scene, scene_id, *revision).await
     }
 
     /// Lists the file at `path` as incomplete.
@@ -73,16 +71,19 @@ impl Intake {
         let entry = scenes::by_path(write.conn(), path).await?;
         let (scene_id, revision) = match entry {
             Some(entry) => (entry.scene.scene_id, entry.scene.revision + 1),
-            None => (free_id(&mut write, path).await?, 1),
+            None => (free_id(write.conn(), path).await?, 1),
         };
         let new = NewJob { job_id: incomplete_id(path, stamp), ..new_job(&scene_id, revision, path, &write) };
-        cancel_incomplete(&mut write, path).await?;
+        cancel_incomplete(&mut write, path, Some(&new.job_id)).await?;
         let now = write.now();
+        // Listed before a restart: it stands as it stood.
+        let before = list::find(write.conn(), &new.job_id).await?;
         let job = enqueue::incomplete(write.conn(), new, missing, now).await?;
-        write.job_moved(&job).await?;
-        write.commit().await?;
-        tracing::warn!(path, missing, "incomplete");
-        Ok(())
+        if before.as_ref() != Some(&job) {
+            write.job_moved(&job).await?;
+            tracing::warn!(path, missing, "incomplete");
+        }
+        write.commit().await
     }
 
     /// The file at `path` left: its scene is withdrawn, its jobs are cancelled.
@@ -91,15 +92,10 @@ impl Intake {
     /// When the database fails.
     pub async fn left(&self, path: &str) -> Result<()> {
         let mut write = self.database.begin().await?;
-        cancel_incomplete(&mut write, path).await?;
+        cancel_incomplete(&mut write, path, None).await?;
         let entry = scenes::by_path(write.conn(), path).await?;
         if let Some(entry) = entry.filter(|entry| !entry.withdrawn) {
-            let Scene { scene_id, revision, .. } = entry.scene.clone();
-            cancel_jobs(&mut write, &scene_id, "its file left").await?;
-            let now = write.now();
-            scenes::put(write.conn(), &Entry { withdrawn: true, updated_at: now, ..entry }).await?;
-            clear_detections(&mut write, &scene_id, revision).await?;
-            write.change(&ChangeBody::Withdrawn { scene_id, revision }).await?;
+            withdraw(&mut write, entry, "its file left").await?;
             tracing::info!(path, "withdrawn");
         }
         write.commit().await
@@ -111,7 +107,7 @@ impl Intake {
     /// When the database fails.
     pub async fn unlist(&self, path: &str) -> Result<()> {
         let mut write = self.database.begin().await?;
-        cancel_incomplete(&mut write, path).await?;
+        cancel_incomplete(&mut write, path, None).await?;
         write.commit().await
     }
 
@@ -124,60 +120,100 @@ impl Intake {
         Ok(list::incomplete_inputs(&mut conn).await?.into_iter().collect())
     }
 
-    /// Path and stamp of every catalogued file.
+    /// Every catalogued file, and the identity of the root when it was last believed.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn stamps(&self) -> Result<Vec<(String, Stamp)>> {
+    pub async fn known(&self) -> Result<(Vec<KnownFile>, Option<String>)> {
         let mut conn = self.database.read().await?;
-        Ok(scenes::stamps(&mut conn).await?)
+        Ok((scenes::files(&mut conn).await?, root::get(&mut conn).await?))
+    }
+
+    /// The root was seen as it should be, under this identity: remembered across restarts.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn vouch(&self, root: &str) -> Result<()> {
+        let mut write = self.database.begin().await?;
+        scenes::vouch(write.conn()).await?;
+        root::put(write.conn(), root).await?;
+        write.commit().await
     }
 }
 
-/// The same content with another time on it: nothing that anybody sees has changed.
-async fn touched(write: &mut Write<'_>, entry: Entry, file: &Examined) -> Result<Arrival> {
-    scenes::put(write.conn(), &Entry { stamp: file.stamp, ..entry }).await?;
-    Ok(Arrival::Same)
-}
-
-async fn first_here(write: &mut Write<'_>, path: &str, file: &Examined, missing: &HashSet<String>) -> Result<Arrival> {
-    let plain_id = name::scene_id(paths::file_name(path), None);
-    let holder = scenes::by_id(write.conn(), &plain_id).await?;
-    if let Some(entry) = holder.filter(|entry| entry.identity == file.identity) {
-        if entry.withdrawn {
-            replaced(write, &entry, path, file).await?;
-            return Ok(Arrival::Moved);
+/// Does as planned; answers the path that the file was moved from.
+async fn carry_out(
+    write: &mut Write<'_>,
+    plan: Plan,
+    path: &str,
+    file: &Examined,
+    carried: Option<Outputs>,
+) -> Result<Option<String>> {
+    match plan {
+        // Nothing that anybody sees has changed.
+        Plan::Touch(entry) => {
+            scenes::put(write.conn(), &Entry { stamp: file.stamp, ..entry }).await?;
+            tracing::debug!(path, "touched");
+            Ok(None)
         }
-        if missing.contains(&entry.scene.path) {
+        Plan::Move(entry) => {
+            let from = entry.scene.path.clone();
             moved(write, entry, path, file).await?;
-            return Ok(Arrival::Moved);
+            tracing::info!(path, from, "moved");
+            Ok(Some(from))
         }
+        Plan::Register(registration) => register(write, *registration, path, file, carried).await,
     }
-    let scene_id = free_id(write, path).await?;
-    let now = write.now();
-    put_with_job(write, describe::scene(&scene_id, 1, path, &file.content, now), file).await?;
-    Ok(Arrival::New)
 }
 
-/// Other content under a known id: what was made of the old one is over.
-async fn replaced(write: &mut Write<'_>, old: &Entry, path: &str, file: &Examined) -> Result<()> {
-    let Scene { scene_id, revision, .. } = &old.scene;
-    cancel_jobs(write, scene_id, "its file was replaced").await?;
-    let now = write.now();
-    let scene = describe::scene(scene_id, revision + 1, path, &file.content, now);
-    clear_detections(write, scene_id, scene.revision).await?;
-    put_with_job(write, scene, file).await
+async fn register(
+    write: &mut Write<'_>,
+    registration: Registration,
+    path: &str,
+    file: &Examined,
+    carried: Option<Outputs>,
+) -> Result<Option<String>> {
+    let Registration { scene_id, revision, old, renamed, .. } = registration;
+    if old.is_some() {
+        cancel_jobs(write, &scene_id, "its file was replaced").await?;
+        clear_detections(write, &scene_id, revision).await?;
+    }
+    let moved_from = renamed.as_ref().map(|entry| entry.scene.path.clone());
+    if let Some(entry) = renamed {
+        withdraw(write, entry, "its file was renamed").await?;
+    }
+    tracing::info!(path, scene = scene_id, revision, carried = carried.is_some(), ?moved_from, "settled");
+    let scene = describe::scene(&scene_id, revision, path, &file.content, write.now());
+    match carried {
+        Some(outputs) => {
+            let entry = entry(scene, file, write);
+            publish::put(write, entry, revision, outputs).await?;
+        }
+        None => put_with_job(write, scene, file).await?,
+    }
+    Ok(moved_from)
 }
 
-/// The same content at another path: results stay, but a job under way reads a path that is no more.
+/// The same content at another path under the same id: what is shown stays as it is, but a job under way reads a path
+/// that is no more.
 async fn moved(write: &mut Write<'_>, mut entry: Entry, path: &str, file: &Examined) -> Result<()> {
     describe::moved(&mut entry.scene, path);
-    entry.scene.revision += 1;
     if entry.scene.light.is_none() {
+        entry.scene.revision += 1;
         cancel_jobs(write, &entry.scene.scene_id, "its file moved").await?;
         return put_with_job(write, entry.scene, file).await;
     }
     put(write, entry.scene, file).await
+}
+
+/// The scene is listed no more, but not forgotten.
+async fn withdraw(write: &mut Write<'_>, entry: Entry, reason: &str) -> Result<()> {
+    let Scene { scene_id, revision, .. } = entry.scene.clone();
+    cancel_jobs(write, &scene_id, reason).await?;
+    let updated_at = write.now();
+    scenes::put(write.conn(), &Entry { withdrawn: true, updated_at, ..entry }).await?;
+    clear_detections(write, &scene_id, revision).await?;
+    write.change(&ChangeBody::Withdrawn { scene_id, revision }).await
 }
 
 async fn put_with_job(write: &mut Write<'_>, scene: Scene, file: &Examined) -> Result<()> {
@@ -193,22 +229,13 @@ async fn put_with_job(write: &mut Write<'_>, scene: Scene, file: &Examined) -> R
 }
 
 async fn put(write: &mut Write<'_>, scene: Scene, file: &Examined) -> Result<()> {
-    let updated_at = write.now();
-    let entry = Entry { scene, withdrawn: false, stamp: file.stamp, identity: file.identity.clone(), updated_at };
+    let entry = entry(scene, file, write);
     scenes::put(write.conn(), &entry).await?;
     write.change(&ChangeBody::Scene { scene: entry.scene }).await
 }
 
-/// The name's own id, or the one with the path's hash when another file has it.
-async fn free_id(write: &mut Write<'_>, path: &str) -> Result<String> {
-    let file_name = paths::file_name(path);
-    let plain = name::scene_id(file_name, None);
-    if scenes::by_id(write.conn(), &plain).await?.is_none() {
-        return Ok(plain);
-    }
-    let hash = blake3::hash(path.as_bytes());
-    let bytes = hash.as_bytes();
-    Ok(name::scene_id(file_name, Some(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))))
+fn entry(scene: Scene, file: &Examined, write: &Write<'_>) -> Entry {
+    Entry { scene, withdrawn: false, stamp: file.stamp, identity: file.identity.clone(), updated_at: write.now() }
 }
 
 fn new_job(scene_id: &str, revision: u64, path: &str, write: &Write<'_>) -> NewJob {
@@ -248,12 +275,15 @@ async fn cancel_jobs(write: &mut Write<'_>, scene_id: &str, reason: &str) -> Res
     Ok(())
 }
 
-/// Whatever was listed as incomplete under this path is over: it is whole, gone, or incomplete in another way.
-async fn cancel_incomplete(write: &mut Write<'_>, path: &str) -> Result<()> {
+/// Whatever was listed as incomplete under this path is over, but for `still`: it is whole, gone, or incomplete in
+/// another way.
+async fn cancel_incomplete(write: &mut Write<'_>, path: &str, still: Option<&str>) -> Result<()> {
     let now = write.now();
     for listed in list::incomplete_of(write.conn(), path).await? {
-        let job = person::cancel(write.conn(), &listed.job_id, "its file changed or left", now).await?;
-        write.job_moved(&job).await?;
+        if Some(listed.job_id.as_str()) != still {
+            let job = person::cancel(write.conn(), &listed.job_id, "its file changed or left", now).await?;
+            write.job_moved(&job).await?;
+        }
     }
     Ok(())
 }

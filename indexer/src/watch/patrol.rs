@@ -17,10 +17,11 @@ use super::{
     scan::{self, Look, Sweep},
     status::WatchStatus,
     tracker::Tracker,
+    trust::RootId,
 };
 use crate::{
     error::{IndexerError, Result},
-    intake::{Content, Intake, examine::examine},
+    intake::{Content, Examined, Intake, examine::examine},
     lane::Lane,
     paths::Root,
 };
@@ -60,12 +61,14 @@ pub struct Patrol {
     reading: Lane,
     hints: Option<Hints>,
     /// Identity of the root that `hints` come from.
-    watched: Option<(u64, u64)>,
+    watched: Option<RootId>,
     tracker: Tracker,
     intake: Intake,
     status: Arc<WatchStatus>,
     /// Paths listed as incomplete, and the stamp that was listed; `None` from an earlier life.
     listed: HashMap<String, Option<Stamp>>,
+    /// What a sweep vouched for is not written down yet.
+    unsaved: bool,
     next_sweep: Instant,
     earliest_sweep: Instant,
 }
@@ -82,11 +85,11 @@ impl Patrol {
         intake: Intake,
         status: Arc<WatchStatus>,
     ) -> Result<Self> {
-        let known = intake.stamps().await?.into_iter().collect();
+        let (known, trusted) = intake.known().await?;
         let listed = intake.listed_incomplete().await?.into_iter().map(|path| (path, None)).collect();
         let lane = |name| Lane::start(name, pace.patience).map_err(IndexerError::io("start a thread for", &root.path));
         let (looking, reading) = (lane("look")?, lane("read")?);
-        let tracker = Tracker::new(pace.settle, known);
+        let tracker = Tracker::new(pace.settle, known, trusted.map(RootId::written));
         let (next_sweep, earliest_sweep) = (Instant::now(), Instant::now());
         Ok(Self {
             root,
@@ -99,6 +102,7 @@ impl Patrol {
             intake,
             status,
             listed,
+            unsaved: false,
             next_sweep,
             earliest_sweep,
         })
@@ -118,6 +122,7 @@ impl Patrol {
             tokio::select! {
                 () = stop.cancelled() => return,
                 hint = next_hint(&mut self.hints, &self.root) => self.take(hint).await,
+                () = self.status.given_away() => self.give_away(),
                 () = tokio::time::sleep_until(wake_at.into()) => {}
             }
         }
@@ -149,6 +154,13 @@ impl Patrol {
                 }
             }
         }
+    }
+
+    /// An operator has settled a doubt.
+    fn give_away(&mut self) {
+        let files = self.tracker.give_away();
+        tracing::warn!(files, "an operator says that the files that are gone will not come back");
+        self.want_sweep();
     }
 
     fn want_sweep(&mut self) {
@@ -194,34 +206,45 @@ impl Patrol {
 
     /// Events come from the folder that was watched, not from another that is mounted in its place.
     fn watch_anew(&mut self, sweep: &Sweep) {
-        if self.watched.replace(sweep.root_id).is_some_and(|watched| watched != sweep.root_id) && self.hints.is_some() {
+        let watched = self.watched.replace(sweep.root.clone());
+        if watched.is_some_and(|watched| watched != sweep.root) && self.hints.is_some() {
             self.hints =
                 Hints::start(&self.root).inspect_err(|error| tracing::warn!(%error, "no events any more")).ok();
         }
     }
 
     async fn take_in(&mut self, sweep: &Sweep) -> Result<()> {
-        match self.tracker.swept(sweep, Instant::now()) {
+        let swept = match self.tracker.swept(sweep, Instant::now()) {
+            Ok(swept) => swept,
             Err(doubt) => {
                 self.status.judge(Err(doubt.0));
                 return Ok(());
             }
-            Ok(left) => {
-                for path in left {
-                    self.intake.left(&path).await?;
-                    self.tracker.withdrawn(&path);
-                }
-            }
+        };
+        self.unsaved |= swept.news;
+        if self.unsaved {
+            self.intake.vouch(&sweep.root.to_string()).await?;
+            self.unsaved = false;
         }
+        for path in swept.left {
+            self.intake.left(&path).await?;
+            self.tracker.forget(&path);
+        }
+        self.unlist_gone(sweep).await?;
+        self.status.judge(match sweep.unreadable.first() {
+            Some(folder) => Err(format!("folder `{folder}` cannot be read ({} in all)", sweep.unreadable.len())),
+            None => Ok(()),
+        });
+        Ok(())
+    }
+
+    /// What was listed as incomplete and is there no more is listed no more.
+    async fn unlist_gone(&mut self, sweep: &Sweep) -> Result<()> {
         let gone: Vec<String> = self.listed.keys().filter(|path| sweep.lacks(path)).cloned().collect();
         for path in gone {
             self.intake.unlist(&path).await?;
             self.listed.remove(&path);
         }
-        self.status.judge(match sweep.unreadable.first() {
-            Some(folder) => Err(format!("folder `{folder}` cannot be read ({} in all)", sweep.unreadable.len())),
-            None => Ok(()),
-        });
         Ok(())
     }
 
@@ -259,9 +282,16 @@ impl Patrol {
             self.tracker.incomplete(path, stamp);
             return Ok(());
         }
-        self.intake.settled(path, &file, &self.tracker.missing()).await?;
+        self.take_file(path, &file).await
+    }
+
+    async fn take_file(&mut self, path: &str, file: &Examined) -> Result<()> {
+        let moved_from = self.intake.settled(path, file, self.tracker.gone()).await?;
         self.listed.remove(path);
-        self.tracker.catalogued(path, stamp);
+        self.tracker.catalogued(path, file.stamp);
+        if let Some(from) = moved_from {
+            self.tracker.moved(&from, path);
+        }
         Ok(())
     }
 
@@ -284,7 +314,10 @@ impl Patrol {
         let (files, pending, events) = (self.tracker.known_files(), self.tracker.pending_files(), self.hints.is_some());
         metrics::gauge!("aurora_indexer_files").set(files as f64);
         metrics::gauge!("aurora_indexer_files_pending").set(pending as f64);
+        let gone = self.tracker.gone().len();
+        metrics::gauge!("aurora_indexer_files_gone").set(gone as f64);
         self.status.update(|figures| {
+            figures.gone = gone;
             figures.files = files;
             figures.pending = pending;
             figures.events = events;

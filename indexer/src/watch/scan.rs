@@ -14,7 +14,7 @@ use std::{
 
 use aurora_catalog::store::Stamp;
 
-use super::candidate;
+use super::{candidate, trust::RootId};
 use crate::paths::Root;
 
 /// Folders deeper than this are not looked into.
@@ -27,8 +27,8 @@ pub struct Sweep {
     pub files: HashMap<String, Stamp>,
     /// Folders below the root (`""` is the root) that could not be read; what lies below them is not known.
     pub unreadable: Vec<String>,
-    /// Device and inode of the root: another one means that something else is mounted there.
-    pub root_id: (u64, u64),
+    /// Which folder the root is.
+    pub root: RootId,
     /// Names that are not UTF-8.
     pub unnamed: u64,
     /// Whether the sweep ended at its limit of files.
@@ -63,7 +63,7 @@ pub enum Look {
 /// When the root itself cannot be read.
 pub fn sweep(root: &Root, max_files: usize) -> io::Result<Sweep> {
     let metadata = fs::metadata(&root.path)?;
-    let mut sweep = Sweep { root_id: (metadata.dev(), metadata.ino()), ..Sweep::default() };
+    let mut sweep = Sweep { root: RootId::of(&metadata), ..Sweep::default() };
     fs::read_dir(&root.path)?;
     let mut folders = vec![(root.path.clone(), 0)];
     while let Some((folder, depth)) = folders.pop() {

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::sync::Notify;
 
 /// Last known figures of the watcher.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -12,6 +13,11 @@ pub struct Figures {
     pub degraded: Option<String>,
     /// Since when.
     pub degraded_since: Option<Timestamp>,
+    /// Seconds spent degraded since the start.
+    pub degraded_seconds: f64,
+    /// Until when they are counted.
+    #[serde(skip)]
+    counted_until: Option<Timestamp>,
     /// Whether events are in use besides scans.
     pub events: bool,
     /// Why they are not, when that needs saying.
@@ -24,28 +30,44 @@ pub struct Figures {
     pub files: usize,
     /// Files that settle or wait to become whole.
     pub pending: usize,
+    /// Catalogued files that are not at their paths just now.
+    pub gone: usize,
     /// Names that are not UTF-8, left alone.
     pub unnamed: u64,
 }
 
 /// Shared between the watcher and the HTTP side.
 #[derive(Debug, Default)]
-pub struct WatchStatus(Mutex<Figures>);
+pub struct WatchStatus {
+    figures: Mutex<Figures>,
+    given_away: Notify,
+}
 
 impl WatchStatus {
     /// The figures as they are.
     pub fn figures(&self) -> Figures {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Changes the figures.
     pub fn update(&self, change: impl FnOnce(&mut Figures)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.figures.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Somebody says that the files that are gone will not come back.
+    pub fn give_away(&self) {
+        self.given_away.notify_one();
+    }
+
+    /// Waits until somebody says so.
+    pub(super) async fn given_away(&self) {
+        self.given_away.notified().await;
     }
 
     /// The root is as it should be, or not: logged when that changes.
     pub fn judge(&self, verdict: Result<(), String>) {
         metrics::gauge!("aurora_indexer_watch_degraded").set(f64::from(u8::from(verdict.is_err())));
+        self.count_degraded_time();
         self.update(|figures| match verdict {
             Ok(()) => {
                 if figures.degraded.take().is_some() {
@@ -60,6 +82,19 @@ impl WatchStatus {
                 figures.degraded_since.get_or_insert_with(Timestamp::now);
                 figures.degraded = Some(reason);
             }
+        });
+    }
+
+    /// Counts the seconds spent degraded, for `/metrics`.
+    fn count_degraded_time(&self) {
+        self.update(|figures| {
+            let now = Timestamp::now();
+            let since = figures.counted_until.or(figures.degraded_since).filter(|_| figures.degraded.is_some());
+            if let Some(since) = since {
+                figures.degraded_seconds += now.duration_since(since).as_secs_f64().max(0.0);
+            }
+            figures.counted_until = figures.degraded.as_ref().map(|_| now);
+            metrics::gauge!("aurora_indexer_watch_degraded_seconds").set(figures.degraded_seconds);
         });
     }
 }

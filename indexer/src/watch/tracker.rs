@@ -1,26 +1,43 @@
 //! From what was seen, when, to what has settled and what has left. Pure: no files, no clock of its own.
 //!
 //! A file settles when its stamp stays the same for the settle time. It has left when sweeps have missed it for the
-//! settle time. A root whose files all vanish at once, or whose identity changes, has not lost them: it is degraded.
+//! settle time, [`trust`](super::trust) believes the sweep, and no file of its size is settling elsewhere (it may
+//! have been moved there).
 
 use std::{
     collections::{HashMap, HashSet},
     time::{Duration, Instant},
 };
 
-use aurora_catalog::store::Stamp;
+use aurora_catalog::store::{Stamp, scenes::KnownFile};
 
-use super::scan::Sweep;
+use super::{
+    scan::Sweep,
+    trust::{self, Doubt, Evidence, RootId},
+};
 
 /// What is known of all files below the root.
 pub struct Tracker {
     settle: Duration,
-    /// Catalogued files as they were then.
-    known: HashMap<String, Stamp>,
+    /// Catalogued files.
+    known: HashMap<String, Known>,
     pending: HashMap<String, Pending>,
     /// Catalogued files that the last looks missed, since when.
     missing: HashMap<String, Instant>,
-    root_id: Option<(u64, u64)>,
+    /// Catalogued files that were not at their paths when last looked for, believed or not.
+    gone: HashSet<String>,
+    /// Those of them that somebody has said will not come back.
+    given_away: HashSet<String>,
+    /// The root when it was last believed.
+    root: Option<RootId>,
+}
+
+/// A catalogued file.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    stamp: Stamp,
+    /// A sweep that was believed has seen it.
+    vouched: bool,
 }
 
 /// A file that is new or changed.
@@ -31,26 +48,44 @@ struct Pending {
     since: Instant,
     /// It settled but is not whole; only a change makes it settle again.
     incomplete: bool,
+    /// It settled but could not be read.
+    unread: bool,
 }
 
-/// Why nothing that seems gone is believed to be gone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doubt(pub String);
+/// What a sweep that is believed makes certain.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Catalogued files that have left.
+    pub left: Vec<String>,
+    /// Whether there are new witnesses, or the root is another than before: worth remembering.
+    pub news: bool,
+}
 
 impl Tracker {
-    /// Starts from the catalogue's files.
-    pub fn new(settle: Duration, known: HashMap<String, Stamp>) -> Self {
-        Self { settle, known, pending: HashMap::new(), missing: HashMap::new(), root_id: None }
+    /// Starts from the catalogue's files, and the root as it was when it was last believed.
+    pub fn new(settle: Duration, known: Vec<KnownFile>, root: Option<RootId>) -> Self {
+        let known = known.into_iter().map(|file| (file.path, Known { stamp: file.stamp, vouched: file.vouched }));
+        Self {
+            settle,
+            known: known.collect(),
+            pending: HashMap::new(),
+            missing: HashMap::new(),
+            gone: HashSet::new(),
+            given_away: HashSet::new(),
+            root,
+        }
     }
 
     /// A candidate was seen.
     pub fn seen(&mut self, path: &str, stamp: Stamp, now: Instant) {
         self.missing.remove(path);
-        if self.known.get(path) == Some(&stamp) {
+        self.gone.remove(path);
+        self.given_away.remove(path);
+        if self.known.get(path).is_some_and(|known| known.stamp == stamp) {
             self.pending.remove(path);
             return;
         }
-        let fresh = Pending { stamp, since: now, incomplete: false };
+        let fresh = Pending { stamp, since: now, incomplete: false, unread: false };
         let pending = self.pending.entry(path.to_owned()).or_insert(fresh);
         if pending.stamp != stamp {
             *pending = fresh;
@@ -61,30 +96,34 @@ impl Tracker {
     pub fn absent(&mut self, path: &str, now: Instant) {
         self.pending.remove(path);
         if self.known.contains_key(path) {
+            self.gone.insert(path.to_owned());
             self.missing.entry(path.to_owned()).or_insert(now);
         }
     }
 
-    /// Takes a sweep in and returns the catalogued files that have left.
+    /// Takes a sweep in.
     ///
     /// # Errors
     /// [`Doubt`] when more is gone than can be believed; then nothing has left.
-    pub fn swept(&mut self, sweep: &Sweep, now: Instant) -> Result<Vec<String>, Doubt> {
+    pub fn swept(&mut self, sweep: &Sweep, now: Instant) -> Result<Swept, Doubt> {
         for (path, stamp) in &sweep.files {
             self.seen(path, *stamp, now);
         }
         self.pending.retain(|path, _| !sweep.lacks(path));
+        self.gone.extend(self.known.keys().filter(|path| sweep.lacks(path)).cloned());
         if let Err(doubt) = self.believe(sweep) {
             self.missing.clear();
             return Err(doubt);
         }
-        self.root_id = Some(sweep.root_id);
+        let news = self.vouch(sweep);
         for path in self.known.keys().filter(|path| sweep.lacks(path)) {
             self.missing.entry(path.clone()).or_insert(now);
         }
-        let long_enough = |since: Instant| now.duration_since(since) >= self.settle;
-        let left = self.missing.iter().filter(|(path, since)| sweep.lacks(path) && long_enough(**since));
-        Ok(left.map(|(path, _)| path.clone()).collect())
+        let has_left = |path: &String, since: &Instant| {
+            sweep.lacks(path) && now.duration_since(*since) >= self.settle && !self.may_have_moved(path)
+        };
+        let left = self.missing.iter().filter(|(path, since)| has_left(path, since));
+        Ok(Swept { left: left.map(|(path, _)| path.clone()).collect(), news })
     }
 
     fn believe(&self, sweep: &Sweep) -> Result<(), Doubt> {
@@ -94,18 +133,47 @@ impl Tracker {
         if sweep.unreadable.iter().any(String::is_empty) {
             return Err(Doubt("the root cannot be read".to_owned()));
         }
-        let still_there = self.known.keys().any(|path| sweep.files.contains_key(path));
-        if still_there || self.known.is_empty() {
-            return Ok(());
+        trust::judge(self.evidence(sweep))
+    }
+
+    /// Counts the witnesses; before there are any, all known files are.
+    fn evidence(&self, sweep: &Sweep) -> Evidence {
+        let none_vouched = !self.known.values().any(|known| known.vouched);
+        let witnesses = self
+            .known
+            .iter()
+            .filter(|(path, known)| (known.vouched || none_vouched) && !self.given_away.contains(*path));
+        let same_root = self.root.as_ref().is_none_or(|root| *root == sweep.root);
+        let (mut present, mut missing) = (0, 0);
+        for (path, _) in witnesses {
+            present += usize::from(sweep.files.contains_key(path));
+            missing += usize::from(sweep.lacks(path));
         }
-        if self.root_id.is_some_and(|id| id != sweep.root_id) {
-            return Err(Doubt("another folder is mounted at the root, without any known file".to_owned()));
+        Evidence { present, missing, same_root }
+    }
+
+    /// The root is what it should be: what is in it witnesses that from now on. Answers whether that is news.
+    fn vouch(&mut self, sweep: &Sweep) -> bool {
+        let mut news = self.root.as_ref() != Some(&sweep.root);
+        self.root = Some(sweep.root.clone());
+        for known in self.known.iter_mut().filter(|(path, _)| sweep.files.contains_key(*path)).map(|(_, known)| known) {
+            news |= !known.vouched;
+            known.vouched = true;
         }
-        // One file more or less is an operator's business; all of several at once is a mount that went away.
-        if self.known.len() > 1 {
-            return Err(Doubt(format!("all {} known files are gone at once", self.known.len())));
-        }
-        Ok(())
+        news
+    }
+
+    /// Whether a file as long as the one missing at `path` is settling elsewhere.
+    fn may_have_moved(&self, path: &str) -> bool {
+        let size_bytes = self.known.get(path).map(|known| known.stamp.size_bytes);
+        let settles = |pending: &Pending| !pending.incomplete && !pending.unread;
+        self.pending.values().any(|pending| settles(pending) && Some(pending.stamp.size_bytes) == size_bytes)
+    }
+
+    /// Somebody says that what is gone will not come back: it leaves with the next sweeps. Answers how many files.
+    pub fn give_away(&mut self) -> usize {
+        self.given_away.clone_from(&self.gone);
+        self.given_away.len()
     }
 
     /// Files whose settle time is over, to be looked at once more.
@@ -121,9 +189,9 @@ impl Tracker {
         over.then_some(pending.stamp)
     }
 
-    /// Catalogued files that have been missing since a look or sweep.
-    pub fn missing(&self) -> HashSet<String> {
-        self.missing.keys().cloned().collect()
+    /// Catalogued files that were not at their paths when last looked for: one of them may have been moved.
+    pub fn gone(&self) -> &HashSet<String> {
+        &self.gone
     }
 
     /// Whether something seems to have left and wants a sweep to tell.
@@ -136,7 +204,8 @@ impl Tracker {
         if self.pending.get(path).is_some_and(|pending| pending.stamp == stamp) {
             self.pending.remove(path);
         }
-        self.known.insert(path.to_owned(), stamp);
+        let vouched = self.known.get(path).is_some_and(|known| known.vouched);
+        self.known.insert(path.to_owned(), Known { stamp, vouched });
     }
 
     /// `path` settled but is not whole.
@@ -151,7 +220,7 @@ impl Tracker {
     /// `path` could not be read: its settle time begins anew.
     pub fn postpone(&mut self, path: &str, now: Instant) {
         if let Some(pending) = self.pending.get_mut(path) {
-            pending.since = now;
+            (pending.since, pending.unread) = (now, true);
         }
     }
 
@@ -162,10 +231,21 @@ impl Tracker {
         given_up.map(|(path, pending)| (path.clone(), pending.stamp)).collect()
     }
 
+    /// The file at `from` turned out to lie at `to`, where it is as good a witness.
+    pub fn moved(&mut self, from: &str, to: &str) {
+        let vouched = self.known.get(from).is_some_and(|known| known.vouched);
+        self.forget(from);
+        if let Some(known) = self.known.get_mut(to) {
+            known.vouched |= vouched;
+        }
+    }
+
     /// `path` is catalogued no more.
-    pub fn withdrawn(&mut self, path: &str) {
+    pub fn forget(&mut self, path: &str) {
         self.known.remove(path);
         self.missing.remove(path);
+        self.gone.remove(path);
+        self.given_away.remove(path);
     }
 
     /// Whether anything is known of a file at `path`.

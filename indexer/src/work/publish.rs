@@ -113,11 +113,16 @@ impl Publisher {
     }
 }
 
-fn is_for(job: &Job, entry: &Entry) -> bool {
+/// Whether the catalogued scene still is what `job` was made for.
+pub(crate) fn is_for(job: &Job, entry: &Entry) -> bool {
     !entry.withdrawn && entry.scene.revision == job.revision
 }
 
-async fn put(write: &mut Write<'_>, mut entry: Entry, revision: u64, outputs: Outputs) -> Result<()> {
+/// Writes that `entry`'s scene shows `outputs` from `revision` on, which lie in its [`result_dir`].
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn put(write: &mut Write<'_>, mut entry: Entry, revision: u64, outputs: Outputs) -> Result<()> {
     let now = write.now();
     let Outputs { light_name, light, detections, footprint } = outputs;
     let scene = &mut entry.scene;
@@ -150,7 +155,7 @@ async fn unplace(folder: PathBuf) {
 /// names it, or the scene would be at that revision.
 fn place(from: &Path, to: &Path) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
-        File::open(entry?.path())?.sync_all()?;
+        settle(&entry?)?;
     }
     File::open(from)?.sync_all()?;
     let parent = to.parent().ok_or(io::ErrorKind::InvalidInput)?;
@@ -159,9 +164,35 @@ fn place(from: &Path, to: &Path) -> io::Result<()> {
         fs::remove_dir_all(to)?;
     }
     fs::rename(from, to)?;
-    File::open(parent)?.sync_all()?;
-    if let Some(results) = parent.parent() {
-        File::open(results)?.sync_all()?;
+    sync_above(to)
+}
+
+/// Makes one output durable. A result is files and folders of files: pipes, sockets and links that a command left are
+/// taken away, as opening a pipe would wait for ever.
+fn settle(entry: &fs::DirEntry) -> io::Result<()> {
+    let kind = entry.file_type()?;
+    if kind.is_dir() {
+        for inner in fs::read_dir(entry.path())? {
+            settle(&inner?)?;
+        }
+    } else if !kind.is_file() {
+        tracing::warn!(path = %entry.path().display(), "an output that is no file is left out");
+        return fs::remove_file(entry.path());
+    }
+    open_without_waiting(&entry.path())?.sync_all()
+}
+
+/// Opens what is a file or folder, or was when it was looked at: a pipe that took its place is not waited for.
+fn open_without_waiting(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
+    File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)
+}
+
+/// Makes the names that lead to a result durable.
+pub(crate) fn sync_above(folder: &Path) -> io::Result<()> {
+    for above in folder.ancestors().skip(1).take(2) {
+        File::open(above)?.sync_all()?;
     }
     Ok(())
 }
@@ -169,6 +200,28 @@ fn place(from: &Path, to: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_file_is_left_out_and_never_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("out"), dir.path().join("scene/2"));
+        fs::create_dir_all(from.join("sub")).unwrap();
+        for name in ["file", "sub/file"] {
+            fs::write(from.join(name), "x").unwrap();
+        }
+        for name in ["pipe", "sub/pipe"] {
+            let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+            rustix::fs::mknodat(rustix::fs::CWD, from.join(name), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        }
+        std::os::unix::fs::symlink("/etc", from.join("link")).unwrap();
+        place(&from, &to).unwrap();
+        let names = |path: &Path| {
+            let mut names: Vec<_> = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!((names(&to), names(&to.join("sub"))), (vec!["file".into(), "sub".into()], vec!["file".into()]));
+    }
 
     #[test]
     fn what_a_crash_left_is_replaced() {

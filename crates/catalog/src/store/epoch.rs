@@ -1,4 +1,4 @@
-//! The database's name of its own life: made once, with the database.
+//! The database's name of its own life: made with the database, and anew when the database went back in time.
 
 use sqlx::SqliteConnection;
 
@@ -15,4 +15,36 @@ pub async fn get_or_make(conn: &mut SqliteConnection, fresh: &str) -> Result<Str
         .await?;
     let epoch = sqlx::query_scalar("SELECT value FROM catalogue WHERE name = 'epoch'").fetch_one(conn).await?;
     Ok(epoch)
+}
+
+/// Gives the database another epoch: it is not what its followers knew.
+///
+/// # Errors
+/// When the database fails.
+pub async fn renew(conn: &mut SqliteConnection, fresh: &str) -> Result<()> {
+    sqlx::query("UPDATE catalogue SET value = ? WHERE name = 'epoch'").bind(fresh).execute(conn).await?;
+    Ok(())
+}
+
+/// Which file the database was when it was last opened, in the caller's words; `None` before the first time.
+///
+/// # Errors
+/// When the database fails.
+pub async fn file(conn: &mut SqliteConnection) -> Result<Option<String>> {
+    Ok(sqlx::query_scalar("SELECT value FROM catalogue WHERE name = 'file'").fetch_optional(conn).await?)
+}
+
+/// Notes which file the database is.
+///
+/// # Errors
+/// When the database fails.
+pub async fn put_file(conn: &mut SqliteConnection, file: &str) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO catalogue (name, value) VALUES ('file', ?)
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    )
+    .bind(file)
+    .execute(conn)
+    .await?;
+    Ok(())
 }

@@ -12,7 +12,10 @@ pub const FIRST_VERSION: i64 = 1_000;
 
 /// Every migration, in order.
 pub fn all() -> Vec<Migration> {
-    let steps = [("catalogue", include_str!("../../migrations/0001_catalogue.sql"))];
+    let steps = [
+        ("catalogue", include_str!("../../migrations/0001_catalogue.sql")),
+        ("root", include_str!("../../migrations/0002_root.sql")),
+    ];
     let migration = |(number, (name, sql)): (i64, (&'static str, &'static str))| {
         let version = FIRST_VERSION + number;
         Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)

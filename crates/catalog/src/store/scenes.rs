@@ -61,13 +61,47 @@ pub async fn page(conn: &mut SqliteConnection, after: &str, limit: u32) -> Resul
     rows.iter().map(decode).collect()
 }
 
-/// Path and stamp of every scene that is there: what the watcher starts from.
+/// Scenes whose file has, or had, this content: those that are there first, then the last changed.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn stamps(conn: &mut SqliteConnection) -> Result<Vec<(String, Stamp)>> {
-    let rows = sqlx::query("SELECT path, size_bytes, mtime_ns FROM scene WHERE withdrawn = 0").fetch_all(conn).await?;
-    rows.iter().map(|row| Ok((row.try_get("path")?, stamp(row)?))).collect()
+pub async fn by_identity(conn: &mut SqliteConnection, identity: &str) -> Result<Vec<Entry>> {
+    let rows = sqlx::query("SELECT * FROM scene WHERE identity = ? ORDER BY withdrawn, updated_at_ms DESC, scene_id")
+        .bind(identity)
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(decode).collect()
+}
+
+/// The file of a scene that is there: what the watcher starts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownFile {
+    /// Path below the root.
+    pub path: String,
+    /// The file when it was last catalogued.
+    pub stamp: Stamp,
+    /// Whether a sweep that was believed has seen it; see [`vouch`].
+    pub vouched: bool,
+}
+
+/// The file of every scene that is there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn files(conn: &mut SqliteConnection) -> Result<Vec<KnownFile>> {
+    let rows = sqlx::query("SELECT path, size_bytes, mtime_ns, vouched FROM scene WHERE withdrawn = 0")
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(known_file).collect()
+}
+
+/// The root was just seen as it should be: every scene that is there may witness later that it still is.
+///
+/// # Errors
+/// When the database fails.
+pub async fn vouch(conn: &mut SqliteConnection) -> Result<()> {
+    sqlx::query("UPDATE scene SET vouched = 1 WHERE vouched = 0 AND withdrawn = 0").execute(conn).await?;
+    Ok(())
 }
 
 /// Writes an entry, new or changed.
@@ -83,7 +117,8 @@ pub async fn put(conn: &mut SqliteConnection, entry: &Entry) -> Result<()> {
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (scene_id) DO UPDATE SET path = excluded.path, revision = excluded.revision,
              withdrawn = excluded.withdrawn, size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns,
-             identity = excluded.identity, updated_at_ms = excluded.updated_at_ms, body = excluded.body",
+             identity = excluded.identity, updated_at_ms = excluded.updated_at_ms, body = excluded.body,
+             vouched = scene.vouched AND NOT excluded.withdrawn",
     )
     .bind(&scene.scene_id)
     .bind(&scene.path)
@@ -97,6 +132,10 @@ pub async fn put(conn: &mut SqliteConnection, entry: &Entry) -> Result<()> {
     .execute(conn)
     .await?;
     Ok(())
+}
+
+fn known_file(row: &SqliteRow) -> Result<KnownFile> {
+    Ok(KnownFile { path: row.try_get("path")?, stamp: stamp(row)?, vouched: row.try_get("vouched")? })
 }
 
 fn stamp(row: &SqliteRow) -> Result<Stamp> {

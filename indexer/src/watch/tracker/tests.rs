@@ -10,11 +10,26 @@ fn stamp(size_bytes: u64) -> Stamp {
 
 fn sweep(files: &[(&str, u64)]) -> Sweep {
     let files = files.iter().map(|(path, size)| ((*path).to_owned(), stamp(*size))).collect();
-    Sweep { files, root_id: (1, 2), ..Sweep::default() }
+    Sweep { files, root: RootId::written("root".to_owned()), ..Sweep::default() }
 }
 
+/// A sweep of another folder at the same path.
+fn elsewhere(files: &[(&str, u64)]) -> Sweep {
+    Sweep { root: RootId::written("other".to_owned()), ..sweep(files) }
+}
+
+/// A tracker that has seen these files in its root before.
 fn tracker(known: &[&str]) -> Tracker {
-    Tracker::new(SETTLE, known.iter().map(|path| ((*path).to_owned(), stamp(1))).collect())
+    let known = known.iter().map(|path| KnownFile { path: (*path).to_owned(), stamp: stamp(1), vouched: true });
+    Tracker::new(SETTLE, known.collect(), Some(RootId::written("root".to_owned())))
+}
+
+fn nothing() -> Result<Swept, Doubt> {
+    Ok(Swept::default())
+}
+
+fn left(paths: &[&str]) -> Result<Swept, Doubt> {
+    Ok(Swept { left: paths.iter().map(|&path| path.to_owned()).collect(), news: false })
 }
 
 fn seconds(start: Instant, count: u64) -> Instant {
@@ -48,12 +63,12 @@ fn a_change_during_cataloguing_is_not_lost() {
 fn a_file_has_left_when_sweeps_miss_it_for_the_settle_time() {
     let (mut tracker, start) = (tracker(&["a.tif", "b.tif"]), Instant::now());
     let without = sweep(&[("b.tif", 1)]);
-    assert_eq!(tracker.swept(&without, start), Ok(Vec::new()));
+    assert_eq!(tracker.swept(&without, start), nothing());
     assert!(!tracker.wants_sweep(seconds(start, 4)));
     assert!(tracker.wants_sweep(seconds(start, 5)));
-    assert_eq!(tracker.swept(&without, seconds(start, 5)), Ok(vec!["a.tif".to_owned()]));
-    tracker.withdrawn("a.tif");
-    assert_eq!(tracker.swept(&without, seconds(start, 20)), Ok(Vec::new()));
+    assert_eq!(tracker.swept(&without, seconds(start, 5)), left(&["a.tif"]));
+    tracker.forget("a.tif");
+    assert_eq!(tracker.swept(&without, seconds(start, 20)), nothing());
 }
 
 #[test]
@@ -61,7 +76,7 @@ fn a_file_that_returns_in_time_never_left() {
     let (mut tracker, start) = (tracker(&["a.tif", "b.tif"]), Instant::now());
     tracker.absent("a.tif", start);
     tracker.seen("a.tif", stamp(1), seconds(start, 3));
-    assert_eq!(tracker.swept(&sweep(&[("a.tif", 1), ("b.tif", 1)]), seconds(start, 9)), Ok(Vec::new()));
+    assert_eq!(tracker.swept(&sweep(&[("a.tif", 1), ("b.tif", 1)]), seconds(start, 9)), nothing());
     assert_eq!(tracker.pending_files(), 0);
 }
 
@@ -71,26 +86,110 @@ fn an_empty_root_is_doubted_for_ever() {
     for second in [0, 10, 100_000] {
         assert!(tracker.swept(&sweep(&[]), seconds(start, second)).is_err());
     }
-    assert_eq!(tracker.swept(&sweep(&[("a.tif", 1), ("b.tif", 1)]), seconds(start, 100_001)), Ok(Vec::new()));
+    assert_eq!(tracker.swept(&sweep(&[("a.tif", 1), ("b.tif", 1)]), seconds(start, 100_001)), nothing());
+}
+
+#[test]
+fn files_that_land_in_an_emptied_root_do_not_vouch_for_it() {
+    let (mut tracker, start) = (tracker(&["a.tif", "b.tif", "c.tif"]), Instant::now());
+    // Seen by an event and catalogued before any sweep noticed that the others are gone.
+    for number in 0..10 {
+        tracker.seen(&format!("new{number}.tif"), stamp(5), start);
+        tracker.catalogued(&format!("new{number}.tif"), stamp(5));
+    }
+    let names: Vec<String> = (0..10).map(|number| format!("new{number}.tif")).collect();
+    let newcomers: Vec<(&str, u64)> = names.iter().map(|name| (name.as_str(), 5)).collect();
+    for second in [1, 10, 1000] {
+        assert!(tracker.swept(&sweep(&newcomers), seconds(start, second)).is_err());
+    }
+    // A restart in between: what is vouched for is remembered, so nothing changes.
+    let remembered = tracker.known.iter();
+    let remembered = remembered
+        .map(|(path, known)| KnownFile { path: path.clone(), stamp: known.stamp, vouched: known.vouched })
+        .collect();
+    let mut tracker = Tracker::new(SETTLE, remembered, tracker.root);
+    for second in [2000, 3000] {
+        assert!(tracker.swept(&sweep(&newcomers), seconds(start, second)).is_err());
+    }
+    // The files return; from then on the newcomers are witnesses too.
+    let mut all = newcomers.clone();
+    all.extend([("a.tif", 1), ("b.tif", 1), ("c.tif", 1)]);
+    let returned = tracker.swept(&sweep(&all), seconds(start, 4000));
+    assert_eq!(returned, Ok(Swept { left: Vec::new(), news: true }));
+    let without = sweep(&all[..10]);
+    assert_eq!(tracker.swept(&without, seconds(start, 5000)), nothing());
+    assert_eq!(tracker.swept(&without, seconds(start, 5005)).unwrap().left.len(), 3);
+}
+
+#[test]
+fn somebody_can_say_that_the_files_will_not_return() {
+    let (mut tracker, start) = (tracker(&["a.tif", "b.tif"]), Instant::now());
+    assert!(tracker.swept(&sweep(&[]), start).is_err());
+    assert_eq!(tracker.give_away(), 2);
+    assert_eq!(tracker.swept(&sweep(&[]), seconds(start, 1)), nothing());
+    let mut gone = tracker.swept(&sweep(&[]), seconds(start, 6)).unwrap().left;
+    gone.sort();
+    assert_eq!(gone, ["a.tif", "b.tif"]);
 }
 
 #[test]
 fn the_only_file_can_leave_unless_another_folder_is_mounted() {
     let start = Instant::now();
     let mut one = tracker(&["a.tif"]);
-    assert_eq!(one.swept(&sweep(&[("a.tif", 1)]), start), Ok(Vec::new()));
-    let elsewhere = Sweep { root_id: (9, 9), ..sweep(&[]) };
-    assert!(one.swept(&elsewhere, seconds(start, 1)).is_err());
-    assert_eq!(one.swept(&sweep(&[]), seconds(start, 2)), Ok(Vec::new()));
-    assert_eq!(one.swept(&sweep(&[]), seconds(start, 7)), Ok(vec!["a.tif".to_owned()]));
+    assert!(one.swept(&elsewhere(&[]), start).is_err(), "swapped while nobody looked");
+    assert_eq!(one.swept(&sweep(&[("a.tif", 1)]), start), nothing());
+    assert!(one.swept(&elsewhere(&[]), seconds(start, 1)).is_err());
+    assert_eq!(one.swept(&sweep(&[]), seconds(start, 2)), nothing());
+    assert_eq!(one.swept(&sweep(&[]), seconds(start, 7)), left(&["a.tif"]));
+}
+
+#[test]
+fn another_folder_with_the_same_files_is_the_root_from_then_on() {
+    let (mut tracker, start) = (tracker(&["a.tif", "b.tif", "c.tif"]), Instant::now());
+    let remounted = elsewhere(&[("a.tif", 1), ("b.tif", 1)]);
+    assert_eq!(tracker.swept(&remounted, start), Ok(Swept { left: Vec::new(), news: true }));
+    assert_eq!(tracker.swept(&remounted, seconds(start, 5)), left(&["c.tif"]));
+}
+
+#[test]
+fn a_file_does_not_leave_while_it_may_be_arriving_elsewhere() {
+    let (mut tracker, start) = (tracker(&["a.tif", "b.tif"]), Instant::now());
+    let moved = sweep(&[("b.tif", 1), ("sub/a.tif", 1)]);
+    assert_eq!(tracker.swept(&moved, start), nothing());
+    assert_eq!(tracker.swept(&moved, seconds(start, 5)), nothing(), "`sub/a.tif` is not read yet");
+    assert!(tracker.gone().contains("a.tif"));
+    tracker.catalogued("sub/a.tif", stamp(1));
+    tracker.moved("a.tif", "sub/a.tif");
+    assert_eq!(tracker.swept(&moved, seconds(start, 6)), nothing());
+    assert_eq!(tracker.known_files(), 2);
+
+    let other = sweep(&[("sub/a.tif", 1), ("new.tif", 7)]);
+    assert_eq!(tracker.swept(&other, seconds(start, 7)), nothing());
+    assert_eq!(tracker.swept(&other, seconds(start, 12)), left(&["b.tif"]), "a file of another length is not it");
+}
+
+#[test]
+fn a_renamed_folder_is_doubted_only_until_its_files_are_found_again() {
+    let old: Vec<String> = (0..8).map(|number| format!("old/{number}.tif")).collect();
+    let new: Vec<String> = (0..8).map(|number| format!("new/{number}.tif")).collect();
+    let mut tracker = tracker(&old.iter().map(String::as_str).collect::<Vec<_>>());
+    let start = Instant::now();
+    let renamed = sweep(&new.iter().map(|path| (path.as_str(), 1)).collect::<Vec<_>>());
+    assert!(tracker.swept(&renamed, start).is_err());
+    for (old, new) in old.iter().zip(&new) {
+        assert!(tracker.gone().contains(old));
+        tracker.catalogued(new, stamp(1));
+        tracker.moved(old, new);
+    }
+    assert_eq!(tracker.swept(&renamed, seconds(start, 6)), nothing());
 }
 
 #[test]
 fn an_unreadable_folder_shields_what_is_in_it() {
     let (mut tracker, start) = (tracker(&["x/a.tif", "xy.tif", "b.tif"]), Instant::now());
     let shielded = Sweep { unreadable: vec!["x".to_owned()], ..sweep(&[("b.tif", 1)]) };
-    assert_eq!(tracker.swept(&shielded, start), Ok(Vec::new()));
-    assert_eq!(tracker.swept(&shielded, seconds(start, 5)), Ok(vec!["xy.tif".to_owned()]));
+    assert_eq!(tracker.swept(&shielded, start), nothing());
+    assert_eq!(tracker.swept(&shielded, seconds(start, 5)), left(&["xy.tif"]));
 }
 
 #[test]
