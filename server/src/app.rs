@@ -59,9 +59,10 @@ impl App {
         let timeout = settings.request_timeout.0;
         let client = source::client(timeout)?;
         let descriptors = aurora_daemon::descriptors::raise(RESERVED_DESCRIPTORS);
-        let mirrors = catalogue::load(settings.state.as_deref(), &settings.indexer);
+        let indexers = settings.indexers();
+        let mirrors = catalogue::load(settings.state.as_deref(), &indexers);
         Ok(Self {
-            allow: AllowList::new(&settings.allow, &settings.indexer)?,
+            allow: AllowList::new(&settings.allow, &indexers)?,
             catalogue: Arc::new(Catalogue::new(mirrors)),
             rasters: Rasters::new(client, limits(&budget), budget.headers_bytes, settings.revalidate.0),
             blocks: Arc::new(BlockCache::new(budget.blocks_bytes)),

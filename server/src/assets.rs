@@ -38,7 +38,7 @@ pub(crate) async fn asset(uri: Uri, headers: HeaderMap) -> Response {
 fn found(path: &str, file: &EmbeddedFile, headers: &HeaderMap) -> Response {
     let etag = format!("\"{}\"", hex(&file.metadata.sha256_hash()[..16]));
     let cache_control = if path.starts_with("assets/") { answer::IMMUTABLE } else { "no-cache" };
-    let mut response = if answer::matches(headers, &etag) {
+    let mut response = if answer::matches(headers, &etag) || answer::any(headers) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let body = match file.data.clone() {

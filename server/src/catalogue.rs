@@ -1,12 +1,13 @@
 //! What the indexers know, in memory: scenes, detections, jobs, and the news of them.
 //!
-//! One `follow` task an indexer applies its change feed to a `Mirror`; handlers look things up and list them; `events`
-//! tells browsers. `snapshot` keeps the mirrors on disk, so that a restart does not wait for an indexer that is away.
+//! One `follow` task an indexer applies its change feed to a `Mirror`; handlers look things up and list them; `listen`
+//! tells browsers the `events`. `snapshot` keeps the mirrors on disk, so that a restart does not wait for an indexer that is away.
 //! It changes nothing at the indexers.
 
 mod events;
 mod feature;
 mod follow;
+mod listen;
 mod listing;
 mod mirror;
 mod snapshot;
@@ -15,18 +16,20 @@ use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use aurora_catalog::{ChangePage, JobView, Scene};
 use reqwest::Url;
+use tokio::sync::watch;
 
-pub(crate) use events::{Event, Events, Resumed};
 pub(crate) use feature::{box_polygon, detection_feature, scene_feature};
 pub(crate) use follow::follow;
+pub(crate) use listen::{Listener, Message};
 pub(crate) use listing::{Interval, SceneFilter, Token, overlaps};
 pub(crate) use mirror::{Mirror, SceneDetections};
 pub(crate) use snapshot::{load, save_regularly};
 
-/// The mirrors of all indexers, in the order of the settings, and the event stream.
+/// The mirrors of all indexers, in the order of the settings.
 pub(crate) struct Catalogue {
     mirrors: RwLock<Vec<Mirror>>,
-    events: Events,
+    /// Wakes those who listen.
+    moved: watch::Sender<()>,
 }
 
 /// A scene and where it comes from.
@@ -42,12 +45,17 @@ pub(crate) struct Found {
 impl Catalogue {
     /// Starts from what the snapshot held.
     pub(crate) fn new(mirrors: Vec<Mirror>) -> Self {
-        let events = Events::new(mirrors.iter().map(Mirror::position).collect());
-        Self { mirrors: RwLock::new(mirrors), events }
+        Self { mirrors: RwLock::new(mirrors), moved: watch::Sender::new(()) }
     }
 
-    pub(crate) fn events(&self) -> &Events {
-        &self.events
+    /// Takes in a listener, who last saw the event of that id if any.
+    pub(crate) fn listen(self: &Arc<Self>, last_id: Option<&str>) -> Listener {
+        Listener::new(Arc::clone(self), self.moved.subscribe(), last_id)
+    }
+
+    /// Number of those who listen.
+    pub(crate) fn listeners(&self) -> usize {
+        self.moved.receiver_count()
     }
 
     /// The mirrors as they are now; hold it briefly.
@@ -63,23 +71,21 @@ impl Catalogue {
 
     /// Applies one page of an indexer's feed, which must be of the mirror's epoch, and tells the news.
     pub(crate) fn apply(&self, index: usize, page: ChangePage) {
-        let news: Vec<_> = self.with_mirror(index, |mirror| {
-            let news = page.changes.into_iter().map(|change| (change.seq, mirror.apply(change))).collect();
+        self.with_mirror(index, |mirror| {
+            page.changes.into_iter().for_each(|change| mirror.apply(change));
             mirror.advance(page.next);
-            news
         });
-        news.into_iter().for_each(|(seq, news)| self.events.push(index, seq, news));
+        self.moved.send_replace(());
     }
 
-    /// Puts a mirror that has been filled anew in the place of the old one. Everything in it would be news; one reset
-    /// says it all.
+    /// Puts a mirror that has been filled anew in the place of the old one. Those who listened to another epoch start
+    /// anew; those who have been in this one before go on.
     pub(crate) fn replace(&self, index: usize, mut fresh: Mirror) {
-        let position = fresh.position();
         self.with_mirror(index, |mirror| {
             fresh.link = mirror.link.clone();
             *mirror = fresh;
         });
-        self.events.reset(index, position);
+        self.moved.send_replace(());
     }
 
     /// Whether every indexer's catalogue is known, be it from the snapshot.

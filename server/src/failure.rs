@@ -67,6 +67,13 @@ fn of_raster(error: RasterError) -> Problem {
 fn of_source(error: &SourceError) -> Problem {
     match error {
         SourceError::NotFound { .. } => Problem::client(StatusCode::NOT_FOUND, "the raster's file is not there"),
+        SourceError::Forbidden { reason, .. } => {
+            Problem::client(StatusCode::FORBIDDEN, format!("the raster's file may not be read: {reason}"))
+        }
+        SourceError::NoRanges { .. } => Problem::client(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the raster's file is behind a server that does not answer ranges (RFC 9110, section 14)",
+        ),
         SourceError::BadAnswer { .. } => Problem::server(StatusCode::BAD_GATEWAY, error),
         SourceError::Changed { .. } | SourceError::Unavailable { .. } => {
             Problem::server(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(SOURCE_RETRY_S)
@@ -131,6 +138,8 @@ mod tests {
             (RasterError::BadParameter { name: "bidx", reason: text() }, 400),
             (RasterError::Encode { format: "png", reason: text() }, 500),
             (source(SourceError::NotFound { name: text() }), 404),
+            (source(SourceError::Forbidden { name: text(), reason: text() }), 403),
+            (source(SourceError::NoRanges { name: text() }), 415),
             (source(SourceError::BadAnswer { name: text(), reason: text() }), 502),
             (source(SourceError::Unavailable { name: text(), reason: text() }), 503),
             (source(SourceError::Changed { name: text() }), 503),

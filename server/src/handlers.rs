@@ -13,3 +13,4 @@ pub(crate) mod scenes;
 pub(crate) mod statistics;
 pub(crate) mod tile;
 pub(crate) mod tilejson;
+pub(crate) mod walk;

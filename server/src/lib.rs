@@ -12,6 +12,7 @@ mod budget;
 mod catalogue;
 mod failure;
 mod flights;
+mod gpus;
 mod handlers;
 mod observe;
 mod pool;

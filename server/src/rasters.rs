@@ -1,7 +1,8 @@
 //! Opened rasters: the header of each version is read once and kept, within a number of bytes.
 //!
-//! A scene's raster is known by the catalogue's revision. One named by `url=` is known by its own validator, looked at
-//! again when the last look is older than `--revalidate`; if the source cannot be reached then, the version known goes
+//! A scene's raster is known by the catalogue's revision and its file's validator, so that a file that is overwritten
+//! before the catalogue knows of it is never mixed with its old self. One named by `url=` is known by its validator
+//! alone, looked at again when the last look is older than `--revalidate`; if the source cannot be reached then, the version known goes
 //! on, so that cached tiles outlive their origin. Callers: the handlers and [`crate::render`].
 
 use std::{
@@ -30,6 +31,9 @@ const PARALLEL_OPENS: usize = 64;
 /// What an opened raster costs beside its block tables, measured at 2 to 4 KiB.
 const OPENED_OVERHEAD_BYTES: usize = 4096;
 
+/// Scenes whose files' versions are remembered beyond their headers; each is a few hundred bytes.
+const KNOWN_VERSIONS: u64 = 4096;
+
 /// A raster at one version.
 pub(crate) struct Opened {
     pub(crate) tiff: Arc<GeoTiff>,
@@ -43,6 +47,8 @@ pub(crate) struct Opened {
 pub(crate) struct Pinned {
     /// Names the version, for keys and ETags.
     pub(crate) version: String,
+    /// The version of the file.
+    of_file: Arc<str>,
     opened: Option<Arc<Opened>>,
 }
 
@@ -51,6 +57,8 @@ type Opening = Result<Arc<Opened>, Failure>;
 /// All opened rasters.
 pub(crate) struct Rasters {
     opened: Cache<String, Arc<Opened>>,
+    /// Versions of files, so that kept tiles of a scene are found without its header.
+    versions: Cache<String, Arc<str>>,
     flights: Flights<String, Opening>,
     reader: Arc<Reader>,
     revalidate: Duration,
@@ -70,29 +78,45 @@ impl Rasters {
             .weigher(|name: &String, opened: &Arc<Opened>| weight_bytes(name, opened))
             .build();
         let reader = Arc::new(Reader { client, limits, slots: Semaphore::new(PARALLEL_OPENS) });
-        Self { opened, flights: Flights::new(), reader, revalidate }
+        let versions = Cache::new(KNOWN_VERSIONS);
+        Self { opened, versions, flights: Flights::new(), reader, revalidate }
     }
 
-    /// Decides which version of `target` answers. Reads nothing for a scene.
+    /// Decides which version of `target` answers. Reads nothing for a scene that is known.
     pub(crate) async fn pin(&self, target: &Target) -> Result<Pinned, Failure> {
-        if let Origin::Scene { version, .. } = &target.origin {
-            return Ok(Pinned { version: version.clone(), opened: None });
-        }
-        let opened = self.current(target).await?;
-        Ok(Pinned { version: opened.tiff.source().version().to_owned(), opened: Some(opened) })
+        let Origin::Scene { version, .. } = &target.origin else {
+            let opened = self.current(target).await?;
+            let of_file: Arc<str> = opened.tiff.source().version().into();
+            return Ok(Pinned { version: of_file.to_string(), of_file, opened: Some(opened) });
+        };
+        let name = name(target);
+        let (of_file, opened) = match self.versions.get(&name) {
+            Some(of_file) => (of_file, None),
+            None => {
+                let opened = self.known_or_read(name, target).await?;
+                (opened.tiff.source().version().into(), Some(opened))
+            }
+        };
+        Ok(Pinned { version: format!("{version} {of_file}"), of_file, opened })
     }
 
-    /// The raster at the pinned version.
+    /// The raster at the pinned version; `Changed` when that is no more.
     pub(crate) async fn open(&self, target: &Target, pinned: &Pinned) -> Opening {
-        match &pinned.opened {
-            Some(opened) => Ok(Arc::clone(opened)),
-            None => self.known_or_read(name(target), target).await,
+        if let Some(opened) = &pinned.opened {
+            return Ok(Arc::clone(opened));
         }
+        let opened = self.known_or_read(name(target), target).await?;
+        if opened.tiff.source().version() != &*pinned.of_file {
+            return Err(SourceError::Changed { name: target.locator.to_string() }.into());
+        }
+        Ok(opened)
     }
 
     /// Forgets a target whose file turned out to be another version.
     pub(crate) fn forget(&self, target: &Target) {
-        self.opened.invalidate(&name(target));
+        let name = name(target);
+        self.opened.invalidate(&name);
+        self.versions.invalidate(&name);
     }
 
     /// Number of rasters and their bytes.
@@ -129,7 +153,8 @@ impl Rasters {
 
     /// Opens the file, together with whoever else wants that, and keeps the older one if it is the same version.
     async fn read(&self, name: String, locator: Locator) -> Opening {
-        let (opened, reader, key) = (self.opened.clone(), Arc::clone(&self.reader), name.clone());
+        let (opened, versions) = (self.opened.clone(), self.versions.clone());
+        let (reader, key) = (Arc::clone(&self.reader), name.clone());
         let (flight, _) = self.flights.join(name, || async move {
             let source = reader.source(&locator).await?;
             if let Some(known) = opened.get(&key).filter(|known| known.is(&source.shared)) {
@@ -137,6 +162,7 @@ impl Rasters {
                 return Ok(known);
             }
             let fresh = Arc::new(reader.open(source).await?);
+            versions.insert(key.clone(), fresh.tiff.source().version().into());
             opened.insert(key, Arc::clone(&fresh));
             Ok(fresh)
         });

@@ -96,19 +96,39 @@ fn layered(routes: Routes, app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// Anybody may read from anywhere; there is nothing to write.
+/// Headers that pages of other origins may send. `*` would leave out `Authorization` (Fetch standard).
+const ALLOWED_HEADERS: [HeaderName; 12] = [
+    header::ACCEPT,
+    header::ACCEPT_LANGUAGE,
+    header::AUTHORIZATION,
+    header::CACHE_CONTROL,
+    header::CONTENT_LANGUAGE,
+    header::CONTENT_TYPE,
+    header::IF_MODIFIED_SINCE,
+    header::IF_NONE_MATCH,
+    header::RANGE,
+    HeaderName::from_static("last-event-id"),
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("x-request-id"),
+];
+
+/// Headers of answers that such pages may read, beside those that all may.
+const EXPOSED_HEADERS: [HeaderName; 6] = [
+    header::ETAG,
+    header::RETRY_AFTER,
+    HeaderName::from_static("content-bbox"),
+    HeaderName::from_static("content-crs"),
+    HeaderName::from_static("server-timing"),
+    HeaderName::from_static("x-request-id"),
+];
+
+/// Anybody may read from anywhere, be it by `POST`; there is nothing to write.
 fn cors() -> CorsLayer {
-    let exposed = [
-        header::ETAG,
-        header::RETRY_AFTER,
-        HeaderName::from_static("server-timing"),
-        HeaderName::from_static("x-request-id"),
-    ];
     CorsLayer::new()
         .allow_origin(AnyOrigin)
-        .allow_methods([Method::GET, Method::HEAD])
-        .allow_headers(AnyOrigin)
-        .expose_headers(exposed)
+        .allow_methods([Method::GET, Method::HEAD, Method::POST])
+        .allow_headers(ALLOWED_HEADERS)
+        .expose_headers(EXPOSED_HEADERS)
         .max_age(CORS_MAX_AGE)
 }
 

@@ -73,7 +73,7 @@ pub fn start(
 }
 
 fn follow_indexers(app: &Arc<App>, tasks: &TaskTracker) {
-    for index in 0..app.settings.indexer.len() {
+    for index in 0..app.settings.indexers().len() {
         let following = catalogue::follow(Arc::clone(&app.catalogue), index, app.stop.clone());
         tasks.spawn(async move {
             if let Err(error) = following.await {

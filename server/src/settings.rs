@@ -11,8 +11,8 @@ use reqwest::Url;
 
 const EXAMPLES: &str = "\
 Examples:
-  # The map of what an indexer beside it has catalogued, at http://127.0.0.1:8080/
-  aurora-server --indexer http://127.0.0.1:8081
+  # The map of what an indexer on the same host has catalogued, at http://127.0.0.1:8080/
+  aurora-server
 
   # For the whole network, with a snapshot to start from while the indexer is away
   aurora-server --listen 0.0.0.0:8080 --indexer http://nas:8081 --memory 1GiB --state /var/lib/aurora
@@ -28,7 +28,8 @@ pub struct Settings {
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
     pub listen: SocketAddr,
 
-    /// Indexer whose catalogue is followed and whose files are read; may be given several times
+    /// Indexer whose catalogue is followed and whose files are read; may be given several times [default: without
+    /// `--allow` the one at http://127.0.0.1:8081, should it be there]
     #[arg(long, value_name = "URL", value_delimiter = ',')]
     pub indexer: Vec<Url>,
 
@@ -56,6 +57,14 @@ pub struct Settings {
     #[arg(long, default_value = "5s", value_name = "TIME")]
     pub revalidate: Span,
 
+    /// Address that people know this server by; links in answers begin with it [default: the request's own host]
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<Url>,
+
+    /// Believe X-Forwarded-Proto and X-Forwarded-Host, which only a proxy in front may set
+    #[arg(long)]
+    pub trust_forwarded: bool,
+
     /// Further address for health and metrics alone, which answers however many clients there are
     #[arg(long, value_name = "ADDR")]
     pub admin_listen: Option<SocketAddr>,
@@ -69,7 +78,23 @@ pub struct Settings {
     pub log: LogArgs,
 }
 
+/// Where an indexer listens unless told otherwise.
+const USUAL_INDEXER: &str = "http://127.0.0.1:8081";
+
 impl Settings {
+    /// The indexers that are followed: those named, or the usual one when neither it nor anything else to read is.
+    pub fn indexers(&self) -> Vec<Url> {
+        match self.indexer.is_empty() && self.allow.is_empty() {
+            true => vec![USUAL_INDEXER.parse().expect("a constant address")],
+            false => self.indexer.clone(),
+        }
+    }
+
+    /// Whether the indexers were named, so that their absence is worth a word.
+    pub fn expects_indexers(&self) -> bool {
+        !self.indexer.is_empty()
+    }
+
     /// Render threads in force.
     pub fn render_threads(&self) -> usize {
         let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
@@ -84,7 +109,10 @@ mod tests {
     #[test]
     fn no_flag_is_needed() {
         let settings: Settings = aurora_daemon::config::try_parse(&["aurora-server"]).unwrap();
-        assert!(settings.indexer.is_empty() && settings.allow.is_empty() && settings.render_threads() >= 1);
+        assert!(settings.render_threads() >= 1 && !settings.expects_indexers());
+        assert_eq!(settings.indexers(), [Url::parse(USUAL_INDEXER).unwrap()]);
+        let settings: Settings = aurora_daemon::config::try_parse(&["aurora-server", "--allow", "/data"]).unwrap();
+        assert!(settings.indexers().is_empty());
     }
 
     #[test]

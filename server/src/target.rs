@@ -61,7 +61,6 @@ impl Target {
             app.allow.locate(&text)
         };
         let locator = located.map_err(|refusal| match refusal {
-            Refusal::Malformed => Problem::parameter("url", refusal),
             Refusal::Forbidden => Problem::client(StatusCode::FORBIDDEN, format!("`url` is {refusal}")),
             Refusal::NotFound => Problem::not_found("the file that `url` names"),
         })?;
@@ -86,7 +85,7 @@ impl FromRequestParts<Arc<App>> for Target {
         let Query(query) = Query::<Vec<(String, String)>>::from_request_parts(parts, app)
             .await
             .map_err(|error| bad_request(&error))?;
-        let url = query.into_iter().find(|(name, _)| name == "url").map(|(_, url)| url);
+        let url = query.into_iter().find(|(name, url)| name == "url" && !url.is_empty()).map(|(_, url)| url);
         Self::of_url(app, url.ok_or_else(|| Problem::parameter("url", "is missing"))?).await
     }
 }

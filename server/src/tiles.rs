@@ -58,6 +58,13 @@ pub(crate) struct Tile {
     pub(crate) stages: Stages,
 }
 
+impl Tile {
+    /// A document that is kept among the tiles.
+    pub(crate) fn document(document: &serde_json::Value) -> Self {
+        Self { bytes: document.to_string().into(), stages: Stages::begin() }
+    }
+}
+
 /// Where an answer came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Provenance {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use support::{
     LIVENESS, Server,
     feed::{Feed, job, scene},
-    raster::{npy, tile},
+    raster::{npy, tiff, tile},
 };
 
 const CSK: &str = "CSKS1_GEC_B_HR_00_VV_RA_FF_20230314085543_20230314085612";
@@ -65,10 +65,28 @@ async fn a_result_takes_the_raw_files_place_at_once() {
     assert_eq!(ids(&found), ["a.r2.1", "a.r2.2"]);
     assert_eq!(found["features"][0]["properties"]["verdict"], Value::Null);
     assert_eq!(ids(&server.json("/detections?bbox=0,-1.5,1.5,0").await).len(), 2);
+    assert_eq!(ids(&server.json("/detections?scene=a&verdict=none").await).len(), 2);
+    assert!(ids(&server.json("/detections?scene=a&verdict=slick").await).is_empty());
+    assert_eq!(server.problem("/detections?verdict=maybe").await.0, 400);
     assert!(ids(&server.json("/detections?bbox=5,-1.5,6,0").await).is_empty());
     assert_eq!(server.json("/detections/a.r2.2").await["properties"]["confidence"], 0.4);
     assert_eq!(server.problem("/detections/a.r2.9").await.0, 404);
     assert_eq!(server.problem("/detections?scene=none").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_scene_overwritten_before_the_catalogue_knows_is_never_mixed() {
+    let (feed, server) = feed_and_server().await;
+    feed.land("a", 1, 10);
+    server.until("/scenes", |list| !ids(list).is_empty()).await;
+    let path = |tile: &str| format!("/scenes/a/tiles/WebMercatorQuad/{tile}.npy");
+    let old = server.get(&path(&tile(2, 2))).await;
+    feed.origin.put("a.MBI.tif", tiff(5000));
+    let other = server.get(&path(&tile(3, 3))).await.bytes().await.unwrap();
+    assert!(npy(&other).1[..256 * 256].iter().all(|&value| value > 5000));
+    let new = server.get(&path(&tile(2, 2))).await;
+    assert_ne!(old.headers()["etag"], new.headers()["etag"]);
+    assert!(npy(&new.bytes().await.unwrap()).1[..256 * 256].iter().all(|&value| value > 5000));
 }
 
 #[tokio::test]
@@ -192,6 +210,31 @@ async fn the_snapshot_serves_while_the_indexer_is_away() {
     // What the client saw before the restart still counts.
     let missed = events(&server, Some(&last_id), 1).await;
     assert_eq!((missed[0].1.as_str(), &missed[0].2["scene_id"]), ("scene", &json!("b")));
+}
+
+#[tokio::test]
+async fn events_resume_over_a_restart_with_nothing_lost_or_doubled() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = ["--state", folder.path().to_str().unwrap()];
+    for state in [&[][..], &state] {
+        let feed = Feed::start("e1").await;
+        let flags = [&["--indexer", &feed.origin.address], state].concat();
+        let server = Server::start(&flags);
+        server.until("/health", |health| health["indexers"][0]["epoch"] == "e1").await;
+        let start = events_id(&server).await;
+        feed.land("a", 1, 1);
+        feed.publish("a", 2, 2);
+        let before = events(&server, Some(&start), 3).await;
+        server.stop().await;
+
+        feed.land("b", 1, 1);
+        let server = Server::start(&flags);
+        // At once, before it has heard of the feed: what it said before, and then what is new.
+        let after = events(&server, Some(&before[0].0), 3).await;
+        assert_eq!(after[..2], before[1..], "{state:?}");
+        assert_eq!((after[2].1.as_str(), &after[2].2["scene_id"]), ("scene", &json!("b")));
+        server.stop().await;
+    }
 }
 
 /// The id that a client which connects now is given.

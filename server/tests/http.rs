@@ -35,6 +35,42 @@ async fn every_answer_has_an_id_and_may_be_read_from_anywhere() {
 }
 
 #[tokio::test]
+async fn pages_of_other_origins_may_ask_and_read_what_they_need() {
+    let server = Server::start(&[]);
+    let asked = server.client.request(Method::OPTIONS, format!("{}/scenes", server.address));
+    let asked = asked.header("origin", "http://elsewhere").header("access-control-request-method", "POST");
+    let allowed = asked.header("access-control-request-headers", "if-none-match,x-api-key").send().await.unwrap();
+    let text = |name: &str| allowed.headers()[name].to_str().unwrap().to_owned();
+    assert!(text("access-control-allow-methods").contains("POST"));
+    for name in ["if-none-match", "content-type", "authorization", "x-api-key", "last-event-id"] {
+        assert!(text("access-control-allow-headers").contains(name), "{name}");
+    }
+    let read = server.client.get(format!("{}/scenes", server.address)).header("origin", "http://elsewhere");
+    let read = read.send().await.unwrap();
+    let exposed = read.headers()["access-control-expose-headers"].to_str().unwrap();
+    assert!(["etag", "retry-after", "server-timing"].iter().all(|name| exposed.contains(name)), "{exposed}");
+}
+
+#[tokio::test]
+async fn health_says_what_the_contract_lists() {
+    let server = Server::start(&[]);
+    let health = server.json("/health").await;
+    for name in ["status", "version", "timestamp", "uptime_s", "indexers", "gpus"] {
+        assert!(!health[name].is_null(), "{name}");
+    }
+    for (part, names) in [
+        ("memory", &["rss", "budget", "caches"][..]),
+        ("connections", &["open", "limit"]),
+        ("fds", &["open", "limit"]),
+        ("queue", &["depth", "limit", "shed"]),
+        ("database", &["status"]),
+    ] {
+        assert!(names.iter().all(|name| !health[part][name].is_null()), "{part}: {health}");
+    }
+    assert!(health["gpus"].is_array());
+}
+
+#[tokio::test]
 async fn there_are_lists_to_choose_from() {
     let server = Server::start(&[]);
     let names = server.json("/colorMaps").await;

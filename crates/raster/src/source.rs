@@ -45,6 +45,20 @@ pub enum SourceError {
         /// The source's name.
         name: String,
     },
+    /// The source may not be read: it sends elsewhere, or wants credentials.
+    #[error("{name} may not be read: {reason}")]
+    Forbidden {
+        /// The source's name.
+        name: String,
+        /// What it answered instead.
+        reason: String,
+    },
+    /// The source gives whole files only.
+    #[error("{name} does not answer ranges")]
+    NoRanges {
+        /// The source's name.
+        name: String,
+    },
     /// The source answered, but not with the bytes asked for.
     #[error("{name} answered wrongly: {reason}")]
     BadAnswer {

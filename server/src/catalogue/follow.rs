@@ -115,7 +115,7 @@ impl Follower {
             return self.catalogue.apply(self.index, page);
         };
         let complete = page.next >= page.head;
-        page.changes.into_iter().for_each(|change| drop(fresh.apply(change)));
+        page.changes.into_iter().for_each(|change| fresh.apply(change));
         fresh.advance(page.next);
         if !complete {
             self.next_epoch = Some(fresh);

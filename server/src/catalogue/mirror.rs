@@ -7,7 +7,10 @@ use jiff::Timestamp;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
-use super::{events::News, feature};
+use super::{
+    events::{Event, News, Recent},
+    feature,
+};
 
 /// Finished jobs kept to be listed; unfinished ones are all kept.
 const MAX_FINISHED_JOBS: usize = 10_000;
@@ -42,6 +45,7 @@ pub(crate) struct Mirror {
     scenes: HashMap<String, Arc<Scene>>,
     detections: HashMap<String, Arc<SceneDetections>>,
     jobs: HashMap<String, Arc<JobView>>,
+    recent: Recent,
     #[serde(skip)]
     pub(crate) link: Link,
 }
@@ -56,6 +60,7 @@ impl Mirror {
             scenes: HashMap::new(),
             detections: HashMap::new(),
             jobs: HashMap::new(),
+            recent: Recent::default(),
             link: Link::default(),
         }
     }
@@ -94,8 +99,26 @@ impl Mirror {
         self.next = next;
     }
 
-    /// Applies one change and says what is news in it.
-    pub(super) fn apply(&mut self, change: Change) -> Option<News> {
+    /// The events after change `seq` of `epoch`, or `None` when that cannot be told: another epoch, a place too long ago,
+    /// or one that the feed has not reached.
+    pub(super) fn since(&self, epoch: &str, seq: u64) -> Option<impl Iterator<Item = &Arc<Event>>> {
+        // Ahead of this mirror, which a crash may have thrown back to its last snapshot, but not of the feed itself.
+        let is_reached = seq <= self.next || !self.link.connected || seq <= self.link.head;
+        if epoch != self.epoch || !is_reached {
+            return None;
+        }
+        self.recent.after(seq)
+    }
+
+    /// Applies one change, and keeps what is news in it.
+    pub(super) fn apply(&mut self, change: Change) {
+        let seq = change.seq;
+        if let Some(news) = self.news_of(change) {
+            self.recent.push(seq, news);
+        }
+    }
+
+    fn news_of(&mut self, change: Change) -> Option<News> {
         match change.body {
             ChangeBody::Scene { scene } => self.scene(scene),
             ChangeBody::Withdrawn { scene_id, .. } => self.withdrawn(&scene_id),

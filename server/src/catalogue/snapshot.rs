@@ -18,7 +18,7 @@ use super::{Catalogue, Mirror};
 const INTERVAL: Duration = Duration::from_secs(2);
 
 /// Number of the file's layout; another one is not read.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct File {

@@ -1,9 +1,12 @@
 //! The catalogue as a whole: what a feed does to look-ups, lists and news.
 
+use std::sync::Arc;
+
 use aurora_catalog::{Asset, Change, ChangeBody, ChangePage, Scene, SceneStatus};
+use futures_util::FutureExt;
 use jiff::Timestamp;
 
-use super::{Catalogue, Mirror, SceneFilter};
+use super::{Catalogue, Message, Mirror, SceneFilter};
 
 fn scene(id: &str, revision: u64, day: u8, shown: bool) -> Scene {
     let asset = Asset {
@@ -37,9 +40,14 @@ fn scene(id: &str, revision: u64, day: u8, shown: bool) -> Scene {
     }
 }
 
-fn catalogue(indexers: usize) -> Catalogue {
-    let mirror = |index: usize| Mirror::new(format!("http://indexer{index}").parse().unwrap()).of_epoch("e");
-    Catalogue::new((0..indexers).map(mirror).collect())
+fn catalogue(indexers: usize) -> Arc<Catalogue> {
+    let mirror = |index: usize| empty(index).of_epoch("e");
+    Arc::new(Catalogue::new((0..indexers).map(mirror).collect()))
+}
+
+/// A mirror of which nothing is known.
+fn empty(index: usize) -> Mirror {
+    Mirror::new(format!("http://indexer{index}").parse().unwrap())
 }
 
 fn tell(catalogue: &Catalogue, index: usize, bodies: Vec<ChangeBody>) {
@@ -54,13 +62,21 @@ fn land(id: &str, day: u8) -> ChangeBody {
     ChangeBody::Scene { scene: scene(id, 1, day, true) }
 }
 
-/// Kinds and changes of all events so far.
-fn news(catalogue: &Catalogue, since: &str) -> Vec<String> {
-    let missed = catalogue.events().resume(Some(since)).missed.expect("the ring reaches back");
-    let change = |data: &str| {
-        serde_json::from_str::<serde_json::Value>(data).unwrap()["change"].as_str().unwrap_or("").to_owned()
-    };
-    missed.iter().map(|event| format!("{} {}", event.kind, change(&event.data)).trim().to_owned()).collect()
+/// What a listener is told at once: ids with kinds and changes of events, `here`, `reset`.
+fn told(catalogue: &Arc<Catalogue>, last_id: &str) -> Vec<String> {
+    let mut listener = catalogue.listen(Some(last_id));
+    listener.next().now_or_never().expect("there is a greeting").iter().map(in_words).collect()
+}
+
+fn in_words(message: &Message) -> String {
+    match message {
+        Message::Here { id } => format!("{id} here"),
+        Message::Reset { id } => format!("{id} reset"),
+        Message::Event { id, event } => {
+            let data: serde_json::Value = serde_json::from_str(&event.data).unwrap();
+            format!("{id} {} {}", event.kind.name(), data["change"].as_str().unwrap_or("")).trim().to_owned()
+        }
+    }
 }
 
 #[test]
@@ -79,9 +95,16 @@ fn news_tells_what_became_of_a_scene() {
         ChangeBody::Withdrawn { scene_id: "a".to_owned(), revision: 3 },
     ];
     tell(&catalogue, 0, bodies);
-    let expected = ["scene arrived", "detection", "scene published", "scene updated", "scene withdrawn"];
-    assert_eq!(news(&catalogue, "e:0"), expected);
-    assert_eq!(news(&catalogue, "e:4"), expected[3..]);
+    let expected = [
+        "e:0 here",
+        "e:2 scene arrived",
+        "e:3 detection",
+        "e:4 scene published",
+        "e:5 scene updated",
+        "e:6 scene withdrawn",
+    ];
+    assert_eq!(told(&catalogue, "e:0"), expected);
+    assert_eq!(told(&catalogue, "e:4")[1..], expected[4..]);
     assert!(catalogue.scene("a").is_none() && catalogue.detections_of("a").is_none());
 }
 
@@ -129,4 +152,63 @@ fn lists_are_narrowed_by_place_and_time() {
     assert_eq!(ids(place), ["s4", "s3"]);
     let time = SceneFilter { interval: "2024-01-02/2024-01-03".parse().unwrap(), ..SceneFilter::default() };
     assert_eq!(ids(time), ["s3", "s2"]);
+}
+
+#[test]
+fn a_listener_resumes_in_every_feed_after_what_it_saw() {
+    let catalogue = catalogue(2);
+    tell(&catalogue, 0, vec![land("a", 1)]);
+    tell(&catalogue, 1, vec![land("b", 1)]);
+    tell(&catalogue, 0, vec![land("c", 1)]);
+    let a = "e:1,e:0 scene arrived";
+    assert_eq!(told(&catalogue, "e:0,e:0"), ["e:0,e:0 here", a, "e:2,e:0 scene arrived", "e:2,e:1 scene arrived"]);
+    assert_eq!(told(&catalogue, "e:1,e:1"), ["e:1,e:1 here", "e:2,e:1 scene arrived"]);
+    assert_eq!(told(&catalogue, "e:2,e:1"), ["e:2,e:1 here"]);
+    for unknown in ["x:1,e:1", "e:1", "e:1,e:1,e:1", "", "nonsense", "e:x,e:1"] {
+        assert_eq!(told(&catalogue, unknown).last().unwrap(), "e:2,e:1 reset", "{unknown}");
+    }
+}
+
+#[tokio::test]
+async fn what_happens_while_one_listens_is_told_once() {
+    let catalogue = catalogue(1);
+    let mut listener = catalogue.listen(None);
+    assert_eq!(listener.next().await.iter().map(in_words).collect::<Vec<_>>(), ["e:0 here"]);
+    assert!(listener.next().now_or_never().is_none());
+    let waiting = async { listener.next().await.iter().map(in_words).collect::<Vec<_>>() };
+    let telling = async { tell(&catalogue, 0, vec![land("a", 1)]) };
+    assert_eq!(tokio::join!(waiting, telling).0, ["e:1 scene arrived"]);
+    assert!(listener.next().now_or_never().is_none());
+}
+
+#[test]
+fn a_crash_behind_what_a_listener_saw_repeats_nothing() {
+    let catalogue = catalogue(1);
+    tell(&catalogue, 0, vec![land("a", 1)]);
+    // The snapshot stood at 1 when the listener had seen 2 already.
+    let mut listener = catalogue.listen(Some("e:2"));
+    assert_eq!(listener.next().now_or_never().unwrap().len(), 1);
+    tell(&catalogue, 0, vec![land("b", 1), land("c", 1)]);
+    let told: Vec<_> = listener.next().now_or_never().unwrap().iter().map(in_words).collect();
+    assert_eq!(told, ["e:3 scene arrived"]);
+    // Beyond the end of a feed that is heard of, no place is one of it.
+    catalogue.with_mirror(0, |mirror| (mirror.link.connected, mirror.link.head) = (true, 3));
+    assert_eq!(self::told(&catalogue, "e:4"), ["e:4 here", "e:3 reset"]);
+}
+
+#[test]
+fn a_listener_outlives_a_restart_without_any_snapshot() {
+    let catalogue = Arc::new(Catalogue::new(vec![empty(0)]));
+    let (mut old, mut new) = (catalogue.listen(Some("e:1")), catalogue.listen(None));
+    assert_eq!(old.next().now_or_never().unwrap().len() + new.next().now_or_never().unwrap().len(), 2);
+    let mut filled = empty(0).of_epoch("e");
+    for (seq, id) in [(1, "a"), (2, "b")] {
+        filled.apply(Change { seq, at: Timestamp::now(), body: land(id, 1) });
+    }
+    filled.advance(2);
+    catalogue.replace(0, filled);
+    let told = |listener: &mut super::Listener| in_words(&listener.next().now_or_never().unwrap()[0]);
+    assert_eq!(told(&mut old), "e:2 scene arrived");
+    // One who began with an empty catalogue has to ask for everything.
+    assert_eq!(told(&mut new), "e:2 reset");
 }

@@ -37,12 +37,22 @@ impl Marks {
         Self { etag: key.etag(), cache_control }
     }
 
-    /// `304` when the requester has the answer already.
+    /// `304` when the requester has the answer already. `*` means "any", so it is not known before there is one.
     pub(crate) fn not_modified(&self, headers: &HeaderMap) -> Option<Response> {
         matches(headers, &self.etag).then(|| self.on(StatusCode::NOT_MODIFIED.into_response()))
     }
 
-    /// The answer itself.
+    /// `response`, or `304` to one who wants only what is not there at all.
+    pub(crate) fn unless_any(&self, headers: &HeaderMap, response: Response) -> Response {
+        if any(headers) { self.on(StatusCode::NOT_MODIFIED.into_response()) } else { response }
+    }
+
+    /// An answer that was made for this request.
+    pub(crate) fn document(&self, media_type: &'static str, text: String) -> Response {
+        self.on(([(header::CONTENT_TYPE, media_type)], text).into_response())
+    }
+
+    /// An answer that is kept.
     pub(crate) fn tile(&self, media_type: &'static str, tile: &Arc<Tile>, provenance: Provenance) -> Response {
         let mut response = Response::new(Body::from(tile.bytes.clone()));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
@@ -71,8 +81,17 @@ fn set(headers: &mut HeaderMap, name: HeaderName, text: String) {
 
 /// Whether `If-None-Match` names `etag` (RFC 9110, section 13.1.2: weak comparison).
 pub(crate) fn matches(headers: &HeaderMap, etag: &str) -> bool {
+    known(headers).any(|known| weak(known) == weak(etag))
+}
+
+/// Whether `If-None-Match` is `*`: nothing is wanted if there is anything.
+pub(crate) fn any(headers: &HeaderMap) -> bool {
+    known(headers).any(|known| known == "*")
+}
+
+fn known(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    lists.flat_map(|list| list.split(',')).map(str::trim).any(|known| known == "*" || weak(known) == weak(etag))
+    lists.flat_map(|list| list.split(',')).map(str::trim)
 }
 
 fn weak(etag: &str) -> &str {
@@ -86,12 +105,13 @@ mod tests {
     #[test]
     fn if_none_match_is_compared_weakly() {
         let headers = |text| HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static(text))]);
-        for known in ["\"a\"", "W/\"a\"", "\"b\", \"a\"", "*"] {
+        for known in ["\"a\"", "W/\"a\"", "\"b\", \"a\""] {
             assert!(matches(&headers(known), "\"a\""), "{known}");
         }
-        for other in ["\"b\"", "a", ""] {
+        for other in ["\"b\"", "a", "", "*"] {
             assert!(!matches(&headers(other), "\"a\""), "{other}");
         }
+        assert!(any(&headers("*")) && !any(&headers("\"*\"")));
         assert!(!matches(&HeaderMap::new(), "\"a\""));
     }
 }

@@ -1,6 +1,6 @@
 //! `/detections` and `/detections/{id}`: what inference found, as GeoJSON.
 
-use std::{cmp::Reverse, sync::Arc};
+use std::{cmp::Reverse, str::FromStr, sync::Arc};
 
 use aurora_catalog::{Detection, Scene};
 use aurora_daemon::problem::Problem;
@@ -22,10 +22,36 @@ const MAX_LIMIT: usize = 1000;
 
 type OfScene = (Arc<Scene>, Arc<SceneDetections>);
 
-/// Detections by scene, place and time: newest scene first, within a scene by confidence.
+/// What analysts may have said of a detection; `None` is what they have said of all so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Slick,
+    LookAlike,
+    Ship,
+    Unsure,
+    None,
+}
+
+impl FromStr for Verdict {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "slick" => Self::Slick,
+            "look_alike" => Self::LookAlike,
+            "ship" => Self::Ship,
+            "unsure" => Self::Unsure,
+            "none" => Self::None,
+            _ => return Err("is none of slick, look_alike, ship, unsure and none"),
+        })
+    }
+}
+
+/// Detections by scene, place, time and verdict: newest scene first, within a scene by confidence.
 pub(crate) async fn list(State(app): State<Arc<App>>, pairs: Pairs) -> Result<impl IntoResponse, Failure> {
     let (bbox, limit) = (pairs.bbox()?, pairs.limit(DEFAULT_LIMIT, MAX_LIMIT)?);
     let interval: Interval = pairs.get("datetime")?.unwrap_or_default();
+    let verdict: Option<Verdict> = pairs.get("verdict")?;
     let scenes = match pairs.get::<String>("scene")? {
         Some(id) => vec![app.catalogue.detections_of(&id).ok_or_else(|| Problem::not_found(format!("scene {id}")))?],
         None => all(&app),
@@ -36,7 +62,10 @@ pub(crate) async fn list(State(app): State<Arc<App>>, pairs: Pairs) -> Result<im
         if !interval.contains(scene.observed_at.unwrap_or(scene.arrived_at)) {
             continue;
         }
-        for detection in found.detections.iter().filter(|detection| bbox.is_none_or(|bbox| lies_in(detection, bbox))) {
+        let is_wanted = |detection: &&Detection| {
+            bbox.is_none_or(|bbox| lies_in(detection, bbox)) && verdict.is_none_or(|wanted| wanted == Verdict::None)
+        };
+        for detection in found.detections.iter().filter(is_wanted) {
             matched += 1;
             if features.len() < limit {
                 features.push(detection_feature(scene, found.revision, detection));

@@ -12,18 +12,18 @@ use axum::{
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::{app::App, catalogue::Mirror};
+use crate::{app::App, catalogue::Mirror, gpus};
 
 /// Alive: answers as long as the async threads do, whatever the render threads are at.
 pub(crate) async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// Ready: every indexer's catalogue is known, be it from the snapshot, and the server is not stopping.
+/// Ready: the catalogue of every indexer that was named is known, be it from the snapshot, and the server is not stopping.
 pub(crate) async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
     if app.stop.is_cancelled() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
-    } else if !app.catalogue.is_filled() {
+    } else if app.settings.expects_indexers() && !app.catalogue.is_filled() {
         (StatusCode::SERVICE_UNAVAILABLE, "no catalogue yet\n")
     } else {
         (StatusCode::OK, "ok\n")
@@ -34,9 +34,13 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, &'static
 pub(crate) async fn health(State(app): State<Arc<App>>) -> impl IntoResponse {
     let usage = process::usage();
     let indexers: Vec<Value> = app.catalogue.mirrors().iter().map(indexer).collect();
-    let all_connected = indexers.iter().all(|indexer| indexer["connected"] == true);
+    // One that nobody named and that never answered is not missed.
+    let is_missed = |indexer: &Value| {
+        indexer["connected"] != true && (app.settings.expects_indexers() || !indexer["last_answer_at"].is_null())
+    };
+    let is_whole = !indexers.iter().any(is_missed);
     let document = json!({
-        "status": if all_connected { "ok" } else { "degraded" },
+        "status": if is_whole { "ok" } else { "degraded" },
         "version": env!("CARGO_PKG_VERSION"),
         "timestamp": Timestamp::now(),
         "uptime_s": app.started.elapsed().as_secs(),
@@ -53,10 +57,18 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> impl IntoResponse {
         "threads": { "process": usage.threads, "render": app.pool.threads() },
         "queue": app.admission.depth(),
         "cancelled": app.pool.cancelled(),
-        "listeners": app.catalogue.events().listeners(),
+        "listeners": app.catalogue.listeners(),
         "indexers": indexers,
+        "database": database(&app),
+        "gpus": gpus::all().await,
     });
     ([(CACHE_CONTROL, "no-store")], Json(document))
+}
+
+/// What the server keeps on disk: the catalogue's snapshot, and nothing else.
+fn database(app: &App) -> Value {
+    let folder = app.settings.state.as_ref();
+    json!({ "kind": folder.map_or("none", |_| "snapshot"), "path": folder, "status": "ok" })
 }
 
 fn caches(app: &App) -> Value {

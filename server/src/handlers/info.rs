@@ -8,52 +8,60 @@ use aurora_raster::{
     facts::{self, Facts},
     header::{ColorInterpretation, Header},
 };
-use axum::{Json, extract::State, http::StatusCode, http::header::CONTENT_TYPE, response::IntoResponse};
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
 use serde_json::{Value, json};
 
+use super::walk::{GEOJSON, JSON, Walk};
 use crate::{app::App, catalogue::box_polygon, failure::Failure, query::RasterQuery, target::Target};
 
 /// `info`.
 pub(crate) async fn info(
     State(app): State<Arc<App>>,
     target: Target,
-    _query: RasterQuery,
-) -> Result<Json<Value>, Failure> {
-    let tiff = open(&app, &target).await?;
-    Ok(Json(document(&tiff, &facts::of(&tiff), &target)))
+    query: RasterQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    walk.document(JSON, &["info"], |tiff| Ok(document(tiff, &facts::of(tiff), &target).to_string())).await
 }
 
 /// `info.geojson`: the same as the properties of the raster's bounds.
 pub(crate) async fn info_geojson(
     State(app): State<Arc<App>>,
     target: Target,
-    _query: RasterQuery,
-) -> Result<impl IntoResponse, Failure> {
-    let tiff = open(&app, &target).await?;
-    let facts = facts::of(&tiff);
-    let bounds = lon_lat_bounds(&facts)?;
-    let feature = json!({
-        "type": "Feature",
-        "bbox": bounds,
-        "geometry": box_polygon(bounds),
-        "properties": document(&tiff, &facts, &target),
-    });
-    Ok(([(CONTENT_TYPE, "application/geo+json")], feature.to_string()))
+    query: RasterQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let feature = |tiff: &GeoTiff| {
+        let facts = facts::of(tiff);
+        let bounds = lon_lat_bounds(&facts)?;
+        let feature = json!({
+            "type": "Feature",
+            "bbox": bounds,
+            "geometry": box_polygon(bounds),
+            "properties": document(tiff, &facts, &target),
+        });
+        Ok(feature.to_string())
+    };
+    walk.document(GEOJSON, &["info.geojson"], feature).await
 }
 
 /// `bounds`: west, south, east, north in degrees.
 pub(crate) async fn bounds(
     State(app): State<Arc<App>>,
     target: Target,
-    _query: RasterQuery,
-) -> Result<Json<Value>, Failure> {
-    let tiff = open(&app, &target).await?;
-    Ok(Json(json!({ "bounds": lon_lat_bounds(&facts::of(&tiff))?, "crs": crs_uri(4326) })))
-}
-
-async fn open(app: &Arc<App>, target: &Target) -> Result<Arc<GeoTiff>, Failure> {
-    let pinned = app.rasters.pin(target).await?;
-    Ok(Arc::clone(&app.rasters.open(target, &pinned).await?.tiff))
+    query: RasterQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let document =
+        |tiff: &GeoTiff| Ok(json!({ "bounds": lon_lat_bounds(&facts::of(tiff))?, "crs": crs_uri(4326) }).to_string());
+    walk.document(JSON, &["bounds"], document).await
 }
 
 /// Bounds in degrees, or why there are none.

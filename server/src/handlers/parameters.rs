@@ -1,6 +1,6 @@
 //! Parameters that several handlers read: lists of pairs, boxes, limits, and the server's own address.
 
-use std::{fmt::Display, str::FromStr};
+use std::{fmt::Display, str::FromStr, sync::Arc};
 
 use aurora_daemon::problem::Problem;
 use axum::{
@@ -10,7 +10,7 @@ use axum::{
 use reqwest::Url;
 use serde::de::DeserializeOwned;
 
-use crate::failure::Failure;
+use crate::{app::App, failure::Failure, settings::Settings};
 
 /// The variable parts of a path, as [`axum::extract::Path`], but refused as a problem.
 pub(crate) struct Parts<T>(pub(crate) T);
@@ -71,18 +71,26 @@ pub(crate) struct PublicAddress(pub(crate) String);
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-impl<S: Send + Sync> FromRequestParts<S> for PublicAddress {
+impl FromRequestParts<Arc<App>> for PublicAddress {
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut request::Parts, _state: &S) -> Result<Self, Failure> {
-        let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        let scheme = if text(X_FORWARDED_PROTO) == Some("https") { "https" } else { "http" };
-        let named =
-            text(X_FORWARDED_HOST).or_else(|| text(header::HOST)).or(parts.uri.authority().map(Authority::as_str));
-        let host: Option<Authority> = named.and_then(|host| host.parse().ok());
-        let host = host.ok_or_else(|| Problem::client(StatusCode::BAD_REQUEST, "the request names no host"))?;
-        Ok(Self(format!("{scheme}://{host}")))
+    async fn from_request_parts(parts: &mut request::Parts, app: &Arc<App>) -> Result<Self, Failure> {
+        Ok(Self(public_address(&app.settings, parts)?))
     }
+}
+
+fn public_address(settings: &Settings, parts: &request::Parts) -> Result<String, Problem> {
+    if let Some(url) = &settings.public_url {
+        return Ok(url.as_str().trim_end_matches('/').to_owned());
+    }
+    let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    // Anybody can send these; only a proxy that overwrites them makes them true.
+    let forwarded = |name: HeaderName| text(name).filter(|_| settings.trust_forwarded);
+    let scheme = if forwarded(X_FORWARDED_PROTO) == Some("https") { "https" } else { "http" };
+    let own = text(header::HOST).or(parts.uri.authority().map(Authority::as_str));
+    let host: Option<Authority> = forwarded(X_FORWARDED_HOST).or(own).and_then(|host| host.parse().ok());
+    let host = host.ok_or_else(|| Problem::client(StatusCode::BAD_REQUEST, "the request names no host"))?;
+    Ok(format!("{scheme}://{host}"))
 }
 
 /// `pairs` as the query of an address, `?` included; empty without pairs.
@@ -121,6 +129,22 @@ mod tests {
         for bad in ["0", "11", "-1", "x"] {
             assert!(pairs("limit", bad).limit(5, 10).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn links_begin_with_the_address_that_people_know() {
+        let address = |flags: &[&str]| {
+            let argv = [&["aurora-server"], flags].concat();
+            let request = axum::http::Request::builder()
+                .header("host", "inside:8080")
+                .header("x-forwarded-host", "outside")
+                .header("x-forwarded-proto", "https");
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            public_address(&aurora_daemon::config::try_parse(&argv).unwrap(), &parts).unwrap()
+        };
+        assert_eq!(address(&[]), "http://inside:8080");
+        assert_eq!(address(&["--trust-forwarded"]), "https://outside");
+        assert_eq!(address(&["--public-url", "https://maps.example/aurora/"]), "https://maps.example/aurora");
     }
 
     #[test]

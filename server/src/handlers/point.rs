@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use aurora_daemon::problem::Problem;
-use axum::{Json, extract::State};
+use axum::{extract::State, http::HeaderMap, response::Response};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::parameters::Parts;
-use crate::{app::App, failure::Failure, query::RasterQuery, render, target::Target};
+use super::{
+    parameters::Parts,
+    walk::{JSON, Walk},
+};
+use crate::{app::App, failure::Failure, query::RasterQuery, render, target::Target, tiles::Tile};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct PointPath {
@@ -22,14 +25,23 @@ pub(crate) async fn point(
     target: Target,
     Parts(path): Parts<PointPath>,
     query: RasterQuery,
-) -> Result<Json<Value>, Failure> {
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
     let (lon_deg, lat_deg) = path.lon_lat()?;
-    let pinned = app.rasters.pin(&target).await?;
-    let opened = app.rasters.open(&target, &pinned).await?;
     let options = query.read_options(target.nodata);
-    let values = render::point(&app, Arc::clone(&opened.tiff), (lon_deg, lat_deg), &options).await?;
-    let names = render::band_names(values.len() as u16, &options);
-    Ok(Json(json!({ "coordinates": [lon_deg, lat_deg], "values": values, "band_names": names })))
+    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let parts = ["point", &format!("{lon_deg} {lat_deg} {options:?}")];
+    let make = |app: Arc<App>, pinned| {
+        let (target, options) = (target.clone(), options.clone());
+        async move {
+            let tiff = Arc::clone(&app.rasters.open(&target, &pinned).await?.tiff);
+            let values = render::point(&app, tiff, (lon_deg, lat_deg), &options).await?;
+            let names = render::band_names(values.len() as u16, &options);
+            let document = json!({ "coordinates": [lon_deg, lat_deg], "values": values, "band_names": names });
+            Ok(Tile::document(&document))
+        }
+    };
+    walk.kept(JSON, &parts, make).await
 }
 
 impl PointPath {

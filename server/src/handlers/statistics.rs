@@ -5,8 +5,8 @@ use std::sync::Arc;
 use aurora_raster::{render::ReadOptions, statistics::STATISTICS_SIDE_PX};
 use axum::{extract::State, http::HeaderMap, response::Response};
 
-use super::answer::Marks;
-use crate::{app::App, failure::Failure, query::RasterQuery, render, target::Target, tiles::Key};
+use super::walk::{JSON, Walk};
+use crate::{app::App, failure::Failure, query::RasterQuery, render, target::Target};
 
 /// Numbers of each band, from an overview no larger than `max_size`.
 pub(crate) async fn statistics(
@@ -17,15 +17,13 @@ pub(crate) async fn statistics(
 ) -> Result<Response, Failure> {
     let max_side_px = query.max_size_px.unwrap_or(STATISTICS_SIDE_PX);
     let options = ReadOptions { resampling: Default::default(), ..query.read_options(target.nodata) };
-    let pinned = app.rasters.pin(&target).await?;
-    let name = target.locator.to_string();
-    let key = Key::of(&["statistics", &name, &pinned.version, &format!("{options:?} {max_side_px}")]);
-    let marks = Marks::new(&key, &target, query.revision, &app.settings);
-    if let Some(not_modified) = marks.not_modified(&headers) {
-        return Ok(not_modified);
-    }
-    let opened = app.rasters.open(&target, &pinned).await?;
-    let make = || render::statistics(Arc::clone(&app), Arc::clone(&opened.tiff), options, max_side_px);
-    let (document, provenance) = app.tiles.get_or_render(key, make).await?;
-    Ok(marks.tile("application/json", &document, provenance))
+    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let make = |app: Arc<App>, pinned| {
+        let (target, options) = (target.clone(), options.clone());
+        async move {
+            let tiff = Arc::clone(&app.rasters.open(&target, &pinned).await?.tiff);
+            render::statistics(app, tiff, options, max_side_px).await
+        }
+    };
+    walk.kept(JSON, &["statistics", &format!("{options:?} {max_side_px}")], make).await
 }

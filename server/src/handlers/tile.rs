@@ -8,14 +8,13 @@ use aurora_tile::{TileId, TileMatrixSet};
 use axum::{extract::State, http::HeaderMap, response::Response};
 use serde::Deserialize;
 
-use super::{answer::Marks, parameters::Parts};
+use super::{parameters::Parts, walk::Walk};
 use crate::{
     app::App,
     failure::Failure,
     query::{MAX_SIDE_PX, RasterQuery},
     render::{self, TileOrder},
     target::Target,
-    tiles::Key,
 };
 
 /// Side of a tile in pixels unless asked otherwise.
@@ -43,7 +42,7 @@ struct Address {
     format: Format,
 }
 
-/// One tile, or `304`; made anew once if the file is replaced meanwhile.
+/// One tile: what is asked for, then the walk, on a miss of which [`render::tile`] makes it.
 pub(crate) async fn tile(
     State(app): State<Arc<App>>,
     target: Target,
@@ -52,36 +51,13 @@ pub(crate) async fn tile(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let address = path.resolve(query.tile_size_px)?;
-    match walk(&app, &target, &address, &query, &headers).await {
-        Err(failure) if failure.is_changed() => {
-            app.rasters.forget(&target);
-            walk(&app, &target, &address, &query, &headers).await
-        }
-        answer => answer,
-    }
-}
-
-/// The walk: version, `If-None-Match`, cache, and on a miss [`render::tile`].
-async fn walk(
-    app: &Arc<App>,
-    target: &Target,
-    address: &Address,
-    query: &RasterQuery,
-    headers: &HeaderMap,
-) -> Result<Response, Failure> {
-    let pinned = app.rasters.pin(target).await?;
-    let key = Key::of(&[&target.locator.to_string(), &pinned.version, &address.canonical(), &query.canonical()]);
-    let marks = Marks::new(&key, target, query.revision, &app.settings);
-    if let Some(not_modified) = marks.not_modified(headers) {
-        return Ok(not_modified);
-    }
-    let Address { set, tile, size_px, format } = *address;
-    let render = || {
+    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let Address { set, tile, size_px, format } = address;
+    let make = |app, pinned| {
         let order = TileOrder { target: target.clone(), pinned, query: query.clone(), set, tile, size_px, format };
-        render::tile(Arc::clone(app), order)
+        render::tile(app, order)
     };
-    let (tile, provenance) = app.tiles.get_or_render(key, render).await?;
-    Ok(marks.tile(format.media_type(), &tile, provenance))
+    walk.kept(format.media_type(), &[&address.canonical(), &query.canonical()], make).await
 }
 
 impl TilePath {

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use aurora_daemon::problem::Problem;
-use aurora_raster::{facts, render};
-use axum::{Json, extract::State};
+use aurora_raster::{GeoTiff, facts, render};
+use axum::{extract::State, http::HeaderMap, response::Response};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     info::lon_lat_bounds,
     parameters::{Pairs, Parts, PublicAddress, path_segment, query_text},
     tile::{format, matrix_set},
+    walk::{JSON, Walk},
 };
 use crate::{
     app::App,
@@ -36,26 +37,31 @@ pub(crate) async fn tilejson(
     query: RasterQuery,
     pairs: Pairs,
     PublicAddress(base): PublicAddress,
-) -> Result<Json<Value>, Failure> {
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
     let set = matrix_set(&path.tms)?;
-    let pinned = app.rasters.pin(&target).await?;
-    let opened = app.rasters.open(&target, &pinned).await?;
-    let bounds = lon_lat_bounds(&facts::of(&opened.tiff))?;
-    let zooms = render::zooms(opened.tiff.header(), set)?;
-    let minzoom = pairs.get("minzoom")?.unwrap_or(*zooms.start());
-    let maxzoom = pairs.get("maxzoom")?.unwrap_or(*zooms.end());
-    let centre = [middle_longitude(bounds), f64::midpoint(bounds[1], bounds[3]), f64::from(minzoom)];
-    Ok(Json(json!({
-        "tilejson": "3.0.0",
-        "name": name(&target),
-        "version": "1.0.0",
-        "scheme": "xyz",
-        "tiles": [base + &tile_template(&target, &set.id, &query, &pairs)?],
-        "minzoom": minzoom,
-        "maxzoom": maxzoom,
-        "bounds": bounds,
-        "center": centre,
-    })))
+    let template = base + &tile_template(&target, &set.id, &query, &pairs)?;
+    let (minzoom, maxzoom) = (pairs.get::<u8>("minzoom")?, pairs.get::<u8>("maxzoom")?);
+    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let document = |tiff: &GeoTiff| {
+        let bounds = lon_lat_bounds(&facts::of(tiff))?;
+        let zooms = render::zooms(tiff.header(), set)?;
+        let minzoom = minzoom.unwrap_or(*zooms.start());
+        let centre = [middle_longitude(bounds), f64::midpoint(bounds[1], bounds[3]), f64::from(minzoom)];
+        let document = json!({
+            "tilejson": "3.0.0",
+            "name": name(&target),
+            "version": "1.0.0",
+            "scheme": "xyz",
+            "tiles": [template],
+            "minzoom": minzoom,
+            "maxzoom": maxzoom.unwrap_or(*zooms.end()),
+            "bounds": bounds,
+            "center": centre,
+        });
+        Ok(document.to_string())
+    };
+    walk.document(JSON, &["tilejson", &template, &format!("{minzoom:?} {maxzoom:?}")], document).await
 }
 
 fn name(target: &Target) -> &str {

@@ -22,8 +22,6 @@ pub(crate) struct AllowList {
 /// Why `url=` was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
-    #[error("neither an absolute path nor an http(s) address")]
-    Malformed,
     #[error("not among the sources this server is allowed to read")]
     Forbidden,
     #[error("no such file")]
@@ -62,10 +60,8 @@ impl AllowList {
         if text.starts_with('/') {
             return self.locate_file(Path::new(text)).map(Locator::File);
         }
-        let url: Url = text.parse().map_err(|_| Refusal::Malformed)?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(Refusal::Malformed);
-        }
+        // Whatever is neither an absolute path nor an address cannot be below anything that is allowed.
+        let url: Url = text.parse().map_err(|_| Refusal::Forbidden)?;
         let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
         let plain = plain && !ENCODED_SEPARATORS.iter().any(|separator| url.path().contains(separator));
         let allowed = plain && self.prefixes.iter().any(|prefix| is_below(prefix, &url));
@@ -149,7 +145,7 @@ mod tests {
             assert_eq!(list.locate(outside), Err(Refusal::Forbidden), "{outside}");
         }
         for nonsense in ["", "a.tif", "file:///a/b", "ftp://host/a/b/c.tif", "s3://a/b"] {
-            assert_eq!(list.locate(nonsense), Err(Refusal::Malformed), "{nonsense}");
+            assert_eq!(list.locate(nonsense), Err(Refusal::Forbidden), "{nonsense}");
         }
     }
 

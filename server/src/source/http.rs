@@ -90,7 +90,7 @@ impl HttpSource {
             StatusCode::RANGE_NOT_SATISFIABLE => (0, 0),
             StatusCode::OK => match response.content_length() {
                 Some(length) if length <= HEAD_BYTES => (length, length),
-                _ => return Err(bad(&url, "it does not answer ranges (200 instead of 206)")),
+                _ => return Err(SourceError::NoRanges { name: url.to_string() }),
             },
             status => return Err(refused(&url, status)),
         };
@@ -137,7 +137,7 @@ impl HttpSource {
             // 416: it has shrunk. 200: a server that honours If-Match by sending the whole new version.
             StatusCode::PRECONDITION_FAILED | StatusCode::RANGE_NOT_SATISFIABLE => return Err(self.changed()),
             StatusCode::OK if Validator::of(response.headers()) != self.validator => return Err(self.changed()),
-            StatusCode::OK => return Err(bad(&self.url, "200 instead of 206")),
+            StatusCode::OK => return Err(SourceError::NoRanges { name: self.url.to_string() }),
             status => return Err(refused(&self.url, status)),
         }
         let (sent, size) = content_range(&self.url, response.headers())?;
@@ -234,6 +234,13 @@ fn refused(url: &Url, status: StatusCode) -> SourceError {
     let name = url.to_string();
     match status {
         StatusCode::NOT_FOUND | StatusCode::GONE => SourceError::NotFound { name },
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            SourceError::Forbidden { name, reason: "its server wants to know who asks".to_owned() }
+        }
+        status if status.is_redirection() => SourceError::Forbidden {
+            name,
+            reason: "its server sends elsewhere, and redirects are not followed".to_owned(),
+        },
         status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
             SourceError::Unavailable { name, reason: format!("status {status}") }
         }

@@ -30,7 +30,12 @@ impl Server {
     /// Starts a server on a free port with these flags.
     pub(crate) fn start(flags: &[&str]) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let argv: Vec<&str> = ["aurora-server", "--listen", "127.0.0.1:0"].iter().chain(flags).copied().collect();
+        // Without anything to read it would look for an indexer on this host, which is none of the test's.
+        let idle: &[&str] = match flags.iter().any(|flag| matches!(*flag, "--allow" | "--indexer")) {
+            true => &[],
+            false => &["--allow", "http://nowhere.invalid/"],
+        };
+        let argv = [&["aurora-server", "--listen", "127.0.0.1:0"], idle, flags].concat();
         let settings: Settings = aurora_daemon::config::try_parse(&argv).unwrap();
         let stop = CancellationToken::new();
         let running = aurora_server::start(settings, None, stop.clone()).unwrap();
