@@ -13,10 +13,42 @@ pub enum Error {
         /// What came instead.
         reason: String,
     },
-    /// The HTTP client could not be set up.
-    #[error("HTTP client: {reason}")]
-    Client {
-        /// What the library said.
+    /// Not an address one can ask.
+    #[error("address `{url}`: {reason}")]
+    Address {
+        /// As given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The server under test could not be started.
+    #[error("`{command}`: {reason}")]
+    Launch {
+        /// The command.
+        command: String,
+        /// What happened.
+        reason: String,
+    },
+    /// A file is no recording of sessions.
+    #[error("{}: no recording: {reason}", path.display())]
+    Recording {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A plan or one of its parts cannot be carried out.
+    #[error("{what}: {reason}")]
+    Plan {
+        /// Which part.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A client process did not do its part.
+    #[error("client process: {reason}")]
+    Crew {
+        /// What happened.
         reason: String,
     },
     /// The server lists no scene and none was named.

@@ -2,9 +2,10 @@
 //!
 //! It speaks HTTP to any tile server and reads `/proc`; it links none of Aurora's servers. `aurora-perf` calls it.
 //!
+//! - [`client`]: one request as a browser makes it, and how it can fail;
+//! - [`serve`]: repeating what an overloaded server asks to repeat;
 //! - [`user`]: what a person at a map does: viewport, walk, browser cache;
-//! - [`client`]: one request, and how it can fail;
-//! - [`measure`]: latencies, and the processes watched;
+//! - [`measure`]: counts, latencies, and the processes watched;
 //! - [`protocol`]: the operator's tests, step by step;
 //! - [`report`]: what came out, for people and machines.
 
@@ -13,6 +14,7 @@ mod error;
 pub mod measure;
 pub mod protocol;
 pub mod report;
+pub mod serve;
 pub mod threshold;
 pub mod user;
 

@@ -1,8 +1,10 @@
 //! Limits that decide the exit status: `metric<value`, also `<=`, `>`, `>=`.
 //!
-//! Metrics are named as in [`crate::report::metrics`].
+//! Metrics are named as in [`crate::measure::Tally::metrics`]; quantiles also as k6 writes them, `p(95)` for `p95`.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use serde::Serialize;
 
 use crate::Error;
 
@@ -12,6 +14,26 @@ pub struct Threshold {
     metric: String,
     comparison: Comparison,
     value: f64,
+}
+
+/// A limit and how it went.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Verdict {
+    /// The limit as given.
+    pub threshold: String,
+    /// What was measured; `None` when nothing of that name was.
+    pub measured: Option<f64>,
+    /// Whether it is within the limit.
+    pub holds: bool,
+}
+
+/// Holds metrics against limits.
+pub fn judge(thresholds: &[Threshold], metrics: &BTreeMap<String, f64>) -> Vec<Verdict> {
+    let verdict = |threshold: &Threshold| {
+        let (measured, holds) = threshold.check(metrics);
+        Verdict { threshold: threshold.to_string(), measured, holds }
+    };
+    thresholds.iter().map(verdict).collect()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +74,13 @@ impl FromStr for Threshold {
         let wrong = |reason| Error::Threshold { text: text.to_owned(), reason };
         let split = SIGNS.iter().find_map(|(sign, comparison)| Some((text.split_once(sign)?, *comparison)));
         let ((metric, value), comparison) = split.ok_or_else(|| wrong("no <, <=, > or >= in it"))?;
-        let metric = metric.trim();
+        // k6 writes p(95) and, after the name, a colon.
+        let metric = metric.trim().replace(": ", ".").replace("p(", "p").replace(')', "");
         if metric.is_empty() {
             return Err(wrong("no metric before the sign"));
         }
         let value = value.trim().parse().map_err(|_| wrong("no number after the sign"))?;
-        Ok(Self { metric: metric.to_owned(), comparison, value })
+        Ok(Self { metric, comparison, value })
     }
 }
 
@@ -80,6 +103,10 @@ mod tests {
         assert_eq!(check("rss_mb.server <= 90"), (Some(90.0), true));
         assert_eq!(check("rss_mb.server>=90.5"), (Some(90.0), false));
         assert_eq!(check("rss_mb.other<1e9"), (None, false));
+        assert_eq!(
+            "http_req_duration: p(95)<500".parse::<Threshold>().unwrap().to_string(),
+            "http_req_duration.p95<500"
+        );
         assert_eq!("a<=1.5".parse::<Threshold>().unwrap().to_string(), "a<=1.5");
         for wrong in ["rss", "<3", "rss<", "rss<x"] {
             assert!(wrong.parse::<Threshold>().is_err(), "{wrong}");

@@ -1,24 +1,30 @@
 //! Which scenes a server has, where they lie, and how their tiles are addressed.
 
 use aurora_tile::{Bounds, TileId, lon_lat_to_mercator};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Client;
 use crate::Error;
 
 /// A scene as a map sees it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scene {
     /// Its identifier on the server.
     pub id: String,
     /// Where it lies, in web Mercator metres.
     pub bounds_m: Bounds,
+    /// The zooms worth looking at, lowest and highest.
+    pub zooms: (u8, u8),
     /// How its tiles are addressed.
     pub tiles: TileTemplate,
 }
 
+/// The operator's zooms, for a server that names none.
+const USUAL_ZOOMS: (u8, u8) = (7, 14);
+
 /// A tile address with `{z}`, `{x}` and `{y}` in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TileTemplate(String);
 
 impl TileTemplate {
@@ -59,7 +65,27 @@ pub async fn open_scene(client: &Client, server: &str, id: &str) -> Result<Scene
     let template = tilejson["tiles"][0].as_str().ok_or_else(|| missing("tiles"))?;
     let bounds_m = mercator_bounds(&tilejson["bounds"]).ok_or_else(|| missing("bounds"))?;
     let absolute = if template.starts_with('/') { format!("{server}{template}") } else { template.to_owned() };
-    Ok(Scene { id: id.to_owned(), bounds_m, tiles: TileTemplate(absolute) })
+    let zooms = zooms(&tilejson).unwrap_or(USUAL_ZOOMS);
+    Ok(Scene { id: id.to_owned(), bounds_m, zooms, tiles: TileTemplate(absolute) })
+}
+
+/// Scenes by identifier; the first `limit` that the server lists when none is named.
+///
+/// # Errors
+/// [`Error::NoScenes`], and as [`list_scenes`] and [`open_scene`].
+pub async fn open_scenes(client: &Client, server: &str, ids: &[String], limit: usize) -> Result<Vec<Scene>, Error> {
+    let listed = if ids.is_empty() { list_scenes(client, server, limit).await? } else { ids.to_vec() };
+    let mut scenes = Vec::new();
+    for id in &listed {
+        scenes.push(open_scene(client, server, id).await?);
+    }
+    if scenes.is_empty() { Err(Error::NoScenes { server: server.to_owned() }) } else { Ok(scenes) }
+}
+
+fn zooms(tilejson: &Value) -> Option<(u8, u8)> {
+    let zoom = |name: &str| tilejson[name].as_u64().and_then(|zoom| u8::try_from(zoom).ok());
+    let (low, high) = (zoom("minzoom")?, zoom("maxzoom")?.min(crate::user::MAX_ZOOM));
+    (low <= high).then_some((low, high))
 }
 
 /// TileJSON's west, south, east, north in degrees as metres; nothing when they enclose no area.
@@ -78,6 +104,13 @@ mod tests {
     fn templates_are_filled() {
         let template = TileTemplate::of_peer("http://peer/{z}/{x}/{y}.png?url={scene_id}.tif", "A_B");
         assert_eq!(template.url(TileId::new(7, 48, 72)), "http://peer/7/48/72.png?url=A_B.tif");
+    }
+
+    #[test]
+    fn zooms_come_from_tilejson_or_not_at_all() {
+        assert_eq!(zooms(&serde_json::json!({"minzoom": 5, "maxzoom": 13})), Some((5, 13)));
+        assert_eq!(zooms(&serde_json::json!({"minzoom": 9, "maxzoom": 3})), None);
+        assert_eq!(zooms(&serde_json::json!({})), None);
     }
 
     #[test]

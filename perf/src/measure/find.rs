@@ -1,5 +1,8 @@
 //! Which process listens on a port of this machine.
 
+use std::net::IpAddr;
+
+use http::Uri;
 use procfs::process::{FDTarget, Process, all_processes};
 
 /// The process that listens on a TCP port, the eldest if several share it; `None` when there is none or the kernel
@@ -22,9 +25,27 @@ fn holds(process: &Process, inodes: &[u64]) -> bool {
     descriptors.flatten().any(|fd| matches!(fd.target, FDTarget::Socket(inode) if inodes.contains(&inode)))
 }
 
+/// The port of an address, if it is one of this machine's loopback.
+pub fn local_port(url: &str) -> Option<u16> {
+    // Placeholders of a template are no address yet.
+    let uri: Uri = url.split('{').next()?.parse().ok()?;
+    let host = uri.host()?.trim_matches(['[', ']']);
+    let local = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    local.then(|| uri.port_u16().unwrap_or(usual))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_loopback_is_this_machine() {
+        assert_eq!(local_port("http://127.0.0.1:8080/x/{z}/{x}"), Some(8080));
+        assert_eq!(local_port("http://localhost"), Some(80));
+        assert_eq!(local_port("https://[::1]/"), Some(443));
+        assert_eq!(local_port("http://192.0.2.1:8080"), None);
+    }
 
     #[test]
     fn our_own_listener_is_found() {

@@ -1,13 +1,17 @@
-//! What is measured: latencies of tiles and views, and the processes watched, on one time axis.
+//! What is measured: counts and durations of requests and views, and the processes watched, on one time axis.
 //!
 //! Nothing here decides what to do or how to show it.
 
+mod durations;
 mod find;
 mod meter;
 mod process;
 mod sampler;
+mod tally;
 
-pub use find::listener_of;
-pub use meter::{Meter, Quantiles, Traffic};
+pub use durations::{Durations, Quantiles};
+pub use find::{listener_of, local_port};
+pub use meter::Meter;
 pub use process::{Reading, Watch};
 pub use sampler::{BEAT, Sample, Sampler, Usage};
+pub use tally::{Check, Count, Ended, Group, Seen, Tally, Trend};

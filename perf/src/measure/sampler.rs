@@ -2,6 +2,7 @@
 //! the beat.
 
 use std::{
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{self, RecvTimeoutError},
@@ -55,9 +56,25 @@ pub struct Usage {
     pub fds_max: Option<u64>,
 }
 
+impl Usage {
+    /// As metrics `rss_mb.NAME`, `pss_mb.NAME`, `cpu_cores.NAME`, `threads.NAME`, `fds.NAME`; the highest stays.
+    pub fn add_to(&self, metrics: &mut BTreeMap<String, f64>) {
+        let mut most = |name: &str, value: Option<f64>| {
+            let Some(value) = value else { return };
+            let metric = metrics.entry(format!("{name}.{}", self.process)).or_insert(value);
+            *metric = metric.max(value);
+        };
+        most("rss_mb", Some(self.rss_max_mb));
+        most("pss_mb", self.pss_max_mb);
+        most("cpu_cores", Some(self.cpu_cores));
+        most("threads", Some(self.threads_max as f64));
+        most("fds", self.fds_max.map(|fds| fds as f64));
+    }
+}
+
 /// A running thread of looks.
 pub struct Sampler {
-    watches: Vec<Watch>,
+    watches: Arc<Mutex<Vec<Watch>>>,
     started: Instant,
     samples: Arc<Mutex<Vec<Sample>>>,
     stop: mpsc::Sender<()>,
@@ -70,8 +87,9 @@ impl Sampler {
         let (stop, stopped) = mpsc::channel();
         let samples = Arc::new(Mutex::new(Vec::new()));
         let started = Instant::now();
+        let watches = Arc::new(Mutex::new(watches));
         let thread = {
-            let (watches, samples) = (watches.clone(), Arc::clone(&samples));
+            let (watches, samples) = (Arc::clone(&watches), Arc::clone(&samples));
             thread::spawn(move || look_until(&stopped, started, &watches, &samples))
         };
         Self { watches, started, samples, stop, thread }
@@ -85,7 +103,16 @@ impl Sampler {
     /// Readings of the processes that are there.
     pub fn read(&self) -> Vec<(String, Reading)> {
         let look = |watch: &Watch| Some((watch.name.clone(), watch.read()?));
-        self.watches.iter().filter_map(look).collect()
+        self.watches.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(look).collect()
+    }
+
+    /// Watches another process under this name from now on: it was restarted, or joined.
+    pub fn watch(&self, watch: Watch) {
+        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        match watches.iter_mut().find(|other| other.name == watch.name) {
+            Some(other) => *other = watch,
+            None => watches.push(watch),
+        }
     }
 
     /// What each process used between two readings and the moments they were taken at.
@@ -99,19 +126,21 @@ impl Sampler {
         let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
         let between: Vec<&Sample> = samples.iter().filter(|sample| (from_s..=to_s).contains(&sample.time_s)).collect();
         let usage = |(name, last): &(String, Reading)| {
-            let (_, first) = before.iter().find(|(other, _)| other == name)?;
+            // A process that began between has used nothing before.
+            let first = before.iter().find(|(other, reading)| other == name && reading.cpu_s <= last.cpu_s);
+            let first_cpu_s = first.map_or(0.0, |(_, first)| first.cpu_s);
             let own = || between.iter().filter(|sample| sample.process == *name);
-            Some(Usage {
+            Usage {
                 process: name.clone(),
                 rss_mb: last.rss_mb,
                 rss_max_mb: own().map(|sample| sample.rss_mb).fold(last.rss_mb, f64::max),
                 pss_max_mb: own().filter_map(|sample| sample.pss_mb).chain(last.pss_mb).reduce(f64::max),
-                cpu_cores: (last.cpu_s - first.cpu_s) / (to_s - from_s).max(f64::EPSILON),
+                cpu_cores: (last.cpu_s - first_cpu_s) / (to_s - from_s).max(f64::EPSILON),
                 threads_max: own().map(|sample| sample.threads).fold(last.threads, i64::max),
                 fds_max: own().filter_map(|sample| sample.fds).chain(last.fds).max(),
-            })
+            }
         };
-        after.iter().filter_map(usage).collect()
+        after.iter().map(usage).collect()
     }
 
     /// Stops looking and hands over everything seen.
@@ -123,15 +152,20 @@ impl Sampler {
     }
 }
 
-fn look_until(stopped: &mpsc::Receiver<()>, started: Instant, watches: &[Watch], samples: &Mutex<Vec<Sample>>) {
-    let mut before: Vec<Option<(f64, Reading)>> = vec![None; watches.len()];
+fn look_until(
+    stopped: &mpsc::Receiver<()>,
+    started: Instant,
+    watches: &Mutex<Vec<Watch>>,
+    samples: &Mutex<Vec<Sample>>,
+) {
+    let mut before: HashMap<i32, (f64, Reading)> = HashMap::new();
     loop {
-        for (watch, before) in watches.iter().zip(&mut before) {
+        let now = watches.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for watch in &now {
             let Some(reading) = watch.read() else { continue };
             let time_s = started.elapsed().as_secs_f64();
-            let sample = sample(&watch.name, time_s, reading, *before);
+            let sample = sample(&watch.name, time_s, reading, before.insert(watch.pid, (time_s, reading)));
             samples.lock().unwrap_or_else(PoisonError::into_inner).push(sample);
-            *before = Some((time_s, reading));
         }
         if stopped.recv_timeout(BEAT) != Err(RecvTimeoutError::Timeout) {
             return;

@@ -1,12 +1,21 @@
 //! The operator's test of a tile server, walked by simulated users: one alone, three on one scene, three on a scene
 //! each, three with two scenes each.
 //!
-//! It starts and stops no server: what the operator did by restarting between scenes is left to the caller. Against
-//! several servers it walks the same way on each, one after the other.
+//! Given a command it starts the server anew where the operator did, and holds it within a container's limits if asked;
+//! else it measures what runs. Against several servers it walks the same way on each, one after the other.
 
+mod launch;
+mod limit;
+mod operator;
 mod plan;
+mod report;
+mod routes;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::join_all;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -14,12 +23,20 @@ use serde::Serialize;
 
 use crate::{
     Error,
-    client::{Client, Scene, TileTemplate, list_scenes, open_scene},
-    measure::{Meter, Sample, Sampler, Traffic, Usage, Watch},
-    user::{Habits, User, WalkKind},
+    client::{Client, Dialer, Protocol, Scene, TileTemplate, open_scenes},
+    measure::{Meter, Sample, Sampler, Tally, Trend, Usage, Watch},
+    report::Note,
+    user::{Habits, User, WalkKind, open_page},
 };
 
+pub use limit::Limit;
+pub use operator::{Figure, operator_figure};
 pub use plan::{Group, SCENES_WANTED, Session, plan};
+pub use report::{document, json, metrics};
+pub use routes::{Route, Routes};
+
+use launch::Launched;
+use limit::Held;
 
 /// Name of the server under test in reports.
 pub const SERVER: &str = "server";
@@ -39,8 +56,14 @@ pub struct Settings {
     pub users: usize,
     /// What users do.
     pub habits: Habits,
+    /// How their browsers talk to the server.
+    pub protocol: Protocol,
     /// Decides the free walks.
     pub seed: u64,
+    /// Command that starts the server; it is then restarted where the operator did.
+    pub start: Option<String>,
+    /// What each watched process but this one may use.
+    pub limit: Option<Limit>,
 }
 
 /// A tile server known by nothing but its addresses.
@@ -70,7 +93,10 @@ pub struct Step {
     /// Seconds on the time axis.
     pub to_s: f64,
     /// What users asked for and got.
-    pub traffic: Traffic,
+    #[serde(skip)]
+    pub tally: Tally,
+    /// The same as numbers by name.
+    pub metrics: BTreeMap<String, f64>,
     /// What each process used.
     pub usage: Vec<Usage>,
 }
@@ -83,47 +109,185 @@ pub struct Run {
     /// Steps in order.
     pub steps: Vec<Step>,
     /// For each target, all its steps together.
-    pub totals: Vec<(String, Traffic)>,
+    #[serde(skip)]
+    pub totals: Vec<(String, Tally)>,
+    /// The server's own account of its routes, where it gives one.
+    pub routes: Routes,
     /// Every look at every process.
     pub samples: Vec<Sample>,
+    /// What a reader must bear in mind.
+    pub notes: Vec<Note>,
+}
+
+impl Run {
+    /// Whether every target gave images.
+    pub fn has_images(&self) -> bool {
+        self.totals.iter().all(|(_, tally)| tally.count(crate::measure::Count::Images) > 0)
+    }
+}
+
+/// A run under way.
+struct Walker<'a> {
+    settings: &'a Settings,
+    dialer: Arc<Dialer>,
+    sampler: Sampler,
+    launched: Option<Launched>,
+    held: Vec<Held>,
+    routes: Routes,
+    notes: Vec<Note>,
 }
 
 /// Walks the whole protocol.
 ///
 /// # Errors
-/// [`Error::Unanswered`] and [`Error::NoScenes`] when there is nothing to look at; failing tiles are no error.
+/// [`Error::Unanswered`] and [`Error::NoScenes`] when there is nothing to look at, [`Error::Launch`] when the server does
+/// not start; failing tiles are no error.
 pub async fn run(settings: &Settings) -> Result<Run, Error> {
-    let scenes = open_scenes(settings).await?;
-    let sampler = Sampler::start(settings.watches.clone());
-    let mut steps = Vec::new();
-    let mut totals = Vec::new();
+    let mut walker = Walker {
+        settings,
+        dialer: Arc::new(Dialer::new(settings.protocol)),
+        sampler: Sampler::start(settings.watches.clone()),
+        launched: None,
+        held: Vec::new(),
+        routes: Routes::new(),
+        notes: Vec::new(),
+    };
+    walker.hold_others();
+    walker.restart().await?;
+    let scenes = open_scenes(&walker.client(), &settings.server, &settings.scenes, SCENES_WANTED).await?;
+    let scenes: Vec<_> = scenes.into_iter().map(Arc::new).collect();
+    let (mut steps, mut totals) = (Vec::new(), Vec::new());
     for (target, scenes) in targets(settings, &scenes) {
-        let total = Meter::default();
+        let mut total = Tally::default();
         for (number, session) in plan(scenes.len(), settings.users).iter().enumerate() {
+            if session.fresh && number > 0 && target == SERVER {
+                walker.restart().await?;
+            }
             let seed = settings.seed.wrapping_add(1000 * number as u64);
-            steps.extend(walk_session(settings, &sampler, &target, session, &scenes, seed, &total).await?);
+            steps.extend(walker.session(&target, session, &scenes, seed, &mut total).await);
         }
-        totals.push((target, total.traffic()));
+        totals.push((target, total));
     }
-    let ids = scenes.iter().map(|scene| scene.id.clone()).collect();
-    Ok(Run { scenes: ids, steps, totals, samples: sampler.finish() })
+    walker.finish(scenes, steps, totals).await
 }
 
-async fn open_scenes(settings: &Settings) -> Result<Vec<Arc<Scene>>, Error> {
-    let client = Client::new(settings.habits.timeout)?;
-    let ids = if settings.scenes.is_empty() {
-        list_scenes(&client, &settings.server, SCENES_WANTED).await?
-    } else {
-        settings.scenes.clone()
-    };
-    let mut scenes = Vec::new();
-    for id in &ids {
-        scenes.push(Arc::new(open_scene(&client, &settings.server, id).await?));
+impl Walker<'_> {
+    fn client(&self) -> Client {
+        Client::new(Arc::clone(&self.dialer), None, self.settings.habits.timeout)
     }
-    if scenes.is_empty() {
-        return Err(Error::NoScenes { server: settings.server.clone() });
+
+    /// A fresh server, if this tool may start it; held within the limit, if there is one.
+    async fn restart(&mut self) -> Result<(), Error> {
+        let Some(command) = &self.settings.start else { return Ok(()) };
+        if let Some(launched) = self.launched.take() {
+            self.count_routes().await;
+            self.held.retain(|held| !held.is_of(launched.pid()));
+            launched.stop().await;
+        }
+        let launched = Launched::start(command, &self.client(), &self.settings.server).await?;
+        let watch = Watch { name: SERVER.to_owned(), pid: launched.pid() };
+        self.hold(&watch);
+        self.sampler.watch(watch);
+        self.launched = Some(launched);
+        Ok(())
     }
-    Ok(scenes)
+
+    fn hold_others(&mut self) {
+        let own = Watch::own();
+        for watch in self.settings.watches.iter().filter(|watch| watch.pid != own.pid) {
+            self.hold(watch);
+        }
+    }
+
+    fn hold(&mut self, watch: &Watch) {
+        let Some(limit) = self.settings.limit else { return };
+        match Held::hold(watch.pid, limit) {
+            Ok(held) => self.held.push(held),
+            Err(error) => self.notes.push(Note::NotLimited { reason: format!("{}: {error}", watch.name) }),
+        }
+    }
+
+    /// A server about to stop takes its counters with it.
+    async fn count_routes(&mut self) {
+        let told = routes::read(&self.client(), &self.settings.server).await;
+        for (name, route) in told {
+            let entry = self.routes.entry(name).or_default();
+            entry.requests += route.requests;
+            entry.busy_s += route.busy_s;
+        }
+    }
+
+    async fn session(
+        &mut self,
+        target: &str,
+        session: &Session,
+        scenes: &[Arc<Scene>],
+        seed: u64,
+        total: &mut Tally,
+    ) -> Vec<Step> {
+        let user = |(index, panes): (usize, &Vec<usize>)| {
+            let shown: Vec<_> = panes.iter().map(|&scene| Arc::clone(&scenes[scene])).collect();
+            User::new(&shown, &self.settings.habits, self.client(), seed.wrapping_add(10 * index as u64))
+        };
+        let mut users: Vec<User> = session.users.iter().enumerate().map(user).collect();
+        let mut steps = Vec::new();
+        for &walk in &session.walks {
+            if walk == WalkKind::Page && target != SERVER {
+                continue;
+            }
+            let (before, from_s) = (self.sampler.read(), self.sampler.time_s());
+            let tally = self.step(&mut users, walk, target).await;
+            let (after, to_s) = (self.sampler.read(), self.sampler.time_s());
+            total.absorb(&tally);
+            let step = Step {
+                target: target.to_owned(),
+                group: session.group,
+                ordinal: session.ordinal,
+                walk,
+                users: users.len(),
+                from_s,
+                to_s,
+                metrics: tally.metrics(),
+                tally,
+                usage: self.sampler.usage(&before, &after, from_s, to_s),
+            };
+            tell(&step);
+            steps.push(step);
+        }
+        steps
+    }
+
+    /// All users walk at once.
+    async fn step(&self, users: &mut [User], walk: WalkKind, target: &str) -> Tally {
+        let habits = &self.settings.habits;
+        let panes: usize = users.iter().map(User::panes).sum();
+        let bar = progress_bar(panes as u64 * u64::from(walk.views(habits.free_views)), target);
+        let meter = Arc::new(Meter::new(Instant::now()));
+        if walk == WalkKind::Page {
+            join_all(users.iter().map(|_| async { open_page(&self.client(), &self.settings.server, &meter).await }))
+                .await;
+        } else {
+            let viewed = || bar.inc(1);
+            join_all(users.iter_mut().map(|user| user.walk(walk, habits, &meter, &viewed))).await;
+        }
+        bar.finish_and_clear();
+        meter.take()
+    }
+
+    async fn finish(
+        mut self,
+        scenes: Vec<Arc<Scene>>,
+        steps: Vec<Step>,
+        totals: Vec<(String, Tally)>,
+    ) -> Result<Run, Error> {
+        self.count_routes().await;
+        self.held.clear();
+        if let Some(launched) = self.launched.take() {
+            launched.stop().await;
+        }
+        let scenes = scenes.iter().map(|scene| scene.id.clone()).collect();
+        Ok(Run { scenes, steps, totals, routes: self.routes, samples: self.sampler.finish(), notes: self.notes })
+    }
 }
 
 /// The server's scenes, and the same scenes as the peer addresses them.
@@ -137,54 +301,6 @@ fn targets(settings: &Settings, scenes: &[Arc<Scene>]) -> Vec<(String, Vec<Arc<S
         targets.push((peer.name.clone(), scenes.iter().map(elsewhere).collect()));
     }
     targets
-}
-
-async fn walk_session(
-    settings: &Settings,
-    sampler: &Sampler,
-    target: &str,
-    session: &Session,
-    scenes: &[Arc<Scene>],
-    seed: u64,
-    total: &Meter,
-) -> Result<Vec<Step>, Error> {
-    let user = |(index, panes): (usize, &Vec<usize>)| {
-        let shown: Vec<_> = panes.iter().map(|&scene| Arc::clone(&scenes[scene])).collect();
-        User::new(&shown, &settings.habits, seed.wrapping_add(10 * index as u64))
-    };
-    let mut users: Vec<User> = session.users.iter().enumerate().map(user).collect::<Result<_, _>>()?;
-    let mut steps = Vec::new();
-    for &walk in &session.walks {
-        let (before, from_s) = (sampler.read(), sampler.time_s());
-        let meter = walk_step(&mut users, walk, &settings.habits, target).await;
-        let (after, to_s) = (sampler.read(), sampler.time_s());
-        total.absorb(&meter);
-        let step = Step {
-            target: target.to_owned(),
-            group: session.group,
-            ordinal: session.ordinal,
-            walk,
-            users: users.len(),
-            from_s,
-            to_s,
-            traffic: meter.traffic(),
-            usage: sampler.usage(&before, &after, from_s, to_s),
-        };
-        tell(&step);
-        steps.push(step);
-    }
-    Ok(steps)
-}
-
-/// All users walk at once.
-async fn walk_step(users: &mut [User], walk: WalkKind, habits: &Habits, target: &str) -> Meter {
-    let panes: usize = users.iter().map(User::panes).sum();
-    let bar = progress_bar(panes as u64 * u64::from(walk.views(habits.free_views)), target);
-    let meter = Meter::default();
-    let viewed = || bar.inc(1);
-    join_all(users.iter_mut().map(|user| user.walk(walk, habits, &meter, &viewed))).await;
-    bar.finish_and_clear();
-    meter
 }
 
 /// Views done, on standard error and only when that is a terminal.
@@ -203,9 +319,9 @@ fn tell(step: &Step) {
         group = ?step.group,
         ordinal = step.ordinal,
         walk = ?step.walk,
-        requests = step.traffic.http_reqs,
-        failed = step.traffic.http_req_failed,
-        p95_ms = step.traffic.http_req_duration.p95_ms,
+        requests = step.metrics.get("http_reqs"),
+        failed = step.metrics.get("http_req_failed"),
+        p95_ms = step.metrics.get(&format!("{}.p95", Trend::HttpReqDuration.name())),
         rss_mb,
         "step done"
     );

@@ -27,6 +27,8 @@ pub struct Session {
     pub ordinal: usize,
     /// For each user, the scenes shown, by index.
     pub users: Vec<Vec<usize>>,
+    /// Whether the operator restarted the server before it.
+    pub fresh: bool,
     /// Walks in order.
     pub walks: Vec<WalkKind>,
 }
@@ -38,22 +40,23 @@ const INDIVIDUAL_SCENES: usize = 2;
 
 /// The sessions for this many scenes (at least 1) and users; with few scenes they repeat.
 pub fn plan(scene_count: usize, user_count: usize) -> Vec<Session> {
-    use WalkKind::{Free, Initial, Move, Zoom};
+    use WalkKind::{Free, Initial, Move, Page, Zoom};
     let all = |scenes_of: &dyn Fn(usize) -> Vec<usize>| -> Vec<Vec<usize>> {
         let wrapped = |user| scenes_of(user).into_iter().map(|scene| scene % scene_count).collect();
         (0..user_count).map(wrapped).collect()
     };
-    let together = |group, users| Session { group, ordinal: 1, users, walks: vec![Initial, Free] };
+    let together = |group, fresh, users| Session { group, ordinal: 1, users, fresh, walks: vec![Page, Initial, Free] };
     let alone = |scene| Session {
         group: Group::Individual,
         ordinal: scene + 1,
         users: vec![vec![scene]],
-        walks: vec![Initial, Zoom, Move, Free],
+        fresh: true,
+        walks: vec![Page, Initial, Zoom, Move, Free],
     };
     let mut sessions: Vec<_> = (0..scene_count.min(INDIVIDUAL_SCENES)).map(alone).collect();
-    sessions.push(together(Group::SameScene, all(&|_| vec![0])));
-    sessions.push(together(Group::OtherScenes, all(&|user| vec![user + 1])));
-    sessions.push(together(Group::TwoScenes, all(&|user| vec![user, user + 1])));
+    sessions.push(together(Group::SameScene, true, all(&|_| vec![0])));
+    sessions.push(together(Group::OtherScenes, false, all(&|user| vec![user + 1])));
+    sessions.push(together(Group::TwoScenes, true, all(&|user| vec![user, user + 1])));
     sessions
 }
 
@@ -77,7 +80,9 @@ mod tests {
         );
         assert_eq!(sessions[3].users, [[1], [2], [3]]);
         assert_eq!(sessions[4].users, [[0, 1], [1, 2], [2, 3]]);
-        assert_eq!(sessions[0].walks.len(), 4);
+        assert_eq!(sessions[0].walks.len(), 5);
+        let fresh: Vec<_> = sessions.iter().map(|session| session.fresh).collect();
+        assert_eq!(fresh, [true, true, true, false, true], "reanalysis goes on without a restart");
     }
 
     #[test]

@@ -9,26 +9,31 @@ use plotters::{
     style::{Color, IntoFont},
 };
 
-use super::words::Words;
-use crate::{
-    Error,
-    measure::Sample,
-    protocol::{Run, Step},
-};
+use crate::Error;
 
-/// A finished plot.
-pub(super) struct Plot {
-    pub(super) title: &'static str,
-    pub(super) svg: String,
+/// Lines over one axis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plot {
+    /// What it shows, with its unit.
+    pub title: String,
+    /// What runs to the right.
+    pub x_name: String,
+    /// The lines.
+    pub lines: Vec<Line>,
+    /// Where something else began: drawn as upright lines.
+    pub marks: Vec<f64>,
 }
 
 /// A named line through points.
-struct Line {
-    name: String,
-    points: Vec<(f64, f64)>,
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// Its name.
+    pub name: String,
+    /// Its points, from left to right.
+    pub points: Vec<(f64, f64)>,
 }
 
-const SIZE_PX: (u32, u32) = (960, 300);
+const SIZE_PX: (u32, u32) = (720, 280);
 /// Told apart also by colour-blind readers (Okabe and Ito's palette).
 const COLOURS: [RGBColor; 6] = [
     RGBColor(0, 114, 178),
@@ -40,61 +45,18 @@ const COLOURS: [RGBColor; 6] = [
 ];
 const GRID: RGBColor = RGBColor(190, 190, 190);
 
-/// Memory, processor, descriptors and threads over time, and latency by step.
-pub(super) fn plots(run: &Run, words: &Words) -> Result<Vec<Plot>, Error> {
-    let starts: Vec<f64> = run.steps.iter().map(|step| step.from_s).collect();
-    type Field = fn(&Sample) -> Option<f64>;
-    let fields: [Field; 4] = [
-        |sample| Some(sample.rss_mb),
-        |sample| Some(sample.cpu_cores),
-        |sample| sample.fds.map(|fds| fds as f64),
-        |sample| Some(sample.threads as f64),
-    ];
-    let mut plots = Vec::new();
-    for (title, field) in words.plot_titles.into_iter().zip(fields) {
-        let svg = draw(&over_time(&run.samples, field), &starts, words.seconds)?;
-        plots.push(Plot { title, svg });
+impl Plot {
+    /// Drawn as SVG text.
+    ///
+    /// # Errors
+    /// [`Error::Render`].
+    pub fn svg(&self) -> Result<String, Error> {
+        let mut svg = String::new();
+        let area = SVGBackend::with_string(&mut svg, SIZE_PX).into_drawing_area();
+        let drawn = draw_on(&area, &self.lines, &self.marks, &self.x_name);
+        drop(area);
+        drawn.map(|()| svg).map_err(|error| Error::Render { reason: error.to_string() })
     }
-    let title = words.plot_titles[4];
-    plots.push(Plot { title, svg: draw(&latency_by_step(run), &[], words.step)? });
-    Ok(plots)
-}
-
-/// One line a process.
-fn over_time(samples: &[Sample], field: fn(&Sample) -> Option<f64>) -> Vec<Line> {
-    let mut lines: Vec<Line> = Vec::new();
-    for sample in samples {
-        let Some(value) = field(sample) else { continue };
-        let point = (sample.time_s, value);
-        match lines.iter_mut().find(|line| line.name == sample.process) {
-            Some(line) => line.points.push(point),
-            None => lines.push(Line { name: sample.process.clone(), points: vec![point] }),
-        }
-    }
-    lines
-}
-
-fn latency_by_step(run: &Run) -> Vec<Line> {
-    let mut lines = Vec::new();
-    for (target, _) in &run.totals {
-        let steps: Vec<&Step> = run.steps.iter().filter(|step| step.target == *target).collect();
-        let line = |quantile: &str, ms: fn(&Step) -> f64| {
-            let points = steps.iter().enumerate().map(|(index, step)| (index as f64 + 1.0, ms(step))).collect();
-            Line { name: format!("{target} {quantile}"), points }
-        };
-        lines.push(line("p50", |step| step.traffic.http_req_duration.p50_ms));
-        lines.push(line("p95", |step| step.traffic.http_req_duration.p95_ms));
-    }
-    lines
-}
-
-/// Draws lines over a grid; `marks` are drawn as upright lines.
-fn draw(lines: &[Line], marks: &[f64], x_name: &str) -> Result<String, Error> {
-    let mut svg = String::new();
-    let area = SVGBackend::with_string(&mut svg, SIZE_PX).into_drawing_area();
-    let drawn = draw_on(&area, lines, marks, x_name).map_err(|error| Error::Render { reason: error.to_string() });
-    drop(area);
-    drawn.map(|()| svg)
 }
 
 type DrawResult = Result<(), Box<dyn std::error::Error>>;

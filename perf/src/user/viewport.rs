@@ -3,9 +3,10 @@
 use std::str::FromStr;
 
 use aurora_tile::{Bounds, TileId, TileMatrixSet};
+use serde::{Deserialize, Serialize};
 
 /// Size of a map pane in pixels of the map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Viewport {
     /// Columns.
     pub width_px: u32,

@@ -5,7 +5,10 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use super::viewport::{View, resolution_m};
+use super::{
+    roam::inner_m,
+    viewport::{View, resolution_m},
+};
 
 /// The zoom a session starts at.
 pub const FIRST_ZOOM: u8 = 7;
@@ -18,13 +21,13 @@ const MOVE_PX: f64 = 640.0;
 const FREE_PAN_PX: (f64, f64) = (900.0, 560.0);
 /// In a free walk this part of the views is a zoom, the rest are pans.
 const FREE_ZOOM_SHARE: f64 = 0.4;
-/// Users look at the inner part of a scene: the outer corners of a turned footprint are empty.
-const INNER_SHARE: f64 = 0.7;
 
 /// What a step of the protocol asks a user to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WalkKind {
+    /// Opens the page around the map, before any tile: see [`super::open_page`].
+    Page,
     /// The first view, at [`FIRST_ZOOM`].
     Initial,
     /// In to [`LAST_ZOOM`], level by level, over the middle.
@@ -49,6 +52,7 @@ impl WalkKind {
     /// Number of views.
     pub fn views(self, free_views: u32) -> u32 {
         match self {
+            Self::Page => 0,
             Self::Initial => 1,
             Self::Zoom => u32::from(LAST_ZOOM - FIRST_ZOOM) + 1,
             Self::Move => MOVES,
@@ -68,7 +72,7 @@ impl Walk {
     /// View number `index` of a walk, from 0; goes on from where the last one ended.
     pub fn next(&mut self, kind: WalkKind, index: u32) -> View {
         match kind {
-            WalkKind::Initial => self.look_at_middle(FIRST_ZOOM),
+            WalkKind::Page | WalkKind::Initial => self.look_at_middle(FIRST_ZOOM),
             WalkKind::Zoom => self.look_at_middle(FIRST_ZOOM + index.min(u32::from(LAST_ZOOM - FIRST_ZOOM)) as u8),
             WalkKind::Move => {
                 self.view.zoom = LAST_ZOOM;
@@ -118,10 +122,7 @@ impl Walk {
     }
 
     fn inner_m(&self) -> Bounds {
-        let (x_m, y_m) = self.scene_m.centre();
-        let half_width_m = self.scene_m.width() / 2.0 * INNER_SHARE;
-        let half_height_m = self.scene_m.height() / 2.0 * INNER_SHARE;
-        Bounds::new(x_m - half_width_m, y_m - half_height_m, x_m + half_width_m, y_m + half_height_m)
+        inner_m(self.scene_m)
     }
 }
 

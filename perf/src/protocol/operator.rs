@@ -4,7 +4,8 @@
 
 use serde::Serialize;
 
-use crate::{protocol::Group, user::WalkKind};
+use super::Group;
+use crate::user::WalkKind;
 
 /// The Python system's figures for one step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

@@ -1,0 +1,86 @@
+//! Starting and stopping the server under test, so that a session can begin with a fresh process as the operator's did.
+
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use tokio::process::{Child, Command};
+
+use crate::{
+    Error,
+    client::{Ask, Client},
+};
+
+/// How long a server may take to answer, and to stop after SIGTERM.
+const PATIENCE: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(50);
+
+/// A server this tool started. Dropped, it is killed.
+#[derive(Debug)]
+pub(super) struct Launched {
+    child: Child,
+    pid: i32,
+}
+
+impl Launched {
+    /// Starts a command by `sh` and waits until the server answers anything.
+    pub(super) async fn start(command: &str, client: &Client, server: &str) -> Result<Self, Error> {
+        let failed = |reason: String| Error::Launch { command: command.to_owned(), reason };
+        // `exec`: the process watched is the server, not the shell.
+        let child = Command::new("sh")
+            .args(["-c", &format!("exec {command}")])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| failed(error.to_string()))?;
+        let pid =
+            child.id().and_then(|pid| i32::try_from(pid).ok()).ok_or_else(|| failed("ended at once".to_owned()))?;
+        let mut launched = Self { child, pid };
+        let ask = Ask::get(&format!("{server}/readyz"))?;
+        let begun = Instant::now();
+        loop {
+            if let Ok(Some(status)) = launched.child.try_wait() {
+                return Err(failed(format!("ended with {status} before it answered")));
+            }
+            // A server without that address says 404 once it is there; one that is not ready yet says 503.
+            if client.ask(&ask).await.is_ok_and(|answer| answer.status != 503) {
+                return Ok(launched);
+            }
+            if begun.elapsed() > PATIENCE {
+                return Err(failed(format!("does not answer at {server} after {} s", PATIENCE.as_secs())));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    pub(super) fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// SIGTERM, and SIGKILL for one that does not heed it.
+    pub(super) async fn stop(mut self) {
+        if let Some(pid) = rustix::process::Pid::from_raw(self.pid) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        if tokio::time::timeout(PATIENCE, self.child.wait()).await.is_err() {
+            let _ = self.child.kill().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::client::Dialer;
+
+    #[tokio::test]
+    async fn a_command_that_ends_is_no_server() {
+        let client = Client::new(Arc::new(Dialer::default()), None, Duration::from_secs(1));
+        let error = Launched::start("false", &client, "http://127.0.0.1:9").await.unwrap_err();
+        assert!(error.to_string().contains("before it answered"), "{error}");
+    }
+}

@@ -1,0 +1,108 @@
+//! What a reader of figures must bear in mind.
+
+use serde::Serialize;
+
+use super::Language;
+
+/// Something to bear in mind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Note {
+    /// The server was not restarted between sessions, as the operator did.
+    NotRestarted,
+    /// Users share scenes because there are too few.
+    FewScenes {
+        /// Number of scenes.
+        scenes: usize,
+    },
+    /// A process could not be watched.
+    NotWatched {
+        /// Its name.
+        process: String,
+    },
+    /// A process ended during the run.
+    Gone {
+        /// Its name.
+        process: String,
+    },
+    /// This tool used much of the processors there are: it may have been the limit.
+    ToolBusy {
+        /// Hundredths of all cores.
+        percent: u32,
+    },
+    /// This tool acted later than it meant to.
+    ToolLate {
+        /// Milliseconds, at the 99th percentile.
+        p99_ms: u32,
+    },
+    /// Some requests failed for want of descriptors or ports in this tool.
+    ToolFailed {
+        /// How many.
+        requests: u64,
+    },
+    /// A limit of resources could not be put on a process.
+    NotLimited {
+        /// Why.
+        reason: String,
+    },
+    /// Tiles that were to be distinct ran out and began anew.
+    DistinctRanOut,
+    /// The users stopped before the end.
+    Interrupted,
+}
+
+impl Note {
+    /// As a sentence.
+    pub fn text(&self, lang: Language) -> String {
+        match self {
+            Self::NotRestarted => lang
+                .say(
+                    "The server ran on from session to session; the operator restarted it between the scenes of one user.",
+                    "O servidor seguiu de sessão em sessão; o operador o reiniciou entre as cenas de um usuário.",
+                )
+                .to_owned(),
+            Self::FewScenes { scenes } => lang
+                .say("Only {} scenes: users share some.", "Apenas {} cenas: os usuários compartilham algumas.")
+                .replace("{}", &scenes.to_string()),
+            Self::NotWatched { process } => lang
+                .say(
+                    "The process \"{}\" could not be found on this machine and was not watched.",
+                    "O processo \"{}\" não foi encontrado nesta máquina e não foi observado.",
+                )
+                .replace("{}", process),
+            Self::Gone { process } => lang
+                .say("The process \"{}\" ended during the run.", "O processo \"{}\" terminou durante o teste.")
+                .replace("{}", process),
+            Self::ToolBusy { percent } => lang
+                .say(
+                    "This tool itself used {} % of the machine at its busiest: it, not the server, may have been the limit.",
+                    "Esta ferramenta usou {} % da máquina no pico: ela, e não o servidor, pode ter sido o limite.",
+                )
+                .replace("{}", &percent.to_string()),
+            Self::ToolLate { p99_ms } => lang
+                .say(
+                    "This tool acted up to {} ms late (99th percentile): latencies contain some of its own waiting.",
+                    "Esta ferramenta agiu com até {} ms de atraso (percentil 99): as latências contêm parte da sua própria espera.",
+                )
+                .replace("{}", &p99_ms.to_string()),
+            Self::ToolFailed { requests } => lang
+                .say(
+                    "{} requests failed for want of descriptors or ports in this tool, not in the server.",
+                    "{} pedidos falharam por falta de descritores ou portas nesta ferramenta, não no servidor.",
+                )
+                .replace("{}", &requests.to_string()),
+            Self::NotLimited { reason } => lang
+                .say("The limit of resources was not set: {}.", "O limite de recursos não foi aplicado: {}.")
+                .replace("{}", reason),
+            Self::DistinctRanOut => lang
+                .say(
+                    "There were fewer distinct tiles than asked for; they began anew.",
+                    "Havia menos tiles distintos do que os pedidos; eles recomeçaram.",
+                )
+                .to_owned(),
+            Self::Interrupted => {
+                lang.say("The run was stopped before its end.", "O teste foi interrompido antes do fim.").to_owned()
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A small tile server that remembers what it is asked for and misbehaves on demand.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+
+pub(crate) const PNG: &[u8] = b"\x89PNG\r\n\x1a\n and so on";
+
+/// What the server was asked for, and how it answers.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    pub(crate) tiles: Mutex<Vec<(String, u8, u32, u32)>>,
+    /// Tiles asked for with a validator.
+    pub(crate) revalidated: AtomicU32,
+    pub(crate) posted: Mutex<Vec<Value>>,
+    /// Zoom at which it says 503 without naming a pause.
+    pub(crate) overloaded_at: Option<u8>,
+    /// Zoom at which it sends a page instead of an image.
+    pub(crate) page_at: Option<u8>,
+    /// Every so many tiles it asks to come back in no time.
+    pub(crate) shed_every: Option<u32>,
+    /// Time it takes for a tile.
+    pub(crate) delay: Duration,
+    /// `Cache-Control` of tiles.
+    pub(crate) cache_control: Option<&'static str>,
+    pub(crate) asked: AtomicU32,
+}
+
+pub(crate) async fn start(ledger: Arc<Ledger>) -> SocketAddr {
+    let tilejson = |Path(id): Path<String>| async move { Json(tilejson(&id)) };
+    let app = Router::new()
+        .route("/", get(async || axum::response::Html("<script src=\"/app.js\"></script>")))
+        .route("/app.js", get(async || "// nothing"))
+        .route("/readyz", get(async || "ok"))
+        .route("/health", get(async || Json(json!({"status": "ok", "fds": {"open": 7, "limit": 20000}}))))
+        .route("/scenes", get(async || Json(scene_list())))
+        .route("/detections", get(async || Json(json!({}))))
+        .route("/jobs", get(async || Json(json!({}))))
+        .route("/memorize", post(memorize))
+        .route("/scenes/{id}/WebMercatorQuad/tilejson.json", get(tilejson))
+        .route("/t/{id}/{z}/{x}/{y}", get(tile))
+        .with_state(ledger);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    address
+}
+
+fn scene_list() -> Value {
+    let feature = |id| json!({ "type": "Feature", "id": id, "geometry": null, "properties": {} });
+    let features: Vec<Value> = ["a", "b", "c", "d"].into_iter().map(feature).collect();
+    json!({ "type": "FeatureCollection", "features": features })
+}
+
+fn tilejson(id: &str) -> Value {
+    json!({
+        "tilejson": "3.0.0", "tiles": [format!("/t/{id}/{{z}}/{{x}}/{{y}}")], "bounds": [-44.2, -25.1, -41.8, -22.8],
+        "minzoom": 7, "maxzoom": 14,
+    })
+}
+
+async fn memorize(State(ledger): State<Arc<Ledger>>, headers: HeaderMap, Json(memory): Json<Value>) -> Response {
+    if !headers.contains_key("x-api-key") {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    ledger.posted.lock().unwrap().push(memory);
+    Json(json!({ "memory_id": "m" })).into_response()
+}
+
+async fn tile(
+    State(ledger): State<Arc<Ledger>>,
+    Path((id, z, x, y)): Path<(String, u8, u32, u32)>,
+    headers: HeaderMap,
+) -> Response {
+    ledger.tiles.lock().unwrap().push((id, z, x, y));
+    let asked = ledger.asked.fetch_add(1, Relaxed) + 1;
+    tokio::time::sleep(ledger.delay).await;
+    if ledger.shed_every.is_some_and(|every| asked.is_multiple_of(every)) {
+        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "0")]).into_response();
+    }
+    if ledger.overloaded_at == Some(z) {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    if ledger.page_at == Some(z) {
+        return "<html>".into_response();
+    }
+    let Some(control) = ledger.cache_control else { return PNG.into_response() };
+    let kept = [(header::CACHE_CONTROL, control), (header::ETAG, "\"1\"")];
+    if headers.contains_key(header::IF_NONE_MATCH) {
+        ledger.revalidated.fetch_add(1, Relaxed);
+        return (StatusCode::NOT_MODIFIED, kept).into_response();
+    }
+    (kept, PNG).into_response()
+}
