@@ -1,7 +1,8 @@
-// An analyst at the map: waits for a scene's pixels, then for the news of another scene, and clicks a detection.
+// An analyst at the map: waits for a scene's pixels, then for the news of another scene of the same place, clicks a
+// detection, and compares the two scenes.
 //
 // Usage: watch-map.mjs URL SCREENSHOT_FOLDER SCENE_ID. It prints `watching` once the map shows SCENE_ID; whoever
-// started it lets another scene land then. Exit status 0 when everything was seen; the reason on stderr when not.
+// started it lets the other scene land then. Exit status 0 when everything was seen; the reason on stderr when not.
 import { chromium } from 'playwright-core';
 
 const [url, folder, sceneId] = process.argv.slice(2);
@@ -18,10 +19,12 @@ try {
   page.on('console', (message) => {
     if (message.type() === 'error') troubles.push(`console: ${message.text()}`);
   });
+  const drawn = (side) =>
+    page.waitForFunction(drawnGreyLevels, [side, 16], { timeout: PATIENCE_MS, polling: 250 });
   await page.goto(url, { waitUntil: 'domcontentloaded' });
 
   await page.locator(`[data-testid=scene-item][data-scene-id="${sceneId}"]`).click({ timeout: PATIENCE_MS });
-  await page.waitForFunction(drawnGreyLevels, 16, { timeout: PATIENCE_MS, polling: 250 });
+  await drawn('first');
   await page.locator('[data-testid=detection-item]').first().waitFor({ timeout: PATIENCE_MS });
   await page.screenshot({ path: `${folder}/map.png` });
   console.log('watching');
@@ -35,17 +38,33 @@ try {
   await page.locator('[data-testid=detection-item]').first().click();
   await page.waitForFunction((before) => location.href !== before, before, { timeout: PATIENCE_MS });
   await page.waitForTimeout(1500);
-  await page.waitForFunction(drawnGreyLevels, 16, { timeout: PATIENCE_MS, polling: 250 });
+  await drawn('first');
   await page.screenshot({ path: `${folder}/detection.png` });
+
+  await page.locator(`[data-testid=scene-item]:not([data-scene-id="${sceneId}"])`).click({ modifiers: ['Shift'] });
+  await page.keyboard.press('f');
+  await drawn('first');
+  await drawn('second');
+  const clips = await page.$$eval('.scene-pane', (panes) => panes.map((pane) => pane.style.clipPath));
+  if (!clips.every((clip) => clip.startsWith('polygon'))) throw new Error(`nothing is divided: ${clips}`);
+  await page.locator('[data-testid=divider]').focus();
+  await page.keyboard.press('Shift+ArrowLeft');
+  await page.waitForFunction(() => /compare=.+&split=0\.4/.test(location.hash), null, { timeout: PATIENCE_MS });
+  await page.screenshot({ path: `${folder}/compare.png` });
+
+  // A link shows the same to somebody else.
+  await page.reload({ waitUntil: 'domcontentloaded' });
+  await drawn('first');
+  await drawn('second');
   if (troubles.length > 0) throw new Error(troubles.join('\n'));
 } finally {
   await browser.close();
 }
 
-// Runs in the page: whether the loaded tiles hold at least `wanted` distinct grey levels in all.
-function drawnGreyLevels(wanted) {
+// Runs in the page: whether the loaded tiles of a side hold at least `wanted` distinct grey levels in all.
+function drawnGreyLevels([side, wanted]) {
   const levels = new Set();
-  for (const tile of document.querySelectorAll('img.leaflet-tile')) {
+  for (const tile of document.querySelectorAll(`.scene-pane[data-side=${side}] img.leaflet-tile`)) {
     if (!tile.complete || tile.naturalWidth === 0) continue;
     const canvas = document.createElement('canvas');
     canvas.width = tile.naturalWidth;

@@ -127,11 +127,23 @@ impl House {
     /// # Errors
     /// When the maker fails.
     pub fn drop_scene(&self, seed: u64, size_px: u32) -> Result<String> {
+        self.make_scene(seed, size_px, &[])
+    }
+
+    /// The same, of another acquisition: the place is still the seed's.
+    ///
+    /// # Errors
+    /// When the maker fails.
+    pub fn drop_scene_of(&self, seed: u64, size_px: u32, observed_at: &str) -> Result<String> {
+        self.make_scene(seed, size_px, &["--observed-at", observed_at])
+    }
+
+    fn make_scene(&self, seed: u64, size_px: u32, more: &[&str]) -> Result<String> {
         let nas = self.nas();
         let before = scene_ids(&nas)?;
         let (seed, size) = (seed.to_string(), size_px.to_string());
         let nas_text = nas.to_str().context("a path in UTF-8")?;
-        let arguments = ["scene", "--out", nas_text, "--seed", &seed, "--size", &size];
+        let arguments = [&["scene", "--out", nas_text, "--seed", &seed, "--size", &size], more].concat();
         let status = Program::run("aurora-fixtures", arguments, &self.folder.join("fixtures.log"))?;
         ensure!(status.success(), "aurora-fixtures failed: see {}", self.folder.join("fixtures.log").display());
         let after = scene_ids(&nas)?;

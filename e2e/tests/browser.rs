@@ -1,4 +1,4 @@
-//! A real browser sees the pixels of a scene, and the toast of one that lands while it watches.
+//! A real browser sees the pixels of a scene, the toast of one that lands while it watches, and both side by side.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use aurora_e2e::{House, house::Settings, journey, programs::workspace};
 const PATIENCE: Duration = Duration::from_secs(180);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_analyst_sees_a_scene_and_is_told_of_the_next() {
+async fn an_analyst_sees_a_scene_is_told_of_the_next_and_compares_the_two() {
     let folder = tempfile::tempdir().unwrap();
     let house = House::open(folder.path(), Settings::default()).await.unwrap();
     let first = house.drop_scene(71, 2500).unwrap();
@@ -33,13 +33,14 @@ async fn an_analyst_sees_a_scene_and_is_told_of_the_next() {
     let mut said = String::new();
     BufReader::new(browser.stdout.take().unwrap()).read_line(&mut said).unwrap();
     if said.trim() == "watching" {
-        house.drop_scene(72, 2500).unwrap();
+        // The same place at another time, so that there is something to compare.
+        house.drop_scene_of(71, 2400, "2026-06-01T09:00:00Z").unwrap();
     }
     let status = browser.wait().unwrap();
     let mut complaint = String::new();
     browser.stderr.take().unwrap().read_to_string(&mut complaint).unwrap();
     assert!(status.success(), "the browser saw something else; screenshots in {}:\n{complaint}", pictures.display());
-    for picture in ["map.png", "toast.png", "detection.png"] {
+    for picture in ["map.png", "toast.png", "detection.png", "compare.png"] {
         assert!(pictures.join(picture).is_file(), "{picture}");
     }
 }

@@ -3,12 +3,15 @@
  * each other. Nothing is decided here.
  */
 import { DeepLink } from "./actions/deep-link";
-import { DetailActions } from "./actions/details";
+import { SceneDetails } from "./actions/details";
+import { DetectionActions } from "./actions/detections";
 import { LiveActions } from "./actions/live";
 import { SceneActions } from "./actions/scenes";
+import { SideActions } from "./actions/sides";
 import { fetchColorMaps } from "./api/client";
 import { StaticTexts, Translator } from "./i18n";
-import { bindMap, MapCamera } from "./map/bind-map";
+import { bindMap } from "./map/bind-map";
+import { MapCamera } from "./map/camera";
 import { createMap } from "./map/create-map";
 import { type AppStore, createAppStore } from "./state/app-state";
 import { browserStorage, loadSettings, saveSettings } from "./state/settings";
@@ -28,7 +31,7 @@ function start(): void {
 }
 
 /** Makes every part and connects it; the order matters, as each needs those before. */
-function wire(store: AppStore, container: HTMLElement): UiContext & { firstScene: () => Promise<void> } {
+function wire(store: AppStore, container: HTMLElement): UiContext {
   let translator = new Translator(store.get().language);
   const texts = new StaticTexts(translator);
   store.watch(
@@ -43,12 +46,14 @@ function wire(store: AppStore, container: HTMLElement): UiContext & { firstScene
   const aurora = createMap(container);
   const { map } = aurora;
   const camera = new MapCamera(map, store);
-  const scenes = new SceneActions(store, camera);
-  const details = new DetailActions(store, camera);
-  const live = new LiveActions(store, scenes, details);
-  const link = new DeepLink(map, store, scenes, details);
+  const scenes = new SceneActions(store);
+  const sides = new SideActions(store, scenes, camera);
+  const details = new SceneDetails(store);
+  const detections = new DetectionActions(store, camera);
+  const live = new LiveActions(store, scenes, sides, details);
+  const link = new DeepLink(map, store, sides, detections);
   const toasts = new Toasts(store, t, (item) => void live.open(item));
-  const context = { store, texts, t, scenes, details, live, link, toasts };
+  const context = { store, texts, t, scenes, sides, detections, live, link, toasts };
   document.body.append(frame(context, container));
   map.invalidateSize();
   labelMap(aurora, context, container);
@@ -56,25 +61,19 @@ function wire(store: AppStore, container: HTMLElement): UiContext & { firstScene
     map,
     store,
     {
-      selectScene: (sceneId) => void scenes.open(sceneId, false),
-      selectDetection: (detectionId) => details.select(detectionId),
+      selectScene: (sceneId) => void sides.open(sceneId, false),
+      compareScene: (sceneId) => void sides.compare(sceneId),
+      selectDetection: (detectionId) => detections.select(detectionId),
     },
     t,
   );
-  return { ...context, firstScene: () => selectNewest(context) };
+  details.start();
+  return context;
 }
 
 /** The first view: what the address names, else the newest scene; then everything live. */
-async function open({
-  scenes,
-  details,
-  live,
-  link,
-  toasts,
-  store,
-  firstScene,
-}: ReturnType<typeof wire>): Promise<void> {
-  details.start();
+async function open(context: UiContext): Promise<void> {
+  const { scenes, live, link, toasts, store } = context;
   toasts.start();
   live.start();
   void live.loadJobs();
@@ -84,25 +83,25 @@ async function open({
   );
   const named = await link.read();
   await scenes.load();
-  if (!named) await firstScene();
+  if (!named) selectNewest(context);
   link.start();
 }
 
 /** The newest scene of the list, now or, on an empty map, as soon as there is one. */
-async function selectNewest({ store, scenes }: UiContext): Promise<void> {
+function selectNewest({ store, sides }: UiContext): void {
   const stop = store.watch(
-    (s) => [s.scenes.items[0]?.id, s.selectedId],
-    (newest, selected) => {
-      if (!newest && !selected) return;
+    (s) => [s.scenes.items.find(({ properties }) => properties.status !== "waiting")?.id, s.first.sceneId],
+    (newest, shown) => {
+      if (!newest && !shown) return;
       queueMicrotask(() => stop());
-      if (newest && !selected) void scenes.select(newest, true);
+      if (newest && !shown) void sides.select(newest, true);
     },
   );
 }
 
 function rememberSettings(store: AppStore, storage: Storage | null): void {
   store.watch(
-    (s) => [s.language, s.coordinates, s.detectionOrder, s.display],
+    (s) => [s.language, s.coordinates, s.detectionOrder, s.first.display],
     (language, coordinates, detectionOrder, display) =>
       saveSettings(storage, { language, coordinates, detectionOrder, display }),
   );

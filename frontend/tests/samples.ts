@@ -35,6 +35,7 @@ export function scene(id: string, change: Partial<SceneProperties> = {}): Scene 
       minzoom: 7,
       maxzoom: 12,
       detections: null,
+      note: null,
       width_px: 8000,
       height_px: 8000,
       dtype: "uint16",

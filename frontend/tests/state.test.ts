@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { confidenceClass, neighbour, sortDetections } from "../src/state/detections";
 import { datetimeInterval, filterScenes, NO_FILTER } from "../src/state/filter";
-import { formatHash, parseHash } from "../src/state/hash";
+import { formatHash, type HashState, parseHash } from "../src/state/hash";
 import { MAX_SCENES, mergeScenes, patchScene } from "../src/state/scenes";
 import { loadSettings, saveSettings } from "../src/state/settings";
+import { FIRST_COMPARISON } from "../src/state/sides";
 import { Store } from "../src/state/store";
 import { detection, scene } from "./samples";
 
@@ -27,6 +28,13 @@ describe("the list of scenes", () => {
     const merged = mergeScenes([], many);
     expect(merged).toHaveLength(MAX_SCENES);
     expect(merged.at(-1)?.id).toBe("s5");
+  });
+
+  it("keeps what is looked at, however old", () => {
+    const many = Array.from({ length: MAX_SCENES }, (_, i) => scene(`s${i}`));
+    const old = scene("old", { observed_at: "2020-01-01T00:00:00Z" });
+    expect(mergeScenes([old], many).some(({ id }) => id === "old")).toBe(false);
+    expect(mergeScenes([old], many, ["old"]).at(-1)?.id).toBe("old");
   });
 
   it("is the same list when a patch meets nothing", () => {
@@ -69,10 +77,38 @@ describe("the filter", () => {
 });
 
 describe("the address", () => {
+  const nothing = { view: null, sceneId: null, comparedId: null, detectionId: null };
+  const linked: HashState = {
+    view: { zoom: 8, lat: -23.12345, lon: -41.5 },
+    sceneId: "a b&c=#/ç",
+    comparedId: null,
+    comparison: FIRST_COMPARISON,
+    detectionId: "d-1",
+  };
+
   it("carries view, scene and detection there and back", () => {
-    const state = { view: { zoom: 8, lat: -23.12345, lon: -41.5 }, sceneId: "a b&c=#/ç", detectionId: "d-1" };
-    expect(parseHash(formatHash(state))).toEqual(state);
-    expect(parseHash("")).toEqual({ view: null, sceneId: null, detectionId: null });
+    expect(parseHash(formatHash(linked))).toEqual(linked);
+    expect(parseHash("")).toEqual({ ...nothing, comparison: FIRST_COMPARISON });
+  });
+
+  it("carries a second scene and how it is compared", () => {
+    const swipe = { ...linked, comparedId: "b?ü", comparison: { mode: "swipe", split: 0.125 } } as const;
+    expect(parseHash(formatHash(swipe))).toEqual(swipe);
+    const overlay = { ...swipe, comparison: { mode: "overlay", split: 0.5 } } as const;
+    expect(parseHash(formatHash(overlay))).toEqual(overlay);
+    expect(formatHash(linked)).not.toContain("split");
+  });
+
+  it("takes no second scene without a first, nor the first once more", () => {
+    expect(parseHash("#compare=b").comparedId).toBeNull();
+    expect(parseHash("#scene=a&compare=a").comparedId).toBeNull();
+    expect(parseHash("#scene=a&compare=b").comparedId).toBe("b");
+  });
+
+  it("puts the divider into the middle when its place makes no sense", () => {
+    for (const split of ["", "-0.1", "1.5", "x", "NaN"]) {
+      expect(parseHash(`#scene=a&compare=b&split=${split}`).comparison.split, split).toBe(0.5);
+    }
   });
 
   it("takes no view that is not one", () => {

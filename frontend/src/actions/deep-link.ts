@@ -4,9 +4,11 @@
  */
 import type { Map as LeafletMap } from "leaflet";
 import type { AppStore } from "../state/app-state";
+import type { DetectionList } from "../state/detections";
 import { formatHash, parseHash } from "../state/hash";
-import type { DetailActions } from "./details";
-import type { SceneActions } from "./scenes";
+import type { ShownScene } from "../state/sides";
+import type { DetectionActions } from "./detections";
+import type { SideActions } from "./sides";
 
 const WRITE_DELAY_MS = 300;
 
@@ -17,15 +19,22 @@ export class DeepLink {
   constructor(
     private readonly map: LeafletMap,
     private readonly store: AppStore,
-    private readonly scenes: SceneActions,
-    private readonly details: DetailActions,
+    private readonly sides: SideActions,
+    private readonly detections: DetectionActions,
   ) {}
 
   /** Shows what the address names. Resolves to false when it names nothing. */
   async read(): Promise<boolean> {
-    const { view, sceneId, detectionId } = parseHash(location.hash);
+    const { view, sceneId, comparedId, comparison, detectionId } = parseHash(location.hash);
     if (view) this.map.setView([view.lat, view.lon], view.zoom, { animate: false });
-    if (sceneId) await this.scenes.select(sceneId, view === null);
+    if (sceneId) {
+      // Beside its own A: a link may name the present B as A, or the other way round.
+      if (comparedId !== this.store.get().second.sceneId) this.sides.close("second");
+      const shown = [this.sides.select(sceneId, view === null)];
+      if (comparedId) shown.push(this.sides.compareWith(comparedId));
+      this.store.update({ comparison, front: "first" });
+      await Promise.all(shown);
+    }
     if (sceneId && detectionId) this.selectOnceLoaded(detectionId);
     return view !== null || sceneId !== null;
   }
@@ -34,7 +43,7 @@ export class DeepLink {
   start(): void {
     this.map.on("moveend", () => this.schedule());
     this.store.watch(
-      (state) => [state.selectedId, state.selectedDetectionId],
+      (s) => [s.first.sceneId, s.second.sceneId, s.selectedDetectionId, s.comparison],
       () => this.schedule(),
     );
     window.addEventListener("hashchange", () => void this.read());
@@ -48,12 +57,16 @@ export class DeepLink {
   /** The detection is known only after its scene's list came; a view in the link wins over zooming to it. */
   private selectOnceLoaded(detectionId: string): void {
     const stop = this.store.watch(
-      (state) => [state.detections.phase, state.selectedId],
-      (phase) => {
-        if (phase !== "ready" && phase !== "failed") return;
+      (state) => [state.first, state.second],
+      (...sides) => {
+        const holds = ({ items }: DetectionList) =>
+          items.some(({ properties }) => properties.id === detectionId);
+        const waits = ({ sceneId, detections: { phase } }: ShownScene) =>
+          sceneId !== null && (phase === "idle" || phase === "loading");
+        if (!sides.some(({ detections }) => holds(detections)) && sides.some(waits)) return;
         queueMicrotask(() => stop());
-        if (parseHash(location.hash).view) this.store.update({ selectedDetectionId: detectionId });
-        else this.details.select(detectionId);
+        if (parseHash(location.hash).view) this.detections.mark(detectionId);
+        else this.detections.select(detectionId);
       },
     );
   }
@@ -65,8 +78,14 @@ export class DeepLink {
 
   private hash(): string {
     const { lat, lng } = this.map.getCenter();
-    const { selectedId, selectedDetectionId } = this.store.get();
+    const { first, second, comparison, selectedDetectionId } = this.store.get();
     const view = { zoom: this.map.getZoom(), lat, lon: lng };
-    return formatHash({ view, sceneId: selectedId, detectionId: selectedDetectionId });
+    return formatHash({
+      view,
+      sceneId: first.sceneId,
+      comparedId: second.sceneId,
+      comparison,
+      detectionId: selectedDetectionId,
+    });
   }
 }

@@ -1,99 +1,104 @@
 /**
- * Keeps what belongs to the selected scene beside it: tile source, statistics, detections; fetched anew with every
- * revision, dropped with the selection. Started once by `main.ts`.
+ * Keeps what belongs to a shown scene beside it: tile source, statistics, detections; fetched anew with every
+ * revision, dropped with the scene. Follows scenes, not sides: two that are swapped are not fetched again.
+ * Started once by `main.ts`.
  */
 import { fetchDetections, fetchStatistics, fetchTileJson } from "../api/client";
-import type { Detection, Scene } from "../api/types";
-import type { AppStore, TileSource } from "../state/app-state";
-import { selectedScene } from "../state/app-state";
-import { NO_DETECTIONS, neighbour, sortDetections } from "../state/detections";
+import type { Scene } from "../api/types";
+import { type AppStore, onSide, sceneOn } from "../state/app-state";
+import { NO_DETECTIONS } from "../state/detections";
+import { type ShownScene, sideOf } from "../state/sides";
 
-/** Moves the map; the map's side implements it. */
-export interface DetectionCamera {
-  fitDetection(detection: Detection): void;
+/** A shown scene at one revision; what is fetched for it ends with it. */
+interface Following {
+  revision: number;
+  work: AbortController;
 }
 
-/** The actions; one instance a selected scene, so one a page. */
-export class DetailActions {
-  private work = new AbortController();
+/** Follows the scenes that are shown, two at most. */
+export class SceneDetails {
+  private readonly followed = new Map<string, Following>();
 
-  constructor(
-    private readonly store: AppStore,
-    private readonly camera: DetectionCamera,
-  ) {}
+  constructor(private readonly store: AppStore) {}
 
-  /** Begins to follow the selection. */
+  /** Begins to follow. */
   start(): void {
     this.store.watch(
-      (state) => {
-        const scene = selectedScene(state);
-        return [scene?.id ?? null, scene?.properties.revision ?? 0];
-      },
-      () => this.follow(),
+      (state) => [sceneOn(state, "first"), sceneOn(state, "second")],
+      (...scenes) => this.follow(scenes.filter((scene) => scene !== null)),
     );
   }
 
-  /** Fetches the selected scene's detections again. */
-  async loadDetections(): Promise<void> {
-    const scene = selectedScene(this.store.get());
-    if (scene) await this.fillDetections(scene.id, this.work.signal);
+  /** Fetches a shown scene's detections again. */
+  async loadDetections(sceneId: string): Promise<void> {
+    const following = this.followed.get(sceneId);
+    if (following) await this.fillDetections(sceneId, following.work.signal);
   }
 
-  /** Selects a detection of the selected scene and brings it into view; null lets go. */
-  select(detectionId: string | null): void {
-    this.store.update({ selectedDetectionId: detectionId });
-    const items = this.store.get().detections.items;
-    const detection = items.find(({ properties }) => properties.id === detectionId);
-    if (detection) this.camera.fitDetection(detection);
+  /** Fetches the detections of everything shown again. */
+  reloadDetections(): void {
+    for (const sceneId of this.followed.keys()) void this.loadDetections(sceneId);
   }
 
-  /** Selects the detection `step` places further in the list as sorted. */
-  selectNeighbour(step: 1 | -1): void {
-    const { detections, detectionOrder, selectedDetectionId } = this.store.get();
-    const sorted = sortDetections(detections.items, detectionOrder);
-    const index = sorted.findIndex(({ properties }) => properties.id === selectedDetectionId);
-    const detection = neighbour(sorted, index, step);
-    if (detection) this.select(detection.properties.id);
+  private follow(scenes: Scene[]): void {
+    for (const [sceneId, { work }] of this.followed) {
+      if (scenes.some(({ id }) => id === sceneId)) continue;
+      work.abort();
+      this.followed.delete(sceneId);
+    }
+    for (const scene of scenes) {
+      const known = this.followed.get(scene.id);
+      if (known?.revision !== scene.properties.revision) this.begin(scene, known);
+    }
   }
 
-  private follow(): void {
-    this.work.abort();
-    this.work = new AbortController();
-    const { signal } = this.work;
-    const scene = selectedScene(this.store.get());
-    if (!scene) return;
-    void this.fillTileSource(scene, signal);
-    void this.fillStatistics(scene, signal);
-    void this.fillDetections(scene.id, signal);
+  private begin(scene: Scene, before: Following | undefined): void {
+    before?.work.abort();
+    const work = new AbortController();
+    this.followed.set(scene.id, { revision: scene.properties.revision, work });
+    void this.fillDetections(scene.id, work.signal);
+    if (scene.properties.status === "waiting") {
+      this.fill(scene.id, { tileSource: null, statistics: null });
+      return;
+    }
+    void this.fillTileSource(scene, work.signal);
+    void this.fillStatistics(scene, work.signal);
   }
 
   /** Without a TileJSON the scene's own facts are good enough to draw it. */
   private async fillTileSource(scene: Scene, signal: AbortSignal): Promise<void> {
     const { revision, minzoom, maxzoom } = scene.properties;
-    const known = { bounds: scene.bbox, minzoom, maxzoom };
-    const found = await fetchTileJson(scene.id, revision, signal).catch(() => known);
+    const found = await fetchTileJson(scene.id, revision, signal).catch(() => null);
     if (signal.aborted) return;
-    const { bounds, minzoom: min, maxzoom: max } = { ...known, ...found };
-    const tileSource: TileSource = { sceneId: scene.id, revision, bounds, minzoom: min, maxzoom: max };
-    this.store.update({ tileSource });
+    const { bounds, minzoom: min, maxzoom: max } = { bounds: scene.bbox, minzoom, maxzoom, ...found };
+    if (bounds === null || min === null || max === null) return;
+    this.fill(scene.id, { tileSource: { sceneId: scene.id, revision, bounds, minzoom: min, maxzoom: max } });
   }
 
   /** A server that has no statistics costs the histogram, nothing else. */
   private async fillStatistics(scene: Scene, signal: AbortSignal): Promise<void> {
     const statistics = await fetchStatistics(scene.id, scene.properties.revision, signal).catch(() => null);
-    if (!signal.aborted) this.store.update({ statistics });
+    if (!signal.aborted) this.fill(scene.id, { statistics });
   }
 
   private async fillDetections(sceneId: string, signal: AbortSignal): Promise<void> {
-    const shown = this.store.get().detections;
-    if (shown.sceneId !== sceneId)
-      this.store.update({ detections: { ...NO_DETECTIONS, sceneId, phase: "loading" } });
+    const loading = { ...NO_DETECTIONS, sceneId, phase: "loading" } as const;
+    this.fill(sceneId, ({ detections }) => (detections.sceneId === sceneId ? {} : { detections: loading }));
     try {
       const items = await fetchDetections(sceneId, signal);
-      if (!signal.aborted) this.store.update({ detections: { sceneId, items, phase: "ready" } });
+      if (!signal.aborted) this.fill(sceneId, { detections: { sceneId, items, phase: "ready" } });
     } catch {
       if (signal.aborted) return;
-      this.store.update(({ detections }) => ({ detections: { ...detections, phase: "failed" } }));
+      this.fill(sceneId, ({ detections }) => ({ detections: { ...detections, phase: "failed" } }));
     }
+  }
+
+  /** Into the side where the scene is by now. */
+  private fill(
+    sceneId: string,
+    change: Partial<ShownScene> | ((shown: ShownScene) => Partial<ShownScene>),
+  ): void {
+    const side = sideOf(this.store.get(), sceneId);
+    if (side) this.store.update(onSide(side, change));
   }
 }

@@ -9,9 +9,10 @@ import type { AppStore } from "../state/app-state";
 import { mergeJobs } from "../state/jobs";
 import { applyLive, type FollowUp } from "../state/live";
 import { markSeen, type NewsItem } from "../state/news";
-import type { DetailActions } from "./details";
+import type { SceneDetails } from "./details";
 import { reportFault } from "./faults";
 import type { SceneActions } from "./scenes";
+import type { SideActions } from "./sides";
 
 /** Events of one publication come together; they are answered together. */
 const BURST_MS = 150;
@@ -27,7 +28,8 @@ export class LiveActions {
   constructor(
     private readonly store: AppStore,
     private readonly scenes: SceneActions,
-    private readonly details: DetailActions,
+    private readonly sides: SideActions,
+    private readonly details: SceneDetails,
   ) {
     this.stream = new EventStream("/events", {
       message: (message) => this.receive(message),
@@ -45,7 +47,7 @@ export class LiveActions {
   async open(item: NewsItem): Promise<void> {
     this.store.update(({ news }) => ({ news: markSeen(news, ({ key }) => key === item.key) }));
     if (item.kind === "withdrawn") return;
-    await this.scenes.open(item.sceneId, true);
+    await this.sides.open(item.sceneId, true);
     this.store.update({ tab: "scene" });
   }
 
@@ -74,15 +76,14 @@ export class LiveActions {
   private carryOut(followUp: FollowUp): void {
     if (followUp.kind === "scene") this.want(followUp.sceneId);
     else if (followUp.kind === "everything") this.catchUp(false);
-    else if (followUp.sceneId !== this.store.get().selectedId) return;
-    else if (followUp.kind === "withdrawn") void this.scenes.select(null, false);
-    else void this.details.loadDetections();
+    else if (followUp.kind === "detections") void this.details.loadDetections(followUp.sceneId);
+    else this.sides.withdraw(followUp.sceneId);
   }
 
   private catchUp(resumed: boolean): void {
     if (resumed) return;
     void this.scenes.load();
-    void this.details.loadDetections();
+    this.details.reloadDetections();
     void this.loadJobs();
   }
 

@@ -1,21 +1,14 @@
 /**
- * What can be done with the list of scenes: load, page, filter, select. Writes the store; draws nothing. The map's
- * camera is lent to it for "show me this scene".
+ * What can be done with the list of scenes: load, page, filter. Writes the store; draws nothing. Which of them are
+ * looked at is `sides.ts`'s; a scene that is gone leaves the map here, too.
  */
 import { fetchScene, fetchScenePage, fetchScenes, nextPath } from "../api/client";
 import type { Scene, ScenePage } from "../api/types";
 import type { AppStore } from "../state/app-state";
-import { selectedScene } from "../state/app-state";
-import { NO_DETECTIONS, neighbour } from "../state/detections";
-import { datetimeInterval, filterScenes, type SceneFilter } from "../state/filter";
-import { markSeen } from "../state/news";
+import { datetimeInterval, type SceneFilter } from "../state/filter";
 import { findScene, mergeScenes, type SceneList, withoutScene } from "../state/scenes";
+import { closed, SIDES, sideOf } from "../state/sides";
 import { isNotFound, reportFault } from "./faults";
-
-/** Moves the map; the map's side implements it. */
-export interface Camera {
-  fitScene(scene: Scene): void;
-}
 
 /** Typing a date changes the field several times. */
 const FILTER_DELAY_MS = 350;
@@ -28,24 +21,22 @@ export class SceneActions {
   private listing = new AbortController();
   private filterTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(
-    private readonly store: AppStore,
-    private readonly camera: Camera,
-  ) {}
+  constructor(private readonly store: AppStore) {}
 
-  /** Lists anew from the newest; further pages are dropped, the selected scene is kept if it still exists. */
+  /** Lists anew from the newest; further pages are dropped, scenes that are shown are kept if they still exist. */
   async load(): Promise<void> {
     await this.list((page, items) => {
-      const kept = findScene(items, this.store.get().selectedId);
-      return { items: mergeScenes(kept ? [kept] : [], page.features), next: nextPath(page) };
+      const kept = this.shownIds().flatMap((sceneId) => findScene(items, sceneId) ?? []);
+      return { items: this.merged(kept, page.features), next: nextPath(page) };
     });
-    await this.confirmSelected();
+    // A shown scene that the first page does not hold may be old, or gone.
+    await this.fetch(this.shownIds());
   }
 
   /** Lists the newest again and keeps the further pages. */
   async refresh(): Promise<void> {
     await this.list((page, items, next) => ({
-      items: mergeScenes(items, page.features),
+      items: this.merged(items, page.features),
       next: items.length > page.features.length ? next : nextPath(page),
     }));
   }
@@ -58,7 +49,7 @@ export class SceneActions {
     const { signal } = this.listing;
     try {
       const page = await fetchScenePage(next, signal);
-      this.setList({ items: mergeScenes(this.items(), page.features), next: nextPath(page), phase: "ready" });
+      this.setList({ items: this.merged(this.items(), page.features), next: nextPath(page), phase: "ready" });
     } catch (error) {
       if (signal.aborted) return;
       this.setList({ phase: "ready" });
@@ -69,33 +60,6 @@ export class SceneActions {
   /** Fetches these scenes and puts them into the list; those that are gone leave it. */
   async fetch(sceneIds: Iterable<string>): Promise<void> {
     await Promise.all([...sceneIds].map((sceneId) => this.fetchOne(sceneId)));
-  }
-
-  /** Selects a scene, fetching it if it is not in the list; `fit` brings it into view. Null selects none. */
-  async select(sceneId: string | null, fit: boolean): Promise<void> {
-    if (sceneId !== this.store.get().selectedId) this.setSelected(sceneId);
-    if (sceneId === null) return;
-    if (!findScene(this.items(), sceneId)) await this.fetchOne(sceneId);
-    const scene = selectedScene(this.store.get());
-    if (fit && scene?.id === sceneId) this.camera.fitScene(scene);
-  }
-
-  /** Selects a scene because the analyst asked for it: what was news about it is seen. */
-  async open(sceneId: string, fit: boolean): Promise<void> {
-    this.store.update(({ news }) => ({ news: markSeen(news, (item) => item.sceneId === sceneId) }));
-    await this.select(sceneId, fit);
-  }
-
-  /** Selects the scene `step` places further down the list as filtered. */
-  selectNeighbour(step: 1 | -1): void {
-    const { filter, selectedId } = this.store.get();
-    const shown = filterScenes(this.items(), filter);
-    const scene = neighbour(
-      shown,
-      shown.findIndex(({ id }) => id === selectedId),
-      step,
-    );
-    if (scene) void this.open(scene.id, true);
   }
 
   /** Changes the filter; days are asked of the server, text is applied to what is loaded. */
@@ -132,29 +96,22 @@ export class SceneActions {
   private async fetchOne(sceneId: string): Promise<void> {
     try {
       const scene = await fetchScene(sceneId, NEVER);
-      this.setList({ items: mergeScenes(this.items(), [scene]) });
+      this.setList({ items: this.merged(this.items(), [scene]) });
     } catch (error) {
       if (!isNotFound(error)) return reportFault(this.store, error);
       this.setList({ items: withoutScene(this.items(), sceneId) });
-      if (this.store.get().selectedId === sceneId) this.setSelected(null);
+      const side = sideOf(this.store.get(), sceneId);
+      if (side) this.store.update((state) => ({ ...closed(state, side), selectedDetectionId: null }));
     }
   }
 
-  /** A selected scene that the first page does not hold may be old, or gone. */
-  private async confirmSelected(): Promise<void> {
-    const { selectedId } = this.store.get();
-    if (selectedId !== null) await this.fetchOne(selectedId);
+  /** What is shown stays in the list, however old. */
+  private merged(items: readonly Scene[], incoming: readonly Scene[]): Scene[] {
+    return mergeScenes(items, incoming, this.shownIds());
   }
 
-  private setSelected(selectedId: string | null): void {
-    this.store.update({
-      selectedId,
-      selectedDetectionId: null,
-      hoveredDetectionId: null,
-      detections: NO_DETECTIONS,
-      statistics: null,
-      tileSource: null,
-    });
+  private shownIds(): string[] {
+    return SIDES.flatMap((side) => this.store.get()[side].sceneId ?? []);
   }
 
   private items(): readonly Scene[] {

@@ -7,12 +7,15 @@ import type { Feature, FeatureCollection, Geometry } from "geojson";
 /** west, south, east, north in degrees; west > east when the box crosses the antimeridian. */
 export type Bbox = [number, number, number, number];
 
+/** How far a scene has come; while `waiting`, its raw file cannot be shown and its result is not there yet. */
+export type SceneStatus = "raw" | "waiting" | "published";
+
 /** A catalogued scene's facts. Times are RFC 3339 in UTC; what the file name did not tell is null. */
 export interface SceneProperties {
   scene_id: string;
   /** Grows with every version of the pixels; part of every tile's address. */
   revision: number;
-  status: "raw" | "published";
+  status: SceneStatus;
   observed_at: string | null;
   arrived_at: string;
   published_at: string | null;
@@ -22,18 +25,24 @@ export interface SceneProperties {
   polarisation: string | null;
   orbit_direction: "ascending" | "descending" | null;
   look_direction: "left" | "right" | null;
-  minzoom: number;
-  maxzoom: number;
   /** Null until inference has looked at the scene. */
   detections: number | null;
-  width_px: number;
-  height_px: number;
-  dtype: string;
-  spacing_m: number;
+  /** Why the raw file cannot be shown, if so. */
+  note: string | null;
+  /** These and the rest are null while there is nothing to show. */
+  minzoom: number | null;
+  maxzoom: number | null;
+  width_px: number | null;
+  height_px: number | null;
+  dtype: string | null;
+  spacing_m: number | null;
 }
 
-/** A scene with its footprint in WGS 84. */
-export type Scene = Feature<Geometry, SceneProperties> & { id: string; bbox: Bbox };
+/** A scene with its footprint in WGS 84; neither footprint nor box where nothing is known of its place. */
+export interface Scene extends Omit<Feature<Geometry | null, SceneProperties>, "id" | "bbox"> {
+  id: string;
+  bbox: Bbox | null;
+}
 
 /** A page of scenes, newest observation first; `links` holds `next` while there is more. */
 export interface ScenePage {

@@ -1,10 +1,12 @@
 /**
- * Outlines of one scene's detections, coloured and dashed by confidence; hover and click are reported. Drawn as
- * SVG above everything else, so that the outlines stay crisp and clickable. Used by `bind-map.ts`.
+ * Outlines of one scene's detections, coloured and dashed by confidence, warm for A and violet for B; hover and
+ * click are reported. Drawn as SVG above everything else, so that the outlines stay crisp and clickable. One
+ * instance a side, made by `bind-map.ts`.
  */
 import * as L from "leaflet";
 import type { Detection } from "../api/types";
 import { type ConfidenceClass, confidenceClass } from "../state/detections";
+import type { Side } from "../state/sides";
 
 /** Name of the pane, topmost. */
 export const DETECTION_PANE = "detections";
@@ -19,9 +21,14 @@ export interface DetectionListener {
 
 /** Dashes repeat what the colour says, for those who do not see it. */
 const BY_CONFIDENCE: Record<ConfidenceClass, L.PathOptions> = {
-  low: { color: "#fde68a", dashArray: "3 4", weight: 1.5 },
-  medium: { color: "#fdba4d", dashArray: "8 3", weight: 1.75 },
-  high: { color: "#ff7d5c", weight: 2 },
+  low: { dashArray: "3 4", weight: 1.5 },
+  medium: { dashArray: "8 3", weight: 1.75 },
+  high: { weight: 2 },
+};
+/** The style sheet's `--low`, `--medium` and `--high`, of each side. */
+const COLOURS: Record<Side, Record<ConfidenceClass, string>> = {
+  first: { low: "#fde68a", medium: "#fdba4d", high: "#ff7d5c" },
+  second: { low: "#d9d4ff", medium: "#bfa8ff", high: "#a07bff" },
 };
 
 /** The layer of outlines. */
@@ -34,6 +41,7 @@ export class DetectionLayer {
 
   constructor(
     map: L.Map,
+    private readonly side: Side,
     private readonly listener: DetectionListener,
   ) {
     this.renderer = L.svg({ pane: DETECTION_PANE, padding: 0.3 });
@@ -79,8 +87,9 @@ export class DetectionLayer {
   }
 
   private styleOf({ properties }: Detection): L.PathOptions {
-    const style = BY_CONFIDENCE[confidenceClass(properties.confidence)];
-    const base: L.PathOptions = { fillColor: style.color ?? "", fillOpacity: 0.06, opacity: 0.95, ...style };
+    const level = confidenceClass(properties.confidence);
+    const color = COLOURS[this.side][level];
+    const base = { ...BY_CONFIDENCE[level], color, fillColor: color, fillOpacity: 0.06, opacity: 0.95 };
     if (properties.id === this.selectedId) return { ...base, color: "#ffffff", weight: 3, fillOpacity: 0 };
     return properties.id === this.hoveredId ? { ...base, weight: 3, fillOpacity: 0.22 } : base;
   }

@@ -11,6 +11,8 @@ export const FOOTPRINT_PANE = "footprints";
 /** Where the pointer's doings go. */
 export interface FootprintListener {
   select: (sceneId: string) => void;
+  /** A click with Shift held down. */
+  compare: (sceneId: string) => void;
   hover: (sceneId: string | null) => void;
   /** Text of the tooltip. */
   describe: (scene: Scene) => HTMLElement;
@@ -22,19 +24,27 @@ const IDLE: L.PathOptions = {
   weight: 1,
   fillColor: "#5eead4",
   fillOpacity: 0.05,
+  dashArray: "",
 };
-/** Beside a selected scene: neither line nor fill may be taken for something in its picture. */
+/** Beside a shown scene: neither line nor fill may be taken for something in its picture. */
 const ASIDE: L.PathOptions = { ...IDLE, opacity: 0.3, fillOpacity: 0 };
-const HOVERED: L.PathOptions = { color: "#a7f3d0", opacity: 1, weight: 2, fillOpacity: 0.08 };
-const SELECTED: L.PathOptions = { color: "#5eead4", opacity: 0.95, weight: 1.5, fillOpacity: 0 };
+const HOVERED: L.PathOptions = { ...IDLE, color: "#a7f3d0", opacity: 1, weight: 2, fillOpacity: 0.08 };
+const FIRST: L.PathOptions = { ...IDLE, color: "#5eead4", opacity: 0.95, weight: 1.5, fillOpacity: 0 };
+const SECOND: L.PathOptions = { ...FIRST, color: "#c4a7ff", dashArray: "6 4" };
+
+/** Which outlines stand out: those of the two shown scenes and the one under the pointer; null for none. */
+export interface FootprintMarks {
+  first: string | null;
+  second: string | null;
+  hovered: string | null;
+}
 
 /** The layer of outlines. */
 export class Footprints {
   private readonly group = L.layerGroup();
   private readonly shapes = new Map<string, { scene: Scene; layer: L.GeoJSON }>();
   private readonly renderer: L.Canvas;
-  private selectedId: string | null = null;
-  private hoveredId: string | null = null;
+  private marks: FootprintMarks = { first: null, second: null, hovered: null };
 
   constructor(
     map: L.Map,
@@ -55,28 +65,32 @@ export class Footprints {
     for (const scene of scenes) {
       if (!this.shapes.has(scene.id)) this.add(scene);
     }
-    this.restyle(this.selectedId);
+    this.restyle(this.marks.second);
+    this.restyle(this.marks.first);
   }
 
-  /** Marks the selected and the hovered scene; null for none. */
-  mark(selectedId: string | null, hoveredId: string | null): void {
-    const allChange = (this.selectedId === null) !== (selectedId === null);
-    const changed = allChange ? this.shapes.keys() : [this.selectedId, this.hoveredId, selectedId, hoveredId];
-    this.selectedId = selectedId;
-    this.hoveredId = hoveredId;
-    for (const id of new Set(changed)) this.restyle(id);
+  /** Makes the outlines of the shown scenes and of the hovered one stand out. */
+  mark(marks: FootprintMarks): void {
+    const allChange = (this.marks.first === null) !== (marks.first === null);
+    const changed = allChange ? this.shapes.keys() : [...Object.values(this.marks), ...Object.values(marks)];
+    this.marks = marks;
+    for (const id of new Set<string | null>(changed)) this.restyle(id);
   }
 
   private add(scene: Scene): void {
-    if (!scene.geometry) return;
+    const { geometry } = scene;
+    if (!geometry) return;
     // The canvas is one for all outlines; Leaflet hands each path's options on to it.
     const options: L.GeoJSONOptions & { renderer: L.Canvas } = {
       renderer: this.renderer,
       style: () => ({ ...IDLE, renderer: this.renderer, pane: FOOTPRINT_PANE }),
     };
-    const layer = L.geoJSON(scene, options);
+    const layer = L.geoJSON(geometry, options);
     layer.bindTooltip(() => this.listener.describe(scene), { sticky: true, className: "map-tip" });
-    layer.on("click", () => this.listener.select(scene.id));
+    layer.on("click", ({ originalEvent }: L.LeafletMouseEvent) => {
+      if (originalEvent.shiftKey) this.listener.compare(scene.id);
+      else this.listener.select(scene.id);
+    });
     layer.on("mouseover", () => this.listener.hover(scene.id));
     layer.on("mouseout", () => this.listener.hover(null));
     this.shapes.set(scene.id, { scene, layer });
@@ -87,14 +101,21 @@ export class Footprints {
   private restyle(sceneId: string | null): void {
     const layer = sceneId === null ? undefined : this.shapes.get(sceneId)?.layer;
     if (!layer) return;
-    if (sceneId === this.selectedId) layer.setStyle(SELECTED);
-    else if (sceneId === this.hoveredId) layer.setStyle(HOVERED);
-    else layer.setStyle(this.selectedId === null ? IDLE : ASIDE);
-    // The selected outline lies lowest: a scene that overlaps it can still be hovered and clicked.
-    if (sceneId === this.selectedId) layer.bringToBack();
-    // Nor does it catch the pointer: a name that follows the cursor would cover what is being looked at.
+    const isShown = sceneId === this.marks.first || sceneId === this.marks.second;
+    layer.setStyle(this.styleOf(sceneId));
+    // The outlines of shown scenes lie lowest: a scene that overlaps them can still be hovered and clicked.
+    if (isShown) layer.bringToBack();
+    // Nor do they catch the pointer: a name that follows the cursor would cover what is being looked at.
     layer.eachLayer((path) => {
-      (path as L.Path).options.interactive = sceneId !== this.selectedId;
+      (path as L.Path).options.interactive = !isShown;
     });
+  }
+
+  private styleOf(sceneId: string | null): L.PathOptions {
+    const { first, second, hovered } = this.marks;
+    if (sceneId === first) return FIRST;
+    if (sceneId === second) return SECOND;
+    if (sceneId === hovered) return HOVERED;
+    return first === null ? IDLE : ASIDE;
   }
 }

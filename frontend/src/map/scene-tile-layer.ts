@@ -62,13 +62,21 @@ export class SceneTileLayer extends L.GridLayer {
   override createTile(coords: L.Coords, done: L.DoneCallback): HTMLElement {
     const tile = document.createElement("img");
     tile.alt = "";
-    const controller = new AbortController();
-    this.loads.set(tile, controller);
-    this.fill(tile, coords, controller.signal).then(
-      () => done(undefined, tile),
-      (error: unknown) => this.fail(tile, controller.signal, error, done),
-    );
+    this.load(tile, coords, done);
     return tile;
+  }
+
+  /** Asks again for every tile that was given up on: whatever was wrong may be over. */
+  retryFailed(): void {
+    const failed = Object.values(this._tiles).filter(({ el }) => el.classList.contains("tile-failed"));
+    if (failed.length === 0) return;
+    this.failures = 0;
+    this.reports.failed(0);
+    for (const { el, coords } of failed) {
+      el.classList.remove("tile-failed");
+      const done = (error?: Error | null) => el.classList.toggle("leaflet-tile-loaded", !error);
+      this.load(el as HTMLImageElement, this._wrapCoords(coords), done);
+    }
   }
 
   /**
@@ -83,6 +91,15 @@ export class SceneTileLayer extends L.GridLayer {
       delete this._tiles[key];
       this.fire("tileabort", { tile: el, coords });
     }
+  }
+
+  private load(tile: HTMLImageElement, coords: L.Coords, done: L.DoneCallback): void {
+    const controller = new AbortController();
+    this.loads.set(tile, controller);
+    this.fill(tile, coords, controller.signal).then(
+      () => done(undefined, tile),
+      (error: unknown) => this.fail(tile, controller.signal, error, done),
+    );
   }
 
   private async fill(tile: HTMLImageElement, coords: L.Coords, signal: AbortSignal): Promise<void> {

@@ -1,54 +1,40 @@
 /** The whole state of the page in one type, and its first value. No logic: each part's own module has that. */
 import type { LinkState } from "../api/events";
-import type { BandStatistics, Job, Scene, TileJson } from "../api/types";
-import { type DetectionList, NO_DETECTIONS } from "./detections";
+import type { Job, Scene } from "../api/types";
 import { NO_FILTER, type SceneFilter } from "./filter";
 import type { NewsItem } from "./news";
 import { findScene, NO_SCENES, type SceneList } from "./scenes";
 import type { CoordinateStyle, DetectionOrder, Language, Settings } from "./settings";
+import {
+  type CompareMode,
+  emptySide,
+  FIRST_COMPARISON,
+  inFront,
+  isComparing,
+  modeFor,
+  type ShownScene,
+  type Side,
+  type Sides,
+} from "./sides";
 import { Store } from "./store";
-import type { Display } from "./stretch";
 
 /** Which list a narrow screen shows, and which of the two lists the side panel shows. */
 export type Tab = "scenes" | "scene" | "jobs";
 
-/** How the selected scene's tiles are doing. */
-export interface TileStatus {
-  loading: boolean;
-  /** The server asked for patience. */
-  busy: boolean;
-  /** Tiles given up on since the layer was last drawn. */
-  failed: number;
-}
-
-/** Where the tiles of a scene's revision are: bounds and zooms, as its TileJSON says. */
-export interface TileSource extends Pick<TileJson, "bounds" | "minzoom" | "maxzoom"> {
-  sceneId: string;
-  revision: number;
-}
-
 /** All of it. */
-export interface AppState {
+export interface AppState extends Sides {
   language: Language;
   coordinates: CoordinateStyle;
   tab: Tab;
   link: LinkState;
   filter: SceneFilter;
   scenes: SceneList;
-  selectedId: string | null;
   /** The scene under the pointer, in the list or on the map. */
   hoveredSceneId: string | null;
-  detections: DetectionList;
   detectionOrder: DetectionOrder;
   selectedDetectionId: string | null;
   hoveredDetectionId: string | null;
-  display: Display;
   colormaps: readonly string[];
-  /** Of the selected scene; null while unknown or not offered. */
-  statistics: BandStatistics | null;
-  /** Of the selected scene, null until known; may lag behind a new revision for a moment. */
-  tileSource: TileSource | null;
-  tiles: TileStatus;
   jobs: readonly Job[];
   news: readonly NewsItem[];
   /** Last failure worth telling; the counter makes equal texts distinct. */
@@ -60,28 +46,51 @@ export type AppStore = Store<AppState>;
 
 /** The state before anything was fetched. */
 export function createAppStore(settings: Settings): AppStore {
+  const { display, ...remembered } = settings;
   return new Store<AppState>({
-    ...settings,
+    ...remembered,
+    first: emptySide(display),
+    second: emptySide(display),
+    front: "first",
+    comparison: FIRST_COMPARISON,
     tab: "scenes",
     link: "connecting",
     filter: NO_FILTER,
     scenes: NO_SCENES,
-    selectedId: null,
     hoveredSceneId: null,
-    detections: NO_DETECTIONS,
     selectedDetectionId: null,
     hoveredDetectionId: null,
     colormaps: ["gray"],
-    statistics: null,
-    tileSource: null,
-    tiles: { loading: false, busy: false, failed: 0 },
     jobs: [],
     news: [],
     fault: null,
   });
 }
 
-/** The selected scene, if it is loaded. */
-export function selectedScene(state: AppState): Scene | null {
-  return findScene(state.scenes.items, state.selectedId);
+/** The scene of a side, if there is one and it is loaded. */
+export function sceneOn(state: AppState, side: Side): Scene | null {
+  return findScene(state.scenes.items, state[side].sceneId);
+}
+
+/** The scene whose panel is in front, if it is loaded. */
+export function sceneInFront(state: AppState): Scene | null {
+  return findScene(state.scenes.items, inFront(state).sceneId);
+}
+
+/** A change of what belongs to one side. */
+export function onSide(
+  side: Side,
+  change: Partial<ShownScene> | ((shown: ShownScene) => Partial<ShownScene>),
+): (state: AppState) => Partial<AppState> {
+  return (state) => {
+    const shown = state[side];
+    return { [side]: { ...shown, ...(typeof change === "function" ? change(shown) : change) } };
+  };
+}
+
+/** How two scenes are drawn now: `apart` where they do not overlap; null while there are not two of known place. */
+export function drawnMode(state: AppState): CompareMode | "apart" | null {
+  if (!isComparing(state)) return null;
+  const [a, b] = [sceneOn(state, "first")?.bbox, sceneOn(state, "second")?.bbox];
+  return a && b ? modeFor(state.comparison.mode, a, b) : null;
 }

@@ -1,6 +1,6 @@
 /**
  * The list of scenes as a value: pages merged, single scenes put in or taken out, always newest observation
- * first and never longer than a limit. Pure; called by the actions and by the live reducer.
+ * first and never much longer than a limit. Pure; called by the actions and by the live reducer.
  */
 import type { Scene } from "../api/types";
 
@@ -26,14 +26,23 @@ export function sceneTime(scene: Scene): string {
   return scene.properties.observed_at ?? scene.properties.arrived_at;
 }
 
-/** Joins `incoming` into `items`: the higher revision of a scene wins, at equal revision the newcomer. */
-export function mergeScenes(items: readonly Scene[], incoming: readonly Scene[]): Scene[] {
+/**
+ * Joins `incoming` into `items`: the higher revision of a scene wins, at equal revision the newcomer. The oldest
+ * beyond the limit are dropped, but for those of the ids in `keep`.
+ */
+export function mergeScenes(
+  items: readonly Scene[],
+  incoming: readonly Scene[],
+  keep: readonly string[] = [],
+): Scene[] {
   const byId = new Map(items.map((scene) => [scene.id, scene]));
   for (const scene of incoming) {
     const known = byId.get(scene.id);
     if (!known || known.properties.revision <= scene.properties.revision) byId.set(scene.id, scene);
   }
-  return [...byId.values()].sort(newestFirst).slice(0, MAX_SCENES);
+  const sorted = [...byId.values()].sort(newestFirst);
+  const rest = sorted.splice(MAX_SCENES).filter(({ id }) => keep.includes(id));
+  return rest.length > 0 ? [...sorted, ...rest] : sorted;
 }
 
 /** The list without one scene. */

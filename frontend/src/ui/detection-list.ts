@@ -1,13 +1,14 @@
 /**
- * The selected scene's detections as a sorted list. Choosing one zooms the map to it; hovering marks it there, and
+ * The detections of the scene in front as a sorted list. Choosing one zooms the map to it; hovering marks it there, and
  * the other way round.
  */
 import type { Detection } from "../api/types";
 import { formatNumber, formatPercent } from "../format";
 import type { Translator } from "../i18n";
-import { selectedScene } from "../state/app-state";
+import { sceneInFront } from "../state/app-state";
 import { confidenceClass, type DetectionList, sortDetections } from "../state/detections";
 import type { DetectionOrder } from "../state/settings";
+import { inFront } from "../state/sides";
 import type { UiContext } from "./context";
 import { el, KeyedList } from "./dom";
 import { markSelected, rovingOptions } from "./roving";
@@ -36,7 +37,7 @@ export function detectionList(context: UiContext): HTMLElement {
     }
   };
   store.watch(
-    (s) => [s.detections, s.detectionOrder, s.language, selectedScene(s)],
+    (s) => [inFront(s).detections, s.detectionOrder, s.language, sceneInFront(s)],
     (detections, order) => {
       rows.set(sortDetections(detections.items, order), languageChanged(list, t().language));
       count.textContent = detections.phase === "ready" ? String(detections.items.length) : "";
@@ -61,10 +62,10 @@ export function detectionList(context: UiContext): HTMLElement {
   );
 }
 
-function drawRow(detection: Detection, { store, details, t }: UiContext): HTMLElement {
+function drawRow(detection: Detection, { store, detections, t }: UiContext): HTMLElement {
   const id = detection.properties.id;
   const node = detectionRow(detection, t());
-  node.addEventListener("click", () => details.select(id));
+  node.addEventListener("click", () => detections.select(id));
   node.addEventListener("mouseenter", () => store.update({ hoveredDetectionId: id }));
   node.addEventListener("mouseleave", () => store.update({ hoveredDetectionId: null }));
   return node;
@@ -120,6 +121,6 @@ function noteText({ phase, items }: DetectionList, { store, t }: UiContext): str
   if (phase === "loading") return t().text("detections.loading");
   if (phase === "failed") return t().text("detections.failed");
   if (phase === "idle" || items.length > 0) return "";
-  const analysed = selectedScene(store.get())?.properties.detections !== null;
+  const analysed = sceneInFront(store.get())?.properties.detections !== null;
   return t().text(analysed ? "detections.none" : "detections.pending");
 }

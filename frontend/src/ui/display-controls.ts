@@ -1,7 +1,8 @@
-/** How the selected scene looks: shown or not, opacity, contrast, colours. Writes `display` in the store. */
+/** How the scene in front looks: shown or not, opacity, contrast, colours. Writes its `display` in the store. */
 
 import { formatPercent } from "../format";
 import { shownLimits } from "../state/contrast";
+import { inFront } from "../state/sides";
 import { DEFAULT_DISPLAY, type Display, PERCENTILE_PRESETS, type Stretch } from "../state/stretch";
 import type { UiContext } from "./context";
 import { el, iconButton } from "./dom";
@@ -9,15 +10,14 @@ import { histogram } from "./histogram";
 
 /** Builds the section. */
 export function displayControls(context: UiContext): HTMLElement {
-  const { store, texts } = context;
-  const set = (change: Partial<Display>) =>
-    store.update(({ display }) => ({ display: { ...display, ...change } }));
+  const { store, texts, sides } = context;
+  const set = (change: Partial<Display>) => sides.setDisplay(change);
   const eye = texts.name(iconButton("eye", { "aria-pressed": "true" }), "display.show");
-  eye.addEventListener("click", () => set({ visible: !store.get().display.visible }));
+  eye.addEventListener("click", () => sides.setDisplay(({ visible }) => ({ visible: !visible })));
   const reset = texts.text(el("button", { type: "button", class: "text-button" }), "display.reset");
   reset.addEventListener("click", () => set(DEFAULT_DISPLAY));
   store.watch(
-    (s) => [s.display],
+    (s) => [inFront(s).display],
     (display) => {
       eye.setAttribute("aria-pressed", String(display.visible));
       reset.hidden = isDefault(display);
@@ -46,7 +46,7 @@ function opacityField({ store, texts, t }: UiContext, set: (opacity: number) => 
   const value = el("output", { for: "opacity" });
   range.addEventListener("input", () => set(Number(range.value)));
   store.watch(
-    (s) => [s.display.opacity, s.language],
+    (s) => [inFront(s).display.opacity, s.language],
     (opacity) => {
       range.value = String(opacity);
       range.style.setProperty("--fill", String((opacity - 0.1) / 0.9));
@@ -75,11 +75,11 @@ function stretchField({ store, texts, t }: UiContext, set: (stretch: Stretch) =>
         ),
         el("option", { value: "manual" }, t().text("display.manual")),
       );
-      select.value = optionOf(store.get().display.stretch);
+      select.value = optionOf(inFront(store.get()).display.stretch);
     },
   );
   store.watch(
-    (s) => [s.display.stretch],
+    (s) => [inFront(s).display.stretch],
     (stretch) => {
       select.value = optionOf(stretch);
     },
@@ -96,7 +96,7 @@ function colormapField({ store, texts }: UiContext, set: (colormap: string) => v
   const select = el("select", { id: "colormap", "data-testid": "colormap" });
   select.addEventListener("change", () => set(select.value));
   store.watch(
-    (s) => [s.colormaps, s.display.colormap],
+    (s) => [s.colormaps, inFront(s).display.colormap],
     (names, chosen) => {
       const all = names.includes(chosen) ? names : [chosen, ...names];
       if (select.options.length !== all.length) {

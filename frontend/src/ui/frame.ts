@@ -1,5 +1,6 @@
 /** The page's frame: bar, lists, map and scene panel in their places. Where they stand is the style sheet's. */
 import type { UiContext } from "./context";
+import { divider } from "./divider";
 import { el } from "./dom";
 import { header } from "./header";
 import { helpDialog } from "./help";
@@ -32,7 +33,7 @@ export function frame(context: UiContext, map: HTMLElement): DocumentFragment {
     texts.text(el("a", { class: "skip", href: "#map" }), "skip.map"),
     header(context, openHelp),
     el("div", { class: "lists" }, tabs(context), scenesPane, jobsPane),
-    el("main", { class: "stage" }, map, mapStatus(context), toasts.root),
+    el("main", { class: "stage" }, map, divider(context), mapStatus(context), toasts.root),
     inspector(context),
     help,
   );

@@ -4,8 +4,9 @@
  */
 
 import { formatNumber } from "../format";
-import { selectedScene } from "../state/app-state";
+import { sceneInFront } from "../state/app-state";
 import { shownLimits, sliderRange } from "../state/contrast";
+import { inFront } from "../state/sides";
 import { barHeights, type Stretch } from "../state/stretch";
 import type { UiContext } from "./context";
 import { el } from "./dom";
@@ -35,15 +36,14 @@ export function histogram(
   let range: [number, number] = [0, 1];
 
   store.watch(
-    (s) => [s.statistics, selectedScene(s)?.properties.dtype],
-    () => {
-      const { statistics } = store.get();
+    (s) => [inFront(s).statistics, sceneInFront(s)?.properties.dtype],
+    (statistics) => {
       range = sliderRange(store.get());
       path.setAttribute("d", statistics ? barPath(barHeights(statistics, range, BARS)) : "");
     },
   );
   store.watch(
-    (s) => [s.statistics, s.display.stretch, s.language, s.selectedId],
+    (s) => [inFront(s).statistics, inFront(s).display.stretch, s.language, inFront(s).sceneId],
     () => {
       const limits = shownLimits(store.get());
       for (const [field, value] of [

@@ -1,9 +1,10 @@
-/** The panel of the selected scene: its facts, its look, its detections. Hidden while none is selected. */
+/** The panel of the scene in front: its facts, its look, its detections. Hidden while no scene is shown. */
 import type { Scene } from "../api/types";
 import { formatDay, formatNumber, formatTime } from "../format";
 import type { Translator } from "../i18n";
-import { selectedScene } from "../state/app-state";
+import { sceneInFront } from "../state/app-state";
 import { sceneTime } from "../state/scenes";
+import { compareBar } from "./compare-bar";
 import type { UiContext } from "./context";
 import { detectionList } from "./detection-list";
 import { displayControls } from "./display-controls";
@@ -14,16 +15,28 @@ import { factTags, statusChip } from "./scene-row";
 export function inspector(context: UiContext): HTMLElement {
   const { store, texts, t } = context;
   const head = el("header", { class: "inspector-head" });
-  const body = el("div", { class: "inspector-body" }, head, displayControls(context), detectionList(context));
+  const waiting = el("p", { class: "note section", role: "status" });
+  const look = displayControls(context);
+  const parts = [compareBar(context), head, waiting, look, detectionList(context)];
+  const body = el("div", { class: "inspector-body" }, ...parts);
   const empty = texts.text(el("p", { class: "note inspector-empty" }), "scene.none");
   const root = el("aside", { class: "inspector", id: "pane-scene" }, body, empty);
   texts.attribute(root, "aria-label", "tab.scene");
   store.watch(
-    (s) => [selectedScene(s), s.language],
+    (s) => [sceneInFront(s), s.language],
     (scene) => {
+      waiting.textContent = scene ? waitingText(scene, t()) : "";
+      waiting.hidden = waiting.textContent === "";
+      look.hidden = !waiting.hidden;
       root.classList.toggle("is-empty", scene === null);
       document.body.classList.toggle("has-scene", scene !== null);
       head.replaceChildren(...(scene ? headOf(scene, t(), context) : []));
+    },
+  );
+  store.watch(
+    (s) => [s.front],
+    (front) => {
+      root.dataset.side = front;
     },
   );
   return root;
@@ -45,17 +58,16 @@ function headOf(scene: Scene, t: Translator, context: UiContext): HTMLElement[] 
 
 function sizeTags({ properties: p }: Scene, t: Translator): HTMLElement[] {
   const tags: HTMLElement[] = [];
-  const number = (value: number, digits: number) => formatNumber(value, digits, t.language);
-  if (p.spacing_m > 0)
-    tags.push(el("span", { title: t.text("scene.spacing") }, `${number(p.spacing_m, 0)} m`));
-  if (p.width_px > 0) {
+  const number = (value: number | null, digits: number) => formatNumber(value, digits, t.language);
+  if (p.spacing_m) tags.push(el("span", { title: t.text("scene.spacing") }, `${number(p.spacing_m, 0)} m`));
+  if (p.width_px) {
     const size = `${number(p.width_px, 0)} × ${number(p.height_px, 0)}`;
     tags.push(el("span", { title: [t.text("scene.size"), p.dtype].filter(Boolean).join(", ") }, size));
   }
   return tags;
 }
 
-function sceneButtons(scene: Scene, t: Translator, { scenes, link, toasts }: UiContext): HTMLElement {
+function sceneButtons(scene: Scene, t: Translator, { store, sides, link, toasts }: UiContext): HTMLElement {
   const button = (name: "fit" | "link" | "close", label: string, run: () => void) => {
     const node = iconButton(name, { "aria-label": label, title: label });
     node.addEventListener("click", run);
@@ -64,14 +76,20 @@ function sceneButtons(scene: Scene, t: Translator, { scenes, link, toasts }: UiC
   return el(
     "div",
     { class: "buttons" },
-    button("fit", t.text("scene.fit"), () => void scenes.select(scene.id, true)),
+    button("fit", t.text("scene.fit"), () => void sides.select(scene.id, true)),
     button(
       "link",
       t.text("scene.link"),
       () => void copyLink(link.current(), () => toasts.say(t.text("scene.linkCopied"))),
     ),
-    button("close", t.text("scene.close"), () => void scenes.select(null, false)),
+    button("close", t.text("scene.close"), () => sides.close(store.get().front)),
   );
+}
+
+/** Why there is no picture of it; empty when there is one. */
+function waitingText({ properties: { status, note } }: Scene, t: Translator): string {
+  if (status !== "waiting") return "";
+  return [t.text("scene.waitingLong"), note].filter(Boolean).join(" ");
 }
 
 /** Plain HTTP pages have no clipboard; the address bar holds the same link there. */

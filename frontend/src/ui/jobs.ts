@@ -39,7 +39,7 @@ export function jobsPanel(context: UiContext): HTMLElement {
   );
 }
 
-function jobRow(job: Job, { store, scenes, t }: UiContext): HTMLElement {
+function jobRow(job: Job, { store, sides, t }: UiContext): HTMLElement {
   const known = findScene(store.get().scenes.items, job.scene_id);
   const row = el(
     known ? "button" : "div",
@@ -56,7 +56,7 @@ function jobRow(job: Job, { store, scenes, t }: UiContext): HTMLElement {
       ? el("span", { class: "job-reason" }, t().text("jobs.retryAt", { time: formatTime(job.retry_at) }))
       : null,
   );
-  if (known) row.addEventListener("click", () => void scenes.open(known.id, true));
+  if (known) row.addEventListener("click", () => void sides.open(known.id, true));
   return el("li", {}, row);
 }
 

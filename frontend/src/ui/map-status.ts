@@ -1,7 +1,7 @@
 /** What the map itself has to say: loading, an overloaded server, lost tiles, a lost connection. */
 
 import type { Translator } from "../i18n";
-import type { TileStatus } from "../state/app-state";
+import type { TileStatus } from "../state/sides";
 import type { UiContext } from "./context";
 import { el } from "./dom";
 
@@ -17,8 +17,13 @@ export function mapStatus({ store, texts, t }: UiContext): HTMLElement {
     },
   );
   store.watch(
-    (s) => [s.tiles, s.language],
-    (tiles) => {
+    (s) => [s.first.tiles, s.second.tiles, s.language],
+    (first, second) => {
+      const tiles = {
+        loading: first.loading || second.loading,
+        busy: first.busy || second.busy,
+        failed: first.failed + second.failed,
+      };
       progress.hidden = !tiles.loading;
       chip.textContent = statusText(tiles, t());
       chip.hidden = chip.textContent === "";

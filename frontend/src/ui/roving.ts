@@ -1,6 +1,6 @@
 /**
  * Keyboard for a list of options (the WAI-ARIA listbox pattern): one stop for Tab, arrows move, Enter and Space
- * choose. Used by the lists of scenes and of detections.
+ * choose, with Shift held down as a click would be. Used by the lists of scenes and of detections.
  */
 
 const STEPS: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 };
@@ -15,7 +15,7 @@ export function rovingOptions(list: HTMLElement): void {
       options[target]?.focus();
       options[target]?.scrollIntoView({ block: "nearest" });
     } else if ((event.key === "Enter" || event.key === " ") && at >= 0) {
-      options[at]?.click();
+      options[at]?.dispatchEvent(new MouseEvent("click", { bubbles: true, shiftKey: event.shiftKey }));
     } else {
       return;
     }

@@ -6,6 +6,7 @@ import type { Scene } from "../api/types";
 import { formatDay } from "../format";
 import { filterScenes, isOpen, type SceneFilter } from "../state/filter";
 import { type SceneList, sceneTime } from "../state/scenes";
+import { inFront, isComparing, SIDE_LETTERS } from "../state/sides";
 import type { UiContext } from "./context";
 import { el, KeyedList } from "./dom";
 import { markSelected, rovingOptions } from "./roving";
@@ -27,9 +28,11 @@ export function sceneList(context: UiContext): HTMLElement {
   rovingOptions(list);
   const rows = new KeyedList<Row>(list, rowKey, (row) => drawRow(row, context), sameRow);
   let limit = ROWS_A_PAGE;
+  const rowOf = (sceneId: string | null) => (sceneId === null ? null : rows.node(`scene:${sceneId}`));
   const mark = () => {
-    const { selectedId } = store.get();
-    markSelected(optionsOf(rows), selectedId === null ? null : rows.node(`scene:${selectedId}`));
+    const { first, second } = store.get();
+    markSelected(optionsOf(rows), rowOf(first.sceneId));
+    markSides(list, rowOf(first.sceneId), rowOf(second.sceneId), isComparing(store.get()));
   };
 
   store.watch(
@@ -43,10 +46,10 @@ export function sceneList(context: UiContext): HTMLElement {
     },
   );
   store.watch(
-    (s) => [s.selectedId],
-    (selectedId) => {
+    (s) => [s.first.sceneId, s.second.sceneId, inFront(s).sceneId],
+    (_first, _second, front) => {
       mark();
-      if (selectedId) rows.node(`scene:${selectedId}`)?.scrollIntoView({ block: "nearest" });
+      rowOf(front)?.scrollIntoView({ block: "nearest" });
     },
   );
   store.watch(
@@ -65,13 +68,16 @@ export function sceneList(context: UiContext): HTMLElement {
   return el("div", { class: "scroll" }, note, list, more);
 }
 
-function drawRow(row: Row, { store, scenes, t }: UiContext): HTMLElement {
+function drawRow(row: Row, { store, sides, t }: UiContext): HTMLElement {
   if ("day" in row) {
     return el("li", { role: "presentation", class: "day" }, formatDay(row.day, t().language));
   }
   const { scene } = row;
   const node = sceneRow(scene, t());
-  node.addEventListener("click", () => void scenes.open(scene.id, true));
+  node.addEventListener("click", ({ shiftKey, target }) => {
+    const compares = shiftKey || (target instanceof Element && target.closest(".scene-compare") !== null);
+    void (compares ? sides.compare(scene.id) : sides.open(scene.id, true));
+  });
   node.addEventListener("mouseenter", () => store.update({ hoveredSceneId: scene.id }));
   node.addEventListener("mouseleave", () => store.update({ hoveredSceneId: null }));
   return node;
@@ -113,6 +119,22 @@ function rowKey(row: Row): string {
 /** Day headings with equal keys are equal; scenes are values that are replaced when they change. */
 function sameRow(a: Row, b: Row): boolean {
   return "day" in a || "day" in b || a.scene === b.scene;
+}
+
+/** With two scenes shown, their rows carry the letters of their sides. */
+function markSides(
+  list: HTMLElement,
+  first: HTMLElement | null,
+  second: HTMLElement | null,
+  comparing: boolean,
+): void {
+  list.setAttribute("aria-multiselectable", String(comparing));
+  for (const node of list.querySelectorAll<HTMLElement>("[data-side]")) delete node.dataset.side;
+  if (!comparing) return;
+  if (first) first.dataset.side = SIDE_LETTERS.first;
+  if (!second) return;
+  second.dataset.side = SIDE_LETTERS.second;
+  second.setAttribute("aria-selected", "true");
 }
 
 function optionsOf(rows: KeyedList<Row>): HTMLElement[] {

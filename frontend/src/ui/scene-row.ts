@@ -1,9 +1,9 @@
 /** One scene as a row of the list. Draws; the list listens. */
-import type { Scene } from "../api/types";
+import type { Scene, SceneStatus } from "../api/types";
 import { formatDay, formatTime } from "../format";
 import type { Translator } from "../i18n";
 import { sceneTime } from "../state/scenes";
-import { el } from "./dom";
+import { el, iconButton } from "./dom";
 
 /** The row: time, satellite and mode on the left, detections and status on the right. */
 export function sceneRow(scene: Scene, t: Translator): HTMLElement {
@@ -23,7 +23,20 @@ export function sceneRow(scene: Scene, t: Translator): HTMLElement {
     detectionCount(p.detections),
     el("span", { class: "scene-facts" }, ...factTags(scene, t)),
     statusChip(p.status, t),
+    compareButton(t),
   );
+}
+
+/** For the pointer; the keyboard has Shift and Enter, as buttons inside of options are not reached by it. */
+function compareButton(t: Translator): HTMLElement {
+  const label = t.text("compare.row");
+  const attributes = {
+    class: "icon-button scene-compare",
+    title: label,
+    tabindex: -1,
+    "aria-hidden": "true",
+  };
+  return iconButton("compare", attributes);
 }
 
 /** Mode, polarisation, orbit and look as far as they are known, in that order. */
@@ -41,10 +54,15 @@ export function factTags(scene: Scene, t: Translator): HTMLElement[] {
   return tags;
 }
 
-/** `raw` or `published`. */
-export function statusChip(status: Scene["properties"]["status"], t: Translator): HTMLElement {
-  const known = status === "published" ? "published" : "raw";
+/** `raw`, `waiting` or `published`. */
+export function statusChip(status: SceneStatus, t: Translator): HTMLElement {
+  const known = knownStatus(status);
   return el("span", { class: `chip chip-${known}` }, t.text(`scene.${known}`));
+}
+
+/** What a server of a later version calls otherwise is at least not published. */
+function knownStatus(status: SceneStatus): SceneStatus {
+  return status === "published" || status === "waiting" ? status : "raw";
 }
 
 function detectionCount(count: number | null): HTMLElement {
@@ -63,7 +81,5 @@ function spokenName(scene: Scene, t: Translator): string {
   const orbit = p.orbit_direction ? t.text(`scene.${p.orbit_direction}`) : null;
   const when = `${formatDay(sceneTime(scene), t.language)} ${formatTime(sceneTime(scene))} UTC`;
   const parts = [p.satellite ?? scene.id, when, p.mode_name ?? p.mode, p.polarisation, orbit, found];
-  return [...parts, t.text(`scene.${p.status === "published" ? "published" : "raw"}`)]
-    .filter(Boolean)
-    .join(", ");
+  return [...parts, t.text(`scene.${knownStatus(p.status)}`)].filter(Boolean).join(", ");
 }

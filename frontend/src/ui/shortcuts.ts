@@ -1,5 +1,5 @@
 /** Single keys for what analysts do all day. Silent while a field is being typed in. Listed for people in `help.ts`. */
-import { selectedScene } from "../state/app-state";
+import { inFront, isComparing, other } from "../state/sides";
 import type { UiContext } from "./context";
 
 const OPACITY_STEP = 0.1;
@@ -23,23 +23,47 @@ export function shortcuts(context: UiContext, openHelp: () => void): void {
   });
 }
 
-function sceneKeys({ store, scenes, details }: UiContext): Record<string, () => void> {
+function sceneKeys({ store, sides, detections }: UiContext): Record<string, () => void> {
   const opacityBy = (step: number) =>
-    store.update(({ display }) => {
-      const opacity = Math.round((display.opacity + step) * 100) / 100;
-      return { display: { ...display, opacity: Math.min(1, Math.max(0.1, opacity)) } };
+    sides.setDisplay(({ opacity }) => {
+      const next = Math.round((opacity + step) * 100) / 100;
+      return { opacity: Math.min(1, Math.max(0.1, next)) };
     });
+  const fit = () => {
+    const { sceneId } = inFront(store.get());
+    if (sceneId !== null) void sides.select(sceneId, true);
+  };
   return {
-    j: () => scenes.selectNeighbour(1),
-    k: () => scenes.selectNeighbour(-1),
-    n: () => details.selectNeighbour(1),
-    p: () => details.selectNeighbour(-1),
-    f: () => void scenes.select(selectedScene(store.get())?.id ?? null, true),
-    h: () => store.update(({ display }) => ({ display: { ...display, visible: !display.visible } })),
+    j: () => sides.selectNeighbour(1),
+    k: () => sides.selectNeighbour(-1),
+    n: () => detections.selectNeighbour(1),
+    p: () => detections.selectNeighbour(-1),
+    f: fit,
+    h: () => sides.setDisplay(({ visible }) => ({ visible: !visible })),
     "[": () => opacityBy(-OPACITY_STEP),
     "]": () => opacityBy(OPACITY_STEP),
-    Escape: () => details.select(null),
+    Escape: () => detections.select(null),
+    ...compareKeys({ store, sides }),
   };
+}
+
+function compareKeys({ store, sides }: Pick<UiContext, "store" | "sides">): Record<string, () => void> {
+  return {
+    c: () => {
+      const { hoveredSceneId, first } = store.get();
+      const pointed = [hoveredSceneId, focusedScene()].find((id) => id !== null && id !== first.sceneId);
+      if (pointed) void sides.compare(pointed);
+      else sides.close("second");
+    },
+    x: () => sides.swap(),
+    v: () => isComparing(store.get()) && sides.toggleMode(),
+    b: () => sides.bringToFront(other(store.get().front)),
+  };
+}
+
+/** The scene whose row has the keyboard's focus. */
+function focusedScene(): string | null {
+  return document.activeElement?.closest<HTMLElement>("[data-scene-id]")?.dataset.sceneId ?? null;
 }
 
 /** Escape leaves a text field; every other key belongs to it. */
