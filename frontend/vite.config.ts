@@ -5,7 +5,7 @@
 import { defineConfig } from "vitest/config";
 
 const server = process.env.AURORA_SERVER ?? "http://127.0.0.1:8080";
-const api = ["/scenes", "/detections", "/jobs", "/events", "/colorMaps", "/health"];
+const api = ["/scenes", "/detections", "/jobs", "/events", "/colorMaps", "/health", "/readyz"];
 
 export default defineConfig({
   base: "/",

@@ -36,7 +36,7 @@ describe("the event stream", () => {
 
   beforeEach(() => {
     vi.useFakeTimers();
-    vi.stubGlobal("EventSource", { CLOSED: 2 });
+    vi.stubGlobal("EventSource", { OPEN: 1, CLOSED: 2 });
     sources = [];
     links = [];
     opened = [];
@@ -107,5 +107,20 @@ describe("the event stream", () => {
     stream.stop();
     vi.advanceTimersByTime(120_000);
     expect(sources).toHaveLength(1);
+  });
+
+  it("is opened anew when it is doubted, but not while that is fresh or under way", () => {
+    latest().open();
+    stream.doubt();
+    expect(sources).toHaveLength(1);
+    vi.advanceTimersByTime(31_000);
+    stream.doubt();
+    stream.doubt();
+    expect(sources).toHaveLength(2);
+    expect(sources[0]?.close).toHaveBeenCalled();
+    vi.advanceTimersByTime(3_500);
+    expect(links.at(-1)).toBe("lost");
+    latest().open();
+    expect([links.at(-1), opened.at(-1)]).toEqual(["live", false]);
   });
 });

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import type { Job } from "../src/api/types";
 import { Translator } from "../src/i18n";
 import { en } from "../src/i18n/en";
 import { ptBr } from "../src/i18n/pt-br";
@@ -9,7 +10,7 @@ import { el, KeyedList } from "../src/ui/dom";
 import { markSelected, rovingOptions } from "../src/ui/roving";
 import { sceneRow } from "../src/ui/scene-row";
 import { Toasts } from "../src/ui/toasts";
-import { scene } from "./samples";
+import { job, scene } from "./samples";
 
 const english = new Translator("en");
 const HOSTILE = '<img src=x onerror="alert(1)">';
@@ -34,6 +35,7 @@ describe("a row", () => {
   it("shows a server's strings as text", () => {
     const row = sceneRow(
       scene("a", { satellite: HOSTILE, mode_name: HOSTILE, polarisation: HOSTILE }),
+      job("1", { state: "failed", reason: HOSTILE }),
       english,
     );
     expect(row.querySelector("img")).toBeNull();
@@ -42,14 +44,25 @@ describe("a row", () => {
 
   it("does not pass a scene that nobody analysed off as clean", () => {
     const spoken = (detections: number | null) =>
-      sceneRow(scene("a", { detections }), english).getAttribute("aria-label");
+      sceneRow(scene("a", { detections }), null, english).getAttribute("aria-label");
     expect(spoken(null)).toContain("not analysed yet");
     expect(spoken(0)).toContain("0 detections");
+  });
+
+  it("says that its file waits for a result, and what became of that", () => {
+    const waiting = scene("a", { status: "waiting", minzoom: null, maxzoom: null });
+    const chip = (trouble: Job | null) => sceneRow(waiting, trouble, english).querySelector(".chip");
+    expect(chip(null)?.textContent).toBe("waiting");
+    expect(chip(job("1", { state: "failed", reason: "not a raster" }))?.textContent).toBe("failed");
+    const row = sceneRow(waiting, job("1", { state: "failed", reason: "not a raster" }), english);
+    expect(row.title).toContain("not a raster");
+    expect(row.getAttribute("aria-label")).toContain("waiting, failed");
   });
 
   it("is named by its id where the file name told nothing", () => {
     const row = sceneRow(
       scene("odd-name", { satellite: null, orbit_direction: null, mode: null, mode_name: null }),
+      null,
       english,
     );
     expect(row.querySelector(".scene-name")?.textContent).toBe("odd-name");

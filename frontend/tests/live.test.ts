@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type LiveMessage, parseLive, type SceneChange } from "../src/api/types";
+import { jobsByScene, mergeJobs, troubleOf } from "../src/state/jobs";
 import { applyLive, type LiveState } from "../src/state/live";
 import { MAX_NEWS, markSeen, unseenCount } from "../src/state/news";
 import { job, liveState, scene } from "./samples";
@@ -133,5 +134,28 @@ describe("parseLive", () => {
       for (const data of strange) expect(parseLive(type, data)).toBeNull();
     }
     expect(parseLive("weather", "{}")).toBeNull();
+  });
+});
+
+describe("jobs of a busy night", () => {
+  const at = (i: number) => new Date(Date.UTC(2026, 2, 1) + i * 1000).toISOString();
+  const done = Array.from({ length: 250 }, (_, i) =>
+    job(`d${i}`, { scene_id: `s${i}`, state: "published", updated_at: at(i + 10) }),
+  );
+
+  it("do not push a failure out of the list, which stays bounded", () => {
+    const failed = job("f", { scene_id: "x", state: "failed", reason: "not a raster", updated_at: at(0) });
+    const jobs = mergeJobs([failed], done);
+    expect(jobs).toHaveLength(101);
+    expect(jobs.at(-1)).toEqual(failed);
+    const failures = done.map((one) => ({ ...one, state: "failed" as const }));
+    expect(mergeJobs(jobs, failures)).toHaveLength(100);
+  });
+
+  it("say why a scene was not analysed, until it was", () => {
+    const failed = job("f", { scene_id: "x", state: "failed" });
+    expect(troubleOf(scene("x"), jobsByScene([failed]).get("x"))).toBe(failed);
+    expect(troubleOf(scene("x", { detections: 0 }), failed)).toBeNull();
+    expect(troubleOf(scene("x"), job("r", { scene_id: "x", state: "running" }))).toBeNull();
   });
 });

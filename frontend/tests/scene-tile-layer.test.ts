@@ -8,7 +8,7 @@ import {
   tileUrl,
 } from "../src/map/scene-tile-layer";
 
-const quiet: TileReports = { busy: () => {}, failed: () => {} };
+const quiet: TileReports = { busy: () => {}, failed: () => {}, unanswered: () => {} };
 
 describe("a tile's request", () => {
   const answering = (status: number) => ({
@@ -99,6 +99,33 @@ describe("the layer", () => {
     await settle();
     expect(asked.length).toBeGreaterThan(0);
     expect(asked.every(({ signal }) => signal.aborted)).toBe(true);
+  });
+
+  it("asks again for what failed when it is told to, and shows what then comes", async () => {
+    const failed: number[] = [];
+    const layer = add({ ...quiet, failed: (count: number) => failed.push(count) });
+    await settle();
+    const refused = asked[0]?.url;
+    asked[0]?.answer(new Response("", { status: 422 }));
+    await settle();
+    const before = asked.length;
+    layer.retryFailed();
+    await settle();
+    // The others of the view wait for their turn, so it is asked for last of all.
+    for (const { answer } of asked) answer(new Response("", { status: 404 }));
+    await settle();
+    expect(failed).toEqual([1, 0]);
+    expect(asked.slice(before).map(({ url }) => url)).toContain(refused);
+    expect(layer.getContainer()?.querySelector(".tile-failed")).toBeNull();
+  });
+
+  it("tells a line that is dead from a server that refuses", async () => {
+    const unanswered = vi.fn();
+    add({ ...quiet, unanswered });
+    await settle();
+    asked[0]?.answer(new Response("", { status: 422 }));
+    await settle();
+    expect(unanswered).not.toHaveBeenCalled();
   });
 
   it("counts tiles that failed for good, but not empty ones", async () => {

@@ -9,6 +9,8 @@ export function reportFault(store: AppStore, error: unknown): void {
   if (error instanceof DOMException && error.name === "AbortError") return;
   const text = error instanceof Error ? error.message : String(error);
   store.update({ fault: { text, serial: ++serial } });
+  const isAnswer = error instanceof ApiError && error.status !== 0 && error.status !== 502;
+  if (!isAnswer) store.update(({ unanswered }) => ({ unanswered: unanswered + 1 }));
 }
 
 /** True when the server said that there is no such thing. */

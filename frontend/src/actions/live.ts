@@ -6,7 +6,7 @@ import { fetchJobs } from "../api/client";
 import { EventStream } from "../api/events";
 import type { LiveMessage } from "../api/types";
 import type { AppStore } from "../state/app-state";
-import { mergeJobs } from "../state/jobs";
+import { mergeJobs, PROBLEM_STATES } from "../state/jobs";
 import { applyLive, type FollowUp } from "../state/live";
 import { markSeen, type NewsItem } from "../state/news";
 import type { SceneDetails } from "./details";
@@ -38,9 +38,13 @@ export class LiveActions {
     });
   }
 
-  /** Opens the stream. */
+  /** Opens the stream; it is doubted when anything else got no answer. */
   start(): void {
     this.stream.start();
+    this.store.watch(
+      (s) => [s.unanswered],
+      (unanswered) => unanswered > 0 && this.stream.doubt(),
+    );
   }
 
   /** Shows what a piece of news is about; a withdrawn scene has nothing to show. */
@@ -56,11 +60,13 @@ export class LiveActions {
     this.store.update(({ news }) => ({ news: markSeen(news) }));
   }
 
-  /** Fetches the jobs anew. */
+  /** Fetches the jobs anew, those with a problem also when they are not among the latest. */
   async loadJobs(): Promise<void> {
     try {
-      const jobs = await fetchJobs(new AbortController().signal);
-      this.store.update({ jobs: mergeJobs([], jobs) });
+      const { signal } = new AbortController();
+      const lists = await Promise.all([null, ...PROBLEM_STATES].map((state) => fetchJobs(state, signal)));
+      this.store.update({ jobs: mergeJobs([], lists.flat()) });
+      await this.scenes.fetchUnlisted();
     } catch (error) {
       reportFault(this.store, error);
     }
@@ -81,6 +87,8 @@ export class LiveActions {
   }
 
   private catchUp(resumed: boolean): void {
+    // What was wrong with tiles that were given up on may have been the line.
+    this.sides.retryTiles();
     if (resumed) return;
     void this.scenes.load();
     this.details.reloadDetections();

@@ -2,16 +2,21 @@
  * What can be done with the list of scenes: load, page, filter. Writes the store; draws nothing. Which of them are
  * looked at is `sides.ts`'s; a scene that is gone leaves the map here, too.
  */
-import { fetchScene, fetchScenePage, fetchScenes, nextPath } from "../api/client";
+import { fetchReadiness, fetchScene, fetchScenePage, fetchScenes, nextPath } from "../api/client";
+import { abortableSleep } from "../api/retry";
 import type { Scene, ScenePage } from "../api/types";
 import type { AppStore } from "../state/app-state";
 import { datetimeInterval, type SceneFilter } from "../state/filter";
+import { unlistedScenes } from "../state/jobs";
 import { findScene, mergeScenes, type SceneList, withoutScene } from "../state/scenes";
 import { closed, SIDES, sideOf } from "../state/sides";
 import { isNotFound, reportFault } from "./faults";
 
 /** Typing a date changes the field several times. */
 const FILTER_DELAY_MS = 350;
+
+/** A server that is starting is asked again this often. */
+const START_PATIENCE_MS = 3_000;
 
 /** Single scenes are fetched to the end: each is small, and somebody waits for it. */
 const NEVER = new AbortController().signal;
@@ -31,6 +36,7 @@ export class SceneActions {
     });
     // A shown scene that the first page does not hold may be old, or gone.
     await this.fetch(this.shownIds());
+    await this.fetchUnlisted();
   }
 
   /** Lists the newest again and keeps the further pages. */
@@ -62,6 +68,12 @@ export class SceneActions {
     await Promise.all([...sceneIds].map((sceneId) => this.fetchOne(sceneId)));
   }
 
+  /** Fetches what jobs speak of and the server does not list, as there is no picture of it yet. */
+  async fetchUnlisted(): Promise<void> {
+    const { jobs, scenes } = this.store.get();
+    if (scenes.phase === "ready") await this.fetch(unlistedScenes(jobs, scenes.items));
+  }
+
   /** Changes the filter; days are asked of the server, text is applied to what is loaded. */
   setFilter(change: Partial<SceneFilter>): void {
     const before = datetimeInterval(this.store.get().filter);
@@ -84,6 +96,10 @@ export class SceneActions {
     this.setList({ phase: "loading" });
     try {
       const page = await fetchScenes({ datetime: datetimeInterval(this.store.get().filter) }, signal);
+      if (page.features.length === 0 && !(await fetchReadiness(signal))) {
+        this.waitForServer(signal);
+        return;
+      }
       const { items, next } = this.store.get().scenes;
       this.setList({ ...join(page, items, next), total: page.numberMatched ?? null, phase: "ready" });
     } catch (error) {
@@ -93,12 +109,22 @@ export class SceneActions {
     }
   }
 
+  /** What is known stays on the page; the server's word that everything is anew may come first. */
+  private waitForServer(signal: AbortSignal): void {
+    this.setList({ phase: "starting" });
+    void abortableSleep(START_PATIENCE_MS, signal).then(
+      () => this.load(),
+      () => undefined,
+    );
+  }
+
   private async fetchOne(sceneId: string): Promise<void> {
     try {
       const scene = await fetchScene(sceneId, NEVER);
       this.setList({ items: this.merged(this.items(), [scene]) });
     } catch (error) {
       if (!isNotFound(error)) return reportFault(this.store, error);
+      if (!(await fetchReadiness(NEVER))) return;
       this.setList({ items: withoutScene(this.items(), sceneId) });
       const side = sideOf(this.store.get(), sceneId);
       if (side) this.store.update((state) => ({ ...closed(state, side), selectedDetectionId: null }));

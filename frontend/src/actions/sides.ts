@@ -104,6 +104,11 @@ export class SideActions {
     );
   }
 
+  /** Asks again for the tiles that were given up on. */
+  retryTiles(): void {
+    this.store.update(({ tileRetries }) => ({ tileRetries: tileRetries + 1 }));
+  }
+
   /** Shows as A the scene `step` places further down the list as filtered, past the one that is B. */
   selectNeighbour(step: 1 | -1): void {
     const { scenes, filter, first, second } = this.store.get();

@@ -3,13 +3,22 @@
  * into one error type; keeps nothing. Called by the actions in `actions/` only.
  */
 import { fetchRetrying, JSON_RETRY } from "./retry";
-import type { BandStatistics, Detection, DetectionPage, Job, Scene, ScenePage, TileJson } from "./types";
+import type {
+  BandStatistics,
+  Detection,
+  DetectionPage,
+  Job,
+  JobState,
+  Scene,
+  ScenePage,
+  TileJson,
+} from "./types";
 
 /** Scenes asked for at a time. */
 export const SCENE_PAGE_SIZE = 100;
 /** Most detections shown of one scene. */
 export const DETECTION_LIMIT = 500;
-/** Most jobs kept in the panel. */
+/** Jobs asked for at a time, and most kept of any kind. */
 export const JOB_LIMIT = 100;
 /** Longer than the server's own deadline, so that its answer is what the analyst reads. */
 const TIMEOUT_MS = 20_000;
@@ -47,6 +56,18 @@ export function fetchScene(sceneId: string, signal: AbortSignal): Promise<Scene>
   return getJson(`/scenes/${encodeURIComponent(sceneId)}`, signal);
 }
 
+/**
+ * Whether the server knows its scenes. One that was just started and has not reached its indexers yet answers lists
+ * that are empty and scenes that are not found.
+ */
+export async function fetchReadiness(signal: AbortSignal): Promise<boolean> {
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+  return fetch("/readyz", { signal: limited }).then(
+    ({ status }) => status !== 503,
+    () => false,
+  );
+}
+
 /** Zoom range and bounds of a scene's tiles. */
 export function fetchTileJson(sceneId: string, revision: number, signal: AbortSignal): Promise<TileJson> {
   return getJson(
@@ -72,9 +93,11 @@ export async function fetchDetections(sceneId: string, signal: AbortSignal): Pro
   return (await getJson<DetectionPage>(`/detections?${params}`, signal)).features;
 }
 
-/** The latest jobs. */
-export async function fetchJobs(signal: AbortSignal): Promise<Job[]> {
-  return (await getJson<{ jobs: Job[] }>(`/jobs?limit=${JOB_LIMIT}`, signal)).jobs;
+/** The latest jobs, of one state or of all. */
+export async function fetchJobs(state: JobState | null, signal: AbortSignal): Promise<Job[]> {
+  const params = new URLSearchParams({ limit: String(JOB_LIMIT) });
+  if (state) params.set("state", state);
+  return (await getJson<{ jobs: Job[] }>(`/jobs?${params}`, signal)).jobs;
 }
 
 /** Names of the colormaps that tiles can be drawn in. */

@@ -19,6 +19,8 @@ export interface EventsListener {
 
 /** A short break (a server restart, a proxy's timeout) is not worth a warning. */
 const LOST_AFTER_MS = 3_000;
+/** A line that was opened this lately is not doubted. */
+const DOUBT_AFTER_MS = 30_000;
 const REOPEN_FIRST_MS = 1_000;
 const REOPEN_MAX_MS = 30_000;
 const TYPES = ["scene", "detection", "job", "reset"] as const;
@@ -27,6 +29,7 @@ const TYPES = ["scene", "detection", "job", "reset"] as const;
 export class EventStream {
   private source: EventSource | null = null;
   private wasOpen = false;
+  private openedMs = 0;
   private reopenMs = REOPEN_FIRST_MS;
   private lostTimer: ReturnType<typeof setTimeout> | undefined;
   private reopenTimer: ReturnType<typeof setTimeout> | undefined;
@@ -51,6 +54,17 @@ export class EventStream {
     }
   }
 
+  /**
+   * Opens the line anew because something else got no answer: one that died behind a proxy, or while the machine
+   * slept, stays open for the browser. Does nothing while the line is being mended, or was just opened.
+   */
+  doubt(): void {
+    if (this.source?.readyState !== EventSource.OPEN || Date.now() - this.openedMs < DOUBT_AFTER_MS) return;
+    this.source.close();
+    this.lostTimer ??= setTimeout(() => this.listener.link("lost"), LOST_AFTER_MS);
+    this.start();
+  }
+
   /** Closes the stream for good. */
   stop(): void {
     clearTimeout(this.lostTimer);
@@ -62,6 +76,7 @@ export class EventStream {
     clearTimeout(this.lostTimer);
     this.lostTimer = undefined;
     this.reopenMs = REOPEN_FIRST_MS;
+    this.openedMs = Date.now();
     this.listener.link("live");
     this.listener.opened(this.wasOpen);
     this.wasOpen = true;

@@ -53,10 +53,9 @@ function bindSide(pair: ScenePair, side: Side, store: AppStore): void {
       pair.view(side).setVisible(visible);
     },
   );
-  // What was wrong with tiles that were given up on may have been the line.
   store.watch(
-    (s) => [s.link],
-    (link) => link === "live" && pair.view(side).retryFailed(),
+    (s) => [s.tileRetries],
+    () => pair.view(side).retryFailed(),
   );
 }
 
@@ -111,6 +110,7 @@ class ScenePair {
       loading: (loading) => report("loading", loading),
       busy: (busy) => report("busy", busy),
       failed: (failed) => report("failed", failed),
+      unanswered: () => this.store.update(({ unanswered }) => ({ unanswered: unanswered + 1 })),
     });
     return view;
   }

@@ -20,6 +20,15 @@ export interface TileReports {
   busy: (busy: boolean) => void;
   /** How many tiles were given up on. */
   failed: (count: number) => void;
+  /** A tile was given up on because nobody answered, or only a proxy in between. */
+  unanswered: () => void;
+}
+
+/** A server's refusal of a tile. */
+class TileRefusal extends Error {
+  constructor(readonly status: number) {
+    super(`tile: ${status}`);
+  }
 }
 
 /** The tile at `coords` in a template. */
@@ -40,7 +49,7 @@ export async function fetchTile(
   const options = { signal, gate, policy: TILE_RETRY, onWait, headers: { Accept: "image/png,image/*" } };
   const response = await fetchRetrying(url, world ? { ...options, world } : options);
   if (response.status === 404 || response.status === 204) return null;
-  if (!response.ok) throw new Error(`tile: ${response.status}`);
+  if (!response.ok) throw new TileRefusal(response.status);
   return response.blob();
 }
 
@@ -122,6 +131,7 @@ export class SceneTileLayer extends L.GridLayer {
     this.settle(tile);
     tile.classList.add("tile-failed");
     this.reports.failed(++this.failures);
+    if (!(error instanceof TileRefusal) || error.status === 502) this.reports.unanswered();
     done(error instanceof Error ? error : new Error(String(error)), tile);
   }
 

@@ -136,6 +136,7 @@ export class SceneView {
     return {
       busy: (busy) => key === this.sceneKey && this.reports.busy(busy),
       failed: (count) => key === this.sceneKey && this.reports.failed(count),
+      unanswered: this.reports.unanswered,
     };
   }
 

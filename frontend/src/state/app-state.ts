@@ -35,6 +35,10 @@ export interface AppState extends Sides {
   selectedDetectionId: string | null;
   hoveredDetectionId: string | null;
   colormaps: readonly string[];
+  /** Grows whenever tiles that were given up on are worth asking for again. */
+  tileRetries: number;
+  /** Requests that nobody answered, so far: reason to doubt the line. */
+  unanswered: number;
   jobs: readonly Job[];
   news: readonly NewsItem[];
   /** Last failure worth telling; the counter makes equal texts distinct. */
@@ -61,6 +65,8 @@ export function createAppStore(settings: Settings): AppStore {
     selectedDetectionId: null,
     hoveredDetectionId: null,
     colormaps: ["gray"],
+    tileRetries: 0,
+    unanswered: 0,
     jobs: [],
     news: [],
     fault: null,

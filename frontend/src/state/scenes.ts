@@ -15,7 +15,8 @@ export interface SceneList {
   next: string | null;
   /** How many the server has in all, when it says so. */
   total: number | null;
-  phase: "loading" | "ready" | "failed";
+  /** `starting`: the server does not know its scenes yet, so that a list without any says nothing. */
+  phase: "loading" | "ready" | "failed" | "starting";
 }
 
 /** Before the first answer. */

@@ -36,7 +36,7 @@ export function compareBar(context: UiContext): HTMLElement {
     (comparing, drawn) => {
       root.hidden = !comparing;
       document.body.classList.toggle("is-comparing", comparing);
-      modes.hidden = drawn === "apart";
+      modes.hidden = drawn === "apart" || drawn === null;
       apart.hidden = drawn !== "apart";
     },
   );

@@ -7,6 +7,7 @@ import { formatNumber, formatPercent } from "../format";
 import type { Translator } from "../i18n";
 import { sceneInFront } from "../state/app-state";
 import { confidenceClass, type DetectionList, sortDetections } from "../state/detections";
+import { isActive, isProblem, jobOf } from "../state/jobs";
 import type { DetectionOrder } from "../state/settings";
 import { inFront } from "../state/sides";
 import type { UiContext } from "./context";
@@ -37,10 +38,10 @@ export function detectionList(context: UiContext): HTMLElement {
     }
   };
   store.watch(
-    (s) => [inFront(s).detections, s.detectionOrder, s.language, sceneInFront(s)],
+    (s) => [inFront(s).detections, s.detectionOrder, s.language, sceneInFront(s), s.jobs],
     (detections, order) => {
       rows.set(sortDetections(detections.items, order), languageChanged(list, t().language));
-      count.textContent = detections.phase === "ready" ? String(detections.items.length) : "";
+      count.textContent = countText(detections, context);
       note.textContent = noteText(detections, context);
       note.hidden = note.textContent === "";
       mark();
@@ -116,11 +117,24 @@ function orderSelect({ store, texts }: UiContext): HTMLElement {
   return select;
 }
 
+/** "500 of 812" where the server has more than the page shows; nothing, rather than zero, before anyone looked. */
+function countText({ phase, items }: DetectionList, { store, t }: UiContext): string {
+  const total = sceneInFront(store.get())?.properties.detections ?? null;
+  if (phase !== "ready" || (total === null && items.length === 0)) return "";
+  if (total === null || total <= items.length) return formatNumber(items.length, 0, t().language);
+  return t().text("scenes.count", { n: items.length, total });
+}
+
 /** A scene that inference has not looked at must not read as a clean one. */
 function noteText({ phase, items }: DetectionList, { store, t }: UiContext): string {
   if (phase === "loading") return t().text("detections.loading");
   if (phase === "failed") return t().text("detections.failed");
   if (phase === "idle" || items.length > 0) return "";
-  const analysed = sceneInFront(store.get())?.properties.detections !== null;
-  return t().text(analysed ? "detections.none" : "detections.pending");
+  const scene = sceneInFront(store.get());
+  if (scene?.properties.detections !== null) return t().text("detections.none");
+  const job = jobOf(store.get().jobs, scene.id);
+  if (!job || !isProblem(job))
+    return t().text(job && isActive(job) ? "detections.underWay" : "detections.pending");
+  const reason = job.reason ?? t().text(`job.${job.state}`);
+  return t().text(job.state === "retryable" ? "detections.willRetry" : "detections.notPossible", { reason });
 }

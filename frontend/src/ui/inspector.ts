@@ -1,15 +1,16 @@
 /** The panel of the scene in front: its facts, its look, its detections. Hidden while no scene is shown. */
-import type { Scene } from "../api/types";
-import { formatDay, formatNumber, formatTime } from "../format";
+import type { Job, Scene } from "../api/types";
+import { formatDay, formatNumber, formatTime, UNKNOWN } from "../format";
 import type { Translator } from "../i18n";
-import { sceneInFront } from "../state/app-state";
+import { type AppState, sceneInFront } from "../state/app-state";
+import { jobOf, troubleOf } from "../state/jobs";
 import { sceneTime } from "../state/scenes";
 import { compareBar } from "./compare-bar";
 import type { UiContext } from "./context";
 import { detectionList } from "./detection-list";
 import { displayControls } from "./display-controls";
 import { el, iconButton } from "./dom";
-import { factTags, statusChip } from "./scene-row";
+import { factTags, statusChip, troubleChip } from "./scene-row";
 
 /** Builds the panel. */
 export function inspector(context: UiContext): HTMLElement {
@@ -23,14 +24,14 @@ export function inspector(context: UiContext): HTMLElement {
   const root = el("aside", { class: "inspector", id: "pane-scene" }, body, empty);
   texts.attribute(root, "aria-label", "tab.scene");
   store.watch(
-    (s) => [sceneInFront(s), s.language],
-    (scene) => {
-      waiting.textContent = scene ? waitingText(scene, t()) : "";
+    (s) => [sceneInFront(s), troubleInFront(s), s.language],
+    (scene, trouble) => {
+      waiting.textContent = scene ? waitingText(scene, trouble, t()) : "";
       waiting.hidden = waiting.textContent === "";
       look.hidden = !waiting.hidden;
       root.classList.toggle("is-empty", scene === null);
       document.body.classList.toggle("has-scene", scene !== null);
-      head.replaceChildren(...(scene ? headOf(scene, t(), context) : []));
+      keepingFocus(head, () => head.replaceChildren(...(scene ? headOf(scene, trouble, t(), context) : [])));
     },
   );
   store.watch(
@@ -42,18 +43,40 @@ export function inspector(context: UiContext): HTMLElement {
   return root;
 }
 
-function headOf(scene: Scene, t: Translator, context: UiContext): HTMLElement[] {
+function troubleInFront(state: AppState): Job | null {
+  const scene = sceneInFront(state);
+  return scene && troubleOf(scene, jobOf(state.jobs, scene.id));
+}
+
+/** The buttons are drawn anew while somebody may be at them with the keyboard. */
+function keepingFocus(parent: HTMLElement, draw: () => void): void {
+  const buttons = () => [...parent.querySelectorAll<HTMLElement>("button")];
+  const focused = buttons().indexOf(document.activeElement as HTMLElement);
+  draw();
+  buttons()[focused]?.focus();
+}
+
+function headOf(scene: Scene, trouble: Job | null, t: Translator, context: UiContext): HTMLElement[] {
   const p = scene.properties;
-  const title = el("h2", {}, p.satellite ?? p.scene_id);
-  const when = p.observed_at
-    ? `${formatDay(sceneTime(scene), t.language)} · ${formatTime(p.observed_at)} UTC`
-    : t.text("scene.noTime");
+  const name = p.satellite ?? p.scene_id;
+  const chip = trouble ? troubleChip(trouble, t) : statusChip(p.status, t);
   return [
-    el("div", { class: "inspector-title" }, title, statusChip(p.status, t), sceneButtons(scene, t, context)),
-    el("p", { class: "inspector-when" }, when),
+    el(
+      "div",
+      { class: "inspector-title" },
+      el("h2", { title: name }, name),
+      chip,
+      sceneButtons(scene, t, context),
+    ),
+    el("p", { class: "inspector-when" }, whenText(scene, t)),
     el("p", { class: "scene-facts" }, ...factTags(scene, t), ...sizeTags(scene, t)),
     el("p", { class: "inspector-id", title: p.scene_id }, p.scene_id),
   ];
+}
+
+function whenText(scene: Scene, t: Translator): string {
+  const time = `${formatDay(sceneTime(scene), t.language)} · ${formatTime(sceneTime(scene))}`;
+  return scene.properties.observed_at !== null ? `${time} UTC` : t.text("scene.arrived", { time });
 }
 
 function sizeTags({ properties: p }: Scene, t: Translator): HTMLElement[] {
@@ -76,7 +99,7 @@ function sceneButtons(scene: Scene, t: Translator, { store, sides, link, toasts 
   return el(
     "div",
     { class: "buttons" },
-    button("fit", t.text("scene.fit"), () => void sides.select(scene.id, true)),
+    scene.bbox && button("fit", t.text("scene.fit"), () => void sides.select(scene.id, true)),
     button(
       "link",
       t.text("scene.link"),
@@ -86,10 +109,11 @@ function sceneButtons(scene: Scene, t: Translator, { store, sides, link, toasts 
   );
 }
 
-/** Why there is no picture of it; empty when there is one. */
-function waitingText({ properties: { status, note } }: Scene, t: Translator): string {
+/** Why there is no picture of it, and whether one will come; empty when there is one. */
+function waitingText({ properties: { status, note } }: Scene, trouble: Job | null, t: Translator): string {
   if (status !== "waiting") return "";
-  return [t.text("scene.waitingLong"), note].filter(Boolean).join(" ");
+  const why = t.text("scene.unreadable", { note: note ?? UNKNOWN });
+  return `${why} ${t.text(trouble?.state === "failed" ? "scene.noResult" : "scene.waitsForResult")}`;
 }
 
 /** Plain HTTP pages have no clipboard; the address bar holds the same link there. */

@@ -5,11 +5,14 @@ import type { TileStatus } from "../state/sides";
 import type { UiContext } from "./context";
 import { el } from "./dom";
 
-/** Builds banner, progress line and chip; they lie over the map and take no clicks. */
-export function mapStatus({ store, texts, t }: UiContext): HTMLElement {
+/** Builds banner, progress line and chip; they lie over the map and take no clicks, but for the chip's button. */
+export function mapStatus({ store, texts, t, sides }: UiContext): HTMLElement {
   const banner = texts.text(el("div", { class: "banner", role: "alert" }), "link.banner");
   const progress = el("div", { class: "progress", "aria-hidden": "true" });
-  const chip = el("div", { class: "tile-status", role: "status" });
+  const words = el("span");
+  const retry = texts.text(el("button", { type: "button", class: "text-button" }), "tiles.retry");
+  retry.addEventListener("click", () => sides.retryTiles());
+  const chip = el("div", { class: "tile-status", role: "status" }, words, retry);
   store.watch(
     (s) => [s.link],
     (link) => {
@@ -17,16 +20,18 @@ export function mapStatus({ store, texts, t }: UiContext): HTMLElement {
     },
   );
   store.watch(
-    (s) => [s.first.tiles, s.second.tiles, s.language],
-    (first, second) => {
+    (s) => [s.first.tiles, s.second.tiles, s.link, s.language],
+    (first, second, link) => {
       const tiles = {
         loading: first.loading || second.loading,
-        busy: first.busy || second.busy,
+        // Without a line the banner says what is wrong: nobody there is busy.
+        busy: (first.busy || second.busy) && link !== "lost",
         failed: first.failed + second.failed,
       };
       progress.hidden = !tiles.loading;
-      chip.textContent = statusText(tiles, t());
-      chip.hidden = chip.textContent === "";
+      words.textContent = statusText(tiles, t());
+      chip.hidden = words.textContent === "";
+      retry.hidden = tiles.busy;
     },
   );
   return el("div", { class: "map-status" }, progress, banner, chip);

@@ -2,9 +2,10 @@
  * The list of scenes by UTC day, drawn a page at a time, with its empty, loading and failed states. Hovering and
  * choosing go to the store; the filter above it is `scene-filter.ts`.
  */
-import type { Scene } from "../api/types";
+import type { Job, Scene } from "../api/types";
 import { formatDay } from "../format";
 import { filterScenes, isOpen, type SceneFilter } from "../state/filter";
+import { jobsByScene, troubleOf } from "../state/jobs";
 import { type SceneList, sceneTime } from "../state/scenes";
 import { inFront, isComparing, SIDE_LETTERS } from "../state/sides";
 import type { UiContext } from "./context";
@@ -15,7 +16,7 @@ import { sceneRow } from "./scene-row";
 /** Rows drawn at first, and added by the button at the end. */
 const ROWS_A_PAGE = 100;
 
-type Row = { day: string } | { scene: Scene };
+type Row = { day: string } | { scene: Scene; trouble: Job | null };
 
 /** Builds the list with its note and its "more" button. */
 export function sceneList(context: UiContext): HTMLElement {
@@ -36,10 +37,11 @@ export function sceneList(context: UiContext): HTMLElement {
   };
 
   store.watch(
-    (s) => [s.scenes, s.filter, s.language],
-    (sceneState, filter) => {
+    (s) => [s.scenes, s.filter, s.jobs, s.language],
+    (sceneState, filter, jobs) => {
       const shown = filterScenes(sceneState.items, filter);
-      rows.set(groupByDay(shown.slice(0, limit)), languageChanged(list, t().language));
+      const drawn = groupByDay(shown.slice(0, limit), jobsByScene(jobs));
+      rows.set(drawn, languageChanged(list, t().language));
       more.hidden = shown.length <= limit && sceneState.next === null;
       drawNote(note, context, sceneState, filter, shown.length);
       mark();
@@ -72,8 +74,8 @@ function drawRow(row: Row, { store, sides, t }: UiContext): HTMLElement {
   if ("day" in row) {
     return el("li", { role: "presentation", class: "day" }, formatDay(row.day, t().language));
   }
-  const { scene } = row;
-  const node = sceneRow(scene, t());
+  const { scene, trouble } = row;
+  const node = sceneRow(scene, trouble, t());
   node.addEventListener("click", ({ shiftKey, target }) => {
     const compares = shiftKey || (target instanceof Element && target.closest(".scene-compare") !== null);
     void (compares ? sides.compare(scene.id) : sides.open(scene.id, true));
@@ -91,9 +93,10 @@ function drawNote(
   shown: number,
 ): void {
   note.replaceChildren();
-  note.hidden = shown > 0 && phase !== "failed";
+  note.hidden = shown > 0 && phase !== "failed" && phase !== "starting";
   if (note.hidden) return;
-  if (phase === "loading") note.append(t().text("scenes.loading"));
+  if (phase === "starting") note.append(t().text("scenes.starting"));
+  else if (phase === "loading") note.append(t().text("scenes.loading"));
   else if (phase === "failed") {
     const retry = el("button", { type: "button", class: "text-button" }, t().text("scenes.retry"));
     retry.addEventListener("click", () => void scenes.load());
@@ -102,13 +105,14 @@ function drawNote(
 }
 
 /** Rows with a heading before each new day; the list is newest first already. */
-function groupByDay(scenes: readonly Scene[]): Row[] {
+function groupByDay(scenes: readonly Scene[], jobs: ReadonlyMap<string, Job>): Row[] {
   let current = "";
   return scenes.flatMap((scene): Row[] => {
+    const row = { scene, trouble: troubleOf(scene, jobs.get(scene.id)) };
     const day = sceneTime(scene).slice(0, 10);
-    if (day === current) return [{ scene }];
+    if (day === current) return [row];
     current = day;
-    return [{ day }, { scene }];
+    return [{ day }, row];
   });
 }
 
@@ -118,7 +122,7 @@ function rowKey(row: Row): string {
 
 /** Day headings with equal keys are equal; scenes are values that are replaced when they change. */
 function sameRow(a: Row, b: Row): boolean {
-  return "day" in a || "day" in b || a.scene === b.scene;
+  return "day" in a || "day" in b || (a.scene === b.scene && a.trouble === b.trouble);
 }
 
 /** With two scenes shown, their rows carry the letters of their sides. */

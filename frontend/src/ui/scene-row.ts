@@ -1,12 +1,12 @@
 /** One scene as a row of the list. Draws; the list listens. */
-import type { Scene, SceneStatus } from "../api/types";
-import { formatDay, formatTime } from "../format";
+import type { Job, Scene, SceneStatus } from "../api/types";
+import { formatDay, formatTime, UNKNOWN } from "../format";
 import type { Translator } from "../i18n";
 import { sceneTime } from "../state/scenes";
 import { el, iconButton } from "./dom";
 
-/** The row: time, satellite and mode on the left, detections and status on the right. */
-export function sceneRow(scene: Scene, t: Translator): HTMLElement {
+/** The row: time, satellite and mode on the left, detections and status, or a job's trouble, on the right. */
+export function sceneRow(scene: Scene, trouble: Job | null, t: Translator): HTMLElement {
   const p = scene.properties;
   return el(
     "li",
@@ -15,14 +15,14 @@ export function sceneRow(scene: Scene, t: Translator): HTMLElement {
       class: "scene-row",
       "data-testid": "scene-item",
       "data-scene-id": scene.id,
-      title: scene.id,
-      "aria-label": spokenName(scene, t),
+      title: [scene.id, trouble?.reason].filter(Boolean).join("\n"),
+      "aria-label": spokenName(scene, trouble, t),
     },
-    el("span", { class: "scene-time" }, formatTime(sceneTime(scene))),
+    sceneClock(scene, t),
     el("span", { class: "scene-name" }, p.satellite ?? scene.id),
-    detectionCount(p.detections),
+    detectionCount(p.detections, trouble !== null),
     el("span", { class: "scene-facts" }, ...factTags(scene, t)),
-    statusChip(p.status, t),
+    trouble ? troubleChip(trouble, t) : statusChip(p.status, t),
     compareButton(t),
   );
 }
@@ -60,13 +60,29 @@ export function statusChip(status: SceneStatus, t: Translator): HTMLElement {
   return el("span", { class: `chip chip-${known}` }, t.text(`scene.${known}`));
 }
 
+/** What became of the job instead of a result. */
+export function troubleChip({ state }: Job, t: Translator): HTMLElement {
+  return el(
+    "span",
+    { class: `chip job-${state === "failed" ? "failed" : "warning"}` },
+    t.text(`job.${state}`),
+  );
+}
+
 /** What a server of a later version calls otherwise is at least not published. */
 function knownStatus(status: SceneStatus): SceneStatus {
   return status === "published" || status === "waiting" ? status : "raw";
 }
 
-function detectionCount(count: number | null): HTMLElement {
-  if (count === null) return el("span", { class: "count count-pending" }, "…");
+/** A file that does not say when it was taken is listed by its arrival, which must not pass for the other. */
+function sceneClock(scene: Scene, t: Translator): HTMLElement {
+  const time = formatTime(sceneTime(scene));
+  if (scene.properties.observed_at !== null) return el("span", { class: "scene-time" }, time);
+  return el("span", { class: "scene-time is-arrival", title: t.text("scene.arrived", { time }) }, time);
+}
+
+function detectionCount(count: number | null, gaveUp: boolean): HTMLElement {
+  if (count === null) return el("span", { class: "count count-pending" }, gaveUp ? UNKNOWN : "…");
   return el("span", { class: count > 0 ? "count count-some" : "count" }, String(count));
 }
 
@@ -75,11 +91,13 @@ function orbitLook(look: "left" | "right" | null): string {
   return look === "left" ? " L" : " R";
 }
 
-function spokenName(scene: Scene, t: Translator): string {
+function spokenName(scene: Scene, trouble: Job | null, t: Translator): string {
   const p = scene.properties;
   const found = p.detections === null ? t.text("scene.pending") : t.count("scene.detections", p.detections);
   const orbit = p.orbit_direction ? t.text(`scene.${p.orbit_direction}`) : null;
-  const when = `${formatDay(sceneTime(scene), t.language)} ${formatTime(sceneTime(scene))} UTC`;
+  const time = `${formatDay(sceneTime(scene), t.language)} ${formatTime(sceneTime(scene))}`;
+  const when = p.observed_at !== null ? `${time} UTC` : t.text("scene.arrived", { time });
   const parts = [p.satellite ?? scene.id, when, p.mode_name ?? p.mode, p.polarisation, orbit, found];
-  return [...parts, t.text(`scene.${knownStatus(p.status)}`)].filter(Boolean).join(", ");
+  const state = trouble ? t.text(`job.${trouble.state}`) : null;
+  return [...parts, t.text(`scene.${knownStatus(p.status)}`), state].filter(Boolean).join(", ");
 }

@@ -2,16 +2,18 @@
  * Which list is shown: scenes or jobs; on a narrow screen also the selected scene. The panes are shown and hidden
  * by the style sheet from `data-tab` on the body, as which ones compete depends on the width.
  */
+import type { CountedKey, Translator } from "../i18n";
 import type { Tab } from "../state/app-state";
-import { isActive } from "../state/jobs";
+import { isActive, isProblem } from "../state/jobs";
 import type { UiContext } from "./context";
 import { el } from "./dom";
 
 const TABS: readonly Tab[] = ["scenes", "scene", "jobs"];
 
 /** Builds the row of tabs; each names the element `pane-{tab}`. */
-export function tabs({ store, texts }: UiContext): HTMLElement {
-  const count = el("span", { class: "tab-count" });
+export function tabs({ store, texts, t }: UiContext): HTMLElement {
+  const active = el("span", { class: "tab-count" });
+  const problems = el("span", { class: "tab-count tab-problems", "data-testid": "job-problems" });
   const buttons = TABS.map((tab) => {
     const label = texts.text(el("span"), `tab.${tab}`);
     const button = el(
@@ -19,7 +21,7 @@ export function tabs({ store, texts }: UiContext): HTMLElement {
       { type: "button", class: `tab tab-${tab}`, "aria-controls": `pane-${tab}` },
       label,
     );
-    if (tab === "jobs") button.append(count);
+    if (tab === "jobs") button.append(active, problems);
     button.addEventListener("click", () => store.update({ tab }));
     return button;
   });
@@ -32,12 +34,21 @@ export function tabs({ store, texts }: UiContext): HTMLElement {
     },
   );
   store.watch(
-    (s) => [s.jobs],
+    (s) => [s.jobs, s.language],
     (jobs) => {
-      const active = jobs.filter(isActive).length;
-      count.textContent = active > 0 ? String(active) : "";
-      count.hidden = active === 0;
+      tell(active, jobs.filter(isActive).length, "jobs.active", t());
+      tell(problems, jobs.filter(isProblem).length, "jobs.withProblem", t());
     },
   );
   return el("nav", { class: "tabs" }, ...buttons);
+}
+
+/** A number in a bubble, in words for those who do not see its colour; nothing for none. */
+function tell(bubble: HTMLElement, n: number, key: CountedKey, t: Translator): void {
+  bubble.hidden = n === 0;
+  bubble.title = t.count(key, n);
+  bubble.replaceChildren(
+    el("span", { "aria-hidden": "true" }, String(n)),
+    el("span", { class: "spoken" }, `, ${t.count(key, n)}`),
+  );
 }
