@@ -58,6 +58,12 @@ pub enum IndexerError {
         /// The job.
         job_id: String,
     },
+    /// A running indexer could not be asked, or said no.
+    #[error("{reason}")]
+    Refused {
+        /// What it said.
+        reason: String,
+    },
     /// A setting makes no sense.
     #[error("--{setting}: {reason}")]
     Setting {

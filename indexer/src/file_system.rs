@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use rustix::{fs::statfs, io};
+use rustix::{
+    fd::AsFd,
+    fs::{fstatfs, statfs},
+    io,
+};
 
 /// Magic numbers of file systems whose changes may happen on another host, from Linux's `magic.h` and `statfs(2)`.
 const NETWORK: [(u32, &str); 15] = [
@@ -29,6 +33,15 @@ const NETWORK: [(u32, &str); 15] = [
 /// When the path cannot be asked about.
 pub fn network_name(path: &Path) -> io::Result<Option<&'static str>> {
     let magic = statfs(path)?.f_type;
+    Ok(name_of(magic as u64))
+}
+
+/// The same of an open file.
+///
+/// # Errors
+/// When the file system does not say.
+pub fn network_name_of(file: impl AsFd) -> io::Result<Option<&'static str>> {
+    let magic = fstatfs(file)?.f_type;
     Ok(name_of(magic as u64))
 }
 

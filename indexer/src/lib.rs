@@ -6,6 +6,7 @@
 //!
 //! It reads headers of rasters, never pixels, and knows nothing of maps. The binary calls [`run_until_signal`].
 
+pub mod cli;
 pub mod database;
 pub mod error;
 pub mod file_system;

@@ -20,11 +20,11 @@ use crate::{
     database::Database,
     error::{IndexerError, Result},
     file_system,
-    files::Tree,
+    files::{Shelf, Tree},
     http::{Shared, routes, token::Guard},
     intake::Intake,
     paths::Root,
-    settings::{Settings, WatchMode},
+    settings::{ExecutorKind, Settings, WatchMode},
     watch::{
         events::Hints,
         patrol::{Pace, Patrol},
@@ -33,9 +33,11 @@ use crate::{
     work::{
         carry::Carrier,
         dispatch::{Dispatcher, Terms},
+        executor::Executor,
         janitor::Janitor,
         local::{self, Local},
-        template::Template,
+        slurm::{Slurm, Wishes},
+        template::{self, Template},
     },
 };
 
@@ -82,7 +84,7 @@ pub fn run_until_signal(settings: Settings) -> Result<()> {
 pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     let places = Places::make(&settings)?;
     let guard = Guard::new(settings.listen, settings.token_file.as_deref())?;
-    let executor = Arc::new(Local::new(template(&settings)?, job_limits(&settings)));
+    let executor = executor(&settings)?;
     let database = Arc::new(Database::open(&places.state).await?);
     let recorder = metrics::install().map_err(|error| IndexerError::Metrics { reason: error.to_string() })?;
     let listener =
@@ -101,10 +103,11 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
         feed_keep: settings.feed_keep,
     };
     let shared = shared(&settings, &places, &database, watch, guard, &stop);
-    let connections = shared.connections.clone();
+    let (connections, files) = (shared.connections.clone(), shared.files.clone());
     let serving =
         serve::serve(listener, routes::routes(shared, recorder), connections, Bounds::default(), stop.clone());
-    tokio::join!(patrol.run(stop.clone()), dispatcher.run(stop.clone()), janitor.run(stop.clone()), serving);
+    let closing = files.shelf().close_idle_until(stop.clone());
+    tokio::join!(patrol.run(stop.clone()), dispatcher.run(stop.clone()), janitor.run(stop.clone()), closing, serving);
     database.close().await;
     Ok(())
 }
@@ -118,7 +121,8 @@ struct Places {
 
 impl Places {
     fn make(settings: &Settings) -> Result<Self> {
-        let root = resolved(&settings.root)?;
+        let missing = || IndexerError::Setting { setting: "root", reason: "is missing".to_owned() };
+        let root = resolved(settings.root.as_deref().ok_or_else(missing)?)?;
         let state = made(&settings.state)?;
         let results = made(&settings.results_dir())?;
         if root.starts_with(&results) || root.starts_with(&state) {
@@ -137,6 +141,27 @@ fn made(path: &Path) -> Result<PathBuf> {
 
 fn resolved(path: &Path) -> Result<PathBuf> {
     path.canonicalize().map_err(IndexerError::io("find", path))
+}
+
+fn executor(settings: &Settings) -> Result<Arc<dyn Executor>> {
+    let (template, limits) = (template(settings)?, job_limits(settings));
+    Ok(match settings.executor {
+        ExecutorKind::Local => Arc::new(Local::new(template, limits)),
+        ExecutorKind::Slurm => Arc::new(Slurm::new(template, limits, wishes(settings)?)),
+    })
+}
+
+fn wishes(settings: &Settings) -> Result<Wishes> {
+    let more = template::words(settings.slurm_options.as_deref().unwrap_or_default());
+    let more = more.map_err(|error| IndexerError::Setting { setting: "slurm-options", reason: error.to_string() })?;
+    Ok(Wishes {
+        partition: settings.slurm_partition.clone(),
+        account: settings.slurm_account.clone(),
+        gres: settings.slurm_gres.clone(),
+        cpus: settings.slurm_cpus,
+        more,
+        lost_after: settings.slurm_lost_after.0,
+    })
 }
 
 /// The operator's command, or ours: beside this program, else wherever `PATH` has it.
@@ -212,9 +237,9 @@ fn shared(
     stop: &CancellationToken,
 ) -> Shared {
     let descriptors = descriptors::raise(u64::from(settings.open_files) + OWN_DESCRIPTORS);
-    let open_files = Arc::new(Semaphore::new(usize::from(settings.open_files)));
+    let shelf = Arc::new(Shelf::new(usize::from(settings.open_files)));
     let tree =
-        |folder: &PathBuf, excluded: &[PathBuf]| Tree::new(folder.clone(), excluded.to_vec(), Arc::clone(&open_files));
+        |folder: &PathBuf, excluded: &[PathBuf]| Tree::new(folder.clone(), excluded.to_vec(), Arc::clone(&shelf));
     Shared {
         database: Arc::clone(database),
         files: tree(&places.root.path, &places.root.excluded),

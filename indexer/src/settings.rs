@@ -8,18 +8,25 @@ use aurora_daemon::{
 };
 use clap::{Parser, ValueEnum};
 
+use crate::cli::Verb;
+
 const EXAMPLES: &str = "Examples:
   aurora-indexer --root /nas/mbi
   aurora-indexer --root /nas/mbi --state /var/lib/aurora --results /nas/results --jobs 4
-  aurora-indexer --root /nas/mbi --command 'python3 model.py {input} --out {output_dir}'";
+  aurora-indexer --root /nas/mbi --command 'python3 model.py {input} --out {output_dir}'
+  aurora-indexer --root /nas/mbi --results /nas/results --executor slurm --jobs 8 --slurm-partition gpu --slurm-gres gpu:1
+  aurora-indexer jobs list --state failed";
 
 /// Watches a folder, serves its files, runs the jobs
 #[derive(Parser, Debug, Clone)]
-#[command(name = "aurora-indexer", version, after_help = EXAMPLES)]
+#[command(name = "aurora-indexer", version, after_help = EXAMPLES, subcommand_negates_reqs = true)]
 pub struct Settings {
+    /// Asks a running indexer something instead of being one
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
     /// Folder that scenes land in
-    #[arg(long, value_name = "DIR")]
-    pub root: PathBuf,
+    #[arg(long, value_name = "DIR", required = true)]
+    pub root: Option<PathBuf>,
     /// Address to listen on
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081")]
     pub listen: SocketAddr,
@@ -58,6 +65,24 @@ pub struct Settings {
     /// Bytes kept of what one attempt prints
     #[arg(long, value_name = "SIZE", default_value = "256KiB")]
     pub job_log: ByteSize,
+    /// Slurm partition for attempts
+    #[arg(long, value_name = "NAME")]
+    pub slurm_partition: Option<String>,
+    /// Slurm account that attempts are charged to
+    #[arg(long, value_name = "NAME")]
+    pub slurm_account: Option<String>,
+    /// Generic resources of each attempt, such as `gpu:1`
+    #[arg(long, value_name = "LIST")]
+    pub slurm_gres: Option<String>,
+    /// Processors of each attempt
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub slurm_cpus: Option<u16>,
+    /// Further options for `sbatch`, as on a command line
+    #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true)]
+    pub slurm_options: Option<String>,
+    /// Time after which an attempt that the cluster does not list and that left no trace counts as lost
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub slurm_lost_after: Span,
 
     /// How changes below the root are noticed; `auto` leaves events out on network file systems
     #[arg(long, value_enum, default_value = "auto")]
@@ -107,6 +132,8 @@ pub struct Settings {
 pub enum ExecutorKind {
     /// As child processes of the indexer.
     Local,
+    /// As jobs of a Slurm cluster, whose nodes see the root and the results under the same paths.
+    Slurm,
 }
 
 /// How changes are noticed.
@@ -139,8 +166,17 @@ mod tests {
     }
 
     #[test]
+    fn a_running_one_is_asked_without_a_root() {
+        let argv = ["aurora-indexer", "jobs", "retry", "j1", "--indexer", "http://nas:8081"];
+        let settings: Settings = aurora_daemon::config::try_parse(&argv).unwrap();
+        let Some(Verb::Jobs(jobs)) = settings.verb else { panic!("no verb") };
+        assert_eq!((jobs.indexer.as_str(), settings.root), ("http://nas:8081/", None));
+        assert!(aurora_daemon::config::try_parse::<Settings>(&["aurora-indexer"]).is_err(), "a root is needed else");
+    }
+
+    #[test]
     fn an_executor_that_is_not_there_is_refused() {
-        let argv = ["aurora-indexer", "--root", "/nas", "--executor", "slurm"];
+        let argv = ["aurora-indexer", "--root", "/nas", "--executor", "cloud"];
         assert!(aurora_daemon::config::try_parse::<Settings>(&argv).is_err());
     }
 }

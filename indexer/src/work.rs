@@ -1,9 +1,9 @@
 //! From a queued job to a published result.
 //!
-//! [`dispatch`] takes leases and hands tasks to an [`executor::Executor`]; [`local`] runs them as child processes;
-//! [`collect`] verifies what an attempt left; [`publish`] moves it into the results and the catalogue; [`carry`] takes
-//! a result along when its file moves; [`janitor`] removes what nobody needs any more. It watches no files and serves
-//! no HTTP.
+//! [`dispatch`] takes leases and hands tasks to an [`executor::Executor`]: [`local`] runs them as child processes,
+//! [`slurm`] on a cluster. [`collect`] verifies what an attempt left; [`publish`] moves it into the results and the
+//! catalogue; [`carry`] takes a result along when its file moves; [`janitor`] removes what nobody needs any more. It
+//! watches no files and serves no HTTP.
 
 pub mod attempt;
 pub mod carry;
@@ -13,5 +13,7 @@ pub mod dispatch;
 pub mod executor;
 pub mod janitor;
 pub mod local;
+pub mod outline;
 pub mod publish;
+pub mod slurm;
 pub mod template;

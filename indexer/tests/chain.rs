@@ -257,8 +257,59 @@ fn failures_are_repeated_then_final_then_retried_by_hand() {
 }
 
 #[test]
+fn jobs_are_seen_and_moved_from_a_shell() {
+    let indexer = Indexer::start(&format!(r#"test -e "$4/good" || exit 65; {COPY}"#), &[]);
+    fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
+    let id = indexer.job_in("a.tif", "failed")["job_id"].as_str().unwrap().to_owned();
+    let jobs = |words: &[&str]| {
+        let program = std::process::Command::new(env!("CARGO_BIN_EXE_aurora-indexer"))
+            .arg("jobs")
+            .args(words)
+            .args(["--indexer", &format!("http://{}", indexer.address)])
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (program.status.success(), text(program.stdout), text(program.stderr))
+    };
+    let (ok, list, _) = jobs(&["list"]);
+    assert!(ok && list.contains(&id) && list.contains("failed") && list.contains("refused"), "{list}");
+    let (_, list, _) = jobs(&["list", "--state", "queued", "--json"]);
+    assert_eq!(list.trim(), "[]");
+    let (ok, shown, _) = jobs(&["show", &id]);
+    assert!(ok && shown.contains("file      a.tif"), "{shown}");
+    fs::write(indexer.dir.path().join("good"), "").unwrap();
+    assert!(jobs(&["retry", &id]).0);
+    indexer.scene_at("a", 2, "published");
+    let (ok, _, said) = jobs(&["cancel", &id]);
+    assert!(!ok && said.contains("published and cannot become cancelled"), "{said}");
+    assert!(!jobs(&["show", "none"]).0);
+    let token = indexer.dir.path().join("token");
+    assert!(!jobs(&["list", "--token-file", token.to_str().unwrap()]).0, "a token file that is not there");
+}
+
+#[test]
+fn a_job_of_a_scene_that_has_moved_on_is_not_revived() {
+    let indexer = Indexer::start(r#"test -e "$4/go" || exit 65; exit 66"#, &[]);
+    let path = indexer.root().join("a.tif");
+    fs::write(&path, tiff(1)).unwrap();
+    let old = indexer.job_in("a.tif", "failed");
+    fs::write(&path, tiff(2)).unwrap();
+    until("the next revision's failure", || {
+        indexer.jobs().iter().any(|job| job["revision"] == 2 && job["state"] == "failed")
+    });
+    let id = old["job_id"].as_str().unwrap();
+    assert_eq!(indexer.json(&format!("/jobs/{id}"))["state"], "cancelled");
+    let answer = indexer.post(&format!("/jobs/{id}/retry"));
+    assert_eq!(answer.status, 409, "{}", String::from_utf8_lossy(&answer.body));
+}
+
+#[test]
 fn bad_outputs_are_never_published() {
+    let nowhere =
+        r#"{"type":"FeatureCollection","features":[{"geometry":{"type":"Point","coordinates":[500000,4500000]}}]}"#;
+    let nowhere = format!(r#"{COPY}; echo '{nowhere}' > "$2/x.detections.geojson""#);
     for (script, reason) in [
+        (nowhere.as_str(), "feature 0: [500000.0, 4500000.0] in its geometry"),
         ("true", "left no *.MBI_light.tif"),
         (r#"head -c 4000 "$1" > "$2/x.MBI_light.tif"; cp "$1" "$2/x.detections.geojson""#, "x.MBI_light.tif ends at"),
         (r#"cp "$1" "$2/x.MBI_light.tif"; echo '{' > "$2/x.detections.geojson""#, "is not GeoJSON"),

@@ -120,6 +120,37 @@ fn conditions() {
 }
 
 #[test]
+fn slow_readers_take_no_descriptor_from_the_others() {
+    use std::io::{Read, Write};
+    let indexer = Indexer::start(COPY, &["--open-files", "4"]);
+    let content = vec![7; 8 << 20];
+    for number in 0..20 {
+        fs::write(indexer.root().join(format!("{number}.bin")), &content).unwrap();
+    }
+    // More readers than descriptors, of more files than descriptors, none of whom takes what was sent.
+    let slow = (0..60).map(|number| {
+        let mut stream = std::net::TcpStream::connect(indexer.address).unwrap();
+        write!(stream, "GET /files/{}.bin HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", number % 20).unwrap();
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200");
+        stream
+    });
+    let slow: Vec<_> = slow.collect();
+    for number in 0..20 {
+        let path = format!("/files/{number}.bin");
+        let answer = request(indexer.address, "GET", &path, &[("Range", "bytes=5-8")]);
+        assert_eq!((answer.status, answer.body.as_slice()), (206, &[7; 4][..]));
+    }
+    // Once they read on, they get everything.
+    for mut stream in slow {
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).unwrap();
+        assert!(rest.ends_with(&content));
+    }
+}
+
+#[test]
 fn nothing_outside_the_root_is_served() {
     let indexer = start();
     fs::write(indexer.dir.path().join("secret"), "secret").unwrap();

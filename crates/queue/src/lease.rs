@@ -91,18 +91,25 @@ pub async fn recover(
     policy: &RetryPolicy,
     now: Timestamp,
 ) -> Result<Vec<Job>> {
-    let rows = sqlx::query("SELECT * FROM job WHERE worker = ? AND lease_until_ms IS NOT NULL")
-        .bind(worker)
-        .fetch_all(&mut *conn)
-        .await?;
     let at_once = RetryPolicy { base_delay: Duration::ZERO, ..*policy };
-    let mut recovered = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let job = row::decode(row)?;
+    let mut recovered = Vec::new();
+    for job in held_by(conn, worker).await? {
         let reason = format!("{worker} ended while the job was {}", job.state);
         recovered.push(attempt::fail(conn, &job.job_id, job.fence, &reason, &at_once, now).await?);
     }
     Ok(recovered)
+}
+
+/// What `worker` holds.
+///
+/// # Errors
+/// When the database fails.
+pub async fn held_by(conn: &mut SqliteConnection, worker: &str) -> Result<Vec<Job>> {
+    let rows = sqlx::query("SELECT * FROM job WHERE worker = ? AND lease_until_ms IS NOT NULL ORDER BY job_id")
+        .bind(worker)
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(row::decode).collect()
 }
 
 /// Whether [`take`] would find a job.

@@ -1,8 +1,9 @@
 //! One request for a file, answered.
 //!
-//! Opening, preconditions and short bodies take one trip to a blocking thread; longer bodies follow in portions.
+//! What is open already and in memory is answered at once; everything else takes one trip to a blocking thread for
+//! opening, preconditions and short bodies. Longer bodies follow in portions.
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc};
 
 use aurora_daemon::problem::Problem;
 use axum::{
@@ -11,11 +12,10 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     Tree,
-    body::{self, PORTION_BYTES, Piece},
+    body::{self, PORTION_BYTES, Piece, Source},
     listing,
     open::NotFound,
     range::{self, Wanted},
@@ -23,9 +23,6 @@ use super::{
     validator::Verdict,
 };
 use crate::random;
-
-/// How long a request waits for a descriptor before it is told to come again.
-const DESCRIPTOR_WAIT: Duration = Duration::from_secs(10);
 
 /// Times that a file which changes while it is read is opened anew.
 const TRIES: usize = 3;
@@ -43,12 +40,22 @@ pub struct Asked {
 
 /// Answers it.
 pub async fn answer(tree: &Tree, asked: Asked) -> Response {
-    let Ok(Some(permit)) = tokio::time::timeout(DESCRIPTOR_WAIT, tree.permit()).await else {
+    if let Some(file) = tree.at_hand(&asked.path)
+        && let Ok(Some(response)) = of_version(tree, &asked, &file, body::read_now)
+    {
+        return response;
+    }
+    let Some(leave) = tree.shelf().leave().await else {
         return Problem::overloaded(1).into_response();
     };
     let tree = tree.clone();
     let path = asked.path.clone();
-    match tokio::task::spawn_blocking(move || prepare(&tree, &asked, permit)).await {
+    let preparing = tokio::task::spawn_blocking(move || {
+        let prepared = prepare(&tree, &asked);
+        drop(leave);
+        prepared
+    });
+    match preparing.await {
         Ok(Ok(response)) => response,
         Ok(Err(NotFound)) => Problem::not_found(format!("`{path}`")).into_response(),
         Err(error) => Problem::server(StatusCode::INTERNAL_SERVER_ERROR, error).into_response(),
@@ -56,48 +63,46 @@ pub async fn answer(tree: &Tree, asked: Asked) -> Response {
 }
 
 /// Everything but the later portions of a long body. Blocking.
-fn prepare(tree: &Tree, asked: &Asked, permit: OwnedSemaphorePermit) -> Result<Response, NotFound> {
+fn prepare(tree: &Tree, asked: &Asked) -> Result<Response, NotFound> {
     let is_folder_path = asked.path.is_empty() || asked.path.ends_with('/');
-    match tree.open(&asked.path, permit)? {
-        Opened::Folder(folder) if is_folder_path => listing::answer(tree, &folder, &asked.path, &asked.headers),
-        Opened::Folder(_) => {
-            let name = asked.path.rsplit('/').next().unwrap_or_default();
-            Ok(Redirect::permanent(&format!("{name}/")).into_response())
-        }
-        Opened::File(_) if is_folder_path => Err(NotFound),
-        Opened::File(file) => Ok(of_file(tree, asked, file)),
-    }
-}
-
-fn of_file(tree: &Tree, asked: &Asked, mut file: Arc<OpenFile>) -> Response {
     for _ in 0..TRIES {
-        match try_file(asked, &file) {
-            Ok(response) => return response,
+        let file = match tree.open(&asked.path)? {
+            Opened::Folder(folder) if is_folder_path => {
+                return listing::answer(tree, &folder, &asked.path, &asked.headers);
+            }
+            Opened::Folder(_) => {
+                let name = asked.path.rsplit('/').next().unwrap_or_default();
+                return Ok(Redirect::permanent(&format!("{name}/")).into_response());
+            }
+            Opened::File(_) if is_folder_path => return Err(NotFound),
+            Opened::File(file) => file,
+        };
+        match of_version(tree, asked, &file, |file, range| body::read(file, range).map(Some)) {
+            Ok(Some(response)) => return Ok(response),
+            Ok(None) => {}
             Err(error) => tracing::debug!(path = asked.path, %error, "opened anew"),
         }
-        // The same permit cannot be kept across, as the first file holds it; one more is there or the client waits.
-        let Some(permit) = tree.try_permit() else { break };
-        match tree.open(&asked.path, permit) {
-            Ok(Opened::File(anew)) => file = anew,
-            _ => return Problem::not_found(format!("`{}`", asked.path)).into_response(),
-        }
     }
-    Problem::overloaded(1).into_response()
+    Ok(Problem::overloaded(1).into_response())
 }
 
-fn try_file(asked: &Asked, file: &Arc<OpenFile>) -> std::io::Result<Response> {
+/// How bytes of a short body are read: `None` when they are not to be had without waiting.
+type Read = fn(&OpenFile, &Range<u64>) -> std::io::Result<Option<Bytes>>;
+
+/// The answer from one version of the file; `None` when `read` gives none.
+fn of_version(tree: &Tree, asked: &Asked, file: &Arc<OpenFile>, read: Read) -> std::io::Result<Option<Response>> {
     let version = &file.version;
-    let mut headers = HeaderMap::new();
-    headers.insert(header::ETAG, value(version.etag()));
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(header::ETAG, file.etag.clone());
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.extend(version.last_modified().map(|date| (header::LAST_MODIFIED, date)));
+    headers.extend(file.last_modified.clone().map(|date| (header::LAST_MODIFIED, date)));
     let now_s = jiff::Timestamp::now().as_second();
     let use_range = match version.judge(&asked.headers, now_s) {
-        Verdict::NotModified => return Ok(respond(StatusCode::NOT_MODIFIED, headers, Body::empty())),
+        Verdict::NotModified => return Ok(Some(respond(StatusCode::NOT_MODIFIED, headers, Body::empty()))),
         Verdict::Failed => {
             let detail = "the file is not the version that was asked for";
-            return Ok((headers, Problem::client(StatusCode::PRECONDITION_FAILED, detail)).into_response());
+            return Ok(Some((headers, Problem::client(StatusCode::PRECONDITION_FAILED, detail)).into_response()));
         }
         Verdict::Proceed { use_range } => use_range,
     };
@@ -105,31 +110,43 @@ fn try_file(asked: &Asked, file: &Arc<OpenFile>) -> std::io::Result<Response> {
     let ranged = asked.headers.get(header::RANGE).filter(|_| use_range && asked.method == Method::GET);
     let size_bytes = version.size_bytes;
     let (status, pieces) = match range::wanted(ranged.and_then(|value| value.to_str().ok()), size_bytes) {
-        Wanted::Unsatisfiable => return Ok(unsatisfiable(headers, size_bytes)),
+        Wanted::Unsatisfiable => return Ok(Some(unsatisfiable(headers, size_bytes))),
         Wanted::Whole => (StatusCode::OK, vec![Piece::OfFile(0..size_bytes)]),
         Wanted::Parts(parts) => (StatusCode::PARTIAL_CONTENT, partial(&mut headers, &asked.path, &parts, size_bytes)),
     };
     headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static(content_type(&asked.path)));
     let length: u64 = pieces.iter().map(Piece::size_bytes).sum();
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    let body = if asked.method == Method::HEAD {
+        Body::empty()
+    } else if length > PORTION_BYTES {
+        let (tree, path) = (tree.clone(), asked.path.clone());
+        body::of(Source { tree, path, version: *version }, pieces)
+    } else if let Some(body) = short_body(file, pieces, length, read)? {
+        body
+    } else {
+        return Ok(None);
+    };
     metrics::counter!("aurora_indexer_file_bytes_total").increment(length);
-    let body = if asked.method == Method::HEAD { Body::empty() } else { body_of(file, pieces, length)? };
-    Ok(respond(status, headers, body))
+    Ok(Some(respond(status, headers, body)))
 }
 
-/// A short body is read here and now; a long one in portions, later.
-fn body_of(file: &Arc<OpenFile>, pieces: Vec<Piece>, length: u64) -> std::io::Result<Body> {
-    if length > PORTION_BYTES {
-        return Ok(body::of(Arc::clone(file), pieces));
+/// A short body is read here and now.
+fn short_body(file: &OpenFile, pieces: Vec<Piece>, length: u64, read: Read) -> std::io::Result<Option<Body>> {
+    if let [Piece::OfFile(range)] = pieces.as_slice() {
+        return Ok(read(file, range)?.map(Body::from));
     }
     let mut whole = Vec::with_capacity(length as usize);
     for piece in pieces {
         match piece {
             Piece::Ready(bytes) => whole.extend_from_slice(&bytes),
-            Piece::OfFile(range) => whole.extend_from_slice(&body::read(file, &range)?),
+            Piece::OfFile(range) => match read(file, &range)? {
+                Some(bytes) => whole.extend_from_slice(&bytes),
+                None => return Ok(None),
+            },
         }
     }
-    Ok(Body::from(whole))
+    Ok(Some(Body::from(whole)))
 }
 
 /// Pieces of a partial answer, and its headers: one range as it is, several as `multipart/byteranges` (section 14.6).
@@ -188,6 +205,8 @@ fn content_type(path: &str) -> &'static str {
         "jpg" | "jpeg" => "image/jpeg",
         "pdf" => "application/pdf",
         "txt" | "tfw" => "text/plain; charset=utf-8",
+        "tgz" | "gz" => "application/gzip",
+        "h5" | "hdf5" => "application/x-hdf5",
         _ => "application/octet-stream",
     }
 }

@@ -1,17 +1,19 @@
-//! Bytes of a file as a response body: read in portions on blocking threads, one portion ahead of the client at most.
+//! Bytes of a file as a response body, in portions, one ahead of the client at most.
 //!
-//! A file that changes on the way ends the connection: a length was promised, and bytes of two versions must not mix.
+//! What is in memory is read at once; what has to come from a disk or a network is waited for on a thread. Between two
+//! portions nothing is held but the name and the version of the file. A file that changes on the way ends the
+//! connection: a length was promised, and bytes of two versions must not mix.
 
-use std::{collections::VecDeque, io, ops::Range, sync::Arc};
+use std::{collections::VecDeque, io, ops::Range};
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
 
-use super::tree::OpenFile;
+use super::{Tree, tree::OpenFile, validator::Version};
 
 /// Bytes read and sent at once.
-pub const PORTION_BYTES: u64 = 256 << 10;
+pub const PORTION_BYTES: u64 = 64 << 10;
 
 /// A piece of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,20 +34,43 @@ impl Piece {
     }
 }
 
+/// What a body is read from.
+#[derive(Clone)]
+pub(super) struct Source {
+    pub(super) tree: Tree,
+    pub(super) path: String,
+    pub(super) version: Version,
+}
+
+impl Source {
+    async fn portion(&self, range: Range<u64>) -> io::Result<Bytes> {
+        if let Some(file) = self.tree.kept(&self.path, &self.version)
+            && let Some(bytes) = read_now(&file, &range)?
+        {
+            return Ok(bytes);
+        }
+        let leave = self.tree.shelf().leave().await.ok_or(io::ErrorKind::TimedOut)?;
+        let source = self.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let file = source.tree.reopen(&source.path, &source.version)?;
+            let bytes = read(&file, &range);
+            drop(leave);
+            bytes
+        });
+        reading.await.map_err(io::Error::from)?
+    }
+}
+
 /// A body of `pieces` in order.
-pub fn of(file: Arc<OpenFile>, pieces: Vec<Piece>) -> Body {
+pub(super) fn of(source: Source, pieces: Vec<Piece>) -> Body {
     let rest = VecDeque::from(pieces);
-    Body::from_stream(stream::try_unfold((file, rest), |(file, mut rest)| async move {
+    Body::from_stream(stream::try_unfold((source, rest), |(source, mut rest)| async move {
         let Some(piece) = next(&mut rest) else { return Ok(None) };
         let bytes = match piece {
             Piece::Ready(bytes) => bytes,
-            Piece::OfFile(range) => {
-                let file = Arc::clone(&file);
-                let reading = tokio::task::spawn_blocking(move || read(&file, &range));
-                reading.await.map_err(io::Error::from)??
-            }
+            Piece::OfFile(range) => source.portion(range).await?,
         };
-        Ok::<_, io::Error>(Some((bytes, (file, rest))))
+        Ok::<_, io::Error>(Some((bytes, (source, rest))))
     }))
 }
 
@@ -66,11 +91,23 @@ fn next(rest: &mut VecDeque<Piece>) -> Option<Piece> {
 ///
 /// # Errors
 /// When the file changed, or cannot be read.
-pub fn read(file: &OpenFile, range: &Range<u64>) -> io::Result<Bytes> {
-    let length = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
-    let mut buffer = vec![0; length];
+pub(super) fn read(file: &OpenFile, range: &Range<u64>) -> io::Result<Bytes> {
+    let mut buffer = buffer(range)?;
     file.read_at(&mut buffer, range.start)?;
     Ok(buffer.into())
+}
+
+/// The same without ever waiting; `None` when that would be needed.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn read_now(file: &OpenFile, range: &Range<u64>) -> io::Result<Option<Bytes>> {
+    let mut buffer = buffer(range)?;
+    Ok(file.read_now(&mut buffer, range.start)?.then(|| buffer.into()))
+}
+
+fn buffer(range: &Range<u64>) -> io::Result<Vec<u8>> {
+    Ok(vec![0; usize::try_from(range.end - range.start).map_err(io::Error::other)?])
 }
 
 #[cfg(test)]

@@ -1,33 +1,45 @@
-//! A folder that is served, and the descriptors it may take.
+//! A folder that is served.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use http::HeaderValue;
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 use super::{
     open::{self, Found, NotFound},
+    shelf::Shelf,
     validator::Version,
 };
+use crate::file_system;
 
-/// A folder that is served.
+/// A folder that is served; cheap to clone.
 #[derive(Clone)]
 pub struct Tree {
-    folder: PathBuf,
-    excluded: Arc<[PathBuf]>,
-    descriptors: Arc<Semaphore>,
+    inner: Arc<Inner>,
 }
 
-/// A file opened for one answer, at one version.
+struct Inner {
+    folder: PathBuf,
+    excluded: Vec<PathBuf>,
+    shelf: Arc<Shelf>,
+}
+
+/// An open file at one version.
 pub struct OpenFile {
-    pub(super) file: File,
+    file: File,
+    /// Where it lay when it was opened.
+    path: PathBuf,
+    /// Whether looking at it cannot hang, as it can on a network.
+    is_local: bool,
     pub(super) version: Version,
-    /// Given back with the file.
-    _permit: OwnedSemaphorePermit,
+    pub(super) etag: HeaderValue,
+    pub(super) last_modified: Option<HeaderValue>,
 }
 
 /// What lies at an address.
@@ -39,56 +51,130 @@ pub enum Opened {
 }
 
 impl Tree {
-    /// Serves `folder` (links resolved) without `excluded`; trees that share `descriptors` share their number.
-    pub fn new(folder: PathBuf, excluded: Vec<PathBuf>, descriptors: Arc<Semaphore>) -> Self {
+    /// Serves `folder` (links resolved) without `excluded`; trees that share a shelf share its descriptors.
+    pub fn new(folder: PathBuf, excluded: Vec<PathBuf>, shelf: Arc<Shelf>) -> Self {
         let excluded = excluded.into_iter().filter(|own| own.starts_with(&folder) && *own != folder).collect();
-        Self { folder, excluded, descriptors }
+        Self { inner: Arc::new(Inner { folder, excluded, shelf }) }
+    }
+
+    /// The shelf of its open files.
+    pub fn shelf(&self) -> &Shelf {
+        &self.inner.shelf
     }
 
     /// Whether a path with all links resolved may be told of.
     pub(super) fn contains(&self, real: &Path) -> bool {
-        real.starts_with(&self.folder) && !self.excluded.iter().any(|own| real.starts_with(own))
+        real.starts_with(&self.inner.folder) && !self.inner.excluded.iter().any(|own| real.starts_with(own))
     }
 
-    /// A descriptor, if one is free just now.
-    pub(super) fn try_permit(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.descriptors).try_acquire_owned().ok()
+    /// The file at `path` (a part of an address) if it is open already, still is what lies there, and finding that out
+    /// cannot block.
+    pub(super) fn at_hand(&self, path: &str) -> Option<Arc<OpenFile>> {
+        let key = self.key(path);
+        let file = self.inner.shelf.find(&key)?;
+        if !file.is_local {
+            return None;
+        }
+        if file.is_current() {
+            return Some(file);
+        }
+        self.inner.shelf.drop_stale(&key, &file);
+        None
     }
 
-    /// Waits for a descriptor, to be handed to [`Tree::open`].
-    pub async fn permit(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.descriptors).acquire_owned().await.ok()
-    }
-
-    /// Opens what lies at `path`, a part of an address. Blocking.
+    /// What lies at `path`, a part of an address. Blocking.
     ///
     /// # Errors
     /// [`NotFound`] for everything that is not to be had.
-    pub fn open(&self, path: &str, permit: OwnedSemaphorePermit) -> Result<Opened, NotFound> {
+    pub(super) fn open(&self, path: &str) -> Result<Opened, NotFound> {
+        let key = self.key(path);
+        if let Some(file) = self.inner.shelf.find(&key) {
+            if file.is_current() {
+                return Ok(Opened::File(file));
+            }
+            self.inner.shelf.drop_stale(&key, &file);
+        }
         let path = path.strip_suffix('/').unwrap_or(path);
         let relative = if path.is_empty() { PathBuf::new() } else { open::decoded(path)? };
-        match open::open(&self.folder, &relative, &self.excluded)? {
+        match open::open(&self.inner.folder, &relative, &self.inner.excluded)? {
             Found::Folder(folder) => Ok(Opened::Folder(folder)),
             Found::File(file) => {
-                let version = Version::of(&file.metadata().map_err(|_| NotFound)?);
-                Ok(Opened::File(Arc::new(OpenFile { file, version, _permit: permit })))
+                let file = OpenFile::new(file, self.inner.folder.join(relative)).map_err(|_| NotFound)?;
+                let file = Arc::new(file);
+                self.inner.shelf.keep(key, Arc::clone(&file));
+                Ok(Opened::File(file))
             }
         }
+    }
+
+    /// The file at `path` at `version`, from the shelf or opened anew. Blocking.
+    ///
+    /// # Errors
+    /// When another version or nothing lies there.
+    pub(super) fn reopen(&self, path: &str, version: &Version) -> io::Result<Arc<OpenFile>> {
+        if let Some(file) = self.kept(path, version) {
+            return Ok(file);
+        }
+        match self.open(path) {
+            Ok(Opened::File(file)) if file.version == *version => Ok(file),
+            _ => Err(changed()),
+        }
+    }
+
+    /// The file at `path` at `version`, if it is open.
+    pub(super) fn kept(&self, path: &str, version: &Version) -> Option<Arc<OpenFile>> {
+        self.inner.shelf.find(&self.key(path)).filter(|file| file.version == *version)
+    }
+
+    /// Trees share a shelf, so their folder belongs to the key. No path of an address has a NUL in it.
+    fn key(&self, path: &str) -> String {
+        format!("{}\0{path}", self.inner.folder.display())
     }
 }
 
 impl OpenFile {
-    /// Reads into all of `buffer` from `offset`, and makes sure that the file still is the version it was.
+    fn new(file: File, path: PathBuf) -> io::Result<Self> {
+        let version = Version::of(&file.metadata()?);
+        let is_local = matches!(file_system::network_name_of(&file), Ok(None));
+        let etag = HeaderValue::try_from(version.etag()).map_err(io::Error::other)?;
+        Ok(Self { file, path, is_local, version, etag, last_modified: version.last_modified() })
+    }
+
+    /// Whether it still is what lies at its path.
+    fn is_current(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|metadata| Version::of(&metadata) == self.version)
+    }
+
+    /// Reads into all of `buffer` from `offset`, and makes sure that the file still is the version it was. Blocking.
     ///
     /// # Errors
     /// When the file changed, or cannot be read.
     pub(super) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        use std::os::unix::fs::FileExt;
         self.file.read_exact_at(buffer, offset)?;
-        if Version::of(&self.file.metadata()?) == self.version {
-            Ok(())
-        } else {
-            Err(io::Error::other("the file changed while it was sent"))
+        self.still()
+    }
+
+    /// The same without ever waiting for a disk: `false` when the bytes are not in memory, or nobody can tell.
+    ///
+    /// # Errors
+    /// As [`OpenFile::read_at`].
+    pub(super) fn read_now(&self, buffer: &mut [u8], offset: u64) -> io::Result<bool> {
+        if !self.is_local {
+            return Ok(false);
+        }
+        let wanted = buffer.len();
+        match preadv2(&self.file, &mut [io::IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT) {
+            Ok(read) if read == wanted => self.still().map(|()| true),
+            Ok(_) | Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::INTR | Errno::NOSYS | Errno::INVAL) => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
+
+    fn still(&self) -> io::Result<()> {
+        if Version::of(&self.file.metadata()?) == self.version { Ok(()) } else { Err(changed()) }
+    }
+}
+
+fn changed() -> io::Error {
+    io::Error::other("the file changed while it was sent")
 }

@@ -1,12 +1,14 @@
 //! Detections as a command writes them: a GeoJSON `FeatureCollection` (RFC 7946) in WGS84.
 //!
-//! A feature's geometry is required; numbers that a command does not give are 0 (elongation 1), since an operator's
-//! own model may not measure them.
+//! A feature without a geometry is left out, and one with a geometry that no map can draw spoils the file. Numbers that
+//! a command does not give are 0 (elongation 1), since an operator's own model may not measure them.
 
 use std::{fs::File, io::BufReader, path::Path};
 
 use aurora_catalog::Detection;
 use serde::Deserialize;
+
+use super::outline;
 
 /// Larger files are refused rather than read into memory.
 const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -51,11 +53,17 @@ pub fn read(path: &Path, scene_id: &str, revision: u64, limit: usize) -> Result<
     if collection.kind != "FeatureCollection" {
         return Err(format!("{name} is a {}, not a FeatureCollection", collection.kind));
     }
-    let mut features: Vec<(serde_json::Value, Properties)> = collection
+    let placed = collection
         .features
         .into_iter()
-        .filter_map(|one| Some((one.geometry?, one.properties.unwrap_or_default())))
-        .collect();
+        .enumerate()
+        .filter_map(|(index, one)| Some((index, one.geometry?, one.properties)));
+    let mut features: Vec<(serde_json::Value, Properties)> = placed
+        .map(|(index, geometry, properties)| {
+            outline::check(&geometry).map_err(|reason| format!("{name}, feature {index}: {reason}"))?;
+            Ok((geometry, properties.unwrap_or_default()))
+        })
+        .collect::<Result<_, String>>()?;
     features.sort_by(|(_, one), (_, other)| confidence(other).total_cmp(&confidence(one)));
     let numbered = (1..).zip(features).take(limit);
     Ok(numbered
@@ -76,8 +84,8 @@ fn detection(
 ) -> Detection {
     Detection {
         id: Detection::id_of(scene_id, revision, index),
-        area_km2: properties.area_km2.unwrap_or_default(),
-        perimeter_km: properties.perimeter_km.unwrap_or_default(),
+        area_km2: properties.area_km2.unwrap_or_default().max(0.0),
+        perimeter_km: properties.perimeter_km.unwrap_or_default().max(0.0),
         contrast_db: properties.contrast_db.unwrap_or_default(),
         elongation: properties.elongation.unwrap_or(1.0).max(1.0),
         confidence: confidence(&properties),
@@ -119,6 +127,13 @@ mod tests {
     fn features_without_a_place_are_left_out() {
         let text = r#"{"type":"FeatureCollection","features":[{"geometry":null,"properties":null}]}"#;
         assert_eq!(read_text(text, 9), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_geometry_that_is_none_spoils_the_file_and_is_named() {
+        let features = r#"{"geometry":null},{"geometry":{"type":"Polygon","coordinates":[[[1,2],[3,4]]]}}"#;
+        let error = read_text(&format!(r#"{{"type":"FeatureCollection","features":[{features}]}}"#), 9).unwrap_err();
+        assert!(error.contains("feature 1: a part of its geometry has 2 positions"), "{error}");
     }
 
     #[test]

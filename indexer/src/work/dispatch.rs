@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     attempt::{AttemptDir, task},
-    executor::{Executor, Outcome, Status},
+    executor::{Executor, Outcome, Refusal, Status, SubmitError},
     publish::Publisher,
 };
 use crate::{database::Database, error::Result, job_view};
@@ -41,6 +41,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// Pause after the database failed.
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Pause in which nothing is submitted to an executor that is away.
+const AWAY_PAUSE: Duration = Duration::from_secs(10);
 
 /// What the dispatcher keeps to.
 #[derive(Debug, Clone)]
@@ -66,6 +69,8 @@ pub struct Dispatcher {
     active: HashMap<String, Active>,
     finishing: JoinSet<(String, Finish)>,
     next_heartbeat: Instant,
+    /// Until when the executor counts as away.
+    away_until: Option<Instant>,
 }
 
 /// A job that this dispatcher holds.
@@ -82,7 +87,8 @@ impl Dispatcher {
     pub fn new(database: Arc<Database>, executor: Arc<dyn Executor>, terms: Terms) -> Self {
         let publisher = Publisher::new(Arc::clone(&database), terms.results.clone());
         let (active, finishing) = (HashMap::new(), JoinSet::new());
-        Self { database, executor, publisher, terms, active, finishing, next_heartbeat: Instant::now() }
+        let (next_heartbeat, away_until) = (Instant::now(), None);
+        Self { database, executor, publisher, terms, active, finishing, next_heartbeat, away_until }
     }
 
     /// Dispatches until `stop`, then gives its jobs back.
@@ -108,8 +114,8 @@ impl Dispatcher {
         self.drain().await;
     }
 
-    /// What an earlier life of the indexer held is due again.
-    async fn recover(&self, stop: &CancellationToken) {
+    /// What an earlier life of the indexer held is due again, or goes on where the executor went on with it.
+    async fn recover(&mut self, stop: &CancellationToken) {
         while let Err(error) = self.recover_once().await {
             tracing::error!(%error, "earlier jobs cannot be recovered yet");
             tokio::select! {
@@ -119,7 +125,10 @@ impl Dispatcher {
         }
     }
 
-    async fn recover_once(&self) -> Result<()> {
+    async fn recover_once(&mut self) -> Result<()> {
+        if self.executor.outlives() {
+            return self.adopt().await;
+        }
         let mut write = self.database.begin().await?;
         let now = write.now();
         for job in lease::recover(write.conn(), WORKER, &self.terms.policy, now).await? {
@@ -127,6 +136,30 @@ impl Dispatcher {
             write.job_moved(&job).await?;
         }
         write.commit().await
+    }
+
+    /// Takes over what goes on. A job that was only leased may have been submitted or not: the executor will know.
+    async fn adopt(&mut self) -> Result<()> {
+        let mut write = self.database.begin().await?;
+        let now = write.now();
+        let mut adopted = Vec::new();
+        for mut job in lease::held_by(write.conn(), WORKER).await? {
+            lease::renew(write.conn(), &job.job_id, job.fence, LEASE, now).await?;
+            if job.state == State::Leased {
+                job = attempt::advance(write.conn(), &job.job_id, job.fence, State::Submitted, now).await?;
+                write.job_moved(&job).await?;
+            }
+            adopted.push(job);
+        }
+        write.commit().await?;
+        for job in adopted {
+            tracing::info!(job = %job.job_id, scene = %job.subject, state = %job.state, "adopted");
+            let task = task(&self.terms.root, &self.terms.results, &job);
+            let key = task.key.clone();
+            self.executor.adopt(task);
+            self.active.insert(key, Active { job, finishing: false, lost: false });
+        }
+        Ok(())
     }
 
     async fn round(&mut self) -> Result<Duration> {
@@ -209,7 +242,10 @@ impl Dispatcher {
         let job = held.job.clone();
         match outcome {
             Outcome::Success => {
-                held.job = advance(&self.database, &job, State::Collecting).await?;
+                // An adopted one may have come so far before.
+                if job.state != State::Collecting {
+                    held.job = advance(&self.database, &job, State::Collecting).await?;
+                }
                 held.finishing = true;
                 let finish = finish::finish(self.publisher.clone(), self.terms.clone(), job);
                 let key = key.to_owned();
@@ -275,7 +311,7 @@ impl Dispatcher {
 
     /// Takes jobs while there is room.
     async fn fill(&mut self) -> Result<()> {
-        while self.active.len() < self.terms.concurrency && self.is_any_due().await? {
+        while self.active.len() < self.terms.concurrency && !self.is_away() && self.is_any_due().await? {
             let mut write = self.database.begin().await?;
             let now = write.now();
             let Some(job) = lease::take(write.conn(), WORKER, LEASE, now).await? else { return Ok(()) };
@@ -284,6 +320,10 @@ impl Dispatcher {
             self.submit(job).await?;
         }
         Ok(())
+    }
+
+    fn is_away(&self) -> bool {
+        self.away_until.is_some_and(|until| Instant::now() < until)
     }
 
     async fn is_any_due(&self) -> Result<bool> {
@@ -300,8 +340,7 @@ impl Dispatcher {
         let task = task(&self.terms.root, &self.terms.results, &job);
         let key = task.key.clone();
         if let Err(error) = self.executor.submit(task).await {
-            let end = if error.permanent { End::Refused } else { End::Failed };
-            return self.end(&job, end, &format!("not accepted: {error}")).await;
+            return self.not_accepted(&job, &error).await;
         }
         let submitted = advance(&self.database, &job, State::Submitted).await;
         let lost = submitted.is_err();
@@ -310,6 +349,18 @@ impl Dispatcher {
             self.executor.cancel(&key).await;
         }
         Ok(())
+    }
+
+    async fn not_accepted(&mut self, job: &Job, error: &SubmitError) -> Result<()> {
+        let end = match error.kind {
+            Refusal::Permanent => End::Refused,
+            Refusal::Failed => End::Failed,
+            Refusal::Away => {
+                self.away_until = Some(Instant::now() + AWAY_PAUSE);
+                End::Released
+            }
+        };
+        self.end(job, end, &format!("not accepted: {error}")).await
     }
 
     /// Until the next retry is due, or the next heartbeat.

@@ -54,8 +54,36 @@ pub enum Outcome {
 pub struct SubmitError {
     /// What the system said.
     pub reason: String,
-    /// Whether it is no use to try again.
-    pub permanent: bool,
+    /// What follows.
+    pub kind: Refusal,
+}
+
+/// What follows when a task is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is no use to try again.
+    Permanent,
+    /// The attempt failed.
+    Failed,
+    /// The executor is away just now: that is no attempt of the job's.
+    Away,
+}
+
+impl SubmitError {
+    /// It is no use to try again.
+    pub fn permanent(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), kind: Refusal::Permanent }
+    }
+
+    /// The attempt failed.
+    pub fn failed(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), kind: Refusal::Failed }
+    }
+
+    /// The executor is away just now.
+    pub fn away(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), kind: Refusal::Away }
+    }
 }
 
 /// Exit status by which a command refuses its input for good: `EX_DATAERR` of BSD's `sysexits.h`.
@@ -65,6 +93,17 @@ pub const REFUSED: i32 = 65;
 pub trait Executor: Send + Sync {
     /// Accepts a task. The same key twice is one task.
     fn submit(&self, task: Task) -> BoxFuture<'_, Result<(), SubmitError>>;
+
+    /// Whether tasks go on without the indexer. If so they are neither stopped with it nor begun anew after it, but
+    /// taken over by [`Executor::adopt`].
+    fn outlives(&self) -> bool {
+        false
+    }
+
+    /// Takes over a task that an earlier life of the indexer submitted, or was about to.
+    fn adopt(&self, task: Task) {
+        drop(task);
+    }
 
     /// How each of these tasks stands, in one call.
     fn poll<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Vec<Status>>;

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use super::{
     executor::{Executor, Outcome, REFUSED, Status, SubmitError, Task},
-    template::{Template, Values},
+    template::Template,
 };
 
 mod child;
@@ -66,7 +66,7 @@ impl Local {
         if tasks.contains_key(&task.key) {
             return Ok(());
         }
-        let words = self.words(task)?;
+        let words = self.template.fill_for(task)?;
         let (stop, stopped) = mpsc::channel();
         let status = Arc::new(Mutex::new(Status::Waiting));
         let attempt = child::Attempt { words, log: task.log.clone(), limits: self.limits, stopped };
@@ -76,17 +76,10 @@ impl Local {
             moved.notify_one();
         };
         let thread = std::thread::Builder::new().name("attempt".to_owned());
-        let refused = |error: std::io::Error| SubmitError { reason: error.to_string(), permanent: false };
+        let refused = |error: std::io::Error| SubmitError::failed(error.to_string());
         thread.spawn(move || attempt.run(&report)).map_err(refused)?;
         tasks.insert(task.key.clone(), Running { status, stop: Some(stop) });
         Ok(())
-    }
-
-    fn words(&self, task: &Task) -> Result<Vec<String>, SubmitError> {
-        let unnameable = || SubmitError { reason: "a path is not UTF-8".to_owned(), permanent: true };
-        let input = task.input.to_str().ok_or_else(unnameable)?;
-        let output_dir = task.output_dir.to_str().ok_or_else(unnameable)?;
-        Ok(self.template.fill(Values { input, output_dir, scene_id: &task.scene_id, attempt: task.attempt }))
     }
 
     fn status(&self, key: &str) -> Status {

@@ -1,6 +1,8 @@
 //! The operator's command: split into words once, as a shell would split it, and filled in per attempt. No shell runs,
 //! so a file name can never be read as anything but a file name.
 
+use super::executor::{SubmitError, Task};
+
 /// A command with places to fill in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
@@ -48,7 +50,7 @@ impl Template {
     /// # Errors
     /// See [`TemplateError`].
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        let words = split(text)?;
+        let words = words(text)?;
         if words.is_empty() {
             return Err(TemplateError::Empty);
         }
@@ -72,6 +74,17 @@ impl Template {
 
     fn names(&self, place: &str) -> bool {
         self.words.iter().any(|word| places(word).any(|name| name == place))
+    }
+
+    /// Program and arguments of the attempt that `task` is.
+    ///
+    /// # Errors
+    /// When one of its paths is not UTF-8.
+    pub fn fill_for(&self, task: &Task) -> Result<Vec<String>, SubmitError> {
+        let unnameable = || SubmitError::permanent("a path is not UTF-8");
+        let input = task.input.to_str().ok_or_else(unnameable)?;
+        let output_dir = task.output_dir.to_str().ok_or_else(unnameable)?;
+        Ok(self.fill(Values { input, output_dir, scene_id: &task.scene_id, attempt: task.attempt }))
     }
 
     /// Program and arguments of one attempt.
@@ -111,7 +124,11 @@ fn fill_word(word: &str, values: Values<'_>) -> String {
     filled
 }
 
-fn split(text: &str) -> Result<Vec<String>, TemplateError> {
+/// The words of a command line, apart by spaces, quotes and backslashes as in a POSIX shell.
+///
+/// # Errors
+/// [`TemplateError::OpenQuote`].
+pub fn words(text: &str) -> Result<Vec<String>, TemplateError> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut chars = text.chars();

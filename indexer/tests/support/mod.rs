@@ -26,8 +26,12 @@ pub struct Indexer {
     pub address: SocketAddr,
     script: String,
     more: Vec<String>,
+    environment: Environment,
     child: Child,
 }
+
+/// Variables that a program gets besides the test's own.
+pub type Environment = Vec<(String, String)>;
 
 impl Indexer {
     /// Starts one whose command is `script`, run by a shell with the input as `$1`, the output folder as `$2`, the
@@ -39,10 +43,14 @@ impl Indexer {
     }
 
     pub fn start_in(dir: tempfile::TempDir, script: &str, more: &[&str]) -> Self {
+        Self::start_with(dir, script, more, Vec::new())
+    }
+
+    pub fn start_with(dir: tempfile::TempDir, script: &str, more: &[&str], environment: Environment) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let more: Vec<String> = more.iter().map(|&flag| flag.to_owned()).collect();
-        let child = spawn(dir.path(), address, script, &more);
-        let mut indexer = Self { dir, address, script: script.to_owned(), more, child };
+        let child = spawn(dir.path(), address, script, &more, &environment);
+        let mut indexer = Self { dir, address, script: script.to_owned(), more, environment, child };
         indexer.wait_ready();
         indexer
     }
@@ -53,7 +61,7 @@ impl Indexer {
     }
 
     pub fn restart(&mut self) {
-        self.child = spawn(self.dir.path(), self.address, &self.script, &self.more);
+        self.child = spawn(self.dir.path(), self.address, &self.script, &self.more, &self.environment);
         self.wait_ready();
     }
 
@@ -154,7 +162,7 @@ impl Drop for Indexer {
     }
 }
 
-fn spawn(dir: &Path, address: SocketAddr, script: &str, more: &[String]) -> Child {
+fn spawn(dir: &Path, address: SocketAddr, script: &str, more: &[String], environment: &Environment) -> Child {
     let log = fs::OpenOptions::new().create(true).append(true).open(dir.join("log")).unwrap();
     let quoted = script.replace('\'', r"'\''");
     let command = format!("/bin/sh -c '{quoted}' sh {{input}} {{output_dir}} {{attempt}} {}", dir.display());
@@ -162,6 +170,7 @@ fn spawn(dir: &Path, address: SocketAddr, script: &str, more: &[String]) -> Chil
     program.arg("--root").arg(dir.join("root")).arg("--state").arg(dir.join("state"));
     program.args(["--listen", &address.to_string(), "--settle", "300ms", "--scan-interval", "1s"]);
     program.args(["--max-retry-delay", "1s", "--log-level", "debug,sqlx=info", "--command", &command]).args(more);
+    program.envs(environment.iter().cloned());
     program.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
 }
 

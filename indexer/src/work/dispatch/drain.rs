@@ -12,9 +12,13 @@ const DRAIN: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(50);
 
 impl Dispatcher {
-    /// Gives every job back; results that are being published are waited for.
+    /// Gives every job back that cannot go on without us; results that are being published are waited for.
     pub(super) async fn drain(&mut self) {
         let deadline = tokio::time::Instant::now() + DRAIN;
+        if self.executor.outlives() {
+            // They go on, and are adopted at the next start.
+            self.active.retain(|_, held| held.finishing || held.lost);
+        }
         for (key, held) in &self.active {
             if !held.finishing {
                 self.executor.cancel(key).await;

@@ -1,0 +1,203 @@
+//! `aurora-indexer jobs …`: the queue of a running indexer, from a shell. It talks HTTP like everybody else, since the
+//! database belongs to the one process that runs.
+
+use std::{fmt::Write, path::PathBuf};
+
+use aurora_catalog::JobView;
+use clap::{Args, Subcommand};
+use reqwest::{Method, Url};
+use serde::Deserialize;
+
+use crate::error::{IndexerError, Result};
+
+/// Jobs asked for at once.
+const PAGE: usize = 500;
+
+/// What can be asked of a running indexer.
+#[derive(Subcommand, Debug, Clone)]
+pub enum Verb {
+    /// Lists, shows, retries and cancels jobs of a running indexer
+    Jobs(Jobs),
+}
+
+/// About jobs.
+#[derive(Args, Debug, Clone)]
+pub struct Jobs {
+    /// The indexer's address
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8081", global = true)]
+    pub indexer: Url,
+    /// File whose first line is the token that changes need
+    #[arg(long, value_name = "FILE", global = true)]
+    pub token_file: Option<PathBuf>,
+    /// Prints JSON, for programs
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub what: What,
+}
+
+/// What to do with jobs.
+#[derive(Subcommand, Debug, Clone)]
+pub enum What {
+    /// Lists jobs, the last moved first
+    List {
+        /// Only those in this state, such as `failed`
+        #[arg(long, value_name = "STATE")]
+        state: Option<String>,
+        /// At most this many
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: usize,
+    },
+    /// Shows all that is known of a job
+    Show {
+        /// The job's id
+        job_id: String,
+    },
+    /// Queues a failed or cancelled job anew, with all its attempts
+    Retry {
+        /// The job's id
+        job_id: String,
+    },
+    /// Cancels a job that is not published yet
+    Cancel {
+        /// The job's id
+        job_id: String,
+    },
+}
+
+/// Does what `verb` says; answers what to print.
+///
+/// # Errors
+/// When the indexer cannot be reached or says no.
+pub fn run(verb: &Verb) -> Result<String> {
+    let Verb::Jobs(jobs) = verb;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(IndexerError::io("start threads for", "a request"))?;
+    runtime.block_on(jobs.run())
+}
+
+#[derive(Deserialize)]
+struct Page {
+    jobs: Vec<JobView>,
+}
+
+impl Jobs {
+    async fn run(&self) -> Result<String> {
+        let one = |job: &JobView| if self.json { json(job) } else { Ok(described(job)) };
+        match &self.what {
+            What::List { state, limit } => {
+                let jobs = self.list(state.as_deref(), *limit).await?;
+                if self.json { json(&jobs) } else { Ok(table(&jobs)) }
+            }
+            What::Show { job_id } => one(&self.ask(Method::GET, &["jobs", job_id], &[]).await?),
+            What::Retry { job_id } => one(&self.ask(Method::POST, &["jobs", job_id, "retry"], &[]).await?),
+            What::Cancel { job_id } => one(&self.ask(Method::POST, &["jobs", job_id, "cancel"], &[]).await?),
+        }
+    }
+
+    async fn list(&self, state: Option<&str>, limit: usize) -> Result<Vec<JobView>> {
+        let mut jobs: Vec<JobView> = Vec::new();
+        while jobs.len() < limit {
+            let wanted = PAGE.min(limit - jobs.len());
+            let mut query = vec![("limit", wanted.to_string())];
+            query.extend(state.map(|state| ("state", state.to_owned())));
+            query.extend(jobs.last().map(|last| ("after", last.job_id.clone())));
+            let page: Page = self.ask(Method::GET, &["jobs"], &query).await?;
+            let is_last = page.jobs.len() < wanted;
+            jobs.extend(page.jobs);
+            if is_last {
+                break;
+            }
+        }
+        Ok(jobs)
+    }
+
+    async fn ask<T: for<'d> Deserialize<'d>>(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<T> {
+        let mut url = self.indexer.clone();
+        if let Ok(mut parts) = url.path_segments_mut() {
+            parts.pop_if_empty().extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        // Fails only when there is one already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().build().map_err(refused)?;
+        let mut request = client.request(method, url);
+        if let Some(token) = self.token()? {
+            request = request.bearer_auth(token);
+        }
+        let answer = request.send().await.map_err(refused)?;
+        if answer.status().is_success() {
+            return answer.json().await.map_err(refused);
+        }
+        let status = answer.status();
+        let problem: serde_json::Value = answer.json().await.unwrap_or_default();
+        let reason = problem["detail"].as_str().map_or_else(|| status.to_string(), ToOwned::to_owned);
+        Err(IndexerError::Refused { reason })
+    }
+
+    fn token(&self) -> Result<Option<String>> {
+        let Some(path) = &self.token_file else { return Ok(None) };
+        let text = std::fs::read_to_string(path).map_err(IndexerError::io("read", path))?;
+        Ok(text.lines().next().map(|line| line.trim().to_owned()))
+    }
+}
+
+fn refused(error: reqwest::Error) -> IndexerError {
+    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    IndexerError::Refused { reason: format!("{error}{cause}") }
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<String> {
+    let text =
+        serde_json::to_string_pretty(value).map_err(|error| IndexerError::Refused { reason: error.to_string() })?;
+    Ok(format!("{text}\n"))
+}
+
+fn state(job: &JobView) -> String {
+    serde_json::to_value(job.state).ok().and_then(|state| state.as_str().map(ToOwned::to_owned)).unwrap_or_default()
+}
+
+fn table(jobs: &[JobView]) -> String {
+    let mut table = format!("{:<17}  {:<10}  {:>3}  {:<20}  scene\n", "job", "state", "try", "moved");
+    for job in jobs {
+        let moved = job.updated_at.strftime("%Y-%m-%d %H:%M:%SZ");
+        let reason = job.reason.as_ref().map(|reason| format!("  ({reason})")).unwrap_or_default();
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            table,
+            "{:<17}  {:<10}  {:>3}  {moved:<20}  {} r{}{reason}",
+            job.job_id,
+            state(job),
+            job.attempt,
+            job.scene_id,
+            job.revision
+        );
+    }
+    table
+}
+
+fn described(job: &JobView) -> String {
+    let reason = job.reason.as_deref().unwrap_or("none");
+    let retry_at = job.retry_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+    format!(
+        "job       {}\nscene     {} r{}\nfile      {}\nstate     {}\nattempts  {}\nreason    {reason}\nmade      {}\nmoved     {}\nretried   {retry_at}\n",
+        job.job_id,
+        job.scene_id,
+        job.revision,
+        job.path,
+        state(job),
+        job.attempt,
+        job.created_at,
+        job.updated_at,
+    )
+}

@@ -1,0 +1,196 @@
+//! Attempts as jobs of a Slurm cluster, by `sbatch`, `squeue` and `scancel`.
+//!
+//! A cluster's own job number is no identity: a controller that is killed early loses the job and gives its number to
+//! the next. So everything goes by name, and the name is our key. Every attempt has a key and a folder of its own, and
+//! Slurm is told never to run one again: it is the queue that repeats, under a new fence. What a node believed dead
+//! still writes lands where nobody looks.
+//!
+//! How an attempt ended is told by the file that its script leaves behind, and by the cluster where there is none. A
+//! state that is not known means that it is still under way; so does a controller that does not answer. The cluster
+//! goes on while the indexer is away: attempts are adopted at the next start ([`Executor::outlives`]).
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures_util::{FutureExt, future::BoxFuture};
+
+use super::{
+    executor::{Executor, Status, SubmitError, Task},
+    local::Limits,
+    template::Template,
+};
+
+mod command;
+mod script;
+mod verdict;
+
+use command::{Failure, Slurm as Cluster};
+use verdict::{Traces, verdict};
+
+/// Time between two looks at the cluster; doubles while it does not answer.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// The longest time between two looks.
+const MAX_LOOK: Duration = Duration::from_secs(60);
+
+/// What the operator wants of the cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// `--partition`.
+    pub partition: Option<String>,
+    /// `--account`.
+    pub account: Option<String>,
+    /// `--gres`, such as `gpu:1`.
+    pub gres: Option<String>,
+    /// `--cpus-per-task`.
+    pub cpus: Option<u16>,
+    /// Further words for `sbatch`.
+    pub more: Vec<String>,
+    /// Time after which an attempt that the cluster does not list and that left no trace counts as lost.
+    pub lost_after: Duration,
+}
+
+/// Runs attempts on a cluster.
+pub struct Slurm {
+    cluster: Cluster,
+    template: Template,
+    limits: Limits,
+    lost_after: Duration,
+    tasks: Mutex<HashMap<String, Watched>>,
+    look: tokio::sync::Mutex<Look>,
+}
+
+struct Watched {
+    task: Task,
+    status: Status,
+    /// Since when the cluster does not list it.
+    unlisted: Option<Instant>,
+}
+
+struct Look {
+    next: Instant,
+    pause: Duration,
+}
+
+impl Slurm {
+    /// An executor of `template` under `limits`, as `wishes` say.
+    pub fn new(template: Template, limits: Limits, wishes: Wishes) -> Self {
+        let lost_after = wishes.lost_after;
+        let look = tokio::sync::Mutex::new(Look { next: Instant::now(), pause: LOOK });
+        Self { cluster: Cluster::new(wishes, limits), template, limits, lost_after, tasks: Mutex::default(), look }
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, HashMap<String, Watched>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watch(&self, task: Task) {
+        let watched = Watched { task: task.clone(), status: Status::Waiting, unlisted: None };
+        self.tasks().insert(task.key, watched);
+    }
+
+    async fn try_submit(&self, task: Task) -> Result<(), SubmitError> {
+        let words = self.template.fill_for(&task)?;
+        let script =
+            script::write(&task, &words, &self.limits).map_err(|error| SubmitError::failed(error.to_string()))?;
+        match self.cluster.submit(&task.key, &script).await {
+            Ok(()) => {}
+            // It may have been accepted all the same. If so it will be listed; if not it will count as lost.
+            Err(Failure::NoAnswer) => tracing::warn!(key = task.key, "sbatch did not answer in time"),
+            Err(Failure::Away(reason)) => return Err(SubmitError::away(reason)),
+            Err(Failure::Refused(reason)) => return Err(SubmitError::failed(reason)),
+        }
+        self.watch(task);
+        Ok(())
+    }
+
+    /// One status call for everything that is watched, unless the last one was just now.
+    async fn look(&self) {
+        let mut look = self.look.lock().await;
+        let names: Vec<String> = self.tasks().keys().cloned().collect();
+        if names.is_empty() || Instant::now() < look.next {
+            return;
+        }
+        match self.cluster.list(&names).await {
+            Ok(listed) => {
+                look.pause = LOOK;
+                self.take_in(&listed).await;
+            }
+            Err(failure) => {
+                look.pause = (look.pause * 2).min(MAX_LOOK);
+                tracing::warn!(?failure, pause_s = look.pause.as_secs(), "the cluster does not answer");
+            }
+        }
+        look.next = Instant::now() + look.pause;
+    }
+
+    async fn take_in(&self, listed: &HashMap<String, String>) {
+        let asked: Vec<Task> = self.tasks().values().map(|watched| watched.task.clone()).collect();
+        let reading = tokio::task::spawn_blocking(move || {
+            asked.into_iter().map(|task| (task.key.clone(), Traces::of(&task))).collect::<Vec<_>>()
+        });
+        let traces = reading.await.unwrap_or_default();
+        let mut tasks = self.tasks();
+        for (key, traces) in traces {
+            let Some(watched) = tasks.get_mut(&key) else { continue };
+            let state = listed.get(&key).map(String::as_str);
+            match verdict(state, &traces, &self.limits) {
+                Some(status) => (watched.status, watched.unlisted) = (status, None),
+                None => {
+                    let since = *watched.unlisted.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= self.lost_after {
+                        watched.status = Status::Unknown;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Executor for Slurm {
+    fn submit(&self, task: Task) -> BoxFuture<'_, Result<(), SubmitError>> {
+        async move { self.try_submit(task).await }.boxed()
+    }
+
+    fn outlives(&self) -> bool {
+        true
+    }
+
+    fn adopt(&self, task: Task) {
+        self.watch(task);
+    }
+
+    fn poll<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Vec<Status>> {
+        async move {
+            self.look().await;
+            let tasks = self.tasks();
+            keys.iter().map(|key| tasks.get(key).map_or(Status::Unknown, |watched| watched.status.clone())).collect()
+        }
+        .boxed()
+    }
+
+    fn cancel<'a>(&'a self, key: &'a str) -> BoxFuture<'a, ()> {
+        async move { self.cluster.cancel(key).await }.boxed()
+    }
+
+    /// What is left of it on the cluster, such as an attempt that was only thought lost, is not wanted any more.
+    fn forget(&self, key: &str) {
+        if self.tasks().remove(key).is_some() {
+            let (cluster, key) = (self.cluster.clone(), key.to_owned());
+            tokio::spawn(async move { cluster.cancel(&key).await });
+        }
+    }
+
+    fn moved(&self) -> BoxFuture<'_, ()> {
+        async move {
+            if self.tasks().is_empty() {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        .boxed()
+    }
+}

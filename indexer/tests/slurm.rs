@@ -1,0 +1,156 @@
+//! The Slurm executor against a real cluster that is killed, forgets, cancels and answers late.
+
+mod cluster;
+mod support;
+
+use std::fs;
+
+use cluster::{Cluster, wrapper};
+use support::{COPY, Indexer, tiff, until};
+
+/// What every indexer here is started with.
+const SLURM: [&str; 8] = ["--executor", "slurm", "--jobs", "4", "--job-memory", "200MiB", "--slurm-lost-after", "4s"];
+
+/// Leaves a line for every run of a scene; scenes named `wait…` wait for a file `go`, `refused…` are refused, `slow…`
+/// take for ever.
+fn script() -> String {
+    format!(
+        r#"name=$(basename "$1" .tif); echo $$ >> "$4/runs-$name"
+        case "$name" in
+        wait*) while ! test -e "$4/go"; do sleep 0.1; done;;
+        refused*) echo "not one of ours"; exit 65;;
+        slow*) sleep 1000;;
+        esac
+        {COPY}"#
+    )
+}
+
+fn start(cluster: &Cluster, more: &[&str]) -> Indexer {
+    start_with(cluster, more, Vec::new())
+}
+
+fn start_with(cluster: &Cluster, more: &[&str], environment: support::Environment) -> Indexer {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("root")).unwrap();
+    let all = [SLURM.as_slice(), more].concat();
+    let environment = [cluster.environment(), environment].concat();
+    Indexer::start_with(dir, &script(), &all, environment)
+}
+
+fn drop_scene(indexer: &Indexer, name: &str, seed: u16) {
+    fs::write(indexer.root().join(format!("{name}.tif")), tiff(seed)).unwrap();
+}
+
+fn runs(indexer: &Indexer, name: &str) -> usize {
+    fs::read_to_string(indexer.dir.path().join(format!("runs-{name}"))).unwrap_or_default().lines().count()
+}
+
+/// The scene's job once it is published, and that it was so only once.
+fn published(indexer: &Indexer, name: &str) -> serde_json::Value {
+    let job = indexer.job_in(&format!("{name}.tif"), "published");
+    indexer.scene_at(name, 2, "published");
+    assert_eq!(indexer.publications(name), 1);
+    job
+}
+
+fn runs_on_the_cluster(indexer: &Indexer, name: &str) {
+    indexer.job_in(&format!("{name}.tif"), "running");
+    until("a run", || runs(indexer, name) > 0);
+}
+
+#[test]
+fn scenes_run_on_a_cluster_and_go_on_while_the_indexer_is_away() {
+    let Some(cluster) = Cluster::start() else { return };
+    let mut indexer = start(&cluster, &["--job-timeout", "5s", "--max-attempts", "1"]);
+    for (name, seed) in [("one", 1), ("two", 2), ("refused", 3), ("slow", 4)] {
+        drop_scene(&indexer, name, seed);
+    }
+    for name in ["one", "two"] {
+        assert_eq!((published(&indexer, name)["attempt"].as_u64(), runs(&indexer, name)), (Some(1), 1));
+    }
+    assert_eq!(indexer.job_in("refused.tif", "failed")["reason"], "not one of ours");
+    assert_eq!(indexer.job_in("slow.tif", "failed")["reason"], "not done within 5 s");
+
+    for (name, end) in [("wait-kill", true), ("wait-stop", false)] {
+        drop_scene(&indexer, name, 10 + u16::from(end));
+        runs_on_the_cluster(&indexer, name);
+        if end {
+            indexer.kill();
+        } else {
+            assert!(indexer.stop().success());
+        }
+        fs::write(indexer.dir.path().join("go"), "").unwrap();
+        indexer.restart();
+        assert_eq!((published(&indexer, name)["attempt"].as_u64(), runs(&indexer, name)), (Some(1), 1), "{name}");
+        fs::remove_file(indexer.dir.path().join("go")).unwrap();
+    }
+}
+
+#[test]
+fn cancelled_by_an_administrator_or_by_a_person() {
+    let Some(cluster) = Cluster::start() else { return };
+    let indexer = start(&cluster, &[]);
+    drop_scene(&indexer, "wait", 1);
+    runs_on_the_cluster(&indexer, "wait");
+    let job = indexer.job_in("wait.tif", "running");
+    let id = job["job_id"].as_str().unwrap();
+    cluster.run("scancel", &[&format!("--name=aurora-{id}.1")]);
+    until("another attempt", || runs(&indexer, "wait") == 2);
+    let retried = indexer.changes().into_iter().rfind(|change| change["job"]["state"] == "retryable").unwrap();
+    assert!(retried["job"]["reason"].as_str().unwrap().starts_with("cancelled on the cluster"), "{retried}");
+
+    assert_eq!(indexer.post(&format!("/jobs/{id}/cancel")).status, 200);
+    let names = || cluster.run("squeue", &["--noheader", "--format=%j"]);
+    until("an empty cluster", || names().trim().is_empty());
+    fs::write(indexer.dir.path().join("go"), "").unwrap();
+    assert_eq!(indexer.post(&format!("/jobs/{id}/retry")).status, 200);
+    published(&indexer, "wait");
+}
+
+#[test]
+fn the_controller_is_killed_and_may_forget() {
+    let Some(mut cluster) = Cluster::start() else { return };
+    let indexer = start(&cluster, &[]);
+    fs::write(indexer.dir.path().join("go"), "").unwrap();
+    drop_scene(&indexer, "first", 1);
+    until("submission", || indexer.changes().iter().any(|change| change["job"]["state"] == "submitted"));
+    cluster.kill("slurmctld");
+    // Away is not the job's fault: no attempt is counted for it.
+    drop_scene(&indexer, "second", 2);
+    until("a job given back", || {
+        indexer.changes().iter().any(|change| {
+            change["job"]["scene_id"] == "second" && change["job"]["state"] == "queued" && change["job"]["attempt"] == 0
+        })
+    });
+    cluster.start_controller();
+    published(&indexer, "first");
+    assert_eq!(published(&indexer, "second")["attempt"], 1);
+}
+
+#[test]
+fn a_node_that_is_lost_may_write_on_and_changes_nothing() {
+    let Some(mut cluster) = Cluster::start() else { return };
+    let indexer = start(&cluster, &[]);
+    drop_scene(&indexer, "wait", 1);
+    runs_on_the_cluster(&indexer, "wait");
+    let nodes = cluster.run("squeue", &["--noheader", "--format=%N"]);
+    let node = if nodes.trim() == "n1" { "n1" } else { "n2" };
+    cluster.kill(node);
+    until("an attempt on the other node", || runs(&indexer, "wait") == 2);
+    fs::write(indexer.dir.path().join("go"), "").unwrap();
+    assert_eq!(published(&indexer, "wait")["attempt"], 2);
+    let results = indexer.dir.path().join("state/results/wait/2");
+    assert!(results.join("x.MBI_light.tif").exists());
+}
+
+#[test]
+fn a_submission_that_was_accepted_without_an_answer_runs_once() {
+    let Some(cluster) = Cluster::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let late = "#!/bin/sh\n/usr/bin/sbatch \"$@\"\n\
+                echo 'sbatch: error: Batch job submission failed: Socket timed out on send/recv operation' >&2\nexit 1\n";
+    let path = wrapper(folder.path(), "sbatch", late);
+    let indexer = start_with(&cluster, &[], vec![path]);
+    drop_scene(&indexer, "late", 1);
+    assert_eq!((published(&indexer, "late")["attempt"].as_u64(), runs(&indexer, "late")), (Some(1), 1));
+}
