@@ -46,7 +46,7 @@ fn a_dark_ellipse_is_found_where_it_is() {
     assert!((number("contrast_db") - 7.0).abs() < 0.8, "{properties}");
     assert!((number("elongation") - 5.0).abs() < 0.8, "{properties}");
     assert!(number("confidence") > 0.8 && number("perimeter_km") > 9.0, "{properties}");
-    assert_eq!((&properties["index"], &properties["model"]), (&1.into(), &"dark-spot/1".into()));
+    assert_eq!((&properties["index"], &properties["model"]), (&1.into(), &aurora_inference::MODEL.into()));
     let ring: Vec<[f64; 2]> = serde_json::from_value(features[0]["geometry"]["coordinates"][0].clone()).unwrap();
     // The middle of the ellipse, 618 km east and 7,382 km north in UTM 23 S.
     let middle = ring.iter().fold([0.0, 0.0], |sum, c| [sum[0] + c[0], sum[1] + c[1]]).map(|s| s / ring.len() as f64);

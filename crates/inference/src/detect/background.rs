@@ -18,8 +18,6 @@ const BRIGHT_DB: f32 = 2.0;
 const FIRST_CLIP_DB: (f32, f32) = (-1.0, 1.0);
 /// A coarse cell with less than this part of background tells nothing.
 const MIN_SUPPORT: f32 = 0.15;
-/// Coarse cells with more texture than this, in dB, are kept out of the first fit of the trend.
-const SMOOTH_DB: f32 = 1.3;
 /// Scale in dB of the weights that make the fit robust, round by round.
 const FIT_SCALES_DB: [f64; 8] = [3.0, 3.0, 3.0, 2.5, 2.0, 1.5, 1.5, 1.5];
 /// The fit starts level at this quantile: sea is darker than land, and seldom less than this part of a scene.
@@ -27,17 +25,15 @@ const START_QUANTILE: f64 = 0.12;
 /// Terms of a quadratic in two variables.
 const TERMS: usize = 6;
 
-/// The quadratic surface through the sea's medians, on the coarse grid, in dB.
-pub(super) fn trend(coarse: &Coarse) -> Grid<f32> {
+/// The quadratic surface through the medians of the cells that are not `rough`, on the coarse grid, in dB; `None` if
+/// all are.
+pub(super) fn trend(coarse: &Coarse, rough: &Grid<bool>) -> Option<Grid<f32>> {
     let (width, height) = (coarse.median.width, coarse.median.height);
-    let smooth = |index: usize| coarse.texture.cells[index] < SMOOTH_DB;
-    let points: Vec<usize> = (0..width * height).filter(|i| coarse.valid.cells[*i] > 0.5).collect();
-    let calm: Vec<usize> = points.iter().copied().filter(|index| smooth(*index)).collect();
-    let chosen = if calm.len() * 10 >= points.len() { calm } else { points };
+    let chosen: Vec<usize> = (0..width * height).filter(|i| coarse.has_data(*i) && !rough.cells[*i]).collect();
     let basis = |index: usize| terms(index % width, index / width, width, height);
     let mut medians: Vec<f32> = chosen.iter().map(|index| coarse.median.cells[*index]).collect();
     let mut coefficients = [0.0; TERMS];
-    coefficients[0] = quantile(&mut medians, START_QUANTILE).map_or(0.0, f64::from);
+    coefficients[0] = f64::from(quantile(&mut medians, START_QUANTILE)?);
     for scale_db in FIT_SCALES_DB {
         let weight = |residual: f64| (1.0 + (residual / scale_db).powi(2)).powi(-2);
         let mut normal = [[0.0; TERMS + 1]; TERMS];
@@ -47,7 +43,7 @@ pub(super) fn trend(coarse: &Coarse) -> Grid<f32> {
         }
         coefficients = solve(normal);
     }
-    build(width, height, |x, y| dot(&coefficients, &terms(x, y, width, height)) as f32)
+    Some(build(width, height, |x, y| dot(&coefficients, &terms(x, y, width, height)) as f32))
 }
 
 /// `1, u, v, u², uv, v²` with u and v from -1 to 1 over the grid.
@@ -153,7 +149,11 @@ mod tests {
     fn the_trend_ignores_a_dark_patch() {
         let slope = |x: usize| -8.0 * x as f32 / 60.0;
         let dark = |x: usize, y: usize| (10..18).contains(&x) && (20..40).contains(&y);
-        let trend = trend(&coarse(build(60, 60, |x, y| slope(x) - if dark(x, y) { 9.0 } else { 0.0 })));
+        let trend = trend(
+            &coarse(build(60, 60, |x, y| slope(x) - if dark(x, y) { 9.0 } else { 0.0 })),
+            &Grid::filled(60, 60, false),
+        )
+        .unwrap();
         for x in [0, 14, 30, 59] {
             assert!((trend.at(x, 30) - slope(x)).abs() < 0.35, "{x}: {} {}", trend.at(x, 30), slope(x));
         }
@@ -164,7 +164,7 @@ mod tests {
         let dark = |x: usize, y: usize| (100..130).contains(&x) && (60..180).contains(&y);
         let db = build(240, 240, |x, y| if dark(x, y) { -14.0 } else { -7.0 });
         let coarse = Coarse::of(&db, 4);
-        let flat = trend(&coarse);
+        let flat = trend(&coarse, &Grid::filled(60, 60, false)).unwrap();
         let land = Grid::filled(60, 60, false);
         let surface = estimate(&db, &coarse, &land, flat);
         assert!((surface.at(28, 30) + 7.0).abs() < 0.3, "{}", surface.at(28, 30));

@@ -1,8 +1,8 @@
 //! Statistics of squares of cells about a kilometre wide.
 //!
-//! Background and land both start from them. It decides nothing.
+//! Background and land both start from them. It decides nothing but what counts as data.
 
-use crate::grid::{Grid, build, quantile};
+use crate::grid::{Grid, around, build, quantile};
 
 /// Part of a normal distribution below its mean plus one standard deviation.
 const ONE_SIGMA: f64 = 0.8413;
@@ -20,11 +20,36 @@ pub(super) struct Coarse {
     pub(super) valid: Grid<f32>,
 }
 
+/// A square with less than this part of data says nothing of its texture.
+const MIN_VALID: f32 = 0.5;
+
 impl Coarse {
     pub(super) fn of(db: &Grid<f32>, step: usize) -> Self {
         let (width, height) = (db.width.div_ceil(step), db.height.div_ceil(step));
         let facts = build(width, height, |x, y| square(db, step, x, y));
         Self { step, median: facts.map(|f| f[0]), texture: facts.map(|f| f[1]), valid: facts.map(|f| f[2]) }
+    }
+
+    /// Whether enough of a square has data.
+    pub(super) fn has_data(&self, index: usize) -> bool {
+        self.valid.cells[index] >= MIN_VALID
+    }
+
+    /// Texture below which `fraction` of the squares within `radius` lies, in dB; NaN without data. What is narrower
+    /// than the window (a front, a ship) does not show in it, nor do squares to `skip`, which get NaN themselves.
+    pub(super) fn texture_around(&self, radius: usize, fraction: f64, skip: &Grid<bool>) -> Grid<f32> {
+        let counts = |index: usize| self.has_data(index) && !skip.cells[index];
+        self.texture.derive(|x, y| {
+            if !counts(y * self.texture.width + x) {
+                return f32::NAN;
+            }
+            let columns = around(x, radius, self.texture.width);
+            let rows = around(y, radius, self.texture.height).map(|row| row * self.texture.width);
+            let squares = rows.flat_map(|start| columns.clone().map(move |column| start + column));
+            let mut near: Vec<f32> =
+                squares.filter(|index| counts(*index)).map(|index| self.texture.cells[index]).collect();
+            quantile(&mut near, fraction).unwrap_or(f32::NAN)
+        })
     }
 }
 

@@ -10,6 +10,7 @@ mod land;
 mod segment;
 mod spot;
 
+use spot::Sea;
 pub(crate) use spot::Spot;
 
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// Name and version of this detector, as results carry it.
-pub const MODEL: &str = "dark-spot/1";
+pub const MODEL: &str = "dark-spot/2";
 
 /// Below this coefficient of variation there is no speckle, so the raster is no radar image.
 const MIN_SPECKLE: f32 = 0.02;
@@ -48,29 +49,43 @@ impl Outcome {
 
 /// Finds dark spots; takes the survey's grid apart to save memory.
 pub(crate) fn dark_spots(survey: &mut Survey) -> Outcome {
-    match survey.speckle {
+    let variation = match survey.speckle {
         None => return Outcome::nothing("no part of the raster is free of gaps"),
         Some(variation) if variation < MIN_SPECKLE => return Outcome::nothing("no speckle: not a radar image"),
-        Some(_) => {}
-    }
+        Some(variation) => variation,
+    };
+    let speckle_db = despeckled_spread_db(variation, survey.frame.factor);
     let cell = survey.frame.cell();
     let step = cell.count(COARSE_M).clamp(4, 64);
     let intensity = std::mem::replace(&mut survey.intensity, Grid::filled(0, 0, 0.0));
     let db = despeckled_db(intensity);
     let coarse = coarse::Coarse::of(&db, step);
-    let trend = background::trend(&coarse);
+    // Two rounds: dark spots are told by the sea's trend, the trend by what is neither rough nor land.
+    let rough = land::rough(&coarse, speckle_db, &coarse.median.map(|_| false));
+    let Some(trend) = background::trend(&coarse, &rough) else { return Outcome::nothing("no open water found") };
+    let rough = land::rough(&coarse, speckle_db, &land::dark(&coarse, &trend));
     let coarse_km2 = cell.km2() * (step * step) as f64;
-    let land = land::find(&coarse, &trend, coarse_km2);
-    if !coarse.valid.cells.iter().zip(&land.cells).any(|(valid, land)| *valid > 0.5 && !land) {
+    let land = land::find(&coarse, &rough, &trend, coarse_km2);
+    if !(0..land.cells.len()).any(|index| coarse.has_data(index) && !land.cells[index]) {
         return Outcome::nothing("no open water found");
     }
     let surface = background::estimate(&db, &coarse, &land, trend);
+    let land = land::refined(&db, &surface, &land, step);
     let contrast = contrast(db, &surface, &land, step);
     let Some(noise_db) = spread(&contrast) else { return Outcome::nothing("no open water found") };
     let segments = segment::find(&contrast, noise_db, cell);
-    let mut spots: Vec<Spot> = spot::measure_all(&contrast, &segments, noise_db, cell);
+    let mut spots: Vec<Spot> = spot::measure_all(Sea { contrast: &contrast, land: &land }, &segments, noise_db, cell);
     spots.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     Outcome { spots, note: None }
+}
+
+/// Spread in dB that is left of speckle of this coefficient of variation, independent from pixel to pixel, in
+/// despeckled cells of `factor` pixels.
+fn despeckled_spread_db(variation: f32, [fx, fy]: [usize; 2]) -> f32 {
+    /// Two passes of a 3 × 3 mean weigh a line of cells by 1, 2, 3, 2, 1 ninths: what they leave of independent
+    /// noise is the sum of the squares, 19/81, along x times the same along y.
+    const LEFT_BY_DESPECKLING: f32 = 19.0 / 81.0;
+    10.0 / std::f32::consts::LN_10 * variation / ((fx * fy) as f32).sqrt() * LEFT_BY_DESPECKLING
 }
 
 /// Decibels of the averaged intensity.
@@ -85,7 +100,7 @@ fn despeckled_db(intensity: Grid<f32>) -> Grid<f32> {
 fn contrast(db: Grid<f32>, surface: &Grid<f32>, land: &Grid<bool>, step: usize) -> Grid<f32> {
     let inside = db.map(|value| !value.is_nan()).eroded(EDGE_CELLS);
     db.derive(|x, y| {
-        if !inside.at(x, y) || land.at(x / step, y / step) {
+        if !inside.at(x, y) || land.at(x, y) {
             return f32::NAN;
         }
         db.at(x, y) - coarse::interpolated(surface, step, x, y)

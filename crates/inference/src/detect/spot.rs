@@ -18,6 +18,8 @@ pub(super) const MIN_CONFIDENCE: f64 = 0.35;
 const BAND_M: f64 = 240.0;
 /// Distance in metres from the outline at which the surroundings are measured.
 const RING_M: f64 = 900.0;
+/// A spot with less than this part of open sea among the land and sea round it lies in an inlet, a lagoon or a lake.
+const MIN_SEA_AROUND: f64 = 0.4;
 /// Holes smaller than this, in km², are closed in the outline.
 const MIN_HOLE_KM2: f64 = 0.5;
 /// Contrast in dB and slope in dB/km at which the score is undecided, and how fast it decides.
@@ -46,25 +48,34 @@ pub(crate) struct Spot {
 }
 
 /// Measures every segment and drops look-alikes.
-pub(super) fn measure_all(contrast: &Grid<f32>, segments: &Components, noise_db: f32, cell: CellSize) -> Vec<Spot> {
+pub(super) fn measure_all(sea: Sea<'_>, segments: &Components, noise_db: f32, cell: CellSize) -> Vec<Spot> {
     use rayon::prelude::*;
     let numbered = segments.members.par_iter().enumerate();
     let spots = numbered.filter_map(|(index, members)| {
-        Window::round(contrast, segments, index as u32 + 1, members, cell).measure(members, noise_db, cell)
+        Window::round(sea, segments, index as u32 + 1, members, cell).measure(members, noise_db, cell)
     });
     spots.filter(|spot| spot.confidence >= MIN_CONFIDENCE).collect()
 }
 
+/// What segments were found in.
+#[derive(Clone, Copy)]
+pub(super) struct Sea<'a> {
+    /// Decibels over the background; NaN where there is no sea to judge.
+    pub(super) contrast: &'a Grid<f32>,
+    /// Cells that are land.
+    pub(super) land: &'a Grid<bool>,
+}
+
 /// The part of the grid round one segment.
 struct Window<'a> {
-    contrast: &'a Grid<f32>,
+    sea: Sea<'a>,
     labels: &'a Grid<u32>,
     origin: (usize, usize),
     mask: Grid<bool>,
 }
 
 impl<'a> Window<'a> {
-    fn round(contrast: &'a Grid<f32>, segments: &'a Components, label: u32, members: &[u32], cell: CellSize) -> Self {
+    fn round(sea: Sea<'a>, segments: &'a Components, label: u32, members: &[u32], cell: CellSize) -> Self {
         let labels = &segments.labels;
         let margin = cell.count(RING_M) + 2;
         let columns = members.iter().map(|cell| *cell as usize % labels.width);
@@ -75,23 +86,35 @@ impl<'a> Window<'a> {
         let mask = build(x1 - x0 + 2, y1 - y0 + 2, |x, y| {
             (1..=x1 - x0).contains(&x) && (1..=y1 - y0).contains(&y) && labels.at(x + x0 - 1, y + y0 - 1) == label
         });
-        Self { contrast, labels, origin: (x0, y0), mask }
+        Self { sea, labels, origin: (x0, y0), mask }
     }
 
-    /// Contrast at a cell of the mask; NaN outside the grid and in other segments.
+    /// The whole grid's index of a cell of the mask.
+    fn index(&self, x: usize, y: usize) -> Option<usize> {
+        let (x, y) = ((x + self.origin.0).checked_sub(1)?, (y + self.origin.1).checked_sub(1)?);
+        (x < self.labels.width && y < self.labels.height).then(|| y * self.labels.width + x)
+    }
+
+    /// Contrast at a cell of the mask; NaN outside the grid.
     fn contrast_at(&self, x: usize, y: usize) -> f32 {
-        let (Some(x), Some(y)) = ((x + self.origin.0).checked_sub(1), (y + self.origin.1).checked_sub(1)) else {
-            return f32::NAN;
-        };
-        let is_inside = x < self.labels.width && y < self.labels.height;
-        if is_inside { self.contrast.at(x, y) } else { f32::NAN }
+        self.index(x, y).map_or(f32::NAN, |index| self.sea.contrast.cells[index])
     }
 
     fn is_other_segment(&self, x: usize, y: usize) -> bool {
-        !self.mask.at(x, y) && {
-            let (x, y) = (x + self.origin.0, y + self.origin.1);
-            x > 0 && y > 0 && x <= self.labels.width && y <= self.labels.height && self.labels.at(x - 1, y - 1) != 0
+        !self.mask.at(x, y) && self.index(x, y).is_some_and(|index| self.labels.cells[index] != 0)
+    }
+
+    /// Sea among the sea and land of the cells of `far` outside `near`, 0–1.
+    fn sea_part(&self, near: &Grid<bool>, far: &Grid<bool>) -> f64 {
+        let (mut at_sea, mut ashore) = (0, 0);
+        for y in 0..far.height {
+            for index in (0..far.width).filter(|x| far.at(*x, y) && !near.at(*x, y)).filter_map(|x| self.index(x, y)) {
+                let is_land = self.sea.land.cells[index];
+                ashore += usize::from(is_land);
+                at_sea += usize::from(!is_land && !self.sea.contrast.cells[index].is_nan());
+            }
         }
+        at_sea as f64 / (at_sea + ashore).max(1) as f64
     }
 
     fn median_where(&self, keep: impl Fn(usize, usize) -> bool) -> Option<f32> {
@@ -123,6 +146,9 @@ impl<'a> Window<'a> {
         let (band, ring) = (cell.count(BAND_M), cell.count(RING_M));
         let core = self.mask.eroded(band);
         let (near, far) = (self.mask.dilated(band), self.mask.dilated(ring));
+        if self.sea_part(&near, &far) < MIN_SEA_AROUND {
+            return None;
+        }
         let inside = self.median_where(|x, y| self.mask.at(x, y))?;
         let outer = |x: usize, y: usize| far.at(x, y) && !near.at(x, y) && !self.is_other_segment(x, y);
         let around = self.median_where(outer).unwrap_or(0.0);
