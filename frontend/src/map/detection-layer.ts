@@ -77,6 +77,8 @@ export class DetectionLayer {
     layer.on("mouseout", () => this.listener.hover(null));
     this.shapes.set(id, { detection, layer });
     this.group.addLayer(layer);
+    // The tooltip would make each outline a nameless stop for Tab; the keyboard has the list.
+    layer.eachLayer((path) => (path as L.Path).getElement()?.setAttribute("tabindex", "-1"));
   }
 
   private restyle(id: string | null): void {

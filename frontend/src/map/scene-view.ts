@@ -13,6 +13,8 @@ import { SceneTileLayer, type TileReports } from "./scene-tile-layer";
 export const ZOOMS_BELOW = 3;
 /** The old picture goes at the latest then, even if the new one is not complete. */
 const SWAP_PATIENCE_MS = 5_000;
+/** Leaflet fades each tile in over 200 ms. */
+const FADE_MS = 300;
 
 /** Name of the pane that holds those of all scenes. */
 export const SCENE_PANE = "scenes";
@@ -117,8 +119,10 @@ export class SceneView {
     this.pane.classList.toggle("is-magnified", magnified);
   }
 
+  /** The old picture goes once the last tiles over it have faded in. */
   private settled(): void {
-    this.dropBack();
+    clearTimeout(this.swapTimer);
+    if (this.back) this.swapTimer = setTimeout(() => this.dropBack(), FADE_MS);
     this.reports.loading(false);
     this.reports.busy(false);
   }

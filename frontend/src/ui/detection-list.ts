@@ -121,8 +121,9 @@ function orderSelect({ store, texts }: UiContext): HTMLElement {
 function countText({ phase, items }: DetectionList, { store, t }: UiContext): string {
   const total = sceneInFront(store.get())?.properties.detections ?? null;
   if (phase !== "ready" || (total === null && items.length === 0)) return "";
-  if (total === null || total <= items.length) return formatNumber(items.length, 0, t().language);
-  return t().text("scenes.count", { n: items.length, total });
+  const number = (value: number) => formatNumber(value, 0, t().language);
+  if (total === null || total <= items.length) return number(items.length);
+  return t().text("scenes.count", { n: number(items.length), total: number(total) });
 }
 
 /** A scene that inference has not looked at must not read as a clean one. */
@@ -131,6 +132,8 @@ function noteText({ phase, items }: DetectionList, { store, t }: UiContext): str
   if (phase === "failed") return t().text("detections.failed");
   if (phase === "idle" || items.length > 0) return "";
   const scene = sceneInFront(store.get());
+  // The scene's number may be ahead of its list for a moment.
+  if (scene?.properties.detections) return t().text("detections.loading");
   if (scene?.properties.detections !== null) return t().text("detections.none");
   const job = jobOf(store.get().jobs, scene.id);
   if (!job || !isProblem(job))

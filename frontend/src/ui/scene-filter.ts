@@ -1,4 +1,5 @@
 /** The fields above the list of scenes: free text, two UTC days, and how many scenes pass. */
+import { formatNumber } from "../format";
 import { filterScenes, isOpen, NO_FILTER, type SceneFilter } from "../state/filter";
 import type { UiContext } from "./context";
 import { el, icon, iconButton } from "./dom";
@@ -34,7 +35,8 @@ export function sceneFilter({ store, scenes, texts, t }: UiContext): HTMLElement
     (s) => [s.scenes, s.filter, s.language],
     ({ items, total }, filter) => {
       const shown = filterScenes(items, filter).length;
-      const values = { n: shown, total: Math.max(total ?? 0, items.length) };
+      const number = (value: number) => formatNumber(value, 0, t().language);
+      const values = { n: number(shown), total: number(Math.max(total ?? 0, items.length)) };
       count.textContent = items.length > 0 ? t().text("scenes.count", values) : "";
     },
   );
