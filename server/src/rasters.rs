@@ -223,8 +223,6 @@ fn name(target: &Target) -> String {
 
 fn weight_bytes(name: &str, opened: &Opened) -> u32 {
     let header = opened.tiff.header();
-    let levels = header.levels.iter().chain(header.masks.iter().flatten());
-    let tables: usize = levels.map(|level| level.blocks.capacity() * size_of::<(u64, u64)>()).sum();
-    let sum = name.len() + tables + opened.kept_bytes + OPENED_OVERHEAD_BYTES;
+    let sum = name.len() + header.memory_bytes() + opened.kept_bytes + OPENED_OVERHEAD_BYTES;
     u32::try_from(sum).unwrap_or(u32::MAX)
 }

@@ -5,6 +5,7 @@
 mod allow;
 mod file;
 mod http;
+mod multipart;
 mod ranges;
 
 use std::{fmt, path::PathBuf, time::Duration};

@@ -29,6 +29,10 @@ pub enum Samples {
     U32(Vec<u32>),
     /// Signed 32-bit.
     I32(Vec<i32>),
+    /// Unsigned 64-bit.
+    U64(Vec<u64>),
+    /// Signed 64-bit.
+    I64(Vec<i64>),
     /// 32-bit float (16-bit floats and complex amplitudes widen to it).
     F32(Vec<f32>),
     /// 64-bit float.
@@ -45,6 +49,8 @@ impl Samples {
             Self::I16(v) => v.len(),
             Self::U32(v) => v.len(),
             Self::I32(v) => v.len(),
+            Self::U64(v) => v.len(),
+            Self::I64(v) => v.len(),
             Self::F32(v) => v.len(),
             Self::F64(v) => v.len(),
         }
@@ -64,11 +70,35 @@ impl Samples {
             Self::I16(v) => v.capacity() * 2,
             Self::U32(v) => v.capacity() * 4,
             Self::I32(v) => v.capacity() * 4,
+            Self::U64(v) => v.capacity() * 8,
+            Self::I64(v) => v.capacity() * 8,
             Self::F32(v) => v.capacity() * 4,
             Self::F64(v) => v.capacity() * 8,
         }
     }
 }
+
+/// A sample as a number; 64-bit integers beyond 2⁵³ are rounded.
+pub(crate) trait Number: Copy {
+    /// The same as a 64-bit float.
+    fn number(self) -> f64;
+}
+
+macro_rules! number {
+    ($($exact:ty),*; $($rounded:ty),*) => {
+        $(impl Number for $exact {
+            fn number(self) -> f64 {
+                self.into()
+            }
+        })*
+        $(impl Number for $rounded {
+            fn number(self) -> f64 {
+                self as f64
+            }
+        })*
+    };
+}
+number!(u8, i8, u16, i16, u32, i32, f32, f64; u64, i64);
 
 /// A decoded block, or the knowledge that the file stores none there (sparse: all nodata).
 #[derive(Debug, Clone, PartialEq)]

@@ -40,6 +40,8 @@ pub fn decode_block(header: &Header, id: BlockId, compressed: &[u8], limits: &Li
         SampleType::I16 => Samples::I16(stored(2).integers::<i16, u16>()?),
         SampleType::U32 => Samples::U32(stored(4).integers::<u32, u32>()?),
         SampleType::I32 => Samples::I32(stored(4).integers::<i32, u32>()?),
+        SampleType::U64 => Samples::U64(stored(8).integers::<u64, u64>()?),
+        SampleType::I64 => Samples::I64(stored(8).integers::<i64, u64>()?),
         SampleType::F32 if header.half_floats => Samples::F32(half::widen(&stored(2).floats::<u16, u16>(level)?)),
         SampleType::F32 => Samples::F32(stored(4).floats::<f32, u32>(level)?),
         SampleType::F64 => Samples::F64(stored(8).floats::<f64, u64>(level)?),

@@ -101,7 +101,7 @@ fn from_header(header: &Header, size_bytes: u64) -> Facts {
         nodata: header.nodata,
         end_byte: header.end_byte,
         size_bytes,
-        has_overviews: header.levels.len() > 1,
+        has_overviews: header.levels[1..].iter().any(|level| !level.is_thinned()),
         georef_note: header.georef_note.clone(),
     }
 }

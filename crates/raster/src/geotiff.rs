@@ -43,31 +43,32 @@ impl GeoTiff {
         &self.limits
     }
 
-    /// Where block `id` lies within the source, or `None` when it is sparse.
+    /// Where the bytes of block `id` lie within the source, to be put together by [`Level::place`]; nothing when it is
+    /// sparse.
     ///
     /// # Errors
-    /// `Broken` when the file ends before the block does, or has no such block.
-    pub fn block_range(&self, id: BlockId) -> Result<Option<Range<u64>>> {
-        self.checked_range(self.header.levels.get(usize::from(id.level)), id)
+    /// `Broken` when the file ends before the block does, or has no such block; `TooLarge` beyond the limits.
+    pub fn block_parts(&self, id: BlockId) -> Result<Vec<Range<u64>>> {
+        self.checked_parts(self.header.levels.get(usize::from(id.level)), id)
     }
 
-    /// Where block `index` of a level's mask lies within the source, or `None` when it is sparse (all masked).
+    /// The same for block `index` of a level's mask, of which a sparse one is all masked.
     ///
     /// # Errors
-    /// `Broken` when the file ends before the block does, or has no such mask.
-    pub fn mask_range(&self, level: u16, index: u32) -> Result<Option<Range<u64>>> {
-        self.checked_range(self.header.mask(level), BlockId { level, plane: 0, index })
+    /// As [`GeoTiff::block_parts`].
+    pub fn mask_parts(&self, level: u16, index: u32) -> Result<Vec<Range<u64>>> {
+        self.checked_parts(self.header.mask(level), BlockId { level, plane: 0, index })
     }
 
-    fn checked_range(&self, level: Option<&Level>, id: BlockId) -> Result<Option<Range<u64>>> {
+    fn checked_parts(&self, level: Option<&Level>, id: BlockId) -> Result<Vec<Range<u64>>> {
         let level = level.filter(|level| (id.index as usize) < level.blocks_in_plane());
         let level = level.ok_or_else(|| RasterError::Broken { reason: format!("there is no {id:?}") })?;
         let size_bytes = self.source.size_bytes();
-        match level.block_range(id.plane, id.index) {
-            Some(range) if range.end > size_bytes => Err(RasterError::Broken {
-                reason: format!("a block at bytes {}..{} lies beyond the end at {size_bytes}", range.start, range.end),
-            }),
-            range => Ok(range),
+        let parts = level.block_parts(id.plane, id.index);
+        if let Some(part) = parts.iter().find(|part| part.end > size_bytes) {
+            let reason = format!("a block at bytes {}..{} lies beyond the end at {size_bytes}", part.start, part.end);
+            return Err(RasterError::Broken { reason });
         }
+        Ok(parts)
     }
 }

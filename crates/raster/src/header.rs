@@ -3,9 +3,9 @@
 //! Plain facts after all checks: every count, offset and size here has been held against the file's length and the
 //! limits. It holds no pixels. Callers: [`crate::geotiff`], [`crate::render`], [`crate::facts`].
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
-use crate::{Limits, RasterError, Result, block::BlockId, crs::Crs, source::ByteSource};
+use crate::{Limits, RasterError, Result, crs::Crs, source::ByteSource};
 
 mod bytes;
 mod directory;
@@ -13,9 +13,12 @@ mod georef;
 mod level;
 mod metadata;
 mod read;
+mod rows;
 mod samples;
 mod walk;
 mod window;
+
+pub use rows::StoredRows;
 
 /// Sample type of all bands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,6 +35,10 @@ pub enum SampleType {
     U32,
     /// Signed 32-bit.
     I32,
+    /// Unsigned 64-bit.
+    U64,
+    /// Signed 64-bit.
+    I64,
     /// 32-bit float.
     F32,
     /// 64-bit float.
@@ -45,7 +52,7 @@ impl SampleType {
             Self::U8 | Self::I8 => 1,
             Self::U16 | Self::I16 => 2,
             Self::U32 | Self::I32 | Self::F32 => 4,
-            Self::F64 => 8,
+            Self::U64 | Self::I64 | Self::F64 => 8,
         }
     }
 
@@ -58,6 +65,8 @@ impl SampleType {
             Self::I16 => "int16",
             Self::U32 => "uint32",
             Self::I32 => "int32",
+            Self::U64 => "uint64",
+            Self::I64 => "int64",
             Self::F32 => "float32",
             Self::F64 => "float64",
         }
@@ -118,8 +127,17 @@ pub struct Level {
     pub predictor: Predictor,
     /// Layout of bands.
     pub planar: Planar,
-    /// Byte offset and length of every block, row-major, plane after plane; length 0 is a sparse block.
-    pub blocks: Vec<(u64, u64)>,
+    /// Where its blocks lie.
+    pub storage: Storage,
+}
+
+/// Where a file keeps the blocks of a level.
+#[derive(Debug, Clone)]
+pub enum Storage {
+    /// Each by itself: byte offset and length, row-major, plane after plane; length 0 is a sparse block.
+    Blocks(Vec<(u64, u64)>),
+    /// Cut out of uncompressed rows, which the level's thinned versions share.
+    Rows(Arc<StoredRows>),
 }
 
 impl Level {
@@ -149,12 +167,63 @@ impl Level {
         }
     }
 
-    /// Where block `index` of `plane` lies, `None` when it is sparse or there is no such block.
-    pub fn block_range(&self, plane: u16, index: u32) -> Option<Range<u64>> {
+    /// Where the bytes of block `index` of `plane` lie, to be put together by [`Level::place`]: nothing when it is sparse
+    /// or there is no such block, one range in most files, one a row where blocks are cut out of rows.
+    pub fn block_parts(&self, plane: u16, index: u32) -> Vec<Range<u64>> {
         let in_plane = self.blocks_in_plane();
-        let index = usize::try_from(index).ok().filter(|&index| index < in_plane)?;
-        let &(offset, length) = self.blocks.get(usize::from(plane) * in_plane + index)?;
-        (length > 0).then(|| offset..offset.saturating_add(length))
+        if index as usize >= in_plane {
+            return Vec::new();
+        }
+        match &self.storage {
+            Storage::Blocks(blocks) => match blocks.get(usize::from(plane) * in_plane + index as usize) {
+                Some(&(offset, length)) if length > 0 => {
+                    std::iter::once(offset..offset.saturating_add(length)).collect()
+                }
+                _ => Vec::new(),
+            },
+            Storage::Rows(rows) => rows::parts(self, rows, plane, index),
+        }
+    }
+
+    /// Bytes of block `index` as it is stored and put together, before it is decoded.
+    pub fn stored_block_bytes(&self, plane: u16, index: u32) -> u64 {
+        match &self.storage {
+            Storage::Blocks(_) => self.block_parts(plane, index).first().map_or(0, |range| range.end - range.start),
+            Storage::Rows(rows) => rows::block_bytes(self, rows, index),
+        }
+    }
+
+    /// Puts the bytes of one of [`Level::block_parts`] in their place in the stored block.
+    pub fn place(&self, index: u32, part: usize, bytes: &[u8], block: &mut [u8]) {
+        match &self.storage {
+            Storage::Blocks(_) => block.copy_from_slice(bytes),
+            Storage::Rows(rows) => rows::place(self, rows, index, part, bytes, block),
+        }
+    }
+
+    /// Whether it is no level of the file but every n-th pixel of one.
+    pub fn is_thinned(&self) -> bool {
+        matches!(&self.storage, Storage::Rows(rows) if rows.size_px() != (self.width_px, self.height_px))
+    }
+
+    /// First byte after its last block.
+    fn end_byte(&self, planes: u16) -> u64 {
+        match &self.storage {
+            Storage::Blocks(blocks) => {
+                let stored = blocks.iter().filter(|&&(_, length)| length > 0);
+                stored.map(|&(offset, length)| offset.saturating_add(length)).max().unwrap_or(0)
+            }
+            Storage::Rows(rows) => rows.end_byte(planes),
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+            + match &self.storage {
+                Storage::Blocks(blocks) => blocks.capacity() * size_of::<(u64, u64)>(),
+                Storage::Rows(_) if self.is_thinned() => 0,
+                Storage::Rows(rows) => rows.memory_bytes(),
+            }
     }
 }
 
@@ -239,7 +308,7 @@ pub enum ColorInterpretation {
 /// All facts of one file.
 #[derive(Debug, Clone)]
 pub struct Header {
-    /// Levels from full resolution down; never empty.
+    /// Levels from full resolution down; never empty. Uncompressed strips without overviews get thinned ones.
     pub levels: Vec<Level>,
     /// Internal masks by level (bit or byte masks, 0 = masked); empty or as long as `levels` (`None` where a level has no mask).
     pub masks: Vec<Option<Level>>,
@@ -280,12 +349,6 @@ impl Header {
         read::read(source, limits).await
     }
 
-    /// Where block `id` lies, or `None` when it is sparse or not of this header. The range may lie beyond the end of a
-    /// file that is not whole; [`crate::GeoTiff::block_range`] checks that.
-    pub fn block_range(&self, id: BlockId) -> Option<Range<u64>> {
-        self.levels.get(usize::from(id.level))?.block_range(id.plane, id.index)
-    }
-
     /// The mask of a level, if it has one.
     pub fn mask(&self, level: u16) -> Option<&Level> {
         self.masks.get(usize::from(level))?.as_ref()
@@ -294,8 +357,7 @@ impl Header {
     /// Bytes this header holds in memory, for caches that weigh what they keep.
     pub fn memory_bytes(&self) -> usize {
         let levels = self.levels.iter().chain(self.masks.iter().flatten());
-        let blocks: usize =
-            levels.map(|level| size_of::<Level>() + level.blocks.capacity() * size_of::<(u64, u64)>()).sum();
+        let blocks: usize = levels.map(Level::memory_bytes).sum();
         let bands: usize = self.band_info.iter().map(|band| size_of::<BandInfo>() + band.description.capacity()).sum();
         size_of::<Self>() + blocks + bands + self.palette.capacity() * 4
     }

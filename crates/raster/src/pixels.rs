@@ -2,7 +2,7 @@
 //!
 //! No colours here: [`crate::style`] makes those.
 
-use crate::block::Samples;
+use crate::block::{Number, Samples};
 
 /// Values `[band][row][col]` and a mask `[row][col]` of one view.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,29 +38,27 @@ impl Pixels {
     }
 
     /// One value as a number, or `None` where it is masked or there is no such pixel.
-    #[allow(clippy::useless_conversion, reason = "one of the eight types is f64 already")]
     pub fn value(&self, band: u16, row: u32, col: u32) -> Option<f64> {
         if band >= self.bands || row >= self.height_px || col >= self.width_px {
             return None;
         }
         let pixel = row as usize * self.width_px as usize + col as usize;
         let at = usize::from(band) * self.pixels_per_band() + pixel;
-        (self.mask[pixel] != 0).then(|| with_samples!(&self.samples, values => f64::from(values[at])))
+        (self.mask[pixel] != 0).then(|| with_samples!(&self.samples, values => values[at].number()))
     }
 
     /// Valid values of one band as numbers, row by row.
-    #[allow(clippy::useless_conversion, reason = "one of the eight types is f64 already")]
     pub fn valid_values(&self, band: u16) -> Vec<f64> {
         let start = usize::from(band) * self.pixels_per_band();
         let range = start..start + self.pixels_per_band();
         with_samples!(&self.samples, values => {
             let pairs = values[range].iter().zip(&self.mask);
-            pairs.filter(|&(_, &m)| m != 0).map(|(&value, _)| f64::from(value)).collect()
+            pairs.filter(|&(_, &m)| m != 0).map(|(&value, _)| value.number()).collect()
         })
     }
 }
 
-/// Runs one expression for whichever type the samples have: the one place where the eight types are spelt out.
+/// Runs one expression for whichever type the samples have: the one place where the ten types are spelt out.
 macro_rules! with_samples {
     ($samples:expr, $values:ident => $body:expr) => {
         match $samples {
@@ -70,6 +68,8 @@ macro_rules! with_samples {
             $crate::block::Samples::I16($values) => $body,
             $crate::block::Samples::U32($values) => $body,
             $crate::block::Samples::I32($values) => $body,
+            $crate::block::Samples::U64($values) => $body,
+            $crate::block::Samples::I64($values) => $body,
             $crate::block::Samples::F32($values) => $body,
             $crate::block::Samples::F64($values) => $body,
         }

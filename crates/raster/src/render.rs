@@ -9,6 +9,7 @@
 
 mod bilinear;
 mod cell;
+mod cost;
 mod decimate;
 mod fetch;
 mod grid;

@@ -11,6 +11,9 @@ use bytes::Bytes;
 mod file;
 pub use file::FileSource;
 
+/// Longest buffer that adjoining ranges share.
+pub const MAX_SHARED_BYTES: u64 = 1 << 20;
+
 /// A future that a source hands out.
 pub type SourceFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, SourceError>> + Send + 'a>>;
 
@@ -26,7 +29,8 @@ pub trait ByteSource: Send + Sync {
     fn version(&self) -> &str;
 
     /// Exactly the bytes of each range, in the order asked. Ranges are within the size and not empty; sources may
-    /// merge neighbours and read in parallel.
+    /// merge neighbours and read in parallel. An answer keeps nothing alive that was not asked for: it has a buffer of
+    /// its own, or shares one with ranges that overlap it or adjoin it, up to [`MAX_SHARED_BYTES`].
     fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> SourceFuture<'a, Vec<Bytes>>;
 }
 

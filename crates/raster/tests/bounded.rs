@@ -33,11 +33,12 @@ fn one_row_strips_are_read_at_a_stride() {
     let path = folder.path().join("raw.tif");
     strips().write(&path);
     let tiff = open(&path).expect("a scene that is read");
-    assert_eq!(tiff.header().levels[0].block_height_px, 1, "the file has one-row strips");
     let (z, x, y) = WHOLE;
     let plan = render::plan(&tiff, &tile(z, x, y, 256), &ReadOptions::default()).expect("the tile is inside");
     let whole_bytes = 2 * 3000 * 3000;
-    assert!(plan.cost_bytes() < whole_bytes / 10, "{} of {whole_bytes} bytes", plan.cost_bytes());
+    assert!(plan.cost_bytes() < whole_bytes / 4, "{} of {whole_bytes} bytes", plan.cost_bytes());
+    let level = &tiff.header().levels[usize::from(plan.level())];
+    assert!(level.is_thinned() && level.width_px < 512, "{} px wide", level.width_px);
     let pixels = paint(&tiff, &plan).expect("painted");
     let numbers = statistics::summarise(&pixels, 0, &[]).expect("the scene shows");
     assert!((numbers.mean - 611.5).abs() < 50.0, "mean {}", numbers.mean);
@@ -90,7 +91,7 @@ fn a_second_render_finds_its_blocks_decoded() {
     let counts = cache.counts();
     let blocks = plan.blocks().len() as u64;
     assert_eq!((counts.hits, counts.misses, counts.blocks), (blocks, blocks, blocks));
-    assert!(counts.size_bytes >= plan.cost_bytes(), "{counts:?} weigh less than {}", plan.cost_bytes());
+    assert!(plan.cost_bytes() >= blocks * 256 * 256 * 2, "{} for {blocks} blocks", plan.cost_bytes());
 }
 
 /// The scene's frame is UTM's, askew on the map: its bounds have slivers at the corners that no pixel lies in.

@@ -134,5 +134,6 @@ fn color_names(header: &Header) -> Vec<&'static str> {
 /// How many times smaller each overview is, rounded.
 fn overviews(header: &Header) -> Vec<u32> {
     let full_px = f64::from(header.levels[0].width_px);
-    header.levels[1..].iter().map(|level| (full_px / f64::from(level.width_px)).round() as u32).collect()
+    let stored = header.levels[1..].iter().filter(|level| !level.is_thinned());
+    stored.map(|level| (full_px / f64::from(level.width_px)).round() as u32).collect()
 }

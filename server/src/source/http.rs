@@ -1,12 +1,15 @@
 //! Ranges of one version of a file behind an HTTP server (RFC 9110, sections 13 and 14).
 //!
 //! Opening is one request for the first bytes, from which size and validator are learnt. Every later read names the
-//! validator and checks what comes back, so bytes of two versions are never mixed. Redirects are not followed, and no
-//! more of a body is read than was asked for.
+//! validator and checks what comes back, so bytes of two versions are never mixed. Redirects are not followed, no more of
+//! a body is read than was asked for, and nothing of it is kept that was read only to get past it.
 
 use std::{
     ops::Range,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU8, Ordering::Relaxed},
+    },
 };
 
 use aurora_raster::source::{ByteSource, SourceError, SourceFuture};
@@ -17,13 +20,40 @@ use reqwest::{
     header::{self, HeaderMap, HeaderName},
 };
 
-use super::ranges::{Request, merge};
+use super::{
+    multipart::{Multipart, MultipartError, content_range},
+    ranges::{Scatter, Span, Stretch, spans, stretches},
+};
 
 /// Bytes asked for when opening: the header of most files.
 const HEAD_BYTES: u64 = 64 << 10;
 
 /// Requests of one read under way at once.
 const PARALLEL_REQUESTS: usize = 6;
+
+/// Bytes read for nothing rather than making another request.
+const MAX_GAP_BYTES: u64 = 64 << 10;
+
+/// The same between ranges of one request: about what the head of a part takes.
+const SMALL_GAP_BYTES: u64 = 512;
+
+/// Ranges of one request. Aurora's own file server answers 64, and so short a header passes everywhere.
+const MAX_RANGES_PER_REQUEST: usize = 64;
+
+/// Room for the head of each part of an answer.
+const PART_HEAD_BYTES: u64 = 1024;
+
+/// Bytes of some ranges, by the ranges' indices.
+type Answers = Vec<(usize, Bytes)>;
+
+/// Whether a server answers several ranges at once.
+struct Several;
+
+impl Several {
+    const UNTRIED: u8 = 0;
+    const YES: u8 = 1;
+    const NO: u8 = 2;
+}
 
 /// A file at one version.
 pub(crate) struct HttpSource {
@@ -35,6 +65,8 @@ pub(crate) struct HttpSource {
     /// The first bytes: until the header is read, or for good when they are the whole of a server that knows no ranges.
     head: Mutex<Bytes>,
     whole: bool,
+    /// One of [`Several`].
+    several: AtomicU8,
 }
 
 /// What tells one version from another.
@@ -80,7 +112,7 @@ impl HttpSource {
         let status = response.status();
         let (size_bytes, expected) = match status {
             StatusCode::PARTIAL_CONTENT => {
-                let (range, size) = content_range(&url, response.headers())?;
+                let (range, size) = content_range_of(&url, response.headers())?;
                 let expected = 0..size.min(HEAD_BYTES);
                 if range != expected {
                     return Err(bad(&url, format!("bytes {range:?} instead of {expected:?}")));
@@ -105,6 +137,7 @@ impl HttpSource {
             version,
             head: Mutex::new(head),
             whole,
+            several: AtomicU8::new(Several::UNTRIED),
         }))
     }
 
@@ -127,34 +160,105 @@ impl HttpSource {
         (end <= head.len()).then(|| head.slice(start..end))
     }
 
-    async fn fetch(&self, range: Range<u64>) -> Result<Bytes, SourceError> {
-        if let Some(bytes) = self.at_hand(&range) {
-            return Ok(bytes);
+    /// Few requests for many ranges: neighbours are asked for as one stretch, and many stretches by one request where the
+    /// server answers several ranges at once. Whether it does is tried only where it saves many requests.
+    async fn fetch(&self, ranges: &[Range<u64>], wanted: Vec<Span>) -> Result<Vec<Answers>, SourceError> {
+        let near = stretches(wanted.clone(), MAX_GAP_BYTES);
+        if near.len() > PARALLEL_REQUESTS && self.several.load(Relaxed) != Several::NO {
+            let (first, rest) = grouped(stretches(wanted, SMALL_GAP_BYTES));
+            if let Some(answers) = self.several_at_once(ranges, first).await? {
+                self.several.store(Several::YES, Relaxed);
+                let requests = rest.into_iter().map(|group| self.several_for_sure(ranges, group));
+                let mut all: Vec<_> = stream::iter(requests).buffer_unordered(PARALLEL_REQUESTS).try_collect().await?;
+                all.push(answers);
+                return Ok(all);
+            }
+            self.several.store(Several::NO, Relaxed);
         }
-        let response = send(&self.url, self.validator.guard(ranged(&self.client, &self.url, &range))).await?;
-        match response.status() {
-            StatusCode::PARTIAL_CONTENT => {}
-            // 416: it has shrunk. 200: a server that honours If-Match by sending the whole new version.
-            StatusCode::PRECONDITION_FAILED | StatusCode::RANGE_NOT_SATISFIABLE => return Err(self.changed()),
-            StatusCode::OK if Validator::of(response.headers()) != self.validator => return Err(self.changed()),
-            StatusCode::OK => return Err(SourceError::NoRanges { name: self.url.to_string() }),
-            status => return Err(refused(&self.url, status)),
-        }
-        let (sent, size) = content_range(&self.url, response.headers())?;
+        let requests = near.into_iter().map(|stretch| self.one(ranges, stretch));
+        stream::iter(requests).buffer_unordered(PARALLEL_REQUESTS).try_collect().await
+    }
+
+    /// One stretch by one request.
+    async fn one(&self, ranges: &[Range<u64>], stretch: Stretch) -> Result<Answers, SourceError> {
+        let bytes = stretch.bytes.clone();
+        let response = send(&self.url, self.validator.guard(ranged(&self.client, &self.url, &bytes))).await?;
+        self.check_status(&response)?;
+        let (sent, size) = content_range_of(&self.url, response.headers())?;
         if size != self.size_bytes || Validator::of(response.headers()) != self.validator {
             return Err(self.changed());
         }
-        if sent != range {
-            return Err(bad(&self.url, format!("bytes {sent:?} instead of {range:?}")));
+        if sent != bytes {
+            return Err(bad(&self.url, format!("bytes {sent:?} instead of {bytes:?}")));
         }
-        body(&self.url, response, range.end - range.start).await
+        let mut scatter = Scatter::new(vec![stretch]);
+        let mut at = bytes.start;
+        each_chunk(&self.url, response, bytes.end - bytes.start, |chunk| {
+            scatter.put(at, chunk).map_err(|error| bad(&self.url, error.to_string()))?;
+            at += chunk.len() as u64;
+            Ok(())
+        })
+        .await?;
+        scatter.finish(ranges).map_err(|error| bad(&self.url, error.to_string()))
     }
 
-    async fn answer(&self, request: Request, ranges: &[Range<u64>]) -> Result<Vec<(usize, Bytes)>, SourceError> {
-        let start = request.bytes.start;
-        let bytes = self.fetch(request.bytes).await?;
-        let cut = |range: &Range<u64>| bytes.slice((range.start - start) as usize..(range.end - start) as usize);
-        Ok(request.answers.into_iter().map(|index| (index, cut(&ranges[index]))).collect())
+    /// Several stretches, one by one where the server for once does not answer them together.
+    async fn several_for_sure(&self, ranges: &[Range<u64>], group: Vec<Stretch>) -> Result<Answers, SourceError> {
+        if let Some(answers) = self.several_at_once(ranges, group.clone()).await? {
+            return Ok(answers);
+        }
+        let mut answers = Vec::new();
+        for stretch in group {
+            answers.extend(self.one(ranges, stretch).await?);
+        }
+        Ok(answers)
+    }
+
+    /// Several stretches by one request; `None` when the server does not answer so.
+    async fn several_at_once(
+        &self,
+        ranges: &[Range<u64>],
+        group: Vec<Stretch>,
+    ) -> Result<Option<Answers>, SourceError> {
+        let group = match <[Stretch; 1]>::try_from(group) {
+            Ok([stretch]) => return self.one(ranges, stretch).await.map(Some),
+            Err(group) => group,
+        };
+        let wanted: u64 = group.iter().map(|stretch| stretch.bytes.end - stretch.bytes.start).sum();
+        let asked = several_ranges(&self.client, &self.url, &group);
+        let response = send(&self.url, self.validator.guard(asked)).await?;
+        if response.status() == StatusCode::PRECONDITION_FAILED {
+            return Err(self.changed());
+        }
+        let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let multipart = content_type.and_then(|text| Multipart::new(text, self.size_bytes));
+        let Some(mut multipart) = multipart.filter(|_| response.status() == StatusCode::PARTIAL_CONTENT) else {
+            return Ok(None);
+        };
+        if Validator::of(response.headers()) != self.validator {
+            return Err(self.changed());
+        }
+        let mut scatter = Scatter::new(group.clone());
+        let room = wanted + group.len() as u64 * PART_HEAD_BYTES;
+        each_chunk(&self.url, response, room, |chunk| {
+            multipart.put(chunk, &mut scatter).map_err(|error| match error {
+                MultipartError::OtherSize(_) => self.changed(),
+                error => bad(&self.url, error.to_string()),
+            })
+        })
+        .await?;
+        scatter.finish(ranges).map(Some).map_err(|error| bad(&self.url, error.to_string()))
+    }
+
+    fn check_status(&self, response: &Response) -> Result<(), SourceError> {
+        match response.status() {
+            StatusCode::PARTIAL_CONTENT => Ok(()),
+            // 416: it has shrunk. 200: a server that honours If-Match by sending the whole new version.
+            StatusCode::PRECONDITION_FAILED | StatusCode::RANGE_NOT_SATISFIABLE => Err(self.changed()),
+            StatusCode::OK if Validator::of(response.headers()) != self.validator => Err(self.changed()),
+            StatusCode::OK => Err(SourceError::NoRanges { name: self.url.to_string() }),
+            status => Err(refused(&self.url, status)),
+        }
     }
 
     fn changed(&self) -> SourceError {
@@ -177,10 +281,10 @@ impl ByteSource for HttpSource {
 
     fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> SourceFuture<'a, Vec<Bytes>> {
         Box::pin(async move {
-            let requests = merge(ranges).into_iter().map(|request| self.answer(request, ranges));
-            let answers: Vec<_> = stream::iter(requests).buffer_unordered(PARALLEL_REQUESTS).try_collect().await?;
-            let mut parts = vec![Bytes::new(); ranges.len()];
-            for (index, bytes) in answers.into_iter().flatten() {
+            let mut parts: Vec<Bytes> = ranges.iter().map(|range| self.at_hand(range).unwrap_or_default()).collect();
+            let missing = |span: &Span| span.answers.iter().any(|&index| parts[index].is_empty());
+            let wanted: Vec<Span> = spans(ranges).into_iter().filter(missing).collect();
+            for (index, bytes) in self.fetch(ranges, wanted).await?.into_iter().flatten() {
                 parts[index] = bytes;
             }
             Ok(parts)
@@ -188,12 +292,26 @@ impl ByteSource for HttpSource {
     }
 }
 
+/// The first group of stretches, and the others.
+fn grouped(stretches: Vec<Stretch>) -> (Vec<Stretch>, Vec<Vec<Stretch>>) {
+    let groups = stretches.len().div_ceil(MAX_RANGES_PER_REQUEST).max(1);
+    let mut groups = stretches.chunks(stretches.len().div_ceil(groups).max(1)).map(<[_]>::to_vec);
+    (groups.next().unwrap_or_default(), groups.collect())
+}
+
+fn several_ranges(client: &Client, url: &Url, group: &[Stretch]) -> RequestBuilder {
+    let ranges: Vec<_> =
+        group.iter().map(|stretch| format!("{}-{}", stretch.bytes.start, stretch.bytes.end - 1)).collect();
+    identity(client.get(url.clone())).header(header::RANGE, format!("bytes={}", ranges.join(",")))
+}
+
 fn ranged(client: &Client, url: &Url, range: &Range<u64>) -> RequestBuilder {
-    client
-        .get(url.clone())
-        .header(header::RANGE, format!("bytes={}-{}", range.start, range.end - 1))
-        // Ranges of a compressed representation would be of no use.
-        .header(header::ACCEPT_ENCODING, "identity")
+    identity(client.get(url.clone())).header(header::RANGE, format!("bytes={}-{}", range.start, range.end - 1))
+}
+
+/// Ranges of a compressed representation would be of no use.
+fn identity(request: RequestBuilder) -> RequestBuilder {
+    request.header(header::ACCEPT_ENCODING, "identity")
 }
 
 async fn send(url: &Url, request: RequestBuilder) -> Result<Response, SourceError> {
@@ -202,32 +320,43 @@ async fn send(url: &Url, request: RequestBuilder) -> Result<Response, SourceErro
 }
 
 /// Exactly `expected` bytes; a longer body is not read to its end.
-async fn body(url: &Url, mut response: Response, expected: u64) -> Result<Bytes, SourceError> {
+async fn body(url: &Url, response: Response, expected: u64) -> Result<Bytes, SourceError> {
     let length = usize::try_from(expected).map_err(|_| bad(url, "more bytes than this host can address"))?;
     let mut bytes = BytesMut::with_capacity(length);
-    while let Some(chunk) = response.chunk().await.map_err(|error| unavailable(url, &error))? {
-        if bytes.len() + chunk.len() > length {
-            return Err(bad(url, format!("more than the {length} bytes asked for")));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
+    each_chunk(url, response, expected, |chunk| {
+        bytes.extend_from_slice(chunk);
+        Ok(())
+    })
+    .await?;
     if bytes.len() < length {
         return Err(bad(url, format!("{} bytes instead of {length}", bytes.len())));
     }
-    metrics::counter!("aurora_source_bytes_total").increment(expected);
     Ok(bytes.freeze())
 }
 
-/// `bytes first-last/size` as a half-open range and the size.
-fn content_range(url: &Url, headers: &HeaderMap) -> Result<(Range<u64>, u64), SourceError> {
-    let parse = || {
-        let text = headers.get(header::CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?;
-        let (range, size) = text.split_once('/')?;
-        let (first, last) = range.split_once('-')?;
-        let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
-        Some((first..last.checked_add(1)?, size.parse().ok()?))
-    };
-    parse().ok_or_else(|| bad(url, "a Content-Range that does not say which bytes of how many"))
+/// Hands out a body as it arrives; one of more than `most` bytes is not read to its end.
+async fn each_chunk(
+    url: &Url,
+    mut response: Response,
+    most: u64,
+    mut take: impl FnMut(&[u8]) -> Result<(), SourceError>,
+) -> Result<(), SourceError> {
+    let mut received = 0;
+    while let Some(chunk) = response.chunk().await.map_err(|error| unavailable(url, &error))? {
+        received += chunk.len() as u64;
+        if received > most {
+            return Err(bad(url, format!("more than the {most} bytes asked for")));
+        }
+        take(&chunk)?;
+    }
+    metrics::counter!("aurora_source_bytes_total").increment(received);
+    Ok(())
+}
+
+/// Which bytes of how many an answer of one range holds.
+fn content_range_of(url: &Url, headers: &HeaderMap) -> Result<(Range<u64>, u64), SourceError> {
+    let text = headers.get(header::CONTENT_RANGE).and_then(|value| value.to_str().ok());
+    text.and_then(content_range).ok_or_else(|| bad(url, "a Content-Range that does not say which bytes of how many"))
 }
 
 fn refused(url: &Url, status: StatusCode) -> SourceError {
@@ -259,4 +388,93 @@ fn unavailable(url: &Url, error: &reqwest::Error) -> SourceError {
         cause = inner;
     }
     SourceError::Unavailable { name: url.to_string(), reason: cause.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use axum::{Router, extract::State, response::IntoResponse, routing::get};
+
+    use super::*;
+    use crate::source::client;
+
+    const SIZE_BYTES: usize = 9 << 20;
+
+    /// Serves one file of known bytes, and counts what it is asked.
+    struct FileServer {
+        answers_several: bool,
+        requests: AtomicUsize,
+    }
+
+    fn byte(at: usize) -> u8 {
+        (at.wrapping_mul(2_654_435_761) >> 16) as u8
+    }
+
+    fn bytes_of(range: &Range<u64>) -> Vec<u8> {
+        (range.start as usize..range.end as usize).map(byte).collect()
+    }
+
+    fn tags(content_type: &str) -> [(HeaderName, String); 2] {
+        [(header::ETAG, "\"1\"".to_owned()), (header::CONTENT_TYPE, content_type.to_owned())]
+    }
+
+    async fn file(State(server): State<Arc<FileServer>>, headers: HeaderMap) -> axum::response::Response {
+        server.requests.fetch_add(1, Relaxed);
+        let text = headers[header::RANGE].to_str().expect("text").strip_prefix("bytes=").expect("bytes");
+        let ranges: Vec<_> = text
+            .split(',')
+            .map(|range| {
+                let (first, last) = range.split_once('-').expect("two ends");
+                first.parse::<u64>().expect("a number")..last.parse::<u64>().expect("a number") + 1
+            })
+            .collect();
+        let content_range = |range: &Range<u64>| format!("bytes {}-{}/{SIZE_BYTES}", range.start, range.end - 1);
+        match &ranges[..] {
+            [range] => {
+                let head = [(header::CONTENT_RANGE, content_range(range))];
+                (StatusCode::PARTIAL_CONTENT, tags("image/tiff"), head, bytes_of(range)).into_response()
+            }
+            _ if !server.answers_several => (tags("image/tiff"), "all of it").into_response(),
+            ranges => {
+                let mut body = Vec::new();
+                for range in ranges {
+                    body.extend(format!("\r\n--b\r\nContent-Range: {}\r\n\r\n", content_range(range)).bytes());
+                    body.extend(bytes_of(range));
+                }
+                body.extend(b"\r\n--b--\r\n");
+                (StatusCode::PARTIAL_CONTENT, tags("multipart/byteranges; boundary=b"), body).into_response()
+            }
+        }
+    }
+
+    /// Reads a hundred ranges far from each other twice; returns the requests that each reading took.
+    async fn requests_for_many(answers_several: bool) -> [usize; 2] {
+        let server = Arc::new(FileServer { answers_several, requests: AtomicUsize::new(0) });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}/a.tif", listener.local_addr().expect("bound")).parse().expect("an address");
+        let router = Router::new().route("/a.tif", get(file)).with_state(Arc::clone(&server));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let source =
+            HttpSource::open(&client(std::time::Duration::from_secs(20)).expect("a client"), url).await.expect("opens");
+        // In disorder; the first lies in the bytes that opening brought, the last two adjoin.
+        let mut ranges: Vec<Range<u64>> = (0..100).map(|at| at * 90_000..at * 90_000 + 700).rev().collect();
+        ranges.push(9_000_000..9_000_050);
+        ranges.push(9_000_050..9_000_100);
+        let mut counts = [0; 2];
+        for count in &mut counts {
+            let before = server.requests.load(Relaxed);
+            let answers = source.read(&ranges).await.expect("read");
+            assert!(ranges.iter().zip(&answers).all(|(range, answer)| *answer == bytes_of(range)));
+            *count = server.requests.load(Relaxed) - before;
+        }
+        counts
+    }
+
+    #[tokio::test]
+    async fn many_ranges_are_few_requests_where_the_server_answers_several_at_once() {
+        assert_eq!(requests_for_many(true).await, [2, 2]);
+        // One trial, and then one by one.
+        assert_eq!(requests_for_many(false).await, [101, 100]);
+    }
 }

@@ -41,6 +41,8 @@ fn descr(samples: &Samples) -> &'static str {
         Samples::I16(_) => "<i2",
         Samples::U32(_) => "<u4",
         Samples::I32(_) => "<i4",
+        Samples::U64(_) => "<u8",
+        Samples::I64(_) => "<i8",
         Samples::F32(_) => "<f4",
         Samples::F64(_) => "<f8",
     }
@@ -58,6 +60,8 @@ fn append_mask(pixels: &Pixels, file: &mut Vec<u8>) {
         Samples::I16(_) => append(&255_i16.to_le_bytes()),
         Samples::U32(_) => append(&255_u32.to_le_bytes()),
         Samples::I32(_) => append(&255_i32.to_le_bytes()),
+        Samples::U64(_) => append(&255_u64.to_le_bytes()),
+        Samples::I64(_) => append(&255_i64.to_le_bytes()),
         Samples::F32(_) => append(&255_f32.to_le_bytes()),
         Samples::F64(_) => append(&255_f64.to_le_bytes()),
     }

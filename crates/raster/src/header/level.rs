@@ -1,16 +1,15 @@
 //! One directory as a level: its size, its block grid, and where each block lies.
 
+use std::sync::Arc;
+
 use super::{
-    Compression, Level, Planar, Predictor, SampleType, broken,
+    Compression, Level, Planar, Predictor, SampleType, Storage, StoredRows, broken,
     directory::{Directory, tag},
     samples::Samples,
     unsupported,
     window::Window,
 };
 use crate::{Limits, RasterError, Result};
-
-/// Stored strips larger than this are cut into shorter ones, so that a file of one strip can be read in parts.
-const STORED_STRIP_BYTES: u64 = 256 << 10;
 
 /// What a level's samples take up in its blocks.
 #[derive(Debug, Clone, Copy)]
@@ -21,10 +20,15 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Bytes of a decoded row of `width_px` pixels of one block.
-    fn row_bytes(self, planar: Planar, width_px: u32) -> u64 {
+    /// Bits of a stored pixel in one block.
+    fn pixel_bits(self, planar: Planar) -> u64 {
         let bands = if planar == Planar::Contiguous { self.samples.bands } else { 1 };
-        (u64::from(width_px) * u64::from(bands) * u64::from(self.sample_bits)).div_ceil(8)
+        u64::from(bands) * u64::from(self.sample_bits)
+    }
+
+    /// Bytes of a stored row of `width_px` pixels of one block.
+    fn row_bytes(self, planar: Planar, width_px: u32) -> u64 {
+        (u64::from(width_px) * self.pixel_bits(planar)).div_ceil(8)
     }
 }
 
@@ -48,15 +52,20 @@ pub(super) fn read(
     };
     let planar = planar(directory, window, layout.samples.bands)?;
     let predictor = predictor(directory, window, compression, layout)?;
-    let blocks = Vec::new();
+    let storage = Storage::Blocks(Vec::new());
     let mut level =
-        Level { width_px, height_px, block_width_px, block_height_px, tiled, compression, predictor, planar, blocks };
-    level.blocks = blocks_of(directory, window, &level, layout, *block_budget)?;
-    if compression == Compression::None && !tiled {
-        split_strips(&mut level, layout, *block_budget)?;
+        Level { width_px, height_px, block_width_px, block_height_px, tiled, compression, predictor, planar, storage };
+    let blocks = blocks_of(directory, window, &level, layout, *block_budget)?;
+    let compressed_bytes = blocks.iter().map(|&(_, length)| length).max().unwrap_or(0);
+    *block_budget = block_budget.saturating_sub(blocks.len());
+    level.storage = Storage::Blocks(blocks);
+    if compression == Compression::None && !tiled && cut_rows(&mut level, layout, *block_budget) {
+        *block_budget = block_budget.saturating_sub(level.blocks_in_plane());
+    } else {
+        check_size("compressed bytes of a block", compressed_bytes, limits.max_compressed_bytes)?;
     }
-    check_block_bytes(&level, layout, limits)?;
-    *block_budget = block_budget.saturating_sub(level.blocks.len());
+    let row_bytes = layout.row_bytes(level.planar, level.block_width_px);
+    check_size("bytes of a block", row_bytes * u64::from(level.block_height_px), limits.max_block_bytes)?;
     Ok(level)
 }
 
@@ -134,18 +143,20 @@ fn predictor(
     }
 }
 
-fn check_block_bytes(level: &Level, layout: Layout, limits: &Limits) -> Result<()> {
-    let value = layout.row_bytes(level.planar, level.block_width_px) * u64::from(level.block_height_px);
-    let limit = limits.max_block_bytes;
-    let compressed = level.blocks.iter().map(|&(_, length)| length).max().unwrap_or(0);
-    if value > limit {
-        return Err(RasterError::TooLarge { what: "bytes of a block", value, limit });
+fn check_size(what: &'static str, value: u64, limit: u64) -> Result<()> {
+    if value > limit { Err(RasterError::TooLarge { what, value, limit }) } else { Ok(()) }
+}
+
+/// Cuts blocks out of stored rows; `false` where that cannot be.
+fn cut_rows(level: &mut Level, layout: Layout, block_budget: usize) -> bool {
+    let Some(rows) = StoredRows::of(level, layout.pixel_bits(level.planar)) else { return false };
+    let (block_width_px, block_height_px) = rows.block_px();
+    let cut = Level { block_width_px, block_height_px, storage: Storage::Rows(Arc::new(rows)), ..level.clone() };
+    let fits = cut.blocks_in_plane() <= block_budget;
+    if fits {
+        *level = cut;
     }
-    if compressed > limits.max_compressed_bytes {
-        let limit = limits.max_compressed_bytes;
-        return Err(RasterError::TooLarge { what: "compressed bytes of a block", value: compressed, limit });
-    }
-    Ok(())
+    fits
 }
 
 /// Offset and length of every block, `(0, 0)` for those the file leaves out.
@@ -200,46 +211,4 @@ fn check_count(what: &str, count: usize, needed: usize) -> Result<()> {
         return Ok(());
     }
     Err(broken(format!("{count} {what} for {needed} blocks")))
-}
-
-/// Cuts stored strips of many rows into strips of about [`STORED_STRIP_BYTES`].
-fn split_strips(level: &mut Level, layout: Layout, budget: usize) -> Result<()> {
-    let row_bytes = layout.row_bytes(level.planar, level.width_px).max(1);
-    let rows = level.block_height_px;
-    let target = u32::try_from(STORED_STRIP_BYTES / row_bytes).unwrap_or(u32::MAX).max(1);
-    let is_single = level.blocks_down() == 1;
-    // Several strips stay one even grid only when the parts divide them.
-    let part_rows = if is_single {
-        target
-    } else {
-        (1..=target.min(rows)).rev().find(|part| rows.is_multiple_of(*part)).unwrap_or(rows)
-    };
-    if part_rows >= rows {
-        return Ok(());
-    }
-    let parts = level.height_px.div_ceil(part_rows) as usize * level.blocks.len() / level.blocks_down() as usize;
-    if parts > budget {
-        return Err(RasterError::TooLarge { what: "blocks", value: parts as u64, limit: budget as u64 });
-    }
-    let mut split = Vec::with_capacity(parts);
-    let per_plane = level.blocks_in_plane();
-    for (index, &(offset, length)) in level.blocks.iter().enumerate() {
-        let strip_rows = level.block_rows((index % per_plane) as u32);
-        for first_row in (0..strip_rows).step_by(part_rows as usize) {
-            let rows = part_rows.min(strip_rows - first_row);
-            split.push(part_of(offset, length, u64::from(first_row) * row_bytes, u64::from(rows) * row_bytes));
-        }
-    }
-    level.blocks = split;
-    level.block_height_px = part_rows;
-    Ok(())
-}
-
-/// A part of a stored strip; where the strip is too short the part keeps the length it should have and is found
-/// missing when it is read.
-fn part_of(offset: u64, length: u64, start: u64, part_bytes: u64) -> (u64, u64) {
-    if length == 0 {
-        return (0, 0);
-    }
-    (offset.saturating_add(start), part_bytes.min(length.saturating_sub(start)).max(1))
 }

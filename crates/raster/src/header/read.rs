@@ -5,7 +5,7 @@
 //! mask of the first one (other images, thumbnails of another type) are not looked at.
 
 use super::{
-    Header, Level, SampleType, broken,
+    Header, Level, Planar, SampleType, Storage, broken,
     directory::{Directory, tag},
     georef,
     level::{self, Layout},
@@ -75,8 +75,12 @@ fn subfile_type(directory: &Directory, window: &Window<'_>) -> Result<u32> {
 fn assemble(pages: &Pages<'_>, window: &Window<'_>, limits: &Limits) -> Result<Header> {
     let samples = Samples::read(pages.full, window, limits)?;
     let mut block_budget = limits.max_blocks;
-    let levels = levels(pages, samples, window, limits, &mut block_budget)?;
+    let mut levels = levels(pages, samples, window, limits, &mut block_budget)?;
     let (masks, mask_bits) = masks(pages, &levels, window, limits, &mut block_budget)?;
+    if levels.len() == 1 && masks.is_empty() {
+        let thinned = thinned(&levels[0]);
+        levels.extend(thinned);
+    }
     let color = samples::color(pages.full, window)?;
     let nodata = metadata::nodata(&pages.full.text(window, tag::GDAL_NODATA)?);
     let palette = match color {
@@ -128,6 +132,19 @@ fn levels(
     Ok(levels)
 }
 
+/// Smaller pictures of a level, where they can be had from rows.
+fn thinned(full: &Level) -> Vec<Level> {
+    let Storage::Rows(rows) = &full.storage else { return Vec::new() };
+    let level = |(width_px, height_px): (u32, u32)| Level {
+        width_px,
+        height_px,
+        block_width_px: full.block_width_px.min(width_px),
+        block_height_px: full.block_height_px.min(height_px),
+        ..full.clone()
+    };
+    rows.thinned_sizes_px().map(level).collect()
+}
+
 fn sample_bits(samples: Samples) -> u8 {
     if samples.half_floats { 16 } else { samples.sample_type.size_bytes() * 8 }
 }
@@ -164,7 +181,8 @@ fn masks(
 
 /// First byte after everything the header points to.
 fn end_byte(header: &Header, directories: &[Directory]) -> u64 {
-    let blocks = header.levels.iter().chain(header.masks.iter().flatten()).flat_map(|level| &level.blocks);
-    let blocks = blocks.filter(|&&(_, length)| length > 0).map(|&(offset, length)| offset.saturating_add(length));
+    let planes = |level: &Level| if level.planar == Planar::Separate { header.bands } else { 1 };
+    let levels = header.levels.iter().chain(header.masks.iter().flatten());
+    let blocks = levels.map(|level| level.end_byte(planes(level)));
     blocks.chain(directories.iter().map(|directory| directory.end_byte)).max().unwrap_or(0)
 }

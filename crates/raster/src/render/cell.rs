@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use crate::render::decimate::Decimation;
+
 /// Binary places of a fixed-point position.
 const FRACTION_BITS: u32 = 32;
 
@@ -113,6 +115,8 @@ pub(super) struct Cell {
     pub(super) rows: Range<u32>,
     /// Where its pixels lie.
     pub(super) shape: Shape,
+    /// Moves every pixel to a block that is read, where some are left out.
+    pub(super) decimation: Option<Decimation>,
 }
 
 /// How a cell's pixels are placed.
@@ -239,11 +243,26 @@ impl Cell {
     /// A cell of exact points.
     pub(super) fn of_points(cols: Range<u32>, rows: Range<u32>, points: &[(f64, f64)]) -> Self {
         let finite = |&(x, y): &(f64, f64)| (x.is_finite() && y.is_finite()).then(|| Position::of_centre((x, y)));
-        Self { cols, rows, shape: Shape::Points(points.iter().map(finite).collect()) }
+        Self::new(cols, rows, Shape::Points(points.iter().map(finite).collect()))
+    }
+
+    /// A cell that is read as it is.
+    pub(super) fn new(cols: Range<u32>, rows: Range<u32>, shape: Shape) -> Self {
+        Self { cols, rows, shape, decimation: None }
     }
 
     /// Hands out the cell's spans, row by row.
     pub(super) fn for_each_span(&self, mut visit: impl FnMut(Span)) {
+        let Some(decimation) = &self.decimation else { return self.for_each_even_span(visit) };
+        self.for_each_even_span(|span| {
+            for k in 0..span.len {
+                let pixel = span.part(k, k + 1);
+                visit(Span { start: decimation.moved(pixel.start), step: Position { x: 0, y: 0 }, ..pixel });
+            }
+        });
+    }
+
+    fn for_each_even_span(&self, mut visit: impl FnMut(Span)) {
         let width = self.cols.len();
         for (index, row) in self.rows.clone().enumerate() {
             match &self.shape {

@@ -7,7 +7,7 @@ use crate::{
     Limits,
     header::{Header, Level, Planar},
     render::{
-        cell::{Cell, ONE, Position, Shape, whole},
+        cell::{ONE, Position, whole},
         level::Choice,
         plan::block_bytes,
     },
@@ -22,11 +22,20 @@ const SHARE_OF_LIMIT: u64 = 4;
 /// Decimation below which a view is not too much of the raster, whatever it costs: with overviews it stays below two.
 const LEAST_SOURCE_PX_PER_VIEW_PX: f64 = 2.0;
 
-/// Of every group of `cols` × `rows` blocks only the middle one is read.
+/// Of every group of blocks only the middle one is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Decimation {
-    cols: u32,
-    rows: u32,
+    cols: Axis,
+    rows: Axis,
+}
+
+/// One direction of a level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Axis {
+    side_px: u32,
+    block_px: u32,
+    /// Blocks of which one is read.
+    group: u32,
 }
 
 impl Decimation {
@@ -51,36 +60,25 @@ impl Decimation {
         let across = touched(level.block_width_px, level.blocks_across());
         let down = touched(level.block_height_px, level.blocks_down());
         let budget_bytes = limits.max_render_bytes / SHARE_OF_LIMIT;
-        let mut group =
-            Self { cols: unnoticed(level.block_width_px, ratio), rows: unnoticed(level.block_height_px, ratio) };
-        let left = |group: Self| (across.div_ceil(group.cols), down.div_ceil(group.rows));
+        let axis = |side_px: u32, block_px: u32| Axis { side_px, block_px, group: unnoticed(block_px, ratio) };
+        let mut thinned = Self {
+            cols: axis(level.width_px, level.block_width_px),
+            rows: axis(level.height_px, level.block_height_px),
+        };
+        let left = |thinned: &Self| (across.div_ceil(thinned.cols.group), down.div_ceil(thinned.rows.group));
         let cost =
             |(across, down): (u32, u32)| u64::from(across) * u64::from(down) * planes * block_bytes(header, level);
-        while cost(left(group)) > budget_bytes && left(group) != (1, 1) {
-            let (across, down) = left(group);
-            if across > down { group.cols *= 2 } else { group.rows *= 2 }
+        while cost(left(&thinned)) > budget_bytes && left(&thinned) != (1, 1) {
+            let (across, down) = left(&thinned);
+            if across > down { thinned.cols.group *= 2 } else { thinned.rows.group *= 2 }
         }
-        (group != Self { cols: 1, rows: 1 }).then_some(group)
+        (thinned.cols.group > 1 || thinned.rows.group > 1).then_some(thinned)
     }
 
-    /// The cell with every pixel moved to the nearest one that is read.
-    pub(super) fn apply(self, level: &Level, cell: &Cell) -> Cell {
-        let width = cell.cols.len();
-        let mut points = vec![None; width * cell.rows.len()];
-        cell.for_each_span(|span| {
-            let first = (span.row - cell.rows.start) as usize * width + (span.col - cell.cols.start) as usize;
-            for (k, point) in points[first..first + span.len as usize].iter_mut().enumerate() {
-                *point = Some(self.moved(level, span.start.plus(span.step, k as i64)));
-            }
-        });
-        Cell { cols: cell.cols.clone(), rows: cell.rows.clone(), shape: Shape::Points(points) }
-    }
-
-    fn moved(self, level: &Level, place: Position) -> Position {
-        Position {
-            x: nearest_read(place.x, level.width_px, level.block_width_px, self.cols),
-            y: nearest_read(place.y, level.height_px, level.block_height_px, self.rows),
-        }
+    /// The nearest place, of the level that this was made for, that is read.
+    pub(super) fn moved(&self, place: Position) -> Position {
+        let along = |place: i64, axis: &Axis| nearest_read(place, axis.side_px, axis.block_px, axis.group);
+        Position { x: along(place.x, &self.cols), y: along(place.y, &self.rows) }
     }
 }
 

@@ -1,30 +1,36 @@
 //! Brings the bytes of a plan's blocks: from the cache what is there, the rest in few reads.
+//!
+//! Reads go out in batches, some at once. What comes back is put in its block's buffer and let go, batch by batch, so that
+//! a thinned level, whose rows are a small part of what must be read for them, holds no more than that part. Which ranges
+//! are worth one request is the source's to know. Nothing is decoded here.
 
 use std::ops::Range;
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 
 use crate::{
-    GeoTiff, RasterError, Result,
+    GeoTiff, Result,
     block::{BlockId, SharedBlock},
     cache::{BlockCache, SourceKey},
-    header::{Header, Level},
+    header::{Header, Level, Storage},
     render::{Plan, plan::MASK_PLANE},
+    source::SourceError,
 };
 
-/// Unwanted bytes read rather than asked around: about what a round trip's worth of latency costs on a fast link.
-const MAX_GAP_BYTES: u64 = 32 << 10;
+/// Bytes of one batch; a single range may be longer.
+pub(super) const BATCH_BYTES: u64 = 2 << 20;
 
-/// Largest merged read, so that no allocation is larger than a few blocks.
-const MAX_MERGED_BYTES: u64 = 8 << 20;
+/// Batches read at once.
+pub(super) const BATCHES_AT_ONCE: usize = 3;
 
 /// One block of a plan, as far as [`fetch`] brought it.
 #[derive(Debug, Clone)]
 pub(super) enum Piece {
     /// From the cache.
     Decoded(SharedBlock),
-    /// As stored in the file.
-    Compressed(Bytes),
+    /// As stored in the file, put together.
+    Stored(Bytes),
     /// The file stores none there.
     Sparse,
 }
@@ -39,7 +45,7 @@ pub struct Fetched {
 impl Fetched {
     /// Blocks that must still be decoded.
     pub fn missing_blocks(&self) -> usize {
-        self.pieces.iter().filter(|piece| matches!(piece, Piece::Compressed(_))).count()
+        self.pieces.iter().filter(|piece| matches!(piece, Piece::Stored(_))).count()
     }
 }
 
@@ -49,103 +55,134 @@ impl Fetched {
 /// `Broken` when a block lies beyond the file's end, `TooLarge` for a block beyond the limits, or what the source says.
 pub async fn fetch(tiff: &GeoTiff, plan: &Plan, cache: &BlockCache) -> Result<Fetched> {
     let key = SourceKey::of(tiff.source().as_ref());
-    let mut pieces = Vec::with_capacity(plan.blocks().len());
-    let mut wanted: Vec<(usize, Range<u64>)> = Vec::new();
+    let mut assembly = Assembly::new(tiff.header(), plan.blocks());
     for (at, &id) in plan.blocks().iter().enumerate() {
-        pieces.push(match cache.get(&key, id) {
-            Some(block) => Piece::Decoded(block),
-            None => {
-                wanted.extend(range(tiff, id)?.map(|range| (at, range)));
-                Piece::Sparse
-            }
-        });
-    }
-    wanted.sort_by_key(|(_, range)| range.start);
-    let reads = merged(&wanted);
-    if !reads.is_empty() {
-        let answers = tiff.source().read(&reads).await?;
-        for (at, range) in wanted {
-            pieces[at] = Piece::Compressed(cut(&reads, &answers, &range)?);
+        match cache.get(&key, id) {
+            Some(block) => assembly.pieces[at] = Piece::Decoded(block),
+            None => assembly.want(at, parts_of(tiff, id)?),
         }
     }
-    Ok(Fetched { key, pieces })
+    assembly.wanted.sort_by_key(|wanted| wanted.bytes.start);
+    let ranges: Vec<Range<u64>> = assembly.wanted.iter().map(|wanted| wanted.bytes.clone()).collect();
+    let source = tiff.source();
+    let reads = batches(&ranges).into_iter().map(|batch| {
+        let ranges = &ranges[batch.clone()];
+        async move { source.read(ranges).await.map(|answers| (batch, answers)) }
+    });
+    let mut reads = stream::iter(reads).buffer_unordered(BATCHES_AT_ONCE);
+    while let Some(read) = reads.next().await {
+        let (batch, answers) = read?;
+        if !assembly.take(batch, answers) {
+            let (name, reason) = (source.name().to_owned(), "other lengths than asked for".to_owned());
+            return Err(SourceError::BadAnswer { name, reason }.into());
+        }
+    }
+    Ok(Fetched { key, pieces: assembly.finish() })
 }
 
 /// The level whose grid a block belongs to: the image's or its mask's.
 pub(super) fn grid_of(header: &Header, id: BlockId) -> &Level {
-    let level = usize::from(id.level);
-    let mask = || header.masks.get(level).and_then(Option::as_ref);
-    if id.plane == MASK_PLANE { mask().unwrap_or(&header.levels[level]) } else { &header.levels[level] }
+    let level = &header.levels[usize::from(id.level)];
+    if id.plane == MASK_PLANE { header.mask(id.level).unwrap_or(level) } else { level }
 }
 
-/// Where a block's bytes lie, or `None` when it is sparse.
-fn range(tiff: &GeoTiff, id: BlockId) -> Result<Option<Range<u64>>> {
-    let grid = grid_of(tiff.header(), id);
-    let plane = if id.plane == MASK_PLANE { 0 } else { usize::from(id.plane) };
-    let per_plane = grid.blocks_across() as usize * grid.blocks_down() as usize;
-    let broken =
-        |what: &str| RasterError::Broken { reason: format!("block {} of level {} {what}", id.index, id.level) };
-    let entry = grid.blocks.get(plane * per_plane + id.index as usize);
-    let &(offset, length) = entry.ok_or_else(|| broken("is not listed"))?;
-    let limit = tiff.limits().max_compressed_bytes;
-    if length > limit {
-        return Err(RasterError::TooLarge { what: "stored bytes of one block", value: length, limit });
-    }
-    let end = offset.checked_add(length).filter(|&end| end <= tiff.source().size_bytes());
-    let end = end.ok_or_else(|| broken("lies beyond the end of the file"))?;
-    Ok((length > 0).then_some(offset..end))
+/// Where a block's bytes lie.
+fn parts_of(tiff: &GeoTiff, id: BlockId) -> Result<Vec<Range<u64>>> {
+    if id.plane == MASK_PLANE { tiff.mask_parts(id.level, id.index) } else { tiff.block_parts(id) }
 }
 
-/// Reads that hold all the ranges, which are sorted by their start.
-fn merged(wanted: &[(usize, Range<u64>)]) -> Vec<Range<u64>> {
-    let mut reads: Vec<Range<u64>> = Vec::new();
-    for (_, range) in wanted {
-        match reads.last_mut() {
-            Some(last) if range.end <= last.end => {}
-            Some(last) if range.start <= last.end + MAX_GAP_BYTES && range.end - last.start <= MAX_MERGED_BYTES => {
-                last.end = range.end;
+/// Groups of ranges, sorted by their start, to be read in one go each.
+fn batches(ranges: &[Range<u64>]) -> Vec<Range<usize>> {
+    let mut batches: Vec<Range<usize>> = Vec::new();
+    let mut bytes = 0;
+    for (index, range) in ranges.iter().enumerate() {
+        let length = range.end - range.start;
+        match batches.last_mut() {
+            Some(batch) if bytes + length <= BATCH_BYTES => {
+                batch.end = index + 1;
+                bytes += length;
             }
-            _ => reads.push(range.clone()),
+            _ => {
+                batches.push(index..index + 1);
+                bytes = length;
+            }
         }
     }
-    reads
+    batches
 }
 
-/// The bytes of `range` out of the read that holds it.
-fn cut(reads: &[Range<u64>], answers: &[Bytes], range: &Range<u64>) -> Result<Bytes> {
-    let holds = |read: &Range<u64>| read.start <= range.start && range.end <= read.end;
-    let last = reads.partition_point(|read| read.start <= range.start);
-    let found = reads[..last].iter().zip(answers).rev().find(|(read, _)| holds(read));
-    let bytes = found.and_then(|(read, bytes)| {
-        let first = usize::try_from(range.start - read.start).ok()?;
-        let length = usize::try_from(range.end - range.start).ok()?;
-        (first + length <= bytes.len()).then(|| bytes.slice(first..first + length))
-    });
-    bytes.ok_or_else(|| RasterError::Broken { reason: "the source answered with fewer bytes than asked for".into() })
+/// One range to read, and the block and part of it that it is.
+struct Wanted {
+    at: usize,
+    part: usize,
+    bytes: Range<u64>,
+}
+
+/// Blocks being put together.
+struct Assembly<'a> {
+    header: &'a Header,
+    ids: &'a [BlockId],
+    pieces: Vec<Piece>,
+    /// Buffers of those blocks that come in parts, begun when the first one is wanted.
+    parted: Vec<Option<Vec<u8>>>,
+    wanted: Vec<Wanted>,
+}
+
+impl<'a> Assembly<'a> {
+    fn new(header: &'a Header, ids: &'a [BlockId]) -> Self {
+        let parted = ids.iter().map(|_| None).collect();
+        Self { header, ids, pieces: vec![Piece::Sparse; ids.len()], parted, wanted: Vec::new() }
+    }
+
+    fn want(&mut self, at: usize, parts: Vec<Range<u64>>) {
+        let (id, grid) = (self.ids[at], grid_of(self.header, self.ids[at]));
+        if matches!(grid.storage, Storage::Rows(_)) {
+            self.parted[at] = Some(vec![0; grid.stored_block_bytes(plane_of(id), id.index) as usize]);
+        }
+        let parts = parts.into_iter().enumerate();
+        self.wanted.extend(parts.map(|(part, bytes)| Wanted { at, part, bytes }));
+    }
+
+    /// Puts answers in their places; `false` when one is not of the length asked for.
+    fn take(&mut self, batch: Range<usize>, answers: Vec<Bytes>) -> bool {
+        let wanted = &self.wanted[batch];
+        let fits = |(wanted, answer): (&Wanted, &Bytes)| answer.len() as u64 == wanted.bytes.end - wanted.bytes.start;
+        if answers.len() != wanted.len() || !wanted.iter().zip(&answers).all(fits) {
+            return false;
+        }
+        for (&Wanted { at, part, .. }, answer) in wanted.iter().zip(answers) {
+            match &mut self.parted[at] {
+                Some(block) => grid_of(self.header, self.ids[at]).place(self.ids[at].index, part, &answer, block),
+                None => self.pieces[at] = Piece::Stored(answer),
+            }
+        }
+        true
+    }
+
+    fn finish(mut self) -> Vec<Piece> {
+        for (piece, parted) in self.pieces.iter_mut().zip(self.parted) {
+            if let Some(block) = parted {
+                *piece = Piece::Stored(block.into());
+            }
+        }
+        self.pieces
+    }
+}
+
+/// The plane of a block's grid.
+pub(super) fn plane_of(id: BlockId) -> u16 {
+    if id.plane == MASK_PLANE { 0 } else { id.plane }
 }
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
-    use super::{MAX_GAP_BYTES, MAX_MERGED_BYTES, cut, merged};
+    use super::{BATCH_BYTES, batches};
 
     #[test]
-    fn near_ranges_become_one_read_and_far_ones_stay_apart() {
-        let far = 300 + MAX_GAP_BYTES;
-        let wanted = [(0, 0..100), (1, 200..300), (2, far..far + 1), (3, 2 * far + 2..2 * far + 3)];
-        assert_eq!(merged(&wanted), [0..far + 1, 2 * far + 2..2 * far + 3]);
-        assert_eq!(merged(&[(0, 0..10), (1, 2..5)]).first(), Some(&(0..10)));
-        assert_eq!(merged(&[(0, 0..MAX_MERGED_BYTES), (1, MAX_MERGED_BYTES..MAX_MERGED_BYTES + 1)]).len(), 2);
-    }
-
-    #[test]
-    fn ranges_are_cut_out_of_the_read_that_holds_them() {
-        let answers = [Bytes::from_static(b"abcdef"), Bytes::from_static(b"xyz")];
-        let reads = [10..16, 50..53];
-        assert_eq!(cut(&reads, &answers, &(12..14)).unwrap(), "cd");
-        assert_eq!(cut(&reads, &answers, &(51..53)).unwrap(), "yz");
-        assert!(cut(&reads, &answers, &(15..17)).is_err());
-        assert!(cut(&reads, &[Bytes::from_static(b"ab")], &(12..14)).is_err());
+    fn batches_are_short_but_for_single_long_ranges() {
+        let half = BATCH_BYTES / 2;
+        assert_eq!(batches(&[0..half, half..2 * half, 2 * half..2 * half + 1]), [0..2, 2..3]);
+        assert_eq!(batches(&[0..3 * half, 3 * half..3 * half + 1]), [0..1, 1..2]);
+        assert!(batches(&[]).is_empty());
     }
 }

@@ -159,7 +159,7 @@ impl Grid<'_> {
         let offset = |start: u32, origin: i64, cell: i64| (i64::from(start) + origin - cell) as u32;
         patch.offset_px = (offset(cols.start, lattice.col, square.col), offset(rows.start, lattice.row, square.row));
         patch.pieces = pieces(&patch, PIECE_TOLERANCE_PX * self.error_scale);
-        self.cells.push(Cell { cols, rows, shape: Shape::Patch(patch) });
+        self.cells.push(Cell::new(cols, rows, Shape::Patch(patch)));
     }
 
     fn keep_points(&mut self, cols: Range<u32>, rows: Range<u32>) {

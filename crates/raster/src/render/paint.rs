@@ -36,6 +36,8 @@ pub fn paint(tiff: &GeoTiff, plan: &Plan, fetched: Fetched, cache: &BlockCache) 
         SampleType::I16 => warp::<i16>(tiff, plan, &blocks),
         SampleType::U32 => warp::<u32>(tiff, plan, &blocks),
         SampleType::I32 => warp::<i32>(tiff, plan, &blocks),
+        SampleType::U64 => warp::<u64>(tiff, plan, &blocks),
+        SampleType::I64 => warp::<i64>(tiff, plan, &blocks),
         SampleType::F32 => warp::<f32>(tiff, plan, &blocks),
         SampleType::F64 => warp::<f64>(tiff, plan, &blocks),
     }
@@ -52,10 +54,10 @@ fn decode_piece(tiff: &GeoTiff, id: BlockId, piece: Piece, cache: &BlockCache, k
     let block = match piece {
         Piece::Decoded(block) => return Ok(block),
         Piece::Sparse => return Ok(SharedBlock::new(sparse(tiff, id))),
-        Piece::Compressed(bytes) if id.plane == MASK_PLANE => {
+        Piece::Stored(bytes) if id.plane == MASK_PLANE => {
             codec::decode_mask(header, id.level, id.index, &bytes, limits)?
         }
-        Piece::Compressed(bytes) => codec::decode_block(header, id, &bytes, limits)?,
+        Piece::Stored(bytes) => codec::decode_block(header, id, &bytes, limits)?,
     };
     Ok(cache.insert(key, id, block))
 }
@@ -90,7 +92,7 @@ fn sources<'a, T: Pixel>(tiff: &'a GeoTiff, plan: &'a Plan, blocks: &'a [SharedB
             Mosaic::new(level, &plan.data, &blocks[at..at + per_plane], 0)
         }
     };
-    let mask = header.masks.get(usize::from(plan.level())).and_then(Option::as_ref).zip(plan.mask.as_ref());
+    let mask = header.mask(plan.level()).zip(plan.mask.as_ref());
     let mask_blocks = &blocks[planes.len() * per_plane..];
     Ok(Sources {
         bands: plan.bands.iter().map(|&band| mosaic(band)).collect::<Result<_>>()?,

@@ -1,17 +1,14 @@
-//! The eight sample types, as far as the warp must tell them apart.
+//! The ten sample types, as far as the warp must tell them apart.
 
-use crate::block::Samples;
+use crate::block::{Number, Samples};
 
 /// A sample that can be warped.
-pub(super) trait Pixel: Copy + Default + PartialEq + 'static {
+pub(super) trait Pixel: Number + Default + PartialEq + 'static {
     /// The samples if they are of this type.
     fn of(samples: &Samples) -> Option<&[Self]>;
 
     /// Samples of this type.
     fn into_samples(values: Vec<Self>) -> Samples;
-
-    /// As a number, exactly.
-    fn number(self) -> f64;
 
     /// The nearest value of this type; halves go up.
     fn nearest_to(number: f64) -> Self;
@@ -39,17 +36,13 @@ macro_rules! integer_pixel {
                 Samples::$variant(values)
             }
 
-            fn number(self) -> f64 {
-                f64::from(self)
-            }
-
             fn nearest_to(number: f64) -> Self {
                 (number + 0.5).floor() as Self
             }
 
             fn nodata(number: f64) -> Option<Self> {
                 let value = number as Self;
-                (f64::from(value) == number).then_some(value)
+                (value.number() == number).then_some(value)
             }
 
             fn is_number(self) -> bool {
@@ -59,7 +52,7 @@ macro_rules! integer_pixel {
     )*};
 }
 
-integer_pixel!(u8 => U8, i8 => I8, u16 => U16, i16 => I16, u32 => U32, i32 => I32);
+integer_pixel!(u8 => U8, i8 => I8, u16 => U16, i16 => I16, u32 => U32, i32 => I32, u64 => U64, i64 => I64);
 
 macro_rules! float_pixel {
     ($($type:ty => $variant:ident),*) => {$(
@@ -70,10 +63,6 @@ macro_rules! float_pixel {
 
             fn into_samples(values: Vec<Self>) -> Samples {
                 Samples::$variant(values)
-            }
-
-            fn number(self) -> f64 {
-                f64::from(self)
             }
 
             fn nearest_to(number: f64) -> Self {

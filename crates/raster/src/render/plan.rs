@@ -3,10 +3,11 @@
 use crate::{
     GeoTiff, RasterError, Result,
     block::BlockId,
-    header::{Header, Level, Planar, SampleType},
+    header::{Header, Level, Planar},
     render::{
         ReadOptions, Resampling, View,
         cell::{Cell, Patch, Shape},
+        cost,
         decimate::Decimation,
         grid::{self, Sizes},
         level::{self, Choice},
@@ -44,7 +45,7 @@ impl Plan {
         &self.blocks
     }
 
-    /// Bytes of those blocks once decoded: what the render holds beside its own buffers.
+    /// The most bytes that fetching and painting hold at once beside the view's own buffers.
     pub fn cost_bytes(&self) -> u64 {
         self.cost_bytes
     }
@@ -105,7 +106,7 @@ pub fn plan_whole(tiff: &GeoTiff, max_side_px: u32, options: &ReadOptions) -> Re
     let corners = [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)];
     let shape = Shape::Patch(Patch::plane(corners, size_px));
     let choice = Choice { level: index as u16, source_px_per_view_px: 1.0 / shrink };
-    finish(tiff, options, size_px, choice, vec![Cell { cols: 0..size_px.0, rows: 0..size_px.1, shape }])
+    finish(tiff, options, size_px, choice, vec![Cell::new(0..size_px.0, 0..size_px.1, shape)])
 }
 
 /// Plans the one full-resolution pixel under a place.
@@ -145,11 +146,11 @@ fn finish(
     let (bands, alpha) = bands(header, options)?;
     let level = &header.levels[usize::from(choice.level)];
     if let Some(decimation) = Decimation::needed(header, level, choice, bands.len(), tiff.limits()) {
-        cells = cells.iter().map(|cell| decimation.apply(level, cell)).collect();
+        cells.iter_mut().for_each(|cell| cell.decimation = Some(decimation));
     }
     let reach_px = options.resampling.reach_px();
     let data = touched(level, &cells, reach_px);
-    let mask_level = header.masks.get(usize::from(choice.level)).and_then(Option::as_ref);
+    let mask_level = header.mask(choice.level);
     let mask = mask_level.map(|level| touched(level, &cells, reach_px));
     let mut plan = Plan {
         width_px: size_px.0,
@@ -165,11 +166,8 @@ fn finish(
         blocks: Vec::new(),
         cost_bytes: 0,
     };
-    plan.list_blocks(header)?;
-    check_cost(tiff, plan)
-}
-
-fn check_cost(tiff: &GeoTiff, plan: Plan) -> Result<Plan> {
+    plan.list_blocks(header);
+    plan.cost_bytes = cost::of(tiff, &plan);
     let (value, limit) = (plan.cost_bytes, tiff.limits().max_render_bytes);
     if value > limit {
         return Err(RasterError::TooLarge { what: "source bytes of one render", value, limit });
@@ -195,22 +193,16 @@ fn bands(header: &Header, options: &ReadOptions) -> Result<(Vec<u16>, Option<u16
 }
 
 impl Plan {
-    fn list_blocks(&mut self, header: &Header) -> Result<()> {
+    fn list_blocks(&mut self, header: &Header) {
         let level = &header.levels[usize::from(self.level)];
         let mut blocks = Vec::new();
         for plane in self.planes(level.planar) {
             blocks.extend(ids(level, &self.data, self.level, plane));
         }
-        let data_bytes = blocks.len() as u64 * block_bytes(header, level);
-        let mask_level = header.masks.get(usize::from(self.level)).and_then(Option::as_ref);
-        let mut mask_bytes = 0;
-        if let Some((mask, touched)) = mask_level.zip(self.mask.as_ref()) {
-            let before = blocks.len();
+        if let Some((mask, touched)) = header.mask(self.level).zip(self.mask.as_ref()) {
             blocks.extend(ids(mask, touched, self.level, MASK_PLANE));
-            mask_bytes = (blocks.len() - before) as u64 * pixels_per_block(mask);
         }
-        (self.blocks, self.cost_bytes) = (blocks, data_bytes.saturating_add(mask_bytes));
-        Ok(())
+        self.blocks = blocks;
     }
 }
 
@@ -225,18 +217,10 @@ pub(super) fn block_bytes(header: &Header, level: &Level) -> u64 {
         Planar::Contiguous => u64::from(header.bands),
         Planar::Separate => 1,
     };
-    pixels_per_block(level) * samples_per_pixel * sample_bytes(header.sample_type)
+    pixels_per_block(level) * samples_per_pixel * u64::from(header.sample_type.size_bytes())
 }
 
-fn pixels_per_block(level: &Level) -> u64 {
+/// Pixels of one block.
+pub(super) fn pixels_per_block(level: &Level) -> u64 {
     u64::from(level.block_width_px) * u64::from(level.block_height_px)
-}
-
-fn sample_bytes(sample_type: SampleType) -> u64 {
-    match sample_type {
-        SampleType::U8 | SampleType::I8 => 1,
-        SampleType::U16 | SampleType::I16 => 2,
-        SampleType::U32 | SampleType::I32 | SampleType::F32 => 4,
-        SampleType::F64 => 8,
-    }
 }

@@ -142,7 +142,7 @@ impl Walk<'_> {
     fn mark_cell(&mut self, cell: &Cell) {
         let least_side_px = self.level.block_width_px.min(self.level.block_height_px);
         match &cell.shape {
-            Shape::Patch(patch) if least_side_px >= LEAST_HALVED_BLOCK_PX => {
+            Shape::Patch(patch) if least_side_px >= LEAST_HALVED_BLOCK_PX && cell.decimation.is_none() => {
                 let part = Part { cols: 0..cell.cols.len() as u32, rows: 0..cell.rows.len() as u32 };
                 self.mark_part(patch, &Room::of(patch), &part);
             }
@@ -233,7 +233,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Cell, Patch, Shape, Touched, Walk, touched, whole};
-    use crate::header::{Compression, Level, Planar, Predictor};
+    use crate::header::{Compression, Level, Planar, Predictor, Storage};
 
     /// A level of 16 by 12 blocks of 64 pixels.
     fn level() -> Level {
@@ -246,7 +246,7 @@ mod tests {
             compression: Compression::None,
             predictor: Predictor::None,
             planar: Planar::Contiguous,
-            blocks: Vec::new(),
+            storage: Storage::Blocks(Vec::new()),
         }
     }
 
@@ -290,7 +290,7 @@ mod tests {
             };
             let nodes = [0.0, 0.5, 1.0].map(|y| [0.0, 0.5, 1.0].map(|x| place((x, y))));
             let patch = Patch { nodes, size_px: (256, 256), offset_px: (0, 0), pieces: 8 };
-            let cells = [Cell { cols: 0..256, rows: 0..256, shape: Shape::Patch(patch) }];
+            let cells = [Cell::new(0..256, 0..256, Shape::Patch(patch))];
             let level = level();
             let (halved, walked) = (touched(&level, &cells, reach_px), by_spans(&level, &cells, reach_px));
             let found: Vec<_> = halved.blocks().collect();

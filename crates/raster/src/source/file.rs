@@ -18,7 +18,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{ByteSource, SourceError, SourceFuture};
+use super::{ByteSource, MAX_SHARED_BYTES, SourceError, SourceFuture};
 
 /// A regular local file, opened at one version.
 #[derive(Debug)]
@@ -63,7 +63,15 @@ impl FileSource {
     }
 
     fn read_all(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, SourceError> {
-        let answers = ranges.iter().map(|range| self.read_range(range)).collect::<Result<_, _>>()?;
+        let mut answers = Vec::with_capacity(ranges.len());
+        while let Some(first) = ranges.get(answers.len()) {
+            let run = adjoining(&ranges[answers.len()..]);
+            let bytes = self.read_range(&(first.start..run[run.len() - 1].end))?;
+            let cut = |range: &Range<u64>| {
+                bytes.slice((range.start - first.start) as usize..(range.end - first.start) as usize)
+            };
+            answers.extend(run.iter().map(cut));
+        }
         let metadata = self.file.metadata().map_err(|error| source_error(&self.name, &error))?;
         if version(&metadata) == self.version { Ok(answers) } else { Err(self.changed()) }
     }
@@ -89,6 +97,19 @@ impl ByteSource for FileSource {
     fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> SourceFuture<'a, Vec<Bytes>> {
         Box::pin(async move { self.read_all(ranges) })
     }
+}
+
+/// The ranges at the front that follow each other without a gap, as far as one read goes; at least the first.
+fn adjoining(ranges: &[Range<u64>]) -> &[Range<u64>] {
+    let mut count = 1;
+    while count < ranges.len()
+        && ranges[count].start == ranges[count - 1].end
+        && ranges[count].end.saturating_sub(ranges[0].start) <= MAX_SHARED_BYTES
+        && ranges[count].end >= ranges[count].start
+    {
+        count += 1;
+    }
+    &ranges[..count]
 }
 
 fn version(metadata: &Metadata) -> String {
@@ -129,6 +150,18 @@ mod tests {
         assert_eq!(source.size_bytes(), 10);
         assert_eq!(read(&source, 2..5).expect("read"), "234");
         assert!(matches!(read(&source, 8..11), Err(SourceError::BadAnswer { .. })));
+    }
+
+    #[test]
+    fn ranges_that_adjoin_are_one_read_and_the_others_hold_their_own_bytes_only() {
+        let file = file_of(b"0123456789");
+        let source = FileSource::open(file.path()).expect("opens");
+        let ranges = [0..2, 2..5, 7..8, 6..7, 7..10];
+        let answers = source.read(&ranges).now_or_never().expect("ready at once").expect("read");
+        assert_eq!(answers, ["01", "234", "7", "6", "789"]);
+        assert_eq!(answers[1].as_ptr() as usize - answers[0].as_ptr() as usize, 2);
+        assert_eq!(answers[4].as_ptr() as usize - answers[3].as_ptr() as usize, 1);
+        assert_eq!(adjoining(&[0..MAX_SHARED_BYTES, MAX_SHARED_BYTES..MAX_SHARED_BYTES + 1]).len(), 1);
     }
 
     #[test]

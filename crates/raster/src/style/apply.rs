@@ -1,7 +1,7 @@
 //! Values to colours.
 
 use crate::{
-    block::Samples,
+    block::{Number, Samples},
     pixels::Pixels,
     style::{Colormap, Colors, Picture, Rescale, Style},
 };
@@ -111,6 +111,8 @@ fn band_to_u8(pixels: &Pixels, band: usize, style: &Style) -> Vec<u8> {
         }
         Samples::U32(v) => numbers(v[part].iter().map(|&x| f64::from(x)), or(0.0, f64::from(u32::MAX))),
         Samples::I32(v) => numbers(v[part].iter().map(|&x| f64::from(x)), or(f64::from(i32::MIN), f64::from(i32::MAX))),
+        Samples::U64(v) => numbers(v[part].iter().map(|&x| x.number()), or(0.0, u64::MAX.number())),
+        Samples::I64(v) => numbers(v[part].iter().map(|&x| x.number()), or(i64::MIN.number(), i64::MAX.number())),
         Samples::F32(v) => numbers(v[part].iter().map(|&x| f64::from(x)), or(0.0, 1.0)),
         Samples::F64(v) => numbers(v[part].iter().copied(), or(0.0, 1.0)),
     }

@@ -3,7 +3,7 @@
 use std::{ops::Range, sync::Arc};
 
 use aurora_raster::{
-    GeoTiff, Limits, RasterError, Result,
+    GeoTiff, Limits, RasterError, Result, facts,
     header::Affine,
     source::{ByteSource, SourceFuture},
 };
@@ -131,8 +131,37 @@ fn one_long_stored_strip_is_read_in_parts() {
     let tags = image(1000, 700);
     let opened = open(tiff(&tags, &pixels(1000, 700), end)).expect("opens");
     let full = &opened.header().levels[0];
-    assert!(full.blocks.len() > 4 && full.block_height_px < 200, "{} blocks", full.blocks.len());
+    assert_eq!((full.block_width_px, full.block_height_px, full.blocks_in_plane()), (512, 128, 12));
     assert_eq!(sample::pixels(&opened, 0).expect("decodes"), pixels(1000, 700));
+    assert_eq!(opened.header().end_byte, 8 + 1_400_000 + 2 + 12 * 6 + 4);
+}
+
+#[test]
+fn stored_rows_without_overviews_are_thinned() {
+    let (width, height) = (1000_u16, 701_u16);
+    // Strips of three rows, written from the last to the first.
+    let strips: Vec<u32> = (0..u32::from(height).div_ceil(3)).collect();
+    let strip_bytes = 3 * 2 * u32::from(width);
+    let starts = strips.iter().rev().map(|strip| PIXELS_AT + strip * strip_bytes).collect();
+    let mut tags = image(width, height);
+    tags[4].1 = Longs(starts);
+    tags[5].1 = Longs(strips.iter().map(|_| strip_bytes).collect());
+    tags.insert(5, (278, Shorts(vec![3])));
+    let mut stored = Vec::new();
+    let rows = pixels(width, height + 1);
+    rows.chunks(strip_bytes as usize).rev().for_each(|strip| stored.extend_from_slice(strip));
+    let opened = open(tiff(&tags, &stored, end)).expect("opens");
+    let sizes: Vec<_> = opened.header().levels.iter().map(|level| (level.width_px, level.height_px)).collect();
+    assert_eq!(sizes, [(1000, 701), (500, 351), (250, 176)]);
+    assert!(opened.header().levels[1].is_thinned() && !facts::of(&opened).has_overviews);
+    let full = sample::pixels(&opened, 0).expect("decodes");
+    assert_eq!(full, rows[..full.len()]);
+    let thinned = sample::pixels(&opened, 2).expect("decodes");
+    for (row, col) in [(0, 0), (5, 17), (175, 249)] {
+        let middle = |index: usize, level: usize, full: usize| (2 * index + 1) * full / (2 * level);
+        let (at, from) = (row * 250 + col, middle(row, 176, 701) * 1000 + middle(col, 250, 1000));
+        assert_eq!(thinned[2 * at..2 * at + 2], full[2 * from..2 * from + 2], "row {row}, column {col}");
+    }
 }
 
 #[test]

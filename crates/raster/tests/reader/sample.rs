@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -10,7 +11,7 @@ use aurora_raster::{
     GeoTiff, Limits, RasterError, Result,
     block::{Block, BlockId, Samples},
     codec,
-    header::{Header, Planar, SampleType},
+    header::{Header, Level, Planar, SampleType},
     source::FileSource,
 };
 use futures_util::FutureExt;
@@ -39,20 +40,27 @@ pub(crate) fn open(path: &Path) -> Result<Arc<GeoTiff>> {
 
 /// Block `id` of an open raster.
 pub(crate) fn block(tiff: &GeoTiff, id: BlockId) -> Result<Block> {
-    let bytes = match tiff.block_range(id)? {
-        Some(range) => tiff.source().read(&[range]).now_or_never().expect("ready")?.remove(0),
-        None => bytes::Bytes::new(),
-    };
+    let level = tiff.header().levels.get(usize::from(id.level)).expect("such a level");
+    let bytes = stored(tiff, level, id.plane, id.index, tiff.block_parts(id)?)?;
     codec::decode_block(tiff.header(), id, &bytes, tiff.limits())
 }
 
 /// Block `index` of the mask of `level`.
 pub(crate) fn mask_block(tiff: &GeoTiff, level: u16, index: u32) -> Result<Block> {
-    let bytes = match tiff.mask_range(level, index)? {
-        Some(range) => tiff.source().read(&[range]).now_or_never().expect("ready")?.remove(0),
-        None => bytes::Bytes::new(),
-    };
+    let mask = tiff.header().mask(level).expect("it has a mask");
+    let bytes = stored(tiff, mask, 0, index, tiff.mask_parts(level, index)?)?;
     codec::decode_mask(tiff.header(), level, index, &bytes, tiff.limits())
+}
+
+/// The bytes of a block put together.
+fn stored(tiff: &GeoTiff, level: &Level, plane: u16, index: u32, parts: Vec<Range<u64>>) -> Result<Vec<u8>> {
+    if parts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut block = vec![0; usize::try_from(level.stored_block_bytes(plane, index)).expect("limited")];
+    let answers = tiff.source().read(&parts).now_or_never().expect("ready")?;
+    answers.iter().enumerate().for_each(|(part, bytes)| level.place(index, part, bytes, &mut block));
+    Ok(block)
 }
 
 /// Every block of every plane of one level.
@@ -116,6 +124,8 @@ pub(crate) fn value(sample_type: SampleType, bytes: &[u8]) -> f64 {
         SampleType::I16 => i16::from_le_bytes(bytes.try_into().expect("size")).into(),
         SampleType::U32 => u32::from_le_bytes(bytes.try_into().expect("size")).into(),
         SampleType::I32 => i32::from_le_bytes(bytes.try_into().expect("size")).into(),
+        SampleType::U64 => u64::from_le_bytes(bytes.try_into().expect("size")) as f64,
+        SampleType::I64 => i64::from_le_bytes(bytes.try_into().expect("size")) as f64,
         SampleType::F32 => f32::from_le_bytes(bytes.try_into().expect("size")).into(),
         SampleType::F64 => f64::from_le_bytes(bytes.try_into().expect("size")),
     }
@@ -131,6 +141,8 @@ fn fill_bytes(header: &Header) -> Vec<u8> {
         SampleType::I16 => (value as i16).to_le_bytes().to_vec(),
         SampleType::U32 => (value as u32).to_le_bytes().to_vec(),
         SampleType::I32 => (value as i32).to_le_bytes().to_vec(),
+        SampleType::U64 => (value as u64).to_le_bytes().to_vec(),
+        SampleType::I64 => (value as i64).to_le_bytes().to_vec(),
         SampleType::F32 => (value as f32).to_le_bytes().to_vec(),
         SampleType::F64 => value.to_le_bytes().to_vec(),
     }
@@ -144,6 +156,8 @@ fn little_endian(samples: &Samples) -> Vec<u8> {
         Samples::I16(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
         Samples::U32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
         Samples::I32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        Samples::U64(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        Samples::I64(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
         Samples::F32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
         Samples::F64(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
     }
