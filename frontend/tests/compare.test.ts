@@ -120,6 +120,25 @@ describe("what belongs to two scenes", () => {
   });
 });
 
+describe("a scene that waits", () => {
+  it("has no picture to ask for until its result is there", async () => {
+    const { sides, store, asked } = page();
+    const waiting = {
+      ...scene("a", { status: "waiting", minzoom: null, maxzoom: null }),
+      bbox: null,
+      geometry: null,
+    };
+    store.update(liveState([waiting]));
+    await sides.open("a", true);
+    await settle();
+    expect(asked.filter((url) => /tilejson|statistics/.test(url))).toEqual([]);
+    expect(store.get().first.tileSource).toBeNull();
+    store.update(liveState([scene("a", { status: "published", revision: 2 })]));
+    await settle();
+    expect(store.get().first.tileSource).toMatchObject({ sceneId: "a", revision: 2, maxzoom: 8 });
+  });
+});
+
 describe("the pictures of two scenes", () => {
   let map: L.Map;
 

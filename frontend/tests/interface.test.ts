@@ -165,6 +165,23 @@ describe("toasts", () => {
     expect(toasts.root.getAttribute("aria-live")).toBe("polite");
   });
 
+  it("tell one fault once, however often it happens", async () => {
+    const state = store();
+    const toasts = new Toasts(
+      state,
+      () => english,
+      () => {},
+    );
+    document.body.append(toasts.root);
+    toasts.start();
+    for (const [serial, text] of ["no answer", "no answer", "unwell"].entries()) {
+      state.update({ fault: { text, serial } });
+      await Promise.resolve();
+    }
+    const texts = [...toasts.root.children].map((card) => card.textContent);
+    expect(texts).toEqual(["Something went wrong no answer", "Something went wrong unwell"]);
+  });
+
   it("say nothing of old news", async () => {
     const state = store();
     const toasts = new Toasts(

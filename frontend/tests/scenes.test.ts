@@ -71,3 +71,14 @@ describe("what the server does not list", () => {
     expect(asked).not.toContain("/scenes/i");
   });
 });
+
+describe("a scene that is not there", () => {
+  it("leaves the side where it was to be seen with a word, one that was never known as missing", async () => {
+    const { store, scenes } = against({ "/scenes": () => page("b"), "/readyz": () => new Response() });
+    store.update(onSide("second", { sceneId: "mistyped" }));
+    await scenes.load();
+    expect([store.get().first.sceneId, store.get().second.sceneId]).toEqual([null, null]);
+    const told = store.get().news.map(({ kind, sceneId }) => `${kind} ${sceneId}`);
+    expect(told.sort()).toEqual(["missing mistyped", "withdrawn a"]);
+  });
+});

@@ -30,10 +30,13 @@ export class DeepLink {
     if (sceneId) {
       // Beside its own A: a link may name the present B as A, or the other way round.
       if (comparedId !== this.store.get().second.sceneId) this.sides.close("second");
-      const shown = [this.sides.select(sceneId, view === null)];
+      const shown = [this.sides.select(sceneId, false)];
       if (comparedId) shown.push(this.sides.compareWith(comparedId));
       this.store.update({ comparison, front: "first" });
       await Promise.all(shown);
+      // Not always the scene that was named: where that is gone, the second has taken its place.
+      const { first } = this.store.get();
+      if (view === null && first.sceneId !== null) await this.sides.select(first.sceneId, true);
     }
     if (sceneId && detectionId) this.selectOnceLoaded(detectionId);
     return view !== null || sceneId !== null;

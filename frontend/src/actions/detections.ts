@@ -35,6 +35,11 @@ export class DetectionActions {
     return null;
   }
 
+  /** Outlines detections on the map, or shows the bare picture. */
+  toggleOutlines(): void {
+    this.store.update(({ outlined }) => ({ outlined: !outlined }));
+  }
+
   /** Selects the detection `step` places further in the list as sorted. */
   selectNeighbour(step: 1 | -1): void {
     const state = this.store.get();

@@ -47,10 +47,10 @@ export class LiveActions {
     );
   }
 
-  /** Shows what a piece of news is about; a withdrawn scene has nothing to show. */
+  /** Shows what a piece of news is about; a scene that is gone has nothing to show. */
   async open(item: NewsItem): Promise<void> {
     this.store.update(({ news }) => ({ news: markSeen(news, ({ key }) => key === item.key) }));
-    if (item.kind === "withdrawn") return;
+    if (item.kind === "withdrawn" || item.kind === "missing") return;
     await this.sides.open(item.sceneId, true);
     this.store.update({ tab: "scene" });
   }

@@ -8,6 +8,7 @@ import type { Scene, ScenePage } from "../api/types";
 import type { AppStore } from "../state/app-state";
 import { datetimeInterval, type SceneFilter } from "../state/filter";
 import { unlistedScenes } from "../state/jobs";
+import { addNews, goneNews } from "../state/news";
 import { findScene, mergeScenes, type SceneList, withoutScene } from "../state/scenes";
 import { closed, SIDES, sideOf } from "../state/sides";
 import { isNotFound, reportFault } from "./faults";
@@ -125,10 +126,18 @@ export class SceneActions {
     } catch (error) {
       if (!isNotFound(error)) return reportFault(this.store, error);
       if (!(await fetchReadiness(NEVER))) return;
-      this.setList({ items: withoutScene(this.items(), sceneId) });
-      const side = sideOf(this.store.get(), sceneId);
-      if (side) this.store.update((state) => ({ ...closed(state, side), selectedDetectionId: null }));
+      this.lose(sceneId);
     }
+  }
+
+  /** A scene that is gone leaves the list and, with a word about it, the side where it was to be seen. */
+  private lose(sceneId: string): void {
+    const state = this.store.get();
+    const side = sideOf(state, sceneId);
+    const item = goneNews(sceneId, findScene(this.items(), sceneId), Date.now());
+    this.setList({ items: withoutScene(this.items(), sceneId) });
+    if (!side) return;
+    this.store.update({ ...closed(state, side), selectedDetectionId: null, news: addNews(state.news, item) });
   }
 
   /** What is shown stays in the list, however old. */

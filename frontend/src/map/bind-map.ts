@@ -10,7 +10,7 @@ import type { AppStore } from "../state/app-state";
 import { filterScenes } from "../state/filter";
 import { isComparing, SIDE_LETTERS, SIDES, type Side } from "../state/sides";
 import { bindScenes } from "./bind-scenes";
-import { DetectionLayer } from "./detection-layer";
+import { DETECTION_PANE, DetectionLayer } from "./detection-layer";
 import { Footprints } from "./footprints";
 
 /** What the pointer's clicks on the map do. */
@@ -25,6 +25,10 @@ export function bindMap(map: L.Map, store: AppStore, actions: MapActions, transl
   bindScenes(map, store);
   bindFootprints(map, store, actions, translate);
   for (const side of SIDES) bindDetections(map, side, store, actions, translate);
+  store.watch(
+    (s) => [s.outlined],
+    (outlined) => map.getPane(DETECTION_PANE)?.classList.toggle("is-hidden", !outlined),
+  );
   new ResizeObserver(() => map.invalidateSize({ animate: false })).observe(map.getContainer());
 }
 

@@ -34,6 +34,8 @@ export interface AppState extends Sides {
   detectionOrder: DetectionOrder;
   selectedDetectionId: string | null;
   hoveredDetectionId: string | null;
+  /** Whether detections are outlined on the map; without, the bare picture is seen. */
+  outlined: boolean;
   colormaps: readonly string[];
   /** Grows whenever tiles that were given up on are worth asking for again. */
   tileRetries: number;
@@ -64,6 +66,7 @@ export function createAppStore(settings: Settings): AppStore {
     hoveredSceneId: null,
     selectedDetectionId: null,
     hoveredDetectionId: null,
+    outlined: true,
     colormaps: ["gray"],
     tileRetries: 0,
     unanswered: 0,

@@ -2,6 +2,7 @@
  * What happened while the analyst looked elsewhere: a short list of arrivals, each once, each seen or not. Pure.
  * The toasts, the badge and the page's title are drawn from it.
  */
+import type { Scene } from "../api/types";
 
 /** Most pieces of news kept. */
 export const MAX_NEWS = 50;
@@ -9,7 +10,8 @@ export const MAX_NEWS = 50;
 /** One arrival. `key` tells repeats apart from news. */
 export interface NewsItem {
   key: string;
-  kind: "scene" | "detections" | "withdrawn";
+  /** `missing`: a scene that a link named, or that was looked at, is not there. */
+  kind: "scene" | "detections" | "withdrawn" | "missing";
   sceneId: string;
   satellite: string | null;
   observedAt: string | null;
@@ -23,6 +25,13 @@ export interface NewsItem {
 export function addNews(news: readonly NewsItem[], item: NewsItem): readonly NewsItem[] {
   if (news.some((known) => known.key === item.key)) return news;
   return [item, ...news].slice(0, MAX_NEWS);
+}
+
+/** That a scene which was to be looked at is not there; `scene` is what was known of it, if anything. */
+export function goneNews(sceneId: string, scene: Scene | null, atMs: number): NewsItem {
+  const kind = scene ? "withdrawn" : "missing";
+  const { satellite = null, observed_at: observedAt = null } = scene?.properties ?? {};
+  return { key: `${kind}:${sceneId}`, kind, sceneId, satellite, observedAt, count: 0, atMs, seen: false };
 }
 
 /** How many were not seen yet. */

@@ -11,7 +11,7 @@ import { isActive, isProblem, jobOf } from "../state/jobs";
 import type { DetectionOrder } from "../state/settings";
 import { inFront } from "../state/sides";
 import type { UiContext } from "./context";
-import { el, KeyedList } from "./dom";
+import { el, iconButton, KeyedList } from "./dom";
 import { markSelected, rovingOptions } from "./roving";
 import { languageChanged } from "./scene-list";
 
@@ -58,7 +58,7 @@ export function detectionList(context: UiContext): HTMLElement {
   return el(
     "section",
     { class: "section section-fill" },
-    el("div", { class: "section-head" }, heading, orderSelect(context)),
+    el("div", { class: "section-head" }, heading, orderSelect(context), outlinesButton(context)),
     el("div", { class: "scroll" }, note, list),
   );
 }
@@ -98,6 +98,16 @@ function detectionRow({ properties: p }: Detection, t: Translator): HTMLElement 
     el("span", { class: "detection-contrast" }, contrast),
     el("span", { class: "detection-shape" }, elongation, " · ", perimeter),
   );
+}
+
+function outlinesButton({ store, texts, detections }: UiContext): HTMLElement {
+  const eye = texts.name(iconButton("eye"), "detections.outlines");
+  eye.addEventListener("click", () => detections.toggleOutlines());
+  store.watch(
+    (s) => [s.outlined],
+    (outlined) => eye.setAttribute("aria-pressed", String(outlined)),
+  );
+  return eye;
 }
 
 function orderSelect({ store, texts }: UiContext): HTMLElement {

@@ -12,6 +12,7 @@ const ROWS: readonly (readonly [readonly string[], MessageKey])[] = [
   [["v"], "help.mode"],
   [["f"], "help.fit"],
   [["h"], "help.hide"],
+  [["d"], "help.outlines"],
   [["[", "]"], "help.opacity"],
   [["Esc"], "help.escape"],
   [["?"], "help.help"],

@@ -5,6 +5,7 @@ import type { Translator } from "../i18n";
 import { type AppState, sceneInFront } from "../state/app-state";
 import { jobOf, troubleOf } from "../state/jobs";
 import { sceneTime } from "../state/scenes";
+import { inFront } from "../state/sides";
 import { compareBar } from "./compare-bar";
 import type { UiContext } from "./context";
 import { detectionList } from "./detection-list";
@@ -24,14 +25,15 @@ export function inspector(context: UiContext): HTMLElement {
   const root = el("aside", { class: "inspector", id: "pane-scene" }, body, empty);
   texts.attribute(root, "aria-label", "tab.scene");
   store.watch(
-    (s) => [sceneInFront(s), troubleInFront(s), s.language],
-    (scene, trouble) => {
+    (s) => [sceneInFront(s), inFront(s).sceneId, troubleInFront(s), s.language],
+    (scene, sceneId, trouble) => {
       waiting.textContent = scene ? waitingText(scene, trouble, t()) : "";
       waiting.hidden = waiting.textContent === "";
-      look.hidden = !waiting.hidden;
-      root.classList.toggle("is-empty", scene === null);
-      document.body.classList.toggle("has-scene", scene !== null);
-      keepingFocus(head, () => head.replaceChildren(...(scene ? headOf(scene, trouble, t(), context) : [])));
+      look.hidden = scene === null || !waiting.hidden;
+      root.classList.toggle("is-empty", sceneId === null);
+      document.body.classList.toggle("has-scene", sceneId !== null);
+      const parts = scene ? headOf(scene, trouble, t(), context) : unknownHead(sceneId ?? "", t(), context);
+      keepingFocus(head, () => head.replaceChildren(...parts));
     },
   );
   store.watch(
@@ -74,6 +76,12 @@ function headOf(scene: Scene, trouble: Job | null, t: Translator, context: UiCon
   ];
 }
 
+/** A scene that a link names and that has not come yet, or does not come. */
+function unknownHead(sceneId: string, t: Translator, context: UiContext): HTMLElement[] {
+  const name = el("h2", { title: sceneId }, sceneId);
+  return [el("div", { class: "inspector-title" }, name, sceneButtons(null, t, context))];
+}
+
 function whenText(scene: Scene, t: Translator): string {
   const time = `${formatDay(sceneTime(scene), t.language)} · ${formatTime(sceneTime(scene))}`;
   return scene.properties.observed_at !== null ? `${time} UTC` : t.text("scene.arrived", { time });
@@ -90,7 +98,11 @@ function sizeTags({ properties: p }: Scene, t: Translator): HTMLElement[] {
   return tags;
 }
 
-function sceneButtons(scene: Scene, t: Translator, { store, sides, link, toasts }: UiContext): HTMLElement {
+function sceneButtons(
+  scene: Scene | null,
+  t: Translator,
+  { store, sides, link, toasts }: UiContext,
+): HTMLElement {
   const button = (name: "fit" | "link" | "close", label: string, run: () => void) => {
     const node = iconButton(name, { "aria-label": label, title: label });
     node.addEventListener("click", run);
@@ -99,7 +111,7 @@ function sceneButtons(scene: Scene, t: Translator, { store, sides, link, toasts 
   return el(
     "div",
     { class: "buttons" },
-    scene.bbox && button("fit", t.text("scene.fit"), () => void sides.select(scene.id, true)),
+    scene?.bbox ? button("fit", t.text("scene.fit"), () => void sides.select(scene.id, true)) : null,
     button(
       "link",
       t.text("scene.link"),

@@ -6,7 +6,7 @@ import type { NewsItem } from "../state/news";
 /** What happened: "New scene", "7 detections". */
 export function newsTitle(item: NewsItem, t: Translator): string {
   if (item.kind === "detections") return t.count("news.detections", item.count);
-  return t.text(item.kind === "scene" ? "news.scene" : "news.withdrawn");
+  return t.text(`news.${item.kind}`);
 }
 
 /** Where: the scene by satellite and time, or by its id where the file name told neither. */

@@ -42,6 +42,7 @@ function sceneKeys({ store, sides, detections }: UiContext): Record<string, () =
     h: () => sides.setDisplay(({ visible }) => ({ visible: !visible })),
     "[": () => opacityBy(-OPACITY_STEP),
     "]": () => opacityBy(OPACITY_STEP),
+    d: () => detections.toggleOutlines(),
     Escape: () => detections.select(null),
     ...compareKeys({ store, sides }),
   };

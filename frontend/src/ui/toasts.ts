@@ -49,7 +49,7 @@ export class Toasts {
     this.store.watch(
       (s) => [s.fault],
       (fault) => {
-        if (fault) this.put(this.card(this.t().text("toast.fault"), fault.text, "toast-fault"), NEWS_MS);
+        if (fault) this.complain(fault.text);
       },
     );
   }
@@ -57,6 +57,14 @@ export class Toasts {
   /** Says something that needs no answer. */
   say(text: string): void {
     this.put(this.card(text, "", "toast-note"), SHORT_MS);
+  }
+
+  /** A fault that is told already is not told once more beside itself. */
+  private complain(text: string): void {
+    const card = this.card(this.t().text("toast.fault"), text, "toast-fault");
+    const told = [...this.root.children].find(({ textContent }) => textContent === card.textContent);
+    told?.remove();
+    this.put(card, NEWS_MS);
   }
 
   private announce(item: NewsItem): void {
