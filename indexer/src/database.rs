@@ -87,6 +87,11 @@ impl Database {
         Ok(Self { writer, readers, epoch, head: watch::Sender::new(head), mark, _lock: lock })
     }
 
+    /// Whether `state_dir` has a database already.
+    pub fn is_in(state_dir: &Path) -> bool {
+        state_dir.join(DATABASE_NAME).exists()
+    }
+
     /// Name of this database's life.
     pub fn epoch(&self) -> &str {
         &self.epoch

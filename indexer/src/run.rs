@@ -44,12 +44,18 @@ use crate::{
 /// Descriptors kept from clients besides those for files: database, logs, pipes of attempts.
 const OWN_DESCRIPTORS: u64 = 96;
 
+/// Folders that are served: the root and the results.
+const TREES: u64 = 2;
+
 /// Threads for blocking work besides those that read files for clients: were all of these to hang in a dead mount,
 /// publishing would still go on.
 const OWN_BLOCKING_THREADS: usize = 16;
 
 /// Time between asking an attempt to stop and making it.
 const JOB_GRACE: Duration = Duration::from_secs(5);
+
+/// How long a start waits for the root to answer at all.
+const ROOT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Time that threads with file work get after everything else has stopped.
 const LAST_GRACE: Duration = Duration::from_secs(2);
@@ -65,7 +71,7 @@ pub fn run_until_signal(settings: Settings) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("indexer")
-        .max_blocking_threads(usize::from(settings.open_files) + OWN_BLOCKING_THREADS)
+        .max_blocking_threads(TREES as usize * usize::from(settings.open_files) + OWN_BLOCKING_THREADS)
         .build()
         .map_err(IndexerError::io("start threads for", "the indexer"))?;
     let ended = runtime.block_on(async {
@@ -94,7 +100,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     let watch = Arc::new(WatchStatus::default());
     let carrier = Carrier { results: places.results.clone(), max_detections: settings.max_detections };
     let intake = Intake::new(Arc::clone(&database), carrier);
-    let patrol = patrol(&settings, &places.root, intake, &watch).await?;
+    let patrol = patrol(&settings, &places, intake, &watch).await?;
     let dispatcher = Dispatcher::new(Arc::clone(&database), executor, terms(&settings, &places));
     let janitor = Janitor {
         database: Arc::clone(&database),
@@ -103,10 +109,13 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
         feed_keep: settings.feed_keep,
     };
     let shared = shared(&settings, &places, &database, watch, guard, &stop);
-    let (connections, files) = (shared.connections.clone(), shared.files.clone());
+    let (connections, files, results) = (shared.connections.clone(), shared.files.clone(), shared.results.clone());
     let serving =
         serve::serve(listener, routes::routes(shared, recorder), connections, Bounds::default(), stop.clone());
-    let closing = files.shelf().close_idle_until(stop.clone());
+    let closing = async {
+        let (files, results) = (files.shelf(), results.shelf());
+        tokio::join!(files.close_idle_until(stop.clone()), results.close_idle_until(stop.clone()))
+    };
     tokio::join!(patrol.run(stop.clone()), dispatcher.run(stop.clone()), janitor.run(stop.clone()), closing, serving);
     database.close().await;
     Ok(())
@@ -115,6 +124,8 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
 /// The folders, made where needed, with all links resolved.
 struct Places {
     root: Root,
+    /// Name of the network file system that the root lies on, if it does.
+    network: Option<&'static str>,
     state: PathBuf,
     results: PathBuf,
 }
@@ -122,7 +133,8 @@ struct Places {
 impl Places {
     fn make(settings: &Settings) -> Result<Self> {
         let missing = || IndexerError::Setting { setting: "root", reason: "is missing".to_owned() };
-        let root = resolved(settings.root.as_deref().ok_or_else(missing)?)?;
+        let was_here_before = Database::is_in(&settings.state);
+        let (root, network) = found(settings.root.as_deref().ok_or_else(missing)?, was_here_before)?;
         let state = made(&settings.state)?;
         let results = made(&settings.results_dir())?;
         if root.starts_with(&results) || root.starts_with(&state) {
@@ -130,7 +142,34 @@ impl Places {
             return Err(IndexerError::Setting { setting: "root", reason });
         }
         let excluded = vec![state.clone(), results.clone()];
-        Ok(Self { root: Root { path: root, excluded }, state, results })
+        Ok(Self { root: Root { path: root, excluded }, network, state, results })
+    }
+}
+
+/// The root with all links resolved, and the network file system it lies on. One that hangs, or has gone away since an
+/// earlier start, is taken as it is named, and for a network's: it may come back.
+fn found(root: &Path, was_here_before: bool) -> Result<(PathBuf, Option<&'static str>)> {
+    let (answer, answered) = std::sync::mpsc::channel();
+    let asked = root.to_owned();
+    let asking = move || {
+        let found = resolved(&asked).map(|path| {
+            let network = file_system::network_name(&path).ok().flatten();
+            (path, network)
+        });
+        // Nobody waits any more when the send fails.
+        let _ = answer.send(found);
+    };
+    let thread = std::thread::Builder::new().name("find".to_owned());
+    thread.spawn(asking).map_err(IndexerError::io("start a thread for", root))?;
+    match answered.recv_timeout(ROOT_PATIENCE) {
+        Ok(Ok(found)) => Ok(found),
+        // A root that was never there is a slip of the pen.
+        Ok(Err(error)) if !was_here_before => Err(error),
+        Ok(Err(_)) | Err(_) => {
+            tracing::error!(root = %root.display(), "the root is away or does not answer");
+            let path = std::path::absolute(root).map_err(IndexerError::io("find", root))?;
+            Ok((path, Some("a file system that is away")))
+        }
     }
 }
 
@@ -201,24 +240,25 @@ fn terms(settings: &Settings, places: &Places) -> Terms {
     }
 }
 
-async fn patrol(settings: &Settings, root: &Root, intake: Intake, status: &Arc<WatchStatus>) -> Result<Patrol> {
+async fn patrol(settings: &Settings, places: &Places, intake: Intake, status: &Arc<WatchStatus>) -> Result<Patrol> {
     let pace = Pace {
         settle: settings.settle.0,
         scan_interval: settings.scan_interval.0,
         incomplete_after: settings.incomplete_after.0,
         patience: settings.scan_timeout.0,
         max_files: settings.max_files,
+        jitter: places.network.is_some(),
     };
-    let hints = hints(settings.watch, root, status);
-    Patrol::new(root.clone(), pace, hints, intake, Arc::clone(status)).await
+    let hints = hints(settings.watch, places, status);
+    Patrol::new(places.root.clone(), pace, hints, intake, Arc::clone(status)).await
 }
 
 /// Events where they can be had and trusted; the scan alone suffices elsewhere.
-fn hints(mode: WatchMode, root: &Root, status: &WatchStatus) -> Option<Hints> {
-    let note = match (mode, file_system::network_name(&root.path)) {
+fn hints(mode: WatchMode, places: &Places, status: &WatchStatus) -> Option<Hints> {
+    let note = match (mode, places.network) {
         (WatchMode::Poll, _) => "events are switched off".to_owned(),
-        (WatchMode::Auto, Ok(Some(network))) => format!("{network} does not tell of changes made elsewhere"),
-        _ => match Hints::start(root) {
+        (WatchMode::Auto, Some(network)) => format!("{network} does not tell of changes made elsewhere"),
+        _ => match Hints::start(&places.root) {
             Ok(hints) => return Some(hints),
             Err(error) => format!("the system gives none: {error}"),
         },
@@ -236,10 +276,12 @@ fn shared(
     token: Guard,
     stop: &CancellationToken,
 ) -> Shared {
-    let descriptors = descriptors::raise(u64::from(settings.open_files) + OWN_DESCRIPTORS);
-    let shelf = Arc::new(Shelf::new(usize::from(settings.open_files)));
-    let tree =
-        |folder: &PathBuf, excluded: &[PathBuf]| Tree::new(folder.clone(), excluded.to_vec(), Arc::clone(&shelf));
+    let descriptors = descriptors::raise(TREES * u64::from(settings.open_files) + OWN_DESCRIPTORS);
+    // A shelf each, so that a root that hangs holds up no results.
+    let tree = |folder: &PathBuf, excluded: &[PathBuf]| {
+        let shelf = Shelf::new(usize::from(settings.open_files));
+        Tree::new(folder.clone(), excluded.to_vec(), Arc::new(shelf))
+    };
     Shared {
         database: Arc::clone(database),
         files: tree(&places.root.path, &places.root.excluded),

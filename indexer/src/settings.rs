@@ -106,7 +106,7 @@ pub struct Settings {
     /// File whose first line is the token that changes need when the address is not loopback
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// Files open at once for clients; more wait
+    /// Files open at once for clients, below the root and below the results each; more wait
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     pub open_files: u16,
     /// Clients that may wait on the feed and the event stream at once

@@ -53,6 +53,22 @@ fn scans_alone_suffice() {
 }
 
 #[test]
+fn a_delivery_is_a_scene_until_its_raster_is_unpacked_beside_it() {
+    let indexer = Indexer::start(&format!(r#"case "$1" in *.tgz) exit 65;; esac; {COPY}"#), &[]);
+    fs::write(indexer.root().join("other.tif"), tiff(9)).unwrap();
+    fs::write(indexer.root().join("a.tgz"), "packed").unwrap();
+    let job = indexer.job_in("a.tgz", "failed");
+    assert_eq!((&job["scene_id"], &indexer.scene("a")["status"]), (&"a".into(), &"waiting".into()));
+    fs::write(indexer.root().join("a.MBI.tif"), tiff(1)).unwrap();
+    let scene = indexer.scene_at("a", 3, "published");
+    assert_eq!(scene["path"], "a.MBI.tif");
+    fs::write(indexer.root().join("other.h5"), "product").unwrap();
+    long_enough();
+    let scenes = indexer.json("/catalog/items")["features"].as_array().unwrap().len();
+    assert_eq!((scenes, indexer.jobs().len()), (2, 3));
+}
+
+#[test]
 fn two_files_of_one_name_are_two_scenes() {
     let indexer = Indexer::start(COPY, &[]);
     fs::create_dir(indexer.root().join("sub")).unwrap();
@@ -462,8 +478,9 @@ fn a_root_swapped_while_nobody_looked_keeps_even_a_single_scene() {
     let aside = indexer.dir.path().join("aside");
     assert!(indexer.stop().success());
     fs::rename(indexer.root(), &aside).unwrap();
-    fs::create_dir(indexer.root()).unwrap();
     indexer.restart();
+    degraded(&indexer, "cannot");
+    fs::create_dir(indexer.root()).unwrap();
     degraded(&indexer, "mounted");
     long_enough();
     assert_eq!(withdrawals(&indexer), 0);

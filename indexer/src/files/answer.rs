@@ -3,7 +3,7 @@
 //! What is open already and in memory is answered at once; everything else takes one trip to a blocking thread for
 //! opening, preconditions and short bodies. Longer bodies follow in portions.
 
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use aurora_daemon::problem::Problem;
 use axum::{
@@ -23,6 +23,9 @@ use super::{
     validator::Verdict,
 };
 use crate::random;
+
+/// How long a file system may take for one portion; a dead mount hangs for minutes.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Times that a file which changes while it is read is opened anew.
 const TRIES: usize = 3;
@@ -55,10 +58,13 @@ pub async fn answer(tree: &Tree, asked: Asked) -> Response {
         drop(leave);
         prepared
     });
-    match preparing.await {
-        Ok(Ok(response)) => response,
-        Ok(Err(NotFound)) => Problem::not_found(format!("`{path}`")).into_response(),
-        Err(error) => Problem::server(StatusCode::INTERNAL_SERVER_ERROR, error).into_response(),
+    match tokio::time::timeout(PATIENCE, preparing).await {
+        Ok(Ok(Ok(response))) => response,
+        Ok(Ok(Err(NotFound))) => Problem::not_found(format!("`{path}`")).into_response(),
+        Ok(Err(error)) => Problem::server(StatusCode::INTERNAL_SERVER_ERROR, error).into_response(),
+        Err(_) => {
+            Problem::server(StatusCode::GATEWAY_TIMEOUT, format!("`{path}`: the file system hangs")).into_response()
+        }
     }
 }
 

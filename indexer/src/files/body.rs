@@ -10,7 +10,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
 
-use super::{Tree, tree::OpenFile, validator::Version};
+use super::{Tree, answer::PATIENCE, tree::OpenFile, validator::Version};
 
 /// Bytes read and sent at once.
 pub const PORTION_BYTES: u64 = 64 << 10;
@@ -57,7 +57,8 @@ impl Source {
             drop(leave);
             bytes
         });
-        reading.await.map_err(io::Error::from)?
+        let hangs = |_| io::Error::from(io::ErrorKind::TimedOut);
+        tokio::time::timeout(PATIENCE, reading).await.map_err(hangs)?.map_err(io::Error::from)?
     }
 }
 

@@ -85,7 +85,6 @@ impl Shelf {
 
     fn close_idle(&self, idle: Duration) {
         self.files().retain(|_, kept| kept.asked_at.elapsed() < idle);
-        metrics::gauge!("aurora_indexer_files_open").set(self.open() as f64);
     }
 
     /// Files open now.

@@ -12,6 +12,9 @@ use aurora_raster::{
 use super::identity;
 use crate::watch::scan;
 
+/// Bytes at the start of a file that tell what it is and where it ends.
+const HEAD_BYTES: usize = 64;
+
 /// A file as it was when it was read.
 #[derive(Debug, Clone)]
 pub struct Examined {
@@ -68,16 +71,33 @@ fn content(facts: Result<Facts, RasterError>) -> Content {
 }
 
 /// Writers put a TIFF's first directory where they like, often last: while it lies beyond the end of the file, the
-/// file is not whole. Byte order and offset as in TIFF 6.0, section 2, and BigTIFF.
+/// file is not whole. HDF5 says where its end is. Byte order and offset as in TIFF 6.0, section 2, and BigTIFF.
 fn missing_directory(file: &File, size_bytes: u64) -> io::Result<Option<String>> {
     if size_bytes == 0 {
         return Ok(Some("the file is empty".to_owned()));
     }
-    let mut head = [0; 16];
-    let length = size_bytes.min(16) as usize;
+    let mut head = [0; HEAD_BYTES];
+    let length = size_bytes.min(HEAD_BYTES as u64) as usize;
     file.read_exact_at(&mut head[..length], 0)?;
+    if let Some(end) = hdf5_end(&head[..length]).filter(|end| *end > size_bytes) {
+        let missing = end - size_bytes;
+        return Ok(Some(format!("{size_bytes} of {end} bytes are there; {missing} are missing")));
+    }
     let offset = directory_offset(&head[..length]).filter(|offset| *offset >= size_bytes);
     Ok(offset.map(|offset| format!("its directory is to lie at byte {offset}; only {size_bytes} bytes are there")))
+}
+
+/// Length of an HDF5 file by its superblock (HDF5 File Format Specification 3.0, section II.A), for addresses of 8 bytes.
+fn hdf5_end(head: &[u8]) -> Option<u64> {
+    let rest = head.strip_prefix(b"\x89HDF\r\n\x1a\n")?;
+    let (address_bytes_at, end_at) = match rest.first()? {
+        0 => (13, 40),
+        1 => (13, 44),
+        2 | 3 => (9, 28),
+        _ => return None,
+    };
+    let end = head.get(end_at..end_at + 8).filter(|_| head.get(address_bytes_at) == Some(&8))?;
+    Some(end.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
 }
 
 /// Where a TIFF's first directory lies; `None` when these are not the first bytes of a TIFF.
@@ -113,6 +133,18 @@ mod tests {
     fn a_directory_beyond_the_end_is_still_to_come() {
         for head in [&b"II*\0\x40\0\0\0"[..], b"MM\0*\0\0\0\x40", b"II+\0\x08\0\0\0\x40\0\0\0\0\0\0\0", b""] {
             assert!(matches!(examined(head), Content::Incomplete(_)), "{head:?}");
+        }
+    }
+
+    #[test]
+    fn hdf5_says_where_it_ends() {
+        for (version, address_bytes_at, end_at) in [(0, 13, 40), (1, 13, 44), (2, 9, 28)] {
+            let mut bytes = vec![0; 100];
+            bytes[..8].copy_from_slice(b"\x89HDF\r\n\x1a\n");
+            (bytes[8], bytes[address_bytes_at], bytes[end_at]) = (version, 8, 101);
+            assert!(matches!(examined(&bytes), Content::Incomplete(missing) if missing.contains("100 of 101")));
+            bytes[end_at] = 100;
+            assert!(matches!(examined(&bytes), Content::NotShown(_)));
         }
     }
 

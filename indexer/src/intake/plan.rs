@@ -10,7 +10,7 @@ use aurora_catalog::{
 use sqlx::SqliteConnection;
 
 use super::Examined;
-use crate::{error::Result, paths};
+use crate::{error::Result, paths, watch::candidate};
 
 /// What is to be done about a settled file.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +65,10 @@ pub(super) async fn plan(
             true => Plan::Register(Box::new(Registration::over(same_id.clone(), donor))),
         });
     }
+    if let Some(delivery) = scenes::by_id(conn, &plain).await?.filter(|entry| is_unpacked_from(path, &entry.scene.path))
+    {
+        return Ok(Plan::Register(Box::new(Registration::over(delivery, None))));
+    }
     let renamed = alike.iter().find(|entry| !entry.withdrawn).cloned();
     let scene_id = free_id(conn, path).await?;
     Ok(Plan::Register(Box::new(Registration { scene_id, revision: 1, old: None, renamed, donor })))
@@ -75,6 +79,13 @@ impl Registration {
         let (scene_id, revision) = (old.scene.scene_id.clone(), old.scene.revision + 1);
         Self { scene_id, revision, old: Some(old), renamed: None, donor }
     }
+}
+
+/// Whether the raster at `path` is what the delivery at `delivery` is about: it takes its place.
+fn is_unpacked_from(path: &str, delivery: &str) -> bool {
+    candidate::is_delivery(delivery)
+        && !candidate::is_delivery(path)
+        && candidate::scene_place(path) == candidate::scene_place(delivery)
 }
 
 /// Whether a file with the plain id may be the scene `scene_id`: the id itself, or with a path's hash behind it.
@@ -99,7 +110,13 @@ pub(super) async fn free_id(conn: &mut SqliteConnection, path: &str) -> Result<S
 
 #[cfg(test)]
 mod tests {
-    use super::is_form_of;
+    use super::{is_form_of, is_unpacked_from};
+
+    #[test]
+    fn a_raster_takes_the_place_of_its_delivery() {
+        assert!(is_unpacked_from("x/a.MBI.tif", "x/a.tgz"));
+        assert!(!is_unpacked_from("x/a.h5", "x/a.tgz") && !is_unpacked_from("a.MBI.tif", "x/a.tgz"));
+    }
 
     #[test]
     fn ids_of_one_name_differ_only_by_a_paths_hash() {

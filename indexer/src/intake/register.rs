@@ -178,7 +178,8 @@ async fn register(
         cancel_jobs(write, &scene_id, "its file was replaced").await?;
         clear_detections(write, &scene_id, revision).await?;
     }
-    let moved_from = renamed.as_ref().map(|entry| entry.scene.path.clone());
+    let elsewhere = old.filter(|entry| !entry.withdrawn && entry.scene.path != path);
+    let moved_from = renamed.as_ref().or(elsewhere.as_ref()).map(|entry| entry.scene.path.clone());
     if let Some(entry) = renamed {
         withdraw(write, entry, "its file was renamed").await?;
     }

@@ -1,15 +1,40 @@
-//! Which names are looked at: rasters by their extension, without what other programs are still writing, without quick
-//! looks, and without folders that are never input.
+//! Which names are looked at: rasters and deliveries by their extension, without what other programs are still writing,
+//! without quick looks and other things that lie beside a raster, and without folders that are never input.
+
+use aurora_catalog::name;
 
 /// Endings of names that some copying program has not given their final name.
 const UNFINISHED: [&str; 4] = [".part", ".tmp", ".filepart", "~"];
 
+/// Endings of rasters that are read directly.
+const RASTERS: [&str; 2] = [".tif", ".tiff"];
+
+/// Endings of what ingest unpacks: whole deliveries, and products in HDF5.
+const DELIVERIES: [&str; 4] = [".tgz", ".h5", ".hdf5", ".he5"];
+
+/// What stands before the extension of things that lie beside a raster: quick looks.
+const BESIDE: [&str; 1] = [".qlk"];
+
 /// Whether a file of this name may be a scene.
 pub fn is_candidate(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let is_raster = name.ends_with(".tif") || name.ends_with(".tiff");
-    let is_quick_look = name.ends_with(".qlk.tif") || name.ends_with(".qlk.tiff");
-    is_raster && !is_quick_look && !is_hidden(&name) && !UNFINISHED.iter().any(|ending| name.ends_with(ending))
+    let Some(stem) = RASTERS.iter().chain(&DELIVERIES).find_map(|ending| name.strip_suffix(ending)) else {
+        return false;
+    };
+    let is_beside = BESIDE.iter().any(|ending| stem.ends_with(ending));
+    !is_beside && !is_hidden(&name) && !UNFINISHED.iter().any(|ending| name.ends_with(ending))
+}
+
+/// Whether a candidate is a delivery: it is a scene only as long as no raster of the same scene lies beside it.
+pub fn is_delivery(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    DELIVERIES.iter().any(|ending| path.ends_with(ending))
+}
+
+/// Folder and name of the scene that a candidate at `path` is of: a delivery and what was unpacked from it share them.
+pub fn scene_place(path: &str) -> (&str, &str) {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    (folder, name::stem(name))
 }
 
 /// Whether a folder of this name is looked into. `truth` holds the outlines that come with made scenes.
@@ -34,7 +59,7 @@ mod tests {
 
     #[test]
     fn rasters_are_candidates_whatever_their_case() {
-        for name in ["a.MBI.tif", "a.TIFF", "é ñ.Tif", "a.MBI_light.tif", "x.tmp.tif"] {
+        for name in ["a.MBI.tif", "a.TIFF", "é ñ.Tif", "a.MBI_light.tif", "x.tmp.tif", "a.tgz", "a.H5"] {
             assert!(is_candidate(name), "{name}");
         }
     }
@@ -53,10 +78,18 @@ mod tests {
             "a.tif.filepart",
             "tif",
             "a.xml",
+            "a.QLK.h5",
+            ".nfs0001.h5",
+            "a.tgz.filepart",
+            "a.attribs.xml",
+            "a.pdf",
         ];
         for name in names {
             assert!(!is_candidate(name), "{name}");
         }
+        assert_eq!(scene_place("x/y/a.MBI.tif"), scene_place("x/y/a.tgz"));
+        assert_ne!(scene_place("x/a.tif"), scene_place("y/a.tgz"));
+        assert!(is_delivery("x/a.TGZ") && !is_delivery("x/a.tif"));
         assert!(!is_candidate_path("truth/a.tif"));
         assert!(!is_candidate_path("x/.snapshot/a.tif"));
         assert!(is_candidate_path("2026/11/a.tif"));

@@ -24,6 +24,7 @@ use crate::{
     intake::{Content, Examined, Intake, examine::examine},
     lane::Lane,
     paths::Root,
+    random,
 };
 
 /// Pause after a hint, so that one look serves a burst of them.
@@ -34,6 +35,9 @@ const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Between two sweeps that hints ask for lie at least this and ten times what a sweep takes.
 const MIN_SWEEP_GAP: Duration = Duration::from_millis(200);
+
+/// By this share of the interval a sweep comes earlier or later at most.
+const MAX_JITTER: f64 = 0.1;
 
 /// How often files that wait to become whole are counted.
 const PENDING_TICK: Duration = Duration::from_secs(1);
@@ -51,6 +55,16 @@ pub struct Pace {
     pub patience: Duration,
     /// Files that a sweep may find.
     pub max_files: usize,
+    /// Whether sweeps come a little early or late, so that several indexers on one server do not come together.
+    pub jitter: bool,
+}
+
+impl Pace {
+    /// Time until the sweep after next.
+    fn interval(&self) -> Duration {
+        let share = if self.jitter { 1.0 + MAX_JITTER * (2.0 * random::share() - 1.0) } else { 1.0 };
+        self.scan_interval.mul_f64(share)
+    }
 }
 
 /// The watcher and all it needs.
@@ -108,19 +122,22 @@ impl Patrol {
         })
     }
 
-    /// Watches until `stop`.
+    /// Watches until `stop`, which waits for no file work: what a round leaves undone the next start finds.
     pub async fn run(mut self, stop: CancellationToken) {
-        while !stop.is_cancelled() {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.watch() => {}
+        }
+    }
+
+    async fn watch(&mut self) {
+        loop {
             if let Err(error) = self.round().await {
                 self.fail(&error);
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = tokio::time::sleep(FAILURE_PAUSE) => {}
-                }
+                tokio::time::sleep(FAILURE_PAUSE).await;
             }
             let wake_at = self.wake_at();
             tokio::select! {
-                () = stop.cancelled() => return,
                 hint = next_hint(&mut self.hints, &self.root) => self.take(hint).await,
                 () = self.status.given_away() => self.give_away(),
                 () = tokio::time::sleep_until(wake_at.into()) => {}
@@ -188,7 +205,7 @@ impl Patrol {
 
     async fn sweep(&mut self) -> Result<()> {
         let begun = Instant::now();
-        self.next_sweep = begun + self.pace.scan_interval;
+        self.next_sweep = begun + self.pace.interval();
         let (root, max_files) = (self.root.clone(), self.pace.max_files);
         let swept = self.looking.run(move || scan::sweep(&root, max_files)).await?;
         let sweep = swept.map_err(IndexerError::io("read", &self.root.path))?;

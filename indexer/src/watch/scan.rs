@@ -5,7 +5,7 @@
 //! Names that are not UTF-8 cannot be written in the catalogue; they are counted and left alone.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs::{self, DirEntry, Metadata},
     io,
     os::unix::fs::MetadataExt,
@@ -83,7 +83,23 @@ pub fn sweep(root: &Root, max_files: usize) -> io::Result<Sweep> {
             return Ok(sweep);
         }
     }
+    leave_out_unpacked(&mut sweep.files);
     Ok(sweep)
+}
+
+/// A delivery beside the raster that was unpacked from it would be the same scene twice.
+fn leave_out_unpacked(files: &mut HashMap<String, Stamp>) {
+    let deliveries: Vec<String> = files.keys().filter(|path| candidate::is_delivery(path)).cloned().collect();
+    if deliveries.is_empty() {
+        return;
+    }
+    let rasters: HashSet<(&str, &str)> =
+        files.keys().filter(|path| !candidate::is_delivery(path)).map(|path| candidate::scene_place(path)).collect();
+    let unpacked: Vec<String> =
+        deliveries.into_iter().filter(|path| rasters.contains(&candidate::scene_place(path))).collect();
+    for path in unpacked {
+        files.remove(&path);
+    }
 }
 
 /// Notes a candidate; returns a folder to look into.
@@ -129,6 +145,8 @@ pub fn look(root: &Root, relative: &str) -> Look {
             if looked_into { Look::Unclear } else { Look::Other }
         }
         Ok(_) if !candidate::is_candidate_path(relative) => Look::Other,
+        // Whether it counts depends on what lies beside it.
+        Ok(metadata) if candidate::is_delivery(relative) && !metadata.is_symlink() => Look::Unclear,
         Ok(metadata) if metadata.is_symlink() => linked(root, &path).map_or(Look::Other, |target| seen(&target)),
         Ok(metadata) => seen(&metadata),
         // A whole folder may have left under this name.
@@ -182,6 +200,19 @@ mod tests {
         wanted.sort_unstable();
         assert_eq!(found, wanted);
         assert_eq!(sweep.files["a.tif"].size_bytes, 5);
+    }
+
+    #[test]
+    fn a_delivery_counts_until_its_raster_lies_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["d/a.tgz", "d/a.MBI.tif", "d/a.QLK.tif", "d/b.tgz", "d/c.h5", "e/a.tgz"] {
+            put(&dir, name);
+        }
+        let sweep = sweep(&root(&dir), 100).unwrap();
+        let mut found: Vec<_> = sweep.files.into_keys().collect();
+        found.sort();
+        assert_eq!(found, ["d/a.MBI.tif", "d/b.tgz", "d/c.h5", "e/a.tgz"]);
+        assert_eq!(look(&root(&dir), "d/a.tgz"), Look::Unclear);
     }
 
     #[test]

@@ -119,8 +119,11 @@ impl Tracker {
         for path in self.known.keys().filter(|path| sweep.lacks(path)) {
             self.missing.entry(path.clone()).or_insert(now);
         }
+        let settling = self.settling_sizes();
+        let may_have_moved =
+            |path: &String| self.known.get(path).is_some_and(|known| settling.contains(&known.stamp.size_bytes));
         let has_left = |path: &String, since: &Instant| {
-            sweep.lacks(path) && now.duration_since(*since) >= self.settle && !self.may_have_moved(path)
+            sweep.lacks(path) && now.duration_since(*since) >= self.settle && !may_have_moved(path)
         };
         let left = self.missing.iter().filter(|(path, since)| has_left(path, since));
         Ok(Swept { left: left.map(|(path, _)| path.clone()).collect(), news })
@@ -163,11 +166,10 @@ impl Tracker {
         news
     }
 
-    /// Whether a file as long as the one missing at `path` is settling elsewhere.
-    fn may_have_moved(&self, path: &str) -> bool {
-        let size_bytes = self.known.get(path).map(|known| known.stamp.size_bytes);
-        let settles = |pending: &Pending| !pending.incomplete && !pending.unread;
-        self.pending.values().any(|pending| settles(pending) && Some(pending.stamp.size_bytes) == size_bytes)
+    /// Lengths of the files that are settling, in bytes: a missing one as long may have been moved.
+    fn settling_sizes(&self) -> HashSet<u64> {
+        let settling = self.pending.values().filter(|pending| !pending.incomplete && !pending.unread);
+        settling.map(|pending| pending.stamp.size_bytes).collect()
     }
 
     /// Somebody says that what is gone will not come back: it leaves with the next sweeps. Answers how many files.
