@@ -6,15 +6,25 @@
 //! - [`serve`]: repeating what an overloaded server asks to repeat;
 //! - [`user`]: what a person at a map does: viewport, walk, browser cache;
 //! - [`measure`]: counts, latencies, and the processes watched;
+//! - [`load`]: many users at once, over threads and processes;
 //! - [`protocol`]: the operator's tests, step by step;
+//! - [`stress`]: staged loads on tiles, maps and templated requests;
+//! - [`capacity`]: the most users within a service level;
+//! - [`compare`]: two servers side by side;
+//! - [`analyze`]: what a server's access log tells of a load;
 //! - [`report`]: what came out, for people and machines.
 
+pub mod analyze;
+pub mod capacity;
 pub mod client;
+pub mod compare;
 mod error;
+pub mod load;
 pub mod measure;
 pub mod protocol;
 pub mod report;
 pub mod serve;
+pub mod stress;
 pub mod threshold;
 pub mod user;
 

@@ -13,6 +13,11 @@ fn main() -> ExitCode {
     aurora_daemon::log::init(&cli.log);
     let good = match &cli.command {
         Command::Protocol(args) => args.run(),
+        Command::Stress(args) => args.run(),
+        Command::Capacity(args) => args.run(),
+        Command::Compare(args) => args.run(),
+        Command::Analyze(args) => args.run(),
+        Command::Worker => aurora_perf::load::run_worker().map(|()| true).map_err(Into::into),
     };
     match good {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,6 +1,11 @@
 //! Flags of `aurora-perf`, one module a command, and what the commands share.
 
+mod analyze;
+mod capacity;
+mod compare;
+mod load;
 mod protocol;
+mod stress;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -13,7 +18,11 @@ use aurora_perf::{
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 
+pub(crate) use analyze::AnalyzeArgs;
+pub(crate) use capacity::CapacityArgs;
+pub(crate) use compare::CompareArgs;
 pub(crate) use protocol::ProtocolArgs;
+pub(crate) use stress::StressArgs;
 
 /// Measures a tile server under simulated map users.
 #[derive(Parser)]
@@ -29,6 +38,7 @@ const EXAMPLES: &str = "Examples:
   aurora-perf protocol --server http://127.0.0.1:8080 --indexer http://127.0.0.1:8081 --out report
   aurora-perf protocol --server http://127.0.0.1:8080 --lang pt --threshold 'rss_mb.server<90' \\
       --threshold 'viewport_complete.p95<1000'
+  aurora-perf stress --server http://127.0.0.1:8080 --profile brief --out report
 
 Exit status: 0 good, 1 when a threshold fails or nothing could be fetched, 2 when the flags are wrong.";
 
@@ -36,6 +46,17 @@ Exit status: 0 good, 1 when a threshold fails or nothing could be fetched, 2 whe
 pub(crate) enum Command {
     /// Walk the operator's test: first view, zoom, move, free; alone, three on one scene, on a scene each, on two each.
     Protocol(ProtocolArgs),
+    /// Carry a staged load on tiles, maps or any templated request, up to tens of thousands of users.
+    Stress(Box<StressArgs>),
+    /// Find the most users a server holds within a service level, and what gives out beyond.
+    Capacity(Box<CapacityArgs>),
+    /// Walk the same sessions on two servers in turn; or lay two recorded runs side by side.
+    Compare(CompareArgs),
+    /// Read a server's JSON access log: phases, stages, failures, bottlenecks.
+    Analyze(AnalyzeArgs),
+    /// A client process of a load; started by this program itself.
+    #[command(hide = true)]
+    Worker,
 }
 
 /// What becomes of the figures.

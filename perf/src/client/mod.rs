@@ -129,7 +129,7 @@ impl Ask {
 }
 
 impl Client {
-    /// A client whose requests end after `timeout`, connecting included.
+    /// A client whose requests end `timeout` after they were begun, connecting included.
     pub fn new(dialer: Arc<Dialer>, source: Option<IpAddr>, timeout: Duration) -> Self {
         Self::with_connections(dialer, source, timeout, CONNECTIONS)
     }
@@ -145,14 +145,18 @@ impl Client {
         Self { shared: Arc::new(Shared { dialer, source, timeout, connections: connections.max(1), lanes }) }
     }
 
-    /// Asks, and reads the whole answer. The clock runs on in failures.
+    /// Asks, and reads the whole answer. Waiting for one of the browser's own connections is no part of the timeout.
     ///
     /// # Errors
     /// The class of the failure, and where the time went. Any status is an answer, no failure.
     pub async fn ask(&self, ask: &Ask) -> Result<Answer, (Failure, Timing)> {
-        let started = Instant::now();
         let mut timing = Timing::default();
-        let asked = tokio::time::timeout(self.shared.timeout, self.ask_unbounded(ask, &mut timing)).await;
+        let lane = self.lane(&ask.uri).map_err(|failure| (failure, timing))?;
+        let queued = Instant::now();
+        let _permit = lane.wait().await;
+        timing.blocked = queued.elapsed();
+        let started = Instant::now();
+        let asked = tokio::time::timeout(self.shared.timeout, self.ask_on(&lane, ask, &mut timing)).await;
         match asked {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(failure)) => Err((failure, finished(timing, started))),
@@ -160,20 +164,13 @@ impl Client {
         }
     }
 
-    async fn ask_unbounded(&self, ask: &Ask, timing: &mut Timing) -> Result<Answer, Failure> {
-        let lane = self.lane(&ask.uri)?;
-        let queued = Instant::now();
-        let permit = lane.wait().await;
-        timing.blocked = queued.elapsed();
+    async fn ask_on(&self, lane: &Lane, ask: &Ask, timing: &mut Timing) -> Result<Answer, Failure> {
         loop {
             let mut seat = lane.seat(&self.shared.dialer, self.shared.source, timing).await?;
             let reused = seat.reused;
             let sent = Instant::now();
             match self.exchange(ask, &mut seat, sent, timing).await {
-                Ok(answer) => {
-                    drop(permit);
-                    return Ok(answer);
-                }
+                Ok(answer) => return Ok(answer),
                 // The server may close an idle connection at any time; browsers then ask again on a new one.
                 Err((failure, false)) if reused && ask.method.is_idempotent() && is_dead(failure) => {
                     timing.reconnects += 1;
@@ -230,8 +227,8 @@ impl Client {
 
 /// What was under way when it ended counts up to now.
 fn finished(timing: Timing, started: Instant) -> Timing {
-    let before = timing.blocked + timing.connecting.unwrap_or_default();
-    Timing { duration: started.elapsed().saturating_sub(before), ..timing }
+    let connecting = timing.connecting.unwrap_or_default();
+    Timing { duration: started.elapsed().saturating_sub(connecting), ..timing }
 }
 
 fn is_dead(failure: Failure) -> bool {

@@ -33,6 +33,11 @@ impl TileTemplate {
         Self(template.replace("{scene_id}", scene_id))
     }
 
+    /// The address as a template.
+    pub fn template(&self) -> &str {
+        &self.0
+    }
+
     /// The address of a tile.
     pub fn url(&self, tile: TileId) -> String {
         let url = self.0.replace("{z}", &tile.z.to_string());

@@ -5,6 +5,7 @@
 mod durations;
 mod find;
 mod meter;
+mod probe;
 mod process;
 mod sampler;
 mod tally;
@@ -12,6 +13,7 @@ mod tally;
 pub use durations::{Durations, Quantiles};
 pub use find::{listener_of, local_port};
 pub use meter::Meter;
+pub use probe::{Account, Probe, Prober, Reply};
 pub use process::{Reading, Watch};
 pub use sampler::{BEAT, Sample, Sampler, Usage};
 pub use tally::{Check, Count, Ended, Group, Seen, Tally, Trend};

@@ -42,6 +42,8 @@ pub struct Roam {
     scenes: Vec<Arc<Scene>>,
     scene: usize,
     view: View,
+    /// The zoom a user who has just opened a scene goes in to first, drawn from the mix.
+    approach: u8,
     dwell: Duration,
     rng: ChaCha8Rng,
     begun: bool,
@@ -53,7 +55,7 @@ impl Roam {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let scene = rng.random_range(0..scenes.len().max(1));
         let view = View { x_m: 0.0, y_m: 0.0, zoom: 0 };
-        let mut roam = Self { scenes, scene, view, dwell, rng, begun: false };
+        let mut roam = Self { scenes, scene, view, approach: 0, dwell, rng, begun: false };
         roam.open(scene);
         roam
     }
@@ -69,6 +71,11 @@ impl Roam {
     }
 
     fn act(&mut self) {
+        if self.view.zoom < self.approach {
+            self.view.zoom += 1;
+            return self.stay_inside();
+        }
+        self.approach = 0;
         if self.scenes.len() > 1 && self.rng.random_bool(SCENE_SHARE) {
             let other = self.rng.random_range(1..self.scenes.len());
             self.open((self.scene + other) % self.scenes.len());
@@ -79,12 +86,25 @@ impl Roam {
         }
     }
 
-    /// A new scene is first seen as a whole, in the middle.
+    /// A new scene is first seen as a whole, in the middle; from there people go in level by level.
     fn open(&mut self, scene: usize) {
         self.scene = scene;
         let scene = &self.scenes[scene];
         let (x_m, y_m) = scene.bounds_m.centre();
         self.view = View { x_m, y_m, zoom: scene.zooms.0 };
+        self.approach = self.drawn_zoom();
+    }
+
+    /// A zoom of the scene, drawn from the mix.
+    fn drawn_zoom(&mut self) -> u8 {
+        let (low, high) = self.scenes[self.scene].zooms;
+        let whole: f64 = (low..=high).map(|zoom| share(high - zoom)).sum();
+        let mut left = self.rng.random_range(0.0..whole);
+        let drawn = (low..=high).rev().find(|zoom| {
+            left -= share(high - zoom);
+            left < 0.0
+        });
+        drawn.unwrap_or(low)
     }
 
     /// One level in or out, taken as often as keeps the mix (Metropolis and others, 1953).
@@ -95,8 +115,7 @@ impl Roam {
         if next == now || !(low..=high).contains(&next) {
             return;
         }
-        let share = |zoom: u8| ZOOM_MIX[usize::from(high - zoom).min(ZOOM_MIX.len() - 1)];
-        if self.rng.random_bool((share(next) / share(now)).min(1.0)) {
+        if self.rng.random_bool((share(high - next) / share(high - now)).min(1.0)) {
             self.view.zoom = next;
             self.stay_inside();
         }
@@ -115,6 +134,11 @@ impl Roam {
         self.view.x_m = self.view.x_m.clamp(inner_m.minx, inner_m.maxx);
         self.view.y_m = self.view.y_m.clamp(inner_m.miny, inner_m.maxy);
     }
+}
+
+/// Part of the views so many levels above the deepest zoom.
+fn share(levels_above: u8) -> f64 {
+    ZOOM_MIX[usize::from(levels_above).min(ZOOM_MIX.len() - 1)]
 }
 
 /// The part of a scene people look at.

@@ -18,6 +18,7 @@ use axum::{
     routing::{get, post},
 };
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 pub(crate) const PNG: &[u8] = b"\x89PNG\r\n\x1a\n and so on";
 
@@ -36,6 +37,10 @@ pub(crate) struct Ledger {
     pub(crate) shed_every: Option<u32>,
     /// Time it takes for a tile.
     pub(crate) delay: Duration,
+    /// Tiles it works on at once, if not any number.
+    pub(crate) at_once: Option<Semaphore>,
+    /// What it sends instead of something that only looks like a picture.
+    pub(crate) picture: Option<Vec<u8>>,
     /// `Cache-Control` of tiles.
     pub(crate) cache_control: Option<&'static str>,
     pub(crate) asked: AtomicU32,
@@ -89,7 +94,12 @@ async fn tile(
 ) -> Response {
     ledger.tiles.lock().unwrap().push((id, z, x, y));
     let asked = ledger.asked.fetch_add(1, Relaxed) + 1;
+    let permit = match &ledger.at_once {
+        Some(at_once) => Some(at_once.acquire().await.unwrap()),
+        None => None,
+    };
     tokio::time::sleep(ledger.delay).await;
+    drop(permit);
     if ledger.shed_every.is_some_and(|every| asked.is_multiple_of(every)) {
         return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "0")]).into_response();
     }
@@ -99,11 +109,12 @@ async fn tile(
     if ledger.page_at == Some(z) {
         return "<html>".into_response();
     }
-    let Some(control) = ledger.cache_control else { return PNG.into_response() };
+    let picture = ledger.picture.clone().unwrap_or_else(|| PNG.to_vec());
+    let Some(control) = ledger.cache_control else { return picture.into_response() };
     let kept = [(header::CACHE_CONTROL, control), (header::ETAG, "\"1\"")];
     if headers.contains_key(header::IF_NONE_MATCH) {
         ledger.revalidated.fetch_add(1, Relaxed);
         return (StatusCode::NOT_MODIFIED, kept).into_response();
     }
-    (kept, PNG).into_response()
+    (kept, picture).into_response()
 }

@@ -1,0 +1,170 @@
+//! A load with everything that is measured beside it: processes, probes, and the tool itself.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+
+use super::{Crew, Frame, Plan, Size, Timeline};
+use crate::{
+    Error,
+    measure::{Account, Count, Probe, Prober, Sample, Sampler, Tally, Trend, Usage, Watch},
+    report::Note,
+};
+
+/// Over this part of the machine the tool may be its own limit.
+const BUSY_SHARE: f64 = 0.5;
+/// From this lateness on latencies contain the tool's own waiting.
+const LATE_MS: f64 = 50.0;
+
+/// From look to look at client processes.
+const LOOK_AT_CLIENTS: Duration = Duration::from_millis(500);
+
+/// Everything measured of one load.
+pub struct Measured {
+    /// Second by second. Seconds count from when the first user came.
+    pub timeline: Timeline,
+    /// Every look at every process; their times count from the same moment.
+    pub samples: Vec<Sample>,
+    /// What each process used over the whole load.
+    pub usage: Vec<Usage>,
+    /// What the probes were answered.
+    pub accounts: Vec<Account>,
+    /// Threads and processes that carried it.
+    pub size: Size,
+    /// When the first user came, RFC 3339: second 0 of everything.
+    pub started_at: String,
+    /// Length in seconds.
+    pub length_s: f64,
+    /// Whether it was stopped before its end.
+    pub interrupted: bool,
+}
+
+/// What to measure beside the load, and whether to show progress.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// Processes to watch.
+    pub watches: Vec<Watch>,
+    /// Addresses to ask once a second.
+    pub probes: Vec<Probe>,
+    /// Message of the progress bar.
+    pub message: String,
+}
+
+/// Carries a load and measures. `goes_on` sees each second and may stop the load.
+///
+/// # Errors
+/// [`Error::Crew`], [`Error::Address`].
+pub fn measure(
+    plan: &Plan,
+    size: Size,
+    beside: &Beside,
+    mut goes_on: impl FnMut(u32, &Frame) -> bool,
+) -> Result<Measured, Error> {
+    let sampler = Sampler::start(beside.watches.clone());
+    let crew = Crew::start(plan, size)?;
+    let clients = crew.watches();
+    clients.iter().cloned().for_each(|watch| sampler.watch(watch));
+    let prober = Prober::start(beside.probes.clone(), crew.started())?;
+    let lead = crew.started().saturating_duration_since(Instant::now());
+    let (before, offset_s) = (sampler.read(), sampler.time_s() + lead.as_secs_f64());
+    let started_at = (Timestamp::now() + jiff::SignedDuration::try_from(lead).unwrap_or_default()).to_string();
+    let bar = progress_bar(plan.stages.duration(), &beside.message);
+    let mut interrupted = false;
+    let (mut last, mut last_readings) = (crew.started(), BTreeMap::new());
+    let timeline = crew.follow(|second, frame| {
+        tell(&bar, second, frame);
+        // Client processes are gone when the load is over: keep what each used last.
+        if last.elapsed() > LOOK_AT_CLIENTS {
+            last = Instant::now();
+            last_readings.extend(sampler.read());
+        }
+        let on = goes_on(second, frame);
+        interrupted |= !on;
+        on
+    })?;
+    bar.finish_and_clear();
+    let to_s = sampler.time_s();
+    let mut after = sampler.read();
+    after.extend(last_readings.into_iter().filter(|(name, _)| clients.iter().any(|watch| watch.name == *name)));
+    let usage = sampler.usage(&before, &after, offset_s, to_s);
+    let accounts = prober.finish();
+    let mut samples = sampler.finish();
+    samples.iter_mut().for_each(|sample| sample.time_s -= offset_s);
+    samples.retain(|sample| sample.time_s >= 0.0);
+    Ok(Measured { timeline, samples, usage, accounts, size, started_at, length_s: to_s - offset_s, interrupted })
+}
+
+impl Measured {
+    /// All of it as metrics: the tally's, rates a second, processes', probes'.
+    pub fn metrics(&self, total: &Tally, load_s: f64) -> BTreeMap<String, f64> {
+        let mut metrics = total.metrics();
+        let rate = |count: Count| total.count(count) as f64 / load_s.max(f64::EPSILON);
+        metrics.insert("http_reqs.rate".to_owned(), rate(Count::HttpReqs));
+        metrics.insert("iterations.rate".to_owned(), rate(Count::Iterations));
+        metrics.insert("data_received.rate".to_owned(), rate(Count::DataReceived));
+        let most = self.timeline.frames.values().map(|frame| frame.users).max().unwrap_or(0);
+        metrics.insert("vus_max".to_owned(), most as f64);
+        self.usage.iter().for_each(|usage| usage.add_to(&mut metrics));
+        metrics.insert(format!("cpu_cores.{}", Watch::own().name), self.own_cores());
+        for account in &self.accounts {
+            metrics.insert(format!("{}.failed", account.name), account.failed as f64);
+            for (quantile, ms) in account.durations.named() {
+                metrics.insert(format!("{}.{quantile}", account.name), ms);
+            }
+        }
+        metrics.insert("tool_lateness.p99".to_owned(), self.timeline.lateness.quantile_ms(0.99));
+        metrics
+    }
+
+    /// Cores this tool used, client processes included.
+    pub fn own_cores(&self) -> f64 {
+        let own = Watch::own().name;
+        let is_own = |usage: &&Usage| usage.process == own || usage.process.starts_with("client-");
+        self.usage.iter().filter(is_own).map(|usage| usage.cpu_cores).sum()
+    }
+
+    /// What a reader must bear in mind.
+    pub fn notes(&self, total: &Tally) -> Vec<Note> {
+        let mut notes = Vec::new();
+        let cores = std::thread::available_parallelism().map_or(1.0, |cores| usize::from(cores) as f64);
+        let busy = self.own_cores() / cores;
+        if busy > BUSY_SHARE {
+            notes.push(Note::ToolBusy { percent: (100.0 * busy) as u32 });
+        }
+        let late_ms = self.timeline.lateness.quantile_ms(0.99);
+        if late_ms > LATE_MS {
+            notes.push(Note::ToolLate { p99_ms: late_ms as u32 });
+        }
+        let own = total.failures.iter().filter(|(failure, _)| failure.is_own()).map(|(_, seen)| seen.count).sum();
+        if own > 0 {
+            notes.push(Note::ToolFailed { requests: own });
+        }
+        if self.timeline.ran_out {
+            notes.push(Note::DistinctRanOut);
+        }
+        if self.interrupted {
+            notes.push(Note::Interrupted);
+        }
+        notes
+    }
+}
+
+/// The load's progress, on standard error and only when that is a terminal.
+fn progress_bar(length: Duration, message: &str) -> ProgressBar {
+    let bar = ProgressBar::new(length.as_secs().max(1)).with_prefix(message.to_owned());
+    let style = ProgressStyle::with_template("{spinner} {prefix} {wide_bar} {pos}/{len} s  {msg}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}
+
+fn tell(bar: &ProgressBar, second: u32, frame: &Frame) {
+    let p95_ms = frame.tally.trends.get(&Trend::HttpReqDuration).map_or(0.0, |durations| durations.quantile_ms(0.95));
+    let (requests, failed) = (frame.tally.count(Count::HttpReqs), 100.0 * frame.tally.failed_share());
+    bar.set_position(u64::from(second));
+    bar.set_message(format!("{} users, {requests}/s, {failed:.2} % failed, p95 {p95_ms:.0} ms", frame.users));
+}

@@ -1,0 +1,155 @@
+//! A staged load on tiles, on maps, or on any templated request, and what came of it stage by stage.
+//!
+//! The load itself is [`crate::load`]'s; here it is described (also from a TOML file), cut into its stages and reported.
+
+mod generator;
+mod report;
+mod spec;
+mod template;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::{
+    Error,
+    load::{Beside, Measured, Plan, Size, measure},
+    measure::{Count, Tally, Trend, Usage},
+};
+
+pub use generator::Generator;
+pub use report::{document, json};
+pub use spec::Spec;
+pub use template::{Check, Template};
+
+/// A load with what came of it.
+pub struct Run {
+    /// Everything measured.
+    pub measured: Measured,
+    /// Everything counted.
+    pub total: Tally,
+    /// The load cut into its stages.
+    pub stages: Vec<StageFigures>,
+    /// Every metric by name.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// One stage.
+#[derive(Clone, Debug, Serialize)]
+pub struct StageFigures {
+    /// Seconds of the run.
+    pub from_s: f64,
+    /// Seconds of the run.
+    pub to_s: f64,
+    /// Users, or arrivals a second, at its end.
+    pub target: f64,
+    /// Requests a second.
+    pub rate: f64,
+    /// Things asked for and got, a second.
+    pub goodput: f64,
+    /// What was counted.
+    #[serde(skip)]
+    pub tally: Tally,
+    /// The same as numbers by name.
+    pub metrics: BTreeMap<String, f64>,
+    /// What each process used.
+    pub usage: Vec<Usage>,
+}
+
+/// Carries a load and cuts it into its stages.
+///
+/// # Errors
+/// [`Error::Crew`], [`Error::Address`].
+pub fn run(plan: &Plan, size: Size, beside: &Beside) -> Result<Run, Error> {
+    let measured = measure(plan, size, beside, |_, _| true)?;
+    Ok(Run::of(plan, measured))
+}
+
+impl Run {
+    /// Whether anything came that did not fail.
+    pub fn has_answers(&self) -> bool {
+        self.total.count(Count::HttpReqs) > self.total.count(Count::HttpReqFailed)
+    }
+
+    fn of(plan: &Plan, measured: Measured) -> Self {
+        let total = measured.timeline.total();
+        let spans = plan.stages.spans();
+        let last = spans.len().saturating_sub(1);
+        let stages: Vec<_> = spans
+            .into_iter()
+            .enumerate()
+            // What ends after the last stage was begun in it.
+            .map(|(index, span)| StageFigures::of(span, if index == last { f64::INFINITY } else { span.1 }, &measured))
+            .collect();
+        let mut metrics = measured.metrics(&total, plan.stages.duration().as_secs_f64());
+        metrics.extend(peak_metrics(&stages));
+        Self { measured, total, stages, metrics }
+    }
+}
+
+impl StageFigures {
+    fn of((from_s, to_s, target): (f64, f64, f64), until_s: f64, measured: &Measured) -> Self {
+        let tally = measured.timeline.between(from_s, until_s);
+        let length_s = to_s - from_s;
+        let served = tally.count(Count::ServedFirstTry) + tally.count(Count::ServedAfterRetries);
+        Self {
+            from_s,
+            to_s,
+            target,
+            rate: tally.count(Count::HttpReqs) as f64 / length_s,
+            goodput: served as f64 / length_s,
+            metrics: tally.metrics(),
+            usage: usage_between(measured, from_s, to_s),
+            tally,
+        }
+    }
+}
+
+/// What each process used in a stretch of time, from its samples.
+fn usage_between(measured: &Measured, from_s: f64, to_s: f64) -> Vec<Usage> {
+    let usage = |whole: &Usage| {
+        let own = || {
+            let samples = measured.samples.iter().filter(|sample| sample.process == whole.process);
+            samples.filter(|sample| (from_s..to_s).contains(&sample.time_s))
+        };
+        let count = own().count();
+        let last = own().next_back()?;
+        Some(Usage {
+            process: whole.process.clone(),
+            rss_mb: last.rss_mb,
+            rss_max_mb: own().map(|sample| sample.rss_mb).fold(0.0, f64::max),
+            pss_max_mb: own().filter_map(|sample| sample.pss_mb).reduce(f64::max),
+            cpu_cores: own().map(|sample| sample.cpu_cores).sum::<f64>() / count as f64,
+            threads_max: own().map(|sample| sample.threads).max().unwrap_or(0),
+            fds_max: own().filter_map(|sample| sample.fds).max(),
+        })
+    };
+    measured.usage.iter().filter_map(usage).collect()
+}
+
+/// `peak.NAME` for the stages that hold the highest target (or reach it, when none holds it), and `goodput_peak_share`:
+/// the peak's goodput beside the best stage's.
+fn peak_metrics(stages: &[StageFigures]) -> BTreeMap<String, f64> {
+    let top = stages.iter().map(|stage| stage.target).fold(0.0, f64::max);
+    let at_top = |index: usize| stages[index].target >= top;
+    let holds = |index: usize| at_top(index) && index > 0 && stages[index - 1].target >= top;
+    let held: Vec<usize> = (0..stages.len()).filter(|index| holds(*index)).collect();
+    let peak = if held.is_empty() { (0..stages.len()).filter(|index| at_top(*index)).collect() } else { held };
+    let (mut tally, mut goodput) = (Tally::default(), 0.0_f64);
+    for index in peak {
+        tally.absorb(&stages[index].tally);
+        goodput = goodput.max(stages[index].goodput);
+    }
+    let mut metrics: BTreeMap<_, _> =
+        tally.metrics().into_iter().map(|(name, value)| (format!("peak.{name}"), value)).collect();
+    let best = stages.iter().map(|stage| stage.goodput).fold(0.0, f64::max);
+    if best > 0.0 {
+        metrics.insert("goodput_peak_share".to_owned(), goodput / best);
+    }
+    metrics
+}
+
+/// A quantile of a tally's trend in milliseconds, if anything was timed.
+pub(crate) fn quantile_ms(tally: &Tally, trend: Trend, quantile: f64) -> Option<f64> {
+    tally.trends.get(&trend).filter(|durations| durations.count() > 0).map(|durations| durations.quantile_ms(quantile))
+}

@@ -1,0 +1,156 @@
+//! `compare`, `capacity` and `analyze` as programs, with what their exit status says.
+
+mod support;
+
+use std::{
+    fmt::Write,
+    io::Cursor,
+    path::Path,
+    process::{Command, Output},
+    sync::Arc,
+    time::Duration,
+};
+
+use serde_json::Value;
+use support::{Ledger, start};
+use tokio::sync::Semaphore;
+
+/// Servers on a runtime of their own, as the programs block this thread.
+fn serve(ledgers: Vec<Ledger>) -> (tokio::runtime::Runtime, Vec<String>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let start = |ledger| format!("http://{}", runtime.block_on(start(Arc::new(ledger))));
+    let addresses = ledgers.into_iter().map(start).collect();
+    (runtime, addresses)
+}
+
+fn perf(args: &[&str], out: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_aurora-perf")).args(args).arg("--out").arg(out).output().unwrap()
+}
+
+fn json(out: &Path, stem: &str) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(out.join(stem).with_extension("json")).unwrap()).unwrap()
+}
+
+fn picture(gray: u8) -> Option<Vec<u8>> {
+    let mut bytes = Cursor::new(Vec::new());
+    image::GrayImage::from_pixel(256, 256, image::Luma([gray])).write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    Some(bytes.into_inner())
+}
+
+#[test]
+fn a_slower_server_with_other_pixels_is_told_from_a_faster_one() {
+    let slow = Ledger { delay: Duration::from_millis(40), picture: picture(103), ..Ledger::default() };
+    let (_runtime, addresses) = serve(vec![Ledger { picture: picture(100), ..Ledger::default() }, slow]);
+    let (a, b) = (format!("fast={}", addresses[0]), format!("slow={}/t/{{scene_id}}/{{z}}/{{x}}/{{y}}", addresses[1]));
+    let out = tempfile::tempdir().unwrap();
+    let short = ["--views", "3", "--users", "2", "--threshold"];
+    let good = perf(&[&["compare", &a, &b], &short[..], &["ratio.tile_p50_ms<0.9"]].concat(), out.path());
+    assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
+    let found = json(out.path(), "compare");
+    let rounds = found["compared"]["rounds"].as_array().unwrap();
+    assert_eq!(rounds.len(), 5);
+    assert_eq!(rounds[0][0]["figures"]["failed"], 0.0);
+    let metric = |name: &str| found["metrics"][name].as_f64().unwrap();
+    assert_eq!((metric("pixels.max"), metric("pixels.differing"), metric("pixels.unlike")), (3.0, 1.0, 0.0));
+    assert!((metric("ratio.kb_per_tile") - 1.0).abs() < 0.2);
+    let bad = perf(&[&["compare", &a, &b], &short[..], &["ratio.tile_p50_ms>0.9"]].concat(), out.path());
+    assert_eq!(bad.status.code(), Some(1));
+    let few = perf(&[&["compare", &a, &b], &short[..], &["pixels.max<9", "--rounds", "2"]].concat(), out.path());
+    assert!(!few.status.success() && String::from_utf8_lossy(&few.stderr).contains("5 rounds"));
+
+    // The report is itself a run that can be compared.
+    let report = out.path().join("compare.json").display().to_string();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let recorded = perf(&["compare", &report, &report], elsewhere.path());
+    assert!(recorded.status.success());
+    assert!(String::from_utf8_lossy(&recorded.stdout).contains("| pixels.max | 3.0000 | 3.0000 | 1.000 |"));
+}
+
+#[test]
+fn users_grow_until_the_service_level_breaks() {
+    // One tile at a time, 10 ms each: a hundred a second, which 64 users with short pauses want six times over.
+    let ledger = Ledger { delay: Duration::from_millis(10), at_once: Some(Semaphore::new(1)), ..Ledger::default() };
+    let (_runtime, addresses) = serve(vec![ledger]);
+    let out = tempfile::tempdir().unwrap();
+    let args = ["capacity", "--target", "tiles", "--slo", "http_req_duration.p95<150", "--up-to", "64", "--from", "2"];
+    let brief = ["--warm-up", "0.2", "--hold", "1", "--server", &addresses[0]];
+    let output = perf(&[&args[..], &brief[..]].concat(), out.path());
+    let found = json(out.path(), "capacity");
+    let fails = found["metrics"]["capacity.fails"].as_f64().expect("64 users are too many");
+    let trials = found["found"]["trials"].as_array().unwrap();
+    assert!(trials.len() >= 2 && trials.iter().all(|trial| trial["metrics"]["http_reqs"].as_f64().unwrap() > 0.0));
+    if let Some(holds) = found["metrics"]["capacity.users"].as_f64() {
+        assert!(output.status.success() && holds < fails);
+        assert!(found["metrics"]["capacity.recommended"].as_f64().unwrap() <= holds);
+    }
+}
+
+/// Ten seconds of few quick tiles, ten of many that wait in the queue, some of them turned away, and five of few.
+fn access_log() -> String {
+    let mut log = String::from(
+        "{\"timestamp\":\"2026-11-21T10:00:00Z\",\"message\":\"listening\",\"target\":\"aurora\"}\nno json\n",
+    );
+    for second in 0..25_u32 {
+        let busy = (10..20).contains(&second);
+        for number in 0..if busy { 100 } else { 5_u32 } {
+            let queue_ms = if busy { 400.0 } else { 0.5 };
+            let status = if busy && number >= 90 { 503 } else { 200 };
+            let micros = number * 9_000;
+            let _ = writeln!(
+                log,
+                "{{\"timestamp\":\"2026-11-21T10:00:{second:02}.{micros:06}Z\",\"method\":\"GET\",\"path\":\"/scenes/a/tiles/W/9/1/{number}.png\",\
+                 \"status\":{status},\"duration_ms\":{},\"bytes\":1000,\"cache\":\"miss\",\
+                 \"timing\":\"queue;dur={queue_ms}, encode;dur=2.0\",\"target\":\"access\"}}",
+                queue_ms + 3.0
+            );
+        }
+    }
+    log
+}
+
+#[test]
+fn a_log_is_cut_into_phases_and_the_queue_is_named_first() {
+    let out = tempfile::tempdir().unwrap();
+    let log = out.path().join("access.log");
+    std::fs::write(&log, access_log()).unwrap();
+    let log = log.display().to_string();
+    let good = perf(&["analyze", &log, "--cores", "2", "--threshold", "start.failed<0.01"], out.path());
+    assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
+    let found = json(out.path(), "analyze");
+    let kinds: Vec<_> =
+        found["analysis"]["phases"].as_array().unwrap().iter().map(|phase| &phase["phase"]["kind"]).collect();
+    assert_eq!((kinds[0], kinds[kinds.len() - 1]), (&Value::from("start"), &Value::from("recovery")));
+    assert_eq!(found["bottlenecks"][0]["stage"], "queue");
+    assert_eq!(found["bottlenecks"][0]["kind"], "waiting");
+    let failures = &found["analysis"]["failures"][0];
+    assert_eq!((failures["status"].as_u64(), failures["count"].as_u64()), (Some(503), Some(100)));
+    assert!((10.0..11.0).contains(&failures["first_s"].as_f64().unwrap()));
+    assert_eq!(found["analysis"]["other_lines"], 2);
+    assert_eq!(perf(&["analyze", &log, "--threshold", "peak.failed<0.01"], out.path()).status.code(), Some(1));
+}
+
+#[test]
+fn a_load_and_its_log_share_their_stages() {
+    let out = tempfile::tempdir().unwrap();
+    let (log, load) = (out.path().join("access.log"), out.path().join("stress.json"));
+    std::fs::write(&log, access_log()).unwrap();
+    let stage = |from: u32, to: u32, target: u32| serde_json::json!({"from_s": from, "to_s": to, "target": target});
+    let stages = [stage(0, 5, 5), stage(5, 10, 50), stage(10, 20, 50), stage(20, 25, 0)];
+    let report = serde_json::json!({"load_started_at": "2026-11-21T10:00:00Z", "stages": stages});
+    std::fs::write(&load, report.to_string()).unwrap();
+    let (log, load) = (log.display().to_string(), load.display().to_string());
+    assert!(perf(&["analyze", &log, "--load", &load], out.path()).status.success());
+    let found = json(out.path(), "analyze");
+    assert_eq!(found["metrics"]["peak.requests"], 1000.0);
+    assert_eq!(found["metrics"]["growth.requests"], 25.0);
+}
+
+#[test]
+fn a_log_without_requests_is_refused_with_advice() {
+    let out = tempfile::tempdir().unwrap();
+    let log = out.path().join("text.log");
+    std::fs::write(&log, "INFO listening\n").unwrap();
+    let output = perf(&["analyze", &log.display().to_string()], out.path());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--log json"));
+}
