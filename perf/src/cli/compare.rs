@@ -29,6 +29,9 @@ pub(crate) struct CompareArgs {
     /// Scenes to walk on; by default the first four that A lists.
     #[arg(long = "scene", value_name = "ID")]
     scenes: Vec<String>,
+    /// Query added to the tiles of a side that lists scenes, so that both sides draw alike: rescale=0,1400.
+    #[arg(long, value_name = "QUERY")]
+    query: Option<String>,
     /// Rounds; five at least.
     #[arg(long, value_name = "N", default_value_t = 5)]
     rounds: usize,
@@ -64,8 +67,8 @@ pub(crate) struct CompareArgs {
 }
 
 const EXAMPLES: &str = "Examples:
-  aurora-perf compare aurora=http://127.0.0.1:8080 \\
-      'titiler=http://127.0.0.1:8000/cog/tiles/WebMercatorQuad/{z}/{x}/{y}.png?tilesize=256&url=/data/{scene_id}.MBI_light.tif'
+  aurora-perf compare aurora=http://127.0.0.1:8080 --query rescale=0,1400 \\
+      'titiler=http://127.0.0.1:8000/cog/tiles/WebMercatorQuad/{z}/{x}/{y}.png?tilesize=256&rescale=0,1400&url=/data/{scene_id}.MBI_light.tif'
   aurora-perf compare new=http://127.0.0.1:8080 old=http://127.0.0.1:8090 --threshold 'ratio.tiles_per_s>0.95'
   aurora-perf compare before/stress.json after/stress.json";
 
@@ -109,7 +112,7 @@ impl CompareArgs {
             bail!("the first side must list scenes; give the template second");
         }
         let client = Client::new(Arc::new(Dialer::new(self.http)), None, self.timeout);
-        let scenes = open_scenes(&client, address_a.trim_end_matches('/'), &self.scenes, SCENES).await?;
+        let scenes = self.open(&client, address_a, &self.scenes).await?;
         let others: Vec<Scene> = if address_b.contains("{z}") {
             let elsewhere = |scene: &Scene| {
                 let tiles = TileTemplate::of_peer(address_b, &scene.id);
@@ -118,7 +121,7 @@ impl CompareArgs {
             scenes.iter().map(elsewhere).collect()
         } else {
             let ids: Vec<String> = scenes.iter().map(|scene| scene.id.clone()).collect();
-            open_scenes(&client, address_b.trim_end_matches('/'), &ids, SCENES).await.context("the scenes of A on B")?
+            self.open(&client, address_b, &ids).await.context("the scenes of A on B")?
         };
         let mut notes = Vec::new();
         let mut side = |name: &str, address: &str, scenes: Vec<Scene>| {
@@ -132,6 +135,15 @@ impl CompareArgs {
         };
         let sides = [side(name_a, address_a, scenes), side(name_b, address_b, others)];
         Ok((sides, notes))
+    }
+
+    /// The scenes of a server, drawn as wanted.
+    async fn open(&self, client: &Client, address: &str, ids: &[String]) -> anyhow::Result<Vec<Scene>> {
+        let mut scenes = open_scenes(client, address.trim_end_matches('/'), ids, SCENES).await?;
+        if let Some(query) = &self.query {
+            scenes.iter_mut().for_each(|scene| scene.tiles = scene.tiles.with_query(query));
+        }
+        Ok(scenes)
     }
 }
 

@@ -33,6 +33,13 @@ impl TileTemplate {
         Self(template.replace("{scene_id}", scene_id))
     }
 
+    /// The same with more in its query.
+    #[must_use]
+    pub fn with_query(&self, query: &str) -> Self {
+        let sign = if self.0.contains('?') { '&' } else { '?' };
+        Self(format!("{}{sign}{query}", self.0))
+    }
+
     /// The address as a template.
     pub fn template(&self) -> &str {
         &self.0
@@ -109,6 +116,7 @@ mod tests {
     fn templates_are_filled() {
         let template = TileTemplate::of_peer("http://peer/{z}/{x}/{y}.png?url={scene_id}.tif", "A_B");
         assert_eq!(template.url(TileId::new(7, 48, 72)), "http://peer/7/48/72.png?url=A_B.tif");
+        assert_eq!(template.with_query("a=1").template(), "http://peer/{z}/{x}/{y}.png?url=A_B.tif&a=1");
     }
 
     #[test]

@@ -95,12 +95,12 @@ fn address(side: &super::Side) -> String {
 
 fn ratio_table(compared: &Compared, lang: Language) -> Table {
     let row = |ratio: &Ratio| {
-        let spread = ratio.spread.map_or_else(dash, |(low, high)| format!("{low:.2}–{high:.2}"));
+        let spread = ratio.spread.map_or_else(dash, |(low, high)| format!("{}–{}", number(low), number(high)));
         vec![
             ratio.figure.to_owned(),
             format!("{:.2}", ratio.medians[0]),
             format!("{:.2}", ratio.medians[1]),
-            ratio.ratio.map_or_else(dash, |value| format!("{value:.2}")),
+            ratio.ratio.map_or_else(dash, number),
             spread,
         ]
     };
@@ -144,6 +144,11 @@ fn plot(compared: &Compared, figure: &'static str, lang: Language) -> Option<Plo
         lines: vec![line(0)?, line(1)?],
         marks: Vec::new(),
     })
+}
+
+/// Small ratios keep their digits.
+fn number(ratio: f64) -> String {
+    if ratio < 0.1 { format!("{ratio:.4}") } else { format!("{ratio:.2}") }
 }
 
 fn dash() -> String {

@@ -11,7 +11,7 @@ use crate::measure::{Durations, Tally};
 pub(super) struct Slice {
     /// Which second of the run, from 0.
     pub(super) second: u32,
-    /// Users there at its end.
+    /// Most users there in it.
     pub(super) users: u64,
     /// What they saw.
     pub(super) tally: Tally,
@@ -24,7 +24,7 @@ pub(super) struct Slice {
 /// One second of all.
 #[derive(Clone, Debug, Default)]
 pub struct Frame {
-    /// Users there at its end.
+    /// Most users there in it.
     pub users: u64,
     /// What they saw.
     pub tally: Tally,

@@ -61,8 +61,14 @@ impl Worker {
         let part = (self.part.index, self.part.of);
         let crowd = Arc::new(Crowd::new(Arc::clone(&self.plan), Arc::clone(&meter), part, &self.recorder)?);
         runtime.block_on(async {
-            let mut scribe =
-                Scribe { meter, crowd: Arc::clone(&crowd), slices, second: 0, lateness: Durations::default() };
+            let mut scribe = Scribe {
+                meter,
+                crowd: Arc::clone(&crowd),
+                slices,
+                second: 0,
+                users: 0,
+                lateness: Durations::default(),
+            };
             match self.plan.model {
                 Model::Closed => self.closed(&crowd, &mut scribe).await,
                 Model::Open { max_users, random } => self.open(&crowd, &mut scribe, max_users, random).await,
@@ -99,7 +105,7 @@ impl Worker {
             }
         }
         users.iter().for_each(JoinHandle::abort);
-        scribe.write_last();
+        scribe.send();
     }
 
     /// How many of all users are this thread's.
@@ -150,7 +156,7 @@ impl Worker {
                 }
             }
         }
-        scribe.write_last();
+        scribe.send();
     }
 
     async fn ticks(&self) -> tokio::time::Interval {
@@ -197,29 +203,27 @@ struct Scribe<'a> {
     crowd: Arc<Crowd>,
     slices: &'a Sender<Slice>,
     second: u32,
+    users: u64,
     lateness: Durations,
 }
 
 impl Scribe<'_> {
-    /// Whether anybody still listens.
+    /// Notes who is there, and each second hands over. Whether anybody still listens.
     fn write(&mut self, time: Duration, users: u64) -> bool {
         let second = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
         if second == self.second {
+            self.users = self.users.max(users);
             return true;
         }
-        let sent = self.send(users);
-        self.second = second;
+        let sent = self.send();
+        (self.second, self.users) = (second, users);
         sent
     }
 
-    fn write_last(&mut self) {
-        self.send(0);
-    }
-
-    fn send(&mut self, users: u64) -> bool {
+    fn send(&mut self) -> bool {
         let slice = Slice {
             second: self.second,
-            users,
+            users: self.users,
             tally: self.meter.take(),
             lateness: std::mem::take(&mut self.lateness),
             ran_out: self.crowd.ran_out(),
