@@ -115,7 +115,9 @@ export class Footprints {
     const { first, second, hovered } = this.marks;
     if (sceneId === first) return FIRST;
     if (sceneId === second) return SECOND;
-    if (sceneId === hovered) return HOVERED;
-    return first === null ? IDLE : ASIDE;
+    const isAside = first !== null;
+    // A tint would lie over the picture for as long as the pointer rests on it.
+    if (sceneId === hovered) return isAside ? { ...HOVERED, fillOpacity: 0 } : HOVERED;
+    return isAside ? ASIDE : IDLE;
   }
 }

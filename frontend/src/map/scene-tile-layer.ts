@@ -53,6 +53,15 @@ export async function fetchTile(
   return response.blob();
 }
 
+let empty: string | undefined;
+
+/** Address of a picture with nothing in it; one for the life of the page. */
+function emptyImage(): string {
+  const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>';
+  empty ??= URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
+  return empty;
+}
+
 /** The layer; add it to a map like any other. */
 export class SceneTileLayer extends L.GridLayer {
   private readonly loads = new Map<HTMLElement, AbortController>();
@@ -130,6 +139,8 @@ export class SceneTileLayer extends L.GridLayer {
     if (signal.aborted) return;
     this.settle(tile);
     tile.classList.add("tile-failed");
+    // Its hatching is the background; browsers draw a frame round an image that has no source.
+    if (tile instanceof HTMLImageElement) tile.src = emptyImage();
     this.reports.failed(++this.failures);
     if (!(error instanceof TileRefusal) || error.status === 502) this.reports.unanswered();
     done(error instanceof Error ? error : new Error(String(error)), tile);
