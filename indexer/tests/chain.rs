@@ -502,6 +502,8 @@ fn a_query_that_cannot_be_read_is_a_problem_that_names_it() {
         ("/jobs?state=lost", "state"),
         ("/catalog/changes?since=-1", "since"),
         ("/catalog/items?limit=", "limit"),
+        ("/catalog/items/%ff", "path"),
+        ("/jobs/%ff", "path"),
     ] {
         let answer = indexer.get(path);
         assert_eq!((answer.status, answer.header("content-type")), (400, Some("application/problem+json")), "{path}");

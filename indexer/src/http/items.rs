@@ -2,14 +2,14 @@
 
 use aurora_catalog::{Asset, Scene, store::scenes};
 use aurora_daemon::problem::Problem;
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Shared, problem, query::Typed, routes::Part};
+use super::{
+    Shared, problem,
+    query::{Part, Typed},
+};
 use crate::paths;
 
 /// Items in a page, unless asked otherwise, and at most.
@@ -45,7 +45,7 @@ pub async fn list(State(shared): State<Shared>, Typed(asked): Typed<Asked>) -> R
 ///
 /// # Errors
 /// 404 for a scene that is not there (any more).
-pub async fn one(State(shared): State<Shared>, Path(scene_id): Part) -> Result<Json<Value>, Problem> {
+pub async fn one(State(shared): State<Shared>, Part(scene_id): Part) -> Result<Json<Value>, Problem> {
     let mut conn = shared.database.read().await.map_err(problem)?;
     let entry = scenes::by_id(&mut conn, &scene_id).await.map_err(|error| problem(error.into()))?;
     let there = entry.filter(|entry| !entry.withdrawn);

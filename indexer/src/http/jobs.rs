@@ -3,13 +3,14 @@
 use aurora_catalog::{JobView, store::scenes};
 use aurora_daemon::problem::Problem;
 use aurora_queue::{Job, list, person};
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 
-use super::{Shared, problem, query::Typed, routes::Part, token::Permitted};
+use super::{
+    Shared, problem,
+    query::{Part, Typed},
+    token::Permitted,
+};
 use crate::{error::IndexerError, job_view, work::publish};
 
 /// Jobs in a page, unless asked otherwise, and at most.
@@ -50,7 +51,7 @@ pub async fn list(State(shared): State<Shared>, Typed(asked): Typed<Asked>) -> R
 ///
 /// # Errors
 /// 404.
-pub async fn one(State(shared): State<Shared>, Path(job_id): Part) -> Result<Json<JobView>, Problem> {
+pub async fn one(State(shared): State<Shared>, Part(job_id): Part) -> Result<Json<JobView>, Problem> {
     let mut conn = shared.database.read().await.map_err(problem)?;
     let job = list::get(&mut conn, &job_id).await.map_err(|error| problem(error.into()))?;
     Ok(Json(job_view::of(&job)))
@@ -60,7 +61,7 @@ pub async fn one(State(shared): State<Shared>, Path(job_id): Part) -> Result<Jso
 ///
 /// # Errors
 /// 401 without the token, 404, 409 when it stands where nothing is to be retried, or its scene has moved on.
-pub async fn retry(_: Permitted, State(shared): State<Shared>, Path(job_id): Part) -> Result<Json<JobView>, Problem> {
+pub async fn retry(_: Permitted, State(shared): State<Shared>, Part(job_id): Part) -> Result<Json<JobView>, Problem> {
     let mut write = shared.database.begin().await.map_err(problem)?;
     let now = write.now();
     let job = list::get(write.conn(), &job_id).await.map_err(|error| problem(error.into()))?;
@@ -76,7 +77,7 @@ pub async fn retry(_: Permitted, State(shared): State<Shared>, Path(job_id): Par
 ///
 /// # Errors
 /// 401 without the token, 404, 409 when it is over.
-pub async fn cancel(_: Permitted, State(shared): State<Shared>, Path(job_id): Part) -> Result<Json<JobView>, Problem> {
+pub async fn cancel(_: Permitted, State(shared): State<Shared>, Part(job_id): Part) -> Result<Json<JobView>, Problem> {
     let mut write = shared.database.begin().await.map_err(problem)?;
     let now = write.now();
     let cancelled = person::cancel(write.conn(), &job_id, "cancelled by a person", now).await;

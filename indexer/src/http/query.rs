@@ -1,7 +1,7 @@
-//! What a query string says, with problems instead of plain text for what it should not say.
+//! What a query string or a part of the path says, with problems instead of plain text for what it should not say.
 
 use aurora_daemon::problem::Problem;
-use axum::extract::{FromRequestParts, Query, rejection::QueryRejection};
+use axum::extract::{FromRequestParts, Path, Query, rejection::QueryRejection};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
@@ -15,6 +15,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Typed<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Query(value) = Query::from_request_parts(parts, state).await.map_err(|rejection| problem(&rejection))?;
         Ok(Self(value))
+    }
+}
+
+/// The one variable part of the path, decoded; refused with 400 when it is no text.
+#[derive(Debug)]
+pub struct Part(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Part {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let part = Path::<String>::from_request_parts(parts, state).await;
+        let Path(part) = part.map_err(|rejection| Problem::parameter("path", rejection.body_text()))?;
+        Ok(Self(part))
     }
 }
 

@@ -3,7 +3,7 @@
 use aurora_daemon::{metrics::routes as metrics_routes, problem::Problem};
 use axum::{
     Router,
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
@@ -65,6 +65,3 @@ async fn from(tree: &Tree, prefix: &str, method: Method, uri: &Uri, headers: Hea
     let path = uri.path().strip_prefix(prefix).unwrap_or_default().to_owned();
     answer(tree, Asked { path, method, headers }).await
 }
-
-/// A part of an address that handlers get decoded.
-pub(super) type Part = Path<String>;

@@ -304,6 +304,10 @@ impl Patrol {
 
     async fn take_file(&mut self, path: &str, file: &Examined) -> Result<()> {
         let moved_from = self.intake.settled(path, file, self.tracker.gone()).await?;
+        if let Some(changed_at) = self.tracker.changed_at(path) {
+            let lag_s = changed_at.elapsed().as_secs_f64();
+            metrics::histogram!("aurora_indexer_changed_to_catalogued_seconds").record(lag_s);
+        }
         self.listed.remove(path);
         self.tracker.catalogued(path, file.stamp);
         if let Some(from) = moved_from {

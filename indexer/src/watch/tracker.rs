@@ -1,8 +1,8 @@
 //! From what was seen, when, to what has settled and what has left. Pure: no files, no clock of its own.
 //!
 //! A file settles when its stamp stays the same for the settle time. It has left when sweeps have missed it for the
-//! settle time, [`trust`](super::trust) believes the sweep, and no file of its size is settling elsewhere (it may
-//! have been moved there).
+//! settle time, [`trust`] believes the sweep, and no file of its size is settling elsewhere (it may have been moved
+//! there).
 
 use std::{
     collections::{HashMap, HashSet},
@@ -189,6 +189,11 @@ impl Tracker {
         let pending = self.pending.get(path)?;
         let over = !pending.incomplete && now.duration_since(pending.since) >= self.settle;
         over.then_some(pending.stamp)
+    }
+
+    /// When the file at `path`, not catalogued as it is, was last seen to change.
+    pub fn changed_at(&self, path: &str) -> Option<Instant> {
+        self.pending.get(path).map(|pending| pending.since)
     }
 
     /// Catalogued files that were not at their paths when last looked for: one of them may have been moved.
