@@ -198,3 +198,24 @@ fn several_client_processes_are_one_load_and_thresholds_decide_the_status() {
     assert_eq!(stress("http_req_failed>0.5").status.code(), Some(1));
     assert_eq!(stress("no such thing").status.code(), Some(2));
 }
+
+#[test]
+fn a_load_that_is_told_to_stop_reports_what_it_has() {
+    let served = serve(Ledger::default());
+    let folder = tempfile::tempdir().unwrap();
+    let mut load = Command::new(env!("CARGO_BIN_EXE_aurora-perf"))
+        .args(["stress", "--server", &served.base, "--processes", "2", "--users", "4", "--for", "600", "--out"])
+        .arg(folder.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while served.ledger.asked.load(Relaxed) < 20 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let stopped = Command::new("kill").args(["-TERM", &load.id().to_string()]).status().unwrap();
+    assert!(stopped.success() && load.wait().unwrap().success());
+    let json: Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join("stress.json")).unwrap()).unwrap();
+    assert!(json["metrics"]["http_reqs"].as_f64().unwrap() >= 20.0);
+    assert!(json["notes"].as_array().unwrap().iter().any(|note| note["kind"] == "interrupted"));
+}

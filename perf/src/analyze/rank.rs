@@ -10,6 +10,10 @@ const FULL_SHARE: f64 = 0.8;
 const WORKING_STAGES: [&str; 7] = ["plan", "decode", "paint", "warp", "stretch", "style", "encode"];
 /// What is left of a request's time when all its stages are taken off.
 const BETWEEN: &str = "between stages";
+/// What takes so many times longer than at first has grown.
+const GREW: f64 = 2.0;
+/// Shorter times than this are not told apart.
+const LEAST_MS: f64 = 0.05;
 /// Less of the time than this is no bottleneck.
 const LEAST_SHARE: f64 = 0.01;
 
@@ -36,6 +40,8 @@ pub struct Bottleneck {
 pub enum Reason {
     /// Work that keeps (nearly) all cores busy.
     Full,
+    /// Work that grew longer without filling the cores: something else on the machine has them.
+    Crowded,
     /// Waiting that grew with the load.
     Waiting,
     /// Takes time, but neither fills the cores nor grew.
@@ -54,10 +60,10 @@ pub fn rank(analysis: &Analysis) -> Vec<Bottleneck> {
 
 /// Waiting that grew counts by how much, up to tenfold.
 fn weight(bottleneck: &Bottleneck) -> f64 {
-    let grew = bottleneck.before_ms.map_or(1.0, |before| bottleneck.peak_ms / before.max(0.01));
+    let grew = bottleneck.before_ms.map_or(1.0, |before| bottleneck.peak_ms / before.max(LEAST_MS));
     let urgency = match bottleneck.kind {
         Reason::Full => 3.0,
-        Reason::Waiting => grew.clamp(1.0, 10.0),
+        Reason::Waiting | Reason::Crowded => grew.clamp(1.0, 10.0),
         Reason::Share => 1.0,
     };
     bottleneck.share * urgency
@@ -85,9 +91,10 @@ fn judge(
     let before_ms =
         before.and_then(|figures| parts(figures).into_iter().find(|part| part.0 == stage)).map(|part| part.2);
     let works = WORKING_STAGES.contains(&stage.as_str());
-    let grew = before_ms.is_some_and(|before| peak_ms > 2.0 * before.max(0.01));
+    let grew = before_ms.is_some_and(|before| peak_ms > GREW * before.max(LEAST_MS));
     let kind = match works {
         true if at_once >= FULL_SHARE * cores => Reason::Full,
+        true if grew => Reason::Crowded,
         false if grew => Reason::Waiting,
         _ => Reason::Share,
     };

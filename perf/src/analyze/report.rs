@@ -133,6 +133,10 @@ fn bottleneck_table(ranked: &[Bottleneck], lang: Language) -> Table {
             "keeps the cores full: more cores, or less work a tile",
             "ocupa todos os núcleos: mais núcleos, ou menos trabalho por tile",
         ),
+        Reason::Crowded => lang.say(
+            "work that took longer though cores were free to it: something else on the machine has them",
+            "trabalho que demorou mais sem ocupar os núcleos: outra coisa na máquina os ocupa",
+        ),
         Reason::Waiting => lang.say(
             "waiting that grew with the load: what it waits for is the limit",
             "espera que cresceu com a carga: o limite é aquilo que se espera",

@@ -4,13 +4,13 @@
 mod blame;
 mod report;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use serde::Serialize;
 
 use crate::{
     Error,
-    load::{Beside, Measured, Model, Plan, Size, Stage, Stages, measure},
+    load::{Beside, Measured, Model, Plan, Size, Stage, Stages, asked_to_stop, measure},
     threshold::{Threshold, Verdict, judge},
 };
 
@@ -86,6 +86,9 @@ pub fn run(settings: &Settings, mut told: impl FnMut(&Trial)) -> Result<Found, E
     let mut search = Search::new(settings.from.max(1), settings.up_to);
     while let Some(users) = search.next {
         let trial = trial(settings, users)?;
+        if asked_to_stop().load(Relaxed) {
+            break; // What was tried to its end stands.
+        }
         told(&trial);
         search.learn(users, trial.holds);
         trials.push(trial);
@@ -134,7 +137,7 @@ fn trial(settings: &Settings, users: usize) -> Result<Trial, Error> {
     let plan = Plan { stages, model: Model::Closed, ..settings.plan.clone() };
     let size = Size::for_plan(&plan, settings.processes, settings.threads);
     let beside = Beside { message: format!("{users} users"), ..settings.beside.clone() };
-    let measured = measure(&plan, size, &beside, |_, _| true)?;
+    let measured = measure(&plan, size, &beside)?;
     let (from_s, to_s) = (settings.warm_up.as_secs_f64(), plan.stages.duration().as_secs_f64());
     let judged = measured.timeline.between(from_s, to_s);
     let mut metrics = measured.metrics(&judged, settings.hold.as_secs_f64());

@@ -13,6 +13,7 @@ use aurora_perf::{
 };
 use aurora_tile::{Bounds, lon_lat_to_mercator};
 use clap::{Args, ValueEnum};
+use http::{HeaderName, HeaderValue};
 
 use super::{find_processes, parse_time};
 
@@ -113,6 +114,9 @@ pub(crate) struct LoadArgs {
     /// More addresses to ask once a second; the health of the server is asked in any case.
     #[arg(long = "probe", value_name = "NAME=URL", value_parser = parse_probe)]
     probes: Vec<Probe>,
+    /// Header sent to those, such as a tenant's key.
+    #[arg(long, value_name = "NAME: VALUE", value_parser = parse_header)]
+    probe_header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl LoadArgs {
@@ -209,6 +213,7 @@ impl LoadArgs {
     /// Health, unless the server is known by its tiles only, and what else is to be asked.
     pub(crate) fn probes(&self) -> Vec<Probe> {
         let mut probes = self.probes.clone();
+        probes.iter_mut().for_each(|probe| probe.header.clone_from(&self.probe_header));
         if self.tiles_at.is_none() || self.admin.is_some() {
             let base = self.admin.as_deref().unwrap_or(&self.server).trim_end_matches('/');
             probes.insert(0, Probe { name: "health".to_owned(), url: format!("{base}/health"), header: None });
@@ -231,6 +236,12 @@ fn parse_zooms(text: &str) -> Result<(u8, u8), String> {
     let zooms = text.split_once(',').and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
     let zooms = zooms.filter(|(low, high)| low <= high && *high <= aurora_perf::user::MAX_ZOOM);
     zooms.ok_or_else(|| format!("`{text}` is not LOW,HIGH"))
+}
+
+fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or_else(|| "not NAME: VALUE".to_owned())?;
+    let name = name.trim().parse().map_err(|_| "not the name of a header".to_owned())?;
+    Ok((name, value.trim().parse().map_err(|_| "not the value of a header".to_owned())?))
 }
 
 fn parse_probe(text: &str) -> Result<Probe, String> {

@@ -19,7 +19,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Frame, Plan, Target, Timeline,
+    Frame, Plan, Target, Timeline, interrupt,
     timeline::Slice,
     worker::{Part, Worker},
 };
@@ -245,7 +245,8 @@ pub fn run_worker() -> Result<(), Error> {
     let order: Order = serde_json::from_str(&line).map_err(|error| wrong(error.to_string()))?;
     // The limit is per process; the parent raised only its own.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
-    let stop = Arc::new(AtomicBool::new(false));
+    // Ctrl-C reaches the whole group of processes: this one must still report.
+    let stop = interrupt::asked();
     {
         let stop = Arc::clone(&stop);
         thread::spawn(move || {

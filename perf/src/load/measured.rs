@@ -2,13 +2,14 @@
 
 use std::{
     collections::BTreeMap,
+    sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant},
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
-use super::{Crew, Frame, Plan, Size, Timeline};
+use super::{Crew, Frame, Plan, Size, Timeline, asked_to_stop};
 use crate::{
     Error,
     measure::{Account, Count, Probe, Prober, Sample, Sampler, Tally, Trend, Usage, Watch},
@@ -20,6 +21,8 @@ const BUSY_SHARE: f64 = 0.5;
 /// From this lateness on latencies contain the tool's own waiting.
 const LATE_MS: f64 = 50.0;
 
+/// From line to line of a log without a progress bar.
+const LOG_EVERY_S: u32 = 10;
 /// From look to look at client processes.
 const LOOK_AT_CLIENTS: Duration = Duration::from_millis(500);
 
@@ -54,16 +57,11 @@ pub struct Beside {
     pub message: String,
 }
 
-/// Carries a load and measures. `goes_on` sees each second and may stop the load.
+/// Carries a load and measures, to its end or until Ctrl-C or SIGTERM.
 ///
 /// # Errors
 /// [`Error::Crew`], [`Error::Address`].
-pub fn measure(
-    plan: &Plan,
-    size: Size,
-    beside: &Beside,
-    mut goes_on: impl FnMut(u32, &Frame) -> bool,
-) -> Result<Measured, Error> {
+pub fn measure(plan: &Plan, size: Size, beside: &Beside) -> Result<Measured, Error> {
     let sampler = Sampler::start(beside.watches.clone());
     let crew = Crew::start(plan, size)?;
     let clients = crew.watches();
@@ -73,19 +71,22 @@ pub fn measure(
     let (before, offset_s) = (sampler.read(), sampler.time_s() + lead.as_secs_f64());
     let started_at = (Timestamp::now() + jiff::SignedDuration::try_from(lead).unwrap_or_default()).to_string();
     let bar = progress_bar(plan.stages.duration(), &beside.message);
-    let mut interrupted = false;
+    let (stop, mut newest) = (asked_to_stop(), None);
     let (mut last, mut last_readings) = (crew.started(), BTreeMap::new());
     let timeline = crew.follow(|second, frame| {
         tell(&bar, second, frame);
+        if newest.is_none_or(|newest| second > newest) {
+            log_progress(&bar, second, frame);
+            newest = Some(second);
+        }
         // Client processes are gone when the load is over: keep what each used last.
         if last.elapsed() > LOOK_AT_CLIENTS {
             last = Instant::now();
             last_readings.extend(sampler.read());
         }
-        let on = goes_on(second, frame);
-        interrupted |= !on;
-        on
+        !stop.load(Relaxed)
     })?;
+    let interrupted = stop.load(Relaxed);
     bar.finish_and_clear();
     let to_s = sampler.time_s();
     let mut after = sampler.read();
@@ -164,7 +165,15 @@ fn progress_bar(length: Duration, message: &str) -> ProgressBar {
 
 fn tell(bar: &ProgressBar, second: u32, frame: &Frame) {
     let p95_ms = frame.tally.trends.get(&Trend::HttpReqDuration).map_or(0.0, |durations| durations.quantile_ms(0.95));
-    let (requests, failed) = (frame.tally.count(Count::HttpReqs), 100.0 * frame.tally.failed_share());
+    let (requests, failed) = (frame.tally.count(Count::HttpReqs), frame.tally.failed_share());
     bar.set_position(u64::from(second));
-    bar.set_message(format!("{} users, {requests}/s, {failed:.2} % failed, p95 {p95_ms:.0} ms", frame.users));
+    bar.set_message(format!("{} users, {requests}/s, {:.2} % failed, p95 {p95_ms:.0} ms", frame.users, 100.0 * failed));
+}
+
+/// Where no bar is seen, a line now and then.
+fn log_progress(bar: &ProgressBar, second: u32, frame: &Frame) {
+    if bar.is_hidden() && second > 0 && second.is_multiple_of(LOG_EVERY_S) {
+        let (requests, failed) = (frame.tally.count(Count::HttpReqs), frame.tally.failed_share());
+        tracing::info!(second, users = frame.users, requests, failed, "under load");
+    }
 }

@@ -5,6 +5,7 @@
 //! [`crate::compare`].
 
 mod crew;
+mod interrupt;
 mod measured;
 mod plan;
 mod stages;
@@ -12,6 +13,8 @@ mod tile_set;
 mod timeline;
 mod visitor;
 mod worker;
+
+pub(crate) use interrupt::asked as asked_to_stop;
 
 pub use crew::{Crew, Size, run_worker, sources_for};
 pub use measured::{Beside, Measured, measure};

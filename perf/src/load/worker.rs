@@ -81,12 +81,11 @@ impl Worker {
         let mut users: Vec<JoinHandle<()>> = Vec::new();
         let there = Arc::new(AtomicUsize::new(0));
         let mut ticks = self.ticks().await;
-        let all = self.plan.stages.duration();
-        let over = all + self.plan.timeout + GRACE;
+        let mut ending = Ending::default();
         let mut looked = Duration::ZERO;
         loop {
             let time = self.tick(&mut ticks, scribe).await;
-            let wanted = self.share(self.plan.stages.at(time));
+            let wanted = if self.stop.load(Relaxed) { 0 } else { self.share(self.plan.stages.at(time)) };
             // Those who left in a dip come back; looking at every one of thousands at each tick would cost too much.
             if time >= looked + RETURN_LOOK {
                 looked = time;
@@ -99,8 +98,7 @@ impl Worker {
             }
             let present = there.load(Relaxed);
             let on = scribe.write(time, present as u64);
-            let stopped = !on || self.stop.load(Relaxed);
-            if stopped || (time >= all && present == 0) || time >= over {
+            if !on || ending.is_over(self, time, present == 0) {
                 break;
             }
         }
@@ -135,22 +133,26 @@ impl Worker {
         let mut desk = Desk { worker: self, crowd, free, idle: Vec::new(), made: 0, room, waiting: VecDeque::new() };
         let mut arrivals = Arrivals::new(&self.plan, self.part, random);
         let mut ticks = self.ticks().await;
-        let all = self.plan.stages.duration();
-        let over = all + self.plan.timeout + GRACE;
+        let mut ending = Ending::default();
         loop {
             let next = self.started + arrivals.wake_at(self.started.elapsed());
             tokio::select! {
                 () = tokio::time::sleep_until(next.into()) => {
                     while let Some(intended) = arrivals.due(self.started.elapsed()) {
-                        desk.arrive(self.started + intended);
+                        if !self.stop.load(Relaxed) {
+                            desk.arrive(self.started + intended);
+                        }
                     }
                 }
                 Some(visitor) = freed.recv() => desk.leave(visitor, &mut freed),
                 time = self.tick(&mut ticks, scribe) => {
                     desk.drop_late(&scribe.meter);
                     let on = scribe.write(time, (desk.made - desk.idle.len()) as u64);
+                    if self.stop.load(Relaxed) {
+                        desk.waiting.clear();
+                    }
                     let idle = desk.idle.len() == desk.made && desk.waiting.is_empty();
-                    if !on || self.stop.load(Relaxed) || (time >= all && idle) || time >= over {
+                    if !on || ending.is_over(self, time, idle) {
                         break;
                     }
                 }
@@ -171,6 +173,22 @@ impl Worker {
         let meant = ticks.tick().await;
         scribe.lateness.record(meant.elapsed());
         self.started.elapsed()
+    }
+}
+
+/// When a load has ended: its stages are over or it was told to stop, and everybody has finished or had time to.
+#[derive(Default)]
+struct Ending {
+    since: Option<Duration>,
+}
+
+impl Ending {
+    fn is_over(&mut self, worker: &Worker, time: Duration, all_done: bool) -> bool {
+        if time < worker.plan.stages.duration() && !worker.stop.load(Relaxed) {
+            return false;
+        }
+        let since = *self.since.get_or_insert(time);
+        all_done || time >= since + worker.plan.timeout + GRACE
     }
 }
 

@@ -61,7 +61,7 @@ pub struct StageFigures {
 /// # Errors
 /// [`Error::Crew`], [`Error::Address`].
 pub fn run(plan: &Plan, size: Size, beside: &Beside) -> Result<Run, Error> {
-    let measured = measure(plan, size, beside, |_, _| true)?;
+    let measured = measure(plan, size, beside)?;
     Ok(Run::of(plan, measured))
 }
 
