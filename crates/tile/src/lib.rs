@@ -5,11 +5,14 @@
 
 mod bounds;
 mod id;
+mod matrix;
 mod matrix_set;
 mod mercator;
+mod registry;
 mod zoom;
 
 pub use bounds::Bounds;
 pub use id::TileId;
-pub use matrix_set::{TileError, TileMatrix, TileMatrixSet};
+pub use matrix::{Corner, JoinedRows, TileMatrix};
+pub use matrix_set::{TileError, TileMatrixSet};
 pub use mercator::{MAX_LATITUDE_DEG, ORIGIN_SHIFT_M, lon_lat_to_mercator, mercator_to_lon_lat};

@@ -1,13 +1,20 @@
 //! Tile matrix sets: the grids that maps cut the world into, read from OGC's JSON.
 //!
 //! Terms and formulas follow OGC 17-083r4. Every matrix carries its own cell size and origin, so sets that are no
-//! quadtree fit as well. It does not project: bounds are in the set's own coordinate reference system.
+//! quadtree, or begin at another zoom than 0, fit as well. Bounds are always x before y, whatever the order of the set's
+//! axes. It does not project: bounds are in the set's own coordinate reference system.
 
-use std::{ops::RangeInclusive, sync::LazyLock};
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Bounds, TileId};
+use crate::{Bounds, TileId, TileMatrix};
+
+/// Most zooms of a set.
+const MAX_MATRICES: usize = 64;
+
+/// Names of the first axis of systems that put y, or latitude, first.
+const Y_AXES: [&str; 4] = ["Y", "N", "LAT", "NORTHING"];
 
 /// What is wrong with a tile matrix set or a tile.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -30,40 +37,6 @@ pub enum TileError {
     },
 }
 
-/// One zoom level: a grid of equal tiles.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TileMatrix {
-    /// Identifier within the set; for all sets here the zoom as text.
-    pub id: String,
-    /// Scale at OGC's pixel of 0.28 mm.
-    pub scale_denominator: f64,
-    /// Side of a pixel in units of the set's coordinate reference system.
-    pub cell_size: f64,
-    /// Top left corner `[x, y]` of tile 0/0.
-    pub point_of_origin: [f64; 2],
-    /// Width of a tile in pixels.
-    pub tile_width: u32,
-    /// Height of a tile in pixels.
-    pub tile_height: u32,
-    /// Tiles across.
-    pub matrix_width: u32,
-    /// Tiles down.
-    pub matrix_height: u32,
-}
-
-impl TileMatrix {
-    /// Width of a tile in units of the coordinate reference system.
-    pub fn tile_span_x(&self) -> f64 {
-        f64::from(self.tile_width) * self.cell_size
-    }
-
-    /// Height of a tile in units of the coordinate reference system.
-    pub fn tile_span_y(&self) -> f64 {
-        f64::from(self.tile_height) * self.cell_size
-    }
-}
-
 /// A set of grids over one coordinate reference system, from coarse to fine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -76,40 +49,19 @@ pub struct TileMatrixSet {
     /// OGC's address of the definition, if it is registered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,
-    /// The coordinate reference system, as a URI ending in its EPSG code.
+    /// The coordinate reference system, as a URI or URN ending in its code.
     pub crs: String,
-    /// Names of the axes as the authority orders them; points in this file are x, y when the first is `X` or `E`.
+    /// Names of the axes in the order of the points of origin.
     #[serde(default)]
     pub ordered_axes: Vec<String>,
     /// Well-known scale set, if the grids follow one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub well_known_scale_set: Option<String>,
-    /// One grid a zoom, zoom 0 first.
+    /// One grid a zoom, coarsest first; their identifiers are consecutive whole numbers.
     pub tile_matrices: Vec<TileMatrix>,
 }
 
-/// The text of the one set compiled in so far.
-const WEB_MERCATOR_QUAD: &str = include_str!("../data/WebMercatorQuad.json");
-
 impl TileMatrixSet {
-    /// The grid of web maps: EPSG:3857, zooms 0 to 24.
-    pub fn web_mercator_quad() -> &'static Self {
-        static SET: LazyLock<TileMatrixSet> = LazyLock::new(|| {
-            TileMatrixSet::from_json(WEB_MERCATOR_QUAD).expect("the set compiled in is checked by a test")
-        });
-        &SET
-    }
-
-    /// The set of that identifier, case-sensitive as in OGC's registry.
-    pub fn named(id: &str) -> Option<&'static Self> {
-        Self::all().find(|set| set.id == id)
-    }
-
-    /// Every set compiled in.
-    pub fn all() -> impl Iterator<Item = &'static Self> {
-        [Self::web_mercator_quad()].into_iter()
-    }
-
     /// Reads OGC's JSON encoding.
     ///
     /// # Errors
@@ -117,42 +69,76 @@ impl TileMatrixSet {
     pub fn from_json(text: &str) -> Result<Self, TileError> {
         let set: Self = serde_json::from_str(text)
             .map_err(|error| TileError::BadSet { id: "(unread)".into(), reason: error.to_string() })?;
-        set.check()?;
-        Ok(set)
+        match set.fault() {
+            Some(reason) => Err(TileError::BadSet { id: set.id, reason: reason.into() }),
+            None => Ok(set),
+        }
     }
 
-    fn check(&self) -> Result<(), TileError> {
-        let bad = |reason: &str| Err(TileError::BadSet { id: self.id.clone(), reason: reason.into() });
-        if self.tile_matrices.is_empty() || self.tile_matrices.len() > 64 {
-            return bad("has no tile matrices, or more than 64");
+    fn fault(&self) -> Option<&'static str> {
+        let matrices = &self.tile_matrices;
+        if matrices.is_empty() || matrices.len() > MAX_MATRICES {
+            return Some("has no tile matrices, or too many");
         }
-        let sizes = |m: &TileMatrix| [m.tile_width, m.tile_height, m.matrix_width, m.matrix_height];
-        if self.tile_matrices.iter().any(|m| sizes(m).contains(&0)) {
-            return bad("has a matrix without tiles or pixels");
+        if let Some(fault) = matrices.iter().find_map(TileMatrix::fault) {
+            return Some(fault);
         }
-        if !self.tile_matrices.iter().all(|m| m.cell_size.is_finite() && m.cell_size > 0.0) {
-            return bad("has a cell size that is not positive");
+        if !matrices.is_sorted_by(|a, b| a.cell_size > b.cell_size) {
+            return Some("does not grow finer with every matrix");
         }
-        if !self.tile_matrices.is_sorted_by(|a, b| a.cell_size > b.cell_size) {
-            return bad("does not grow finer with every matrix");
+        let numbers = matrices.iter().filter_map(TileMatrix::number);
+        if !numbers.zip(self.first_number()..).all(|(number, expected)| number == expected) {
+            return Some("leaves out or repeats a zoom");
         }
-        Ok(())
+        (self.matrices().is_empty()).then_some("has no zoom from 0 on")
     }
 
-    /// EPSG code of the coordinate reference system, when its URI ends in one.
+    /// The number of the first matrix.
+    fn first_number(&self) -> i16 {
+        self.tile_matrices[0].number().unwrap_or(0)
+    }
+
+    /// The matrices that tiles can be asked of: those from zoom 0 on. `CDB1GlobalGrid` has ten more above, in which tiles
+    /// of 1 to 512 pixels repeat the grid of zoom 0.
+    pub(crate) fn matrices(&self) -> &[TileMatrix] {
+        let negative = usize::try_from(-self.first_number()).unwrap_or(0);
+        self.tile_matrices.get(negative..).unwrap_or(&[])
+    }
+
+    /// The first zoom that tiles can be asked of.
+    pub(crate) fn first_zoom(&self) -> u8 {
+        u8::try_from(self.first_number()).unwrap_or(0)
+    }
+
+    /// EPSG code of the coordinate reference system, where it has one; WGS84's for OGC's CRS84, which differs from it by the
+    /// order of the axes alone.
     pub fn epsg(&self) -> Option<u32> {
-        let (authority, code) = self.crs.rsplit_once('/')?;
-        authority.contains("/EPSG/").then(|| code.parse().ok())?
+        if self.crs.ends_with("CRS84") {
+            return Some(4326);
+        }
+        let (authority, code) = self.crs.rsplit_once(['/', ':'])?;
+        authority.contains("EPSG").then(|| code.parse().ok())?
     }
 
-    /// Zooms of the set.
+    /// Zooms that tiles can be asked of.
     pub fn zooms(&self) -> RangeInclusive<u8> {
-        0..=u8::try_from(self.tile_matrices.len() - 1).unwrap_or(u8::MAX)
+        let first = self.first_zoom();
+        first..=first.saturating_add(u8::try_from(self.matrices().len() - 1).unwrap_or(u8::MAX))
     }
 
     /// The grid of zoom `z`.
     pub fn matrix(&self, z: u8) -> Option<&TileMatrix> {
-        self.tile_matrices.get(usize::from(z))
+        self.matrices().get(usize::from(z.checked_sub(self.first_zoom())?))
+    }
+
+    /// Top left corner of a grid as x, y.
+    pub fn origin(&self, matrix: &TileMatrix) -> (f64, f64) {
+        let [first, second] = matrix.point_of_origin;
+        if self.is_y_first() { (second, first) } else { (first, second) }
+    }
+
+    fn is_y_first(&self) -> bool {
+        self.ordered_axes.first().is_some_and(|axis| Y_AXES.contains(&axis.to_ascii_uppercase().as_str()))
     }
 
     /// Side of a pixel at zoom `z` in units of the coordinate reference system, for the set's own tile size.
@@ -176,30 +162,42 @@ impl TileMatrixSet {
     /// `NoSuchTile`.
     pub fn tile_bounds(&self, tile: TileId) -> Result<Bounds, TileError> {
         let matrix = self.matrix_of(tile)?;
-        let edge_x = |x: u32| matrix.point_of_origin[0] + f64::from(x) * matrix.tile_span_x();
-        let edge_y = |y: u32| matrix.point_of_origin[1] - f64::from(y) * matrix.tile_span_y();
-        Ok(Bounds::new(edge_x(tile.x), edge_y(tile.y + 1), edge_x(tile.x + 1), edge_y(tile.y)))
+        let (origin_x, origin_y) = self.origin(matrix);
+        let joined = matrix.joined(tile.y);
+        let column = tile.x / joined * joined;
+        let edge_x = |x: u32| origin_x + f64::from(x) * matrix.tile_span_x();
+        let edge_y = |y: u32| origin_y - f64::from(y) * matrix.tile_span_y();
+        Ok(Bounds::new(edge_x(column), edge_y(tile.y + 1), edge_x(column + joined), edge_y(tile.y)))
     }
 
     /// The tile of zoom `z` that holds a point; points beyond the grid belong to the nearest tile at its edge, points
-    /// on a shared edge to the tile east and south of it.
+    /// on a shared edge to the tile east and south of it. Of joined tiles it is the first.
     pub fn tile_at(&self, z: u8, x: f64, y: f64) -> Option<TileId> {
         let matrix = self.matrix(z)?;
-        let column = (x - matrix.point_of_origin[0]) / matrix.tile_span_x();
-        let row = (matrix.point_of_origin[1] - y) / matrix.tile_span_y();
-        Some(TileId::new(z, clip(column, matrix.matrix_width), clip(row, matrix.matrix_height)))
+        let (origin_x, origin_y) = self.origin(matrix);
+        let column = clip((x - origin_x) / matrix.tile_span_x(), matrix.matrix_width);
+        let row = clip((origin_y - y) / matrix.tile_span_y(), matrix.matrix_height);
+        let joined = matrix.joined(row);
+        Some(TileId::new(z, column / joined * joined, row))
     }
 
     /// Tiles of zoom `z` whose interior meets `bounds`, row by row. Lazy: a whole world at zoom 24 costs nothing until
     /// it is walked.
     pub fn tiles_covering(&self, z: u8, bounds: Bounds) -> impl Iterator<Item = TileId> + '_ {
-        let corner = |x, y| self.tile_at(z, x, y);
-        let range = corner(bounds.minx, bounds.maxy).zip(corner(bounds.maxx, bounds.miny));
+        let range = self.matrix(z).map(|matrix| {
+            let (origin_x, origin_y) = self.origin(matrix);
+            let column = |x: f64| clip((x - origin_x) / matrix.tile_span_x(), matrix.matrix_width);
+            let row = |y: f64| clip((origin_y - y) / matrix.tile_span_y(), matrix.matrix_height);
+            (matrix, column(bounds.minx)..=column(bounds.maxx), row(bounds.maxy)..=row(bounds.miny))
+        });
         range
             .into_iter()
-            .flat_map(move |(first, last)| {
-                let columns = move |y| (first.x..=last.x).map(move |x| TileId::new(z, x, y));
-                (first.y..=last.y).flat_map(columns)
+            .flat_map(move |(matrix, columns, rows)| {
+                rows.flat_map(move |y| {
+                    let joined = matrix.joined(y);
+                    let (first, last) = (columns.start() / joined, columns.end() / joined);
+                    (first..=last).map(move |x| TileId::new(z, x * joined, y))
+                })
             })
             .filter(move |&tile| self.tile_bounds(tile).is_ok_and(|area| area.intersects(&bounds)))
     }

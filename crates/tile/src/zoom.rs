@@ -14,14 +14,14 @@ impl TileMatrixSet {
     pub fn zoom_for_resolution(&self, resolution: f64) -> u8 {
         let differs = |cell: f64| (resolution - cell).abs() / cell > SAME_RESOLUTION;
         let fine_enough = |cell: f64| resolution > cell || !differs(cell);
-        let matrices = &self.tile_matrices;
+        let matrices = self.matrices();
         let last = matrices.len() - 1;
         let finer = matrices.iter().position(|matrix| fine_enough(matrix.cell_size)).unwrap_or(last);
         let coarser = finer.saturating_sub(1);
         let (finer_cell, coarser_cell) = (matrices[finer].cell_size, matrices[coarser].cell_size);
         let coarser_is_nearer = differs(finer_cell) && coarser_cell / resolution < resolution / finer_cell;
         let zoom = if coarser_is_nearer { coarser } else { finer };
-        u8::try_from(zoom).unwrap_or(u8::MAX)
+        self.first_zoom().saturating_add(u8::try_from(zoom).unwrap_or(u8::MAX))
     }
 
     /// Zooms at which a raster of `width_px` × `height_px` pixels of `resolution` (in the set's coordinate reference

@@ -59,12 +59,14 @@ impl View {
             feature: "coordinate reference system",
             detail: set.crs.clone(),
         })?)?;
+        let joined = matrix.joined(tile.y);
+        let (origin_x, origin_y) = set.origin(matrix);
         let lattice = Lattice {
-            origin_x: matrix.point_of_origin[0],
-            origin_y: matrix.point_of_origin[1],
-            pixel_x: matrix.tile_span_x() / f64::from(tile_size_px),
+            origin_x,
+            origin_y,
+            pixel_x: matrix.tile_span_x() * f64::from(joined) / f64::from(tile_size_px),
             pixel_y: matrix.tile_span_y() / f64::from(tile_size_px),
-            col: i64::from(tile.x) * i64::from(tile_size_px),
+            col: i64::from(tile.x / joined) * i64::from(tile_size_px),
             row: i64::from(tile.y) * i64::from(tile_size_px),
         };
         Ok(Self { crs, bounds, width_px: tile_size_px, height_px: tile_size_px, lattice })
