@@ -1,18 +1,24 @@
 //! The raster query parameters, by TiTiler's names.
 //!
 //! What is not known is none of our business and ignored; what TiTiler has and this server does not read yet is
-//! refused by name, so that nobody takes one picture for another.
+//! refused by name, so that nobody takes one picture for another. How each value is spelt stands in [`read`].
+
+mod read;
+mod statistics;
 
 use aurora_daemon::problem::Problem;
 use aurora_raster::{
+    crs::Crs,
+    encode::Quality,
     render::{ReadOptions, Resampling},
-    statistics::AUTO_PERCENTILES,
-    style::{Colormap, Rescale},
+    style::{ColorFormula, Coloring, Rescale},
 };
 use axum::{
     extract::{FromRequestParts, Query},
     http::{StatusCode, request::Parts},
 };
+
+pub(crate) use statistics::StatisticsQuery;
 
 use crate::failure::Failure;
 
@@ -23,19 +29,7 @@ pub(crate) const MAX_SIDE_PX: u32 = 2048;
 const MAX_BANDS: usize = 64;
 
 /// TiTiler's parameters that change the answer and that this server does not read.
-const UNSUPPORTED: [&str; 11] = [
-    "expression",
-    "unscale",
-    "color_formula",
-    "colormap",
-    "return_mask",
-    "buffer",
-    "padding",
-    "algorithm",
-    "algorithm_params",
-    "coord_crs",
-    "dst_crs",
-];
+const UNSUPPORTED: [&str; 4] = ["expression", "unscale", "algorithm", "algorithm_params"];
 
 /// How values become grays.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -57,11 +51,25 @@ pub(crate) struct RasterQuery {
     pub(crate) nodata: Option<f64>,
     pub(crate) resampling: Resampling,
     pub(crate) stretch: Stretch,
-    pub(crate) colormap_name: Option<String>,
+    pub(crate) formula: Option<ColorFormula>,
+    /// `colormap_name`, or else `colormap`.
+    pub(crate) coloring: Option<Coloring>,
+    /// Without a mask (`return_mask=false`): masked pixels are 0, and values have no mask band.
+    pub(crate) opaque: bool,
+    pub(crate) quality: Quality,
+    /// Half pixels that a tile is wider on every side.
+    pub(crate) buffer_half_px: u32,
     /// Side of a tile in pixels, before any `@2x`.
     pub(crate) tile_size_px: Option<u32>,
-    /// Longest side of what statistics are made from, in pixels.
+    /// Longest side of what is looked at, in pixels.
     pub(crate) max_size_px: Option<u32>,
+    pub(crate) width_px: Option<u32>,
+    pub(crate) height_px: Option<u32>,
+    /// The system that coordinates in the address are in.
+    pub(crate) coord_crs: Option<Crs>,
+    /// The system that a picture is to be in.
+    pub(crate) dst_crs: Option<Crs>,
+    pub(crate) statistics: StatisticsQuery,
     /// The revision the requester believes in (`v`).
     pub(crate) revision: Option<u64>,
 }
@@ -70,32 +78,75 @@ impl RasterQuery {
     /// Reads the pairs of a query; empty values count as absent.
     pub(crate) fn parse(pairs: &[(String, String)]) -> Result<Self, Problem> {
         let mut query = Self::default();
-        let mut rescale = Vec::new();
-        let mut reproject = None;
+        let mut later = Later::default();
         for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
-            match name.as_str() {
-                "bidx" => query.add_band(value)?,
-                "nodata" => query.nodata = Some(number("nodata", value)?),
-                "resampling" => query.resampling = resampling("resampling", value)?,
-                "reproject" => reproject = Some(resampling("reproject", value)?),
-                "rescale" => rescale.push(value.as_str()),
-                "colormap_name" => query.colormap_name = Some(colormap_name(value)?),
-                "tilesize" => query.tile_size_px = Some(side_px("tilesize", value)?),
-                "max_size" => query.max_size_px = Some(side_px("max_size", value)?),
-                "v" => query.revision = value.parse().ok(),
-                "unscale" | "return_mask" if is_default(name, value) => {}
-                name if UNSUPPORTED.contains(&name) => {
-                    return Err(Problem::parameter(name, "is not supported by this server"));
-                }
-                _ => {}
+            let known = query.read_pixels(name, value, &mut later)?
+                || query.read_style(name, value, &mut later)?
+                || query.read_place(name, value)?
+                || query.statistics.read(name, value)?;
+            if !known && UNSUPPORTED.contains(&name.as_str()) && !(name == "unscale" && read::is_false(value)) {
+                return Err(Problem::parameter(name, "is not supported by this server"));
             }
         }
-        // There is one step of resampling here, so the two names of TiTiler's two steps mean the same.
-        if !pairs.iter().any(|(name, value)| name == "resampling" && !value.is_empty()) {
-            query.resampling = reproject.unwrap_or_default();
+        query.settle(later)
+    }
+
+    /// What concerns the values read.
+    fn read_pixels<'a>(&mut self, name: &str, value: &'a str, later: &mut Later<'a>) -> Result<bool, Problem> {
+        match name {
+            "bidx" => self.add_band(value)?,
+            "nodata" => self.nodata = Some(read::number("nodata", value)?),
+            "resampling" => later.resampling = Some(read::resampling("resampling", value)?),
+            "reproject" => later.reproject = Some(read::resampling("reproject", value)?),
+            _ => return Ok(false),
         }
-        query.stretch = stretch(&rescale)?;
-        Ok(query)
+        Ok(true)
+    }
+
+    /// What concerns colours and the file.
+    fn read_style<'a>(&mut self, name: &str, value: &'a str, later: &mut Later<'a>) -> Result<bool, Problem> {
+        match name {
+            "rescale" => later.rescale.push(value),
+            "color_formula" => {
+                let formula = ColorFormula::parse(value).map_err(|why| Problem::parameter("color_formula", why))?;
+                self.formula = Some(formula);
+            }
+            "colormap_name" => later.named = Some(read::colormap_name(value)?),
+            "colormap" => {
+                let coloring = Coloring::from_json(value).map_err(|why| Problem::parameter("colormap", why))?;
+                self.coloring = Some(coloring);
+            }
+            "return_mask" => self.opaque = !read::boolean("return_mask", value)?,
+            "quality" => self.quality = read::quality(value)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// What concerns the size and place of the picture.
+    fn read_place(&mut self, name: &str, value: &str) -> Result<bool, Problem> {
+        match name {
+            "buffer" => self.buffer_half_px = read::buffer_half_px(value)?,
+            // Tiles have no seams, so there is nothing that reading beyond their edges would mend.
+            "padding" => drop(read::padding(value)?),
+            "tilesize" => self.tile_size_px = Some(read::side_px("tilesize", value)?),
+            "max_size" => self.max_size_px = Some(read::side_px("max_size", value)?),
+            "width" => self.width_px = Some(read::side_px("width", value)?),
+            "height" => self.height_px = Some(read::side_px("height", value)?),
+            "coord_crs" => self.coord_crs = Some(read::crs("coord_crs", value)?),
+            "dst_crs" => self.dst_crs = Some(read::crs("dst_crs", value)?),
+            "v" => self.revision = value.parse().ok(),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn settle(mut self, later: Later<'_>) -> Result<Self, Problem> {
+        // There is one step of resampling here, so the two names of TiTiler's two steps mean the same.
+        self.resampling = later.resampling.or(later.reproject).unwrap_or_default();
+        self.stretch = read::stretch(&later.rescale)?;
+        self.coloring = later.named.map(Coloring::Map).or(self.coloring);
+        Ok(self)
     }
 
     fn add_band(&mut self, value: &str) -> Result<(), Problem> {
@@ -118,16 +169,24 @@ impl RasterQuery {
         }
     }
 
-    /// The colormap asked for.
-    pub(crate) fn colormap(&self) -> Option<Colormap> {
-        self.colormap_name.as_deref().and_then(Colormap::named)
-    }
-
     /// Everything that changes a picture's bytes, one spelling for each meaning: part of cache keys and ETags.
     pub(crate) fn canonical(&self) -> String {
-        let Self { bands, nodata, resampling, stretch, colormap_name, .. } = self;
-        format!("{bands:?} {nodata:?} {resampling:?} {stretch:?} {colormap_name:?}")
+        let Self { tile_size_px: _, statistics: _, revision: _, .. } = self;
+        let pixels = (&self.bands, self.nodata, self.resampling);
+        let style = (&self.stretch, &self.formula, &self.coloring, self.opaque, self.quality);
+        let place =
+            (self.buffer_half_px, self.max_size_px, self.width_px, self.height_px, &self.coord_crs, &self.dst_crs);
+        format!("{pixels:?} {style:?} {place:?}")
     }
+}
+
+/// What can only be settled when every pair has been read.
+#[derive(Default)]
+struct Later<'a> {
+    rescale: Vec<&'a str>,
+    resampling: Option<Resampling>,
+    reproject: Option<Resampling>,
+    named: Option<aurora_raster::style::Colormap>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for RasterQuery {
@@ -141,69 +200,10 @@ impl<S: Send + Sync> FromRequestParts<S> for RasterQuery {
     }
 }
 
-/// Booleans that ask for what happens anyway.
-fn is_default(name: &str, value: &str) -> bool {
-    let usual = if name == "unscale" { "false" } else { "true" };
-    value.eq_ignore_ascii_case(usual)
-}
-
-fn number(name: &str, value: &str) -> Result<f64, Problem> {
-    value.trim().parse().map_err(|_| Problem::parameter(name, format!("`{value}` is not a number")))
-}
-
-fn resampling(name: &str, value: &str) -> Result<Resampling, Problem> {
-    Resampling::named(value)
-        .ok_or_else(|| Problem::parameter(name, format!("`{value}` is not supported: nearest and bilinear are")))
-}
-
-fn colormap_name(value: &str) -> Result<String, Problem> {
-    let name = value.to_ascii_lowercase();
-    if Colormap::named(&name).is_none() {
-        return Err(Problem::parameter("colormap_name", format!("`{value}` is none of those in /colorMaps")));
-    }
-    Ok(name)
-}
-
-fn side_px(name: &str, value: &str) -> Result<u32, Problem> {
-    let side = value.parse().ok().filter(|side| (1..=MAX_SIDE_PX).contains(side));
-    side.ok_or_else(|| Problem::parameter(name, format!("`{value}` is not a number of pixels from 1 to {MAX_SIDE_PX}")))
-}
-
-fn stretch(values: &[&str]) -> Result<Stretch, Problem> {
-    let whole = |value: &str| percentiles(value).map(|(low, high)| Stretch::Percentiles(low, high));
-    match values {
-        [] => return Ok(Stretch::ByType),
-        [value] if whole(value).is_some() => return Ok(whole(value).unwrap_or_default()),
-        _ => {}
-    }
-    let range = |value: &&str| {
-        let (min, max) = value.split_once(',')?;
-        let (min, max): (f64, f64) = (min.trim().parse().ok()?, max.trim().parse().ok()?);
-        (min.is_finite() && max.is_finite() && min != max).then_some(Rescale { min, max })
-    };
-    let bad = |value: &str| {
-        Problem::parameter(
-            "rescale",
-            format!("`{value}` is none of `min,max`, `auto` and percentiles such as `p2,p98`"),
-        )
-    };
-    let ranges = values.iter().take(MAX_BANDS).map(|value| range(value).ok_or_else(|| bad(value)));
-    ranges.collect::<Result<_, _>>().map(Stretch::Ranges)
-}
-
-/// `auto`, or `p2,p98`.
-fn percentiles(value: &str) -> Option<(f64, f64)> {
-    if value.eq_ignore_ascii_case("auto") {
-        return Some(AUTO_PERCENTILES);
-    }
-    let (low, high) = value.split_once(',')?;
-    let percent = |text: &str| text.trim().strip_prefix('p')?.parse::<f64>().ok();
-    let (low, high) = (percent(low)?, percent(high)?);
-    (0.0 <= low && low < high && high <= 100.0).then_some((low, high))
-}
-
 #[cfg(test)]
 mod tests {
+    use aurora_raster::style::Colormap;
+
     use super::*;
 
     fn parse(pairs: &[(&str, &str)]) -> Result<RasterQuery, Problem> {
@@ -234,8 +234,8 @@ mod tests {
         let ranges = vec![Rescale { min: 0.0, max: 1000.0 }, Rescale { min: -5.5, max: 300.0 }];
         assert_eq!(query.stretch, Stretch::Ranges(ranges));
         assert_eq!(
-            (query.colormap_name.as_deref(), query.tile_size_px, query.revision),
-            (Some("viridis"), Some(512), Some(7))
+            (query.coloring, query.tile_size_px, query.revision),
+            (Colormap::named("viridis").map(Coloring::Map), Some(512), Some(7))
         );
     }
 
@@ -252,7 +252,7 @@ mod tests {
             ("bidx", "0"),
             ("bidx", "x"),
             ("nodata", "none"),
-            ("resampling", "cubic"),
+            ("resampling", "sharp"),
             ("rescale", "1"),
             ("rescale", "1,1"),
             ("rescale", "p98,p2"),
@@ -263,13 +263,47 @@ mod tests {
             ("expression", "b1/b2"),
             ("algorithm", "db"),
             ("unscale", "true"),
-            ("return_mask", "false"),
+            ("return_mask", "perhaps"),
+            ("color_formula", "brighten rgb 2"),
+            ("colormap", "{"),
+            ("quality", "0"),
+            ("buffer", "0.3"),
+            ("padding", "-1"),
+            ("width", "0"),
+            ("dst_crs", "epsg:99999"),
+            ("coord_crs", "here"),
+            ("p", "101"),
+            ("histogram_bins", "5,4"),
+            ("histogram_bins", "100000"),
+            ("histogram_range", "1"),
+            ("c", "x"),
         ] {
             let problem = parse(&[(name, value)]).unwrap_err();
             assert_eq!(problem.status(), StatusCode::BAD_REQUEST);
             assert!(format!("{problem:?}").contains(&format!("parameter `{name}`")), "{problem:?}");
         }
         assert!(parse(&[("rescale", "auto"), ("rescale", "0,1")]).is_err());
+    }
+
+    #[test]
+    fn sizes_places_and_colours_are_understood() {
+        let query = parse(&[
+            ("return_mask", "False"),
+            ("quality", "lossless"),
+            ("buffer", "1.5"),
+            ("padding", "2"),
+            ("width", "300"),
+            ("dst_crs", "http://www.opengis.net/def/crs/EPSG/0/32633"),
+            ("coord_crs", "OGC:CRS84"),
+            ("color_formula", "gamma r 1.2"),
+            ("colormap", "{\"1\": \"#ff0000\"}"),
+        ])
+        .unwrap();
+        assert_eq!((query.opaque, query.quality, query.buffer_half_px), (true, Quality::Lossless, 3));
+        assert_eq!(query.dst_crs.and_then(|crs| crs.epsg()), Some(32_633));
+        assert_eq!(query.coord_crs.and_then(|crs| crs.epsg()), Some(4326));
+        assert!(query.formula.is_some() && matches!(query.coloring, Some(Coloring::Classes(_))));
+        assert_eq!((query.width_px, query.height_px), (Some(300), None));
     }
 
     #[test]

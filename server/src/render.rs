@@ -7,14 +7,17 @@ mod stretch;
 
 use std::sync::Arc;
 
+use aurora_daemon::problem::Problem;
 use aurora_raster::{
     GeoTiff,
-    encode::{self, Format, Payload},
+    crs::{Crs, WGS84},
+    encode::{self, Format, Payload, Placement},
+    header::Header,
     pixels::Pixels,
-    render::{self, Plan, ReadOptions, View},
-    style,
+    render::{self, Plan, ReadOptions, Sizing, View, carried_bounds, plan_stretched},
+    style::{self, Style},
 };
-use aurora_tile::{TileId, TileMatrixSet};
+use aurora_tile::{Bounds, TileId, TileMatrixSet};
 
 use crate::{app::App, failure::Failure, query::RasterQuery, rasters::Pinned, target::Target, tiles::Tile};
 
@@ -22,52 +25,117 @@ pub(crate) use stages::Stages;
 pub(crate) use statistics::{band_names, statistics};
 pub(crate) use stretch::Stretches;
 
-/// Bytes of a render's own buffers for each pixel of the view: values of up to 8 bytes, mask, picture, encoded form.
-const BUFFER_BYTES_PER_PX: u64 = 16;
-
-/// Everything that determines a tile.
+/// Everything that determines a picture.
 #[derive(Clone)]
-pub(crate) struct TileOrder {
+pub(crate) struct Order {
     pub(crate) target: Target,
     pub(crate) pinned: Pinned,
     pub(crate) query: RasterQuery,
-    pub(crate) set: &'static TileMatrixSet,
-    pub(crate) tile: TileId,
-    /// Side in pixels.
-    pub(crate) size_px: u32,
-    pub(crate) format: Format,
+    pub(crate) shown: Shown,
+    /// PNG or JPEG, by what the picture shows, when absent.
+    pub(crate) format: Option<Format>,
 }
 
-/// Makes a tile.
-pub(crate) async fn tile(app: Arc<App>, order: TileOrder) -> Result<Tile, Failure> {
+/// What part of a raster is shown, and how large.
+#[allow(dead_code, reason = "previews and boxes have no addresses yet")]
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Shown {
+    /// A map tile; the query's buffer makes it larger.
+    Tile { set: &'static TileMatrixSet, tile: TileId, size_px: u32 },
+    /// All of it, in its own rows and columns.
+    Whole(Sizing),
+    /// A box in the query's `coord_crs` (else degrees), shown in its `dst_crs` (else that of the box).
+    Box(Bounds, Sizing),
+}
+
+/// What a render is to yield.
+struct Wanted {
+    plan: Plan,
+    placement: Option<Placement>,
+}
+
+/// Makes a picture, or a file of values.
+pub(crate) async fn picture(app: Arc<App>, order: Order) -> Result<Tile, Failure> {
     let mut stages = Stages::begin();
     let tiff = Arc::clone(&app.rasters.open(&order.target, &order.pinned).await?.tiff);
     stages.end("open");
     let _permit = app.admission.admit().await?;
     stages.end("queue");
     let options = order.query.read_options(order.target.nodata);
-    let view = View::tile(order.set, order.tile, order.size_px)?;
-    let plan = planned(&app, &tiff, move |tiff| render::plan(tiff, &view, &options)).await?;
+    let (shown, query) = (order.shown.clone(), order.query.clone());
+    let Wanted { plan, placement } = planned(&app, &tiff, move |tiff| shown.plan(tiff, &query, &options)).await?;
     stages.end("plan");
-    let style = match order.format.payload() {
-        Payload::Picture => stretch::style(&app, &order.target, &order.pinned, &tiff, &order.query).await?,
-        Payload::Values => style::Style::default(),
+    let style = match order.format.map(Format::payload) {
+        Some(Payload::Values) => Style::default(),
+        _ => stretch::style(&app, &order, &tiff).await?,
     };
     stages.end("stretch");
-    let view_px = u64::from(order.size_px) * u64::from(order.size_px);
-    paint(&app, tiff, plan, view_px, &mut stages, move |pixels, stages| encoded(pixels, order.format, &style, stages))
-        .await
-        .map(|bytes| Tile { bytes: bytes.into(), stages })
+    let finish = move |pixels, stages: &mut Stages| encoded(pixels, &order, &style, placement.as_ref(), stages);
+    let (bytes, media_type) = paint(&app, tiff, plan, &mut stages, finish).await?;
+    Ok(Tile { bytes: bytes.into(), media_type, stages })
+}
+
+impl Shown {
+    /// What to read, and where a GeoTIFF of it lies.
+    fn plan(&self, tiff: &GeoTiff, query: &RasterQuery, options: &ReadOptions) -> Result<Wanted, Failure> {
+        let header = tiff.header();
+        let view = match self {
+            Self::Tile { set, tile, size_px } => View::tile(set, *tile, *size_px)?.grown(query.buffer_half_px),
+            Self::Box(bounds, sizing) => {
+                let coord_crs = query.coord_crs.clone().map_or_else(degrees, Ok)?;
+                let crs = query.dst_crs.clone().unwrap_or_else(|| coord_crs.clone());
+                let nowhere = || Problem::parameter("dst_crs", "does not reach the box that is asked for");
+                View::of_box(
+                    header,
+                    crs.clone(),
+                    carried_bounds(&coord_crs, &crs, *bounds).ok_or_else(nowhere)?,
+                    *sizing,
+                )?
+            }
+            Self::Whole(sizing) => match whole_view(header, query, sizing)? {
+                Some(view) => view,
+                None => return whole(tiff, sizing, options),
+            },
+        };
+        Ok(Wanted { plan: render::plan(tiff, &view, options)?, placement: Some(view.placement()) })
+    }
+
+    /// One spelling for each meaning: part of cache keys.
+    pub(crate) fn canonical(&self) -> String {
+        match self {
+            Self::Tile { set, tile, size_px } => format!("tile {} {tile} {size_px}", set.id),
+            other => format!("{other:?}"),
+        }
+    }
+}
+
+fn degrees() -> Result<Crs, Failure> {
+    Ok(Crs::from_epsg(WGS84)?)
+}
+
+/// The view of all of a raster in a system that is not its own, if one is asked for.
+fn whole_view(header: &Header, query: &RasterQuery, sizing: &Sizing) -> Result<Option<View>, Failure> {
+    let own = header.georef.as_ref().map(|georef| &georef.crs);
+    let asked = query.dst_crs.as_ref().filter(|asked| Some(*asked) != own);
+    Ok(asked.map(|crs| View::of_whole(header, crs.clone(), *sizing)).transpose()?)
+}
+
+/// All of a raster in its own rows and columns.
+fn whole(tiff: &GeoTiff, sizing: &Sizing, options: &ReadOptions) -> Result<Wanted, Failure> {
+    let header = tiff.header();
+    let size_px = sizing.resolve((header.levels[0].width_px, header.levels[0].height_px));
+    let plan = plan_stretched(tiff, size_px, options)?;
+    Ok(Wanted { plan, placement: render::placement_of_whole(header, size_px) })
 }
 
 /// Plans on a render thread: projecting takes too long for an async one.
-async fn planned(
+async fn planned<T: Send + 'static>(
     app: &App,
     tiff: &Arc<GeoTiff>,
-    plan: impl FnOnce(&GeoTiff) -> aurora_raster::Result<Plan> + Send + 'static,
-) -> Result<Plan, Failure> {
+    plan: impl FnOnce(&GeoTiff) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
     let tiff = Arc::clone(tiff);
-    Ok(app.pool.run(move || plan(&tiff)).await??)
+    app.pool.run(move || plan(&tiff)).await?
 }
 
 /// Fetches what `plan` needs, paints it, and lets `finish` make something of it, on a render thread.
@@ -75,12 +143,10 @@ async fn paint<T: Send + 'static>(
     app: &App,
     tiff: Arc<GeoTiff>,
     plan: Plan,
-    view_px: u64,
     stages: &mut Stages,
     finish: impl FnOnce(Pixels, &mut Stages) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    let cost_bytes = plan.cost_bytes().saturating_add(view_px.saturating_mul(BUFFER_BYTES_PER_PX));
-    let reserved = app.in_flight.reserve(cost_bytes).await;
+    let reserved = app.in_flight.reserve(plan.cost_bytes().saturating_add(buffer_bytes(&plan))).await;
     stages.end("room");
     let fetched = render::fetch(&tiff, &plan, &app.blocks).await?;
     stages.end("read");
@@ -102,17 +168,39 @@ async fn paint<T: Send + 'static>(
     result
 }
 
-fn encoded(pixels: Pixels, format: Format, style: &style::Style, stages: &mut Stages) -> Result<Vec<u8>, Failure> {
-    if format.payload() == Payload::Values {
-        let bytes = encode::npy(&pixels);
+/// Bytes of a render's own buffers for each pixel beside its values: mask, picture, filtered lines, the file, and what
+/// encoders hold.
+const BUFFER_BYTES_PER_PX: u64 = 24;
+
+/// Bytes of each value: itself, and once more in the file or on its way to a picture.
+const BUFFER_BYTES_PER_VALUE: u64 = 16;
+
+/// What a render needs beside its source blocks.
+fn buffer_bytes(plan: &Plan) -> u64 {
+    let (width_px, height_px) = plan.size_px();
+    let each = BUFFER_BYTES_PER_PX + BUFFER_BYTES_PER_VALUE * u64::from(plan.band_count());
+    u64::from(width_px) * u64::from(height_px) * each
+}
+
+/// The file, and its media type.
+fn encoded(
+    pixels: Pixels,
+    order: &Order,
+    style: &Style,
+    placement: Option<&Placement>,
+    stages: &mut Stages,
+) -> Result<(Vec<u8>, &'static str), Failure> {
+    if let Some(format) = order.format.filter(|format| format.payload() == Payload::Values) {
+        let bytes = encode::values(&pixels, format, placement, !order.query.opaque)?;
         stages.end("encode");
-        return Ok(bytes);
+        return Ok((bytes, format.media_type()));
     }
-    let picture = style::apply(pixels, style);
+    let picture = style::apply(pixels, style)?;
     stages.end("style");
-    let bytes = encode::png(&picture)?;
+    let format = order.format.unwrap_or_else(|| Format::fitting(&picture));
+    let bytes = encode::picture(&picture, format, order.query.quality)?;
     stages.end("encode");
-    Ok(bytes)
+    Ok((bytes, format.media_type()))
 }
 
 /// The values of every band at a place, and which bands they are; masked ones are `None`.
@@ -124,7 +212,8 @@ pub(crate) async fn point(
 ) -> Result<Vec<Option<f64>>, Failure> {
     let _permit = app.admission.admit().await?;
     let options = options.clone();
-    let plan = planned(app, &tiff, move |tiff| render::plan_point(tiff, lon_deg, lat_deg, &options)).await?;
+    let plan = move |tiff: &GeoTiff| Ok(render::plan_point(tiff, lon_deg, lat_deg, &options)?);
+    let plan = planned(app, &tiff, plan).await?;
     let values = |pixels: Pixels| (0..pixels.bands).map(|band| pixels.value(band, 0, 0)).collect();
-    paint(app, tiff, plan, 1, &mut Stages::begin(), move |pixels, _| Ok(values(pixels))).await
+    paint(app, tiff, plan, &mut Stages::begin(), move |pixels, _| Ok(values(pixels))).await
 }

@@ -55,13 +55,14 @@ impl fmt::Display for Key {
 #[derive(Debug)]
 pub(crate) struct Tile {
     pub(crate) bytes: Bytes,
+    pub(crate) media_type: &'static str,
     pub(crate) stages: Stages,
 }
 
 impl Tile {
     /// A document that is kept among the tiles.
     pub(crate) fn document(document: &serde_json::Value) -> Self {
-        Self { bytes: document.to_string().into(), stages: Stages::begin() }
+        Self { bytes: document.to_string().into(), media_type: "application/json", stages: Stages::begin() }
     }
 }
 
@@ -166,7 +167,7 @@ mod tests {
     use super::*;
 
     fn tile(size_bytes: usize) -> Tile {
-        Tile { bytes: vec![1; size_bytes].into(), stages: Stages::default() }
+        Tile { bytes: vec![1; size_bytes].into(), media_type: "image/png", stages: Stages::default() }
     }
 
     #[test]

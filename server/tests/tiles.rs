@@ -70,9 +70,18 @@ async fn a_local_file_gives_the_same_bytes_as_over_http() {
 async fn pictures_have_the_size_and_format_asked_for() {
     let (origin, server) = origin_and_server(&[]).await;
     let url = origin.put("a.tif", tiff(1));
-    for (more, side) in [(".png?", 256), ("@2x.png?", 512), ("?tilesize=100&", 100)] {
+    for (more, side, media_type) in [
+        (".png?", 256, "image/png"),
+        ("@2x.png?", 512, "image/png"),
+        ("?tilesize=100&", 100, "image/jpeg"),
+        (".jpg?", 256, "image/jpeg"),
+        (".webp?quality=lossless&", 256, "image/webp"),
+        (".pngraw?", 256, "image/png"),
+        (".png?buffer=1.5&", 259, "image/png"),
+        (".png?colormap_name=jet&color_formula=gamma+r+1.2&", 256, "image/png"),
+    ] {
         let response = server.get(&path(&url, &tile(2, 2), more)).await;
-        assert_eq!(response.headers()["content-type"], "image/png");
+        assert_eq!(response.headers()["content-type"], media_type, "{more}");
         let picture = image::load_from_memory(&response.bytes().await.unwrap()).unwrap();
         assert_eq!((picture.width(), picture.height()), (side, side), "{more}");
     }

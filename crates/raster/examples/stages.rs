@@ -57,7 +57,7 @@ async fn auto_style(tiff: &GeoTiff) -> Result<Style, RasterError> {
     let plan = statistics::plan(tiff, &ReadOptions::default())?;
     let fetched = render::fetch(tiff, &plan, &cache).await?;
     let pixels = render::paint(tiff, &plan, fetched, &cache)?;
-    Ok(Style { rescale: statistics::auto_stretch(&pixels), colormap: None })
+    Ok(Style { rescale: statistics::auto_stretch(&pixels), ..Style::default() })
 }
 
 /// A tile of a random zoom at a random place of the raster.
@@ -106,7 +106,7 @@ async fn render_one(
     let fetch_end = Instant::now();
     let pixels = render::paint(tiff, &plan, fetched, cache)?;
     let painted = Instant::now();
-    let picture = style::apply(pixels, style);
+    let picture = style::apply(pixels, style)?;
     let styled = Instant::now();
     let png = encode::png(&picture)?;
     let ends = [start, planned, fetch_end, painted, styled, Instant::now()];

@@ -2,6 +2,8 @@
 //!
 //! No colours here: [`crate::style`] makes those.
 
+use std::borrow::Cow;
+
 use crate::block::{Number, Samples};
 
 /// Values `[band][row][col]` and a mask `[row][col]` of one view.
@@ -15,13 +17,51 @@ pub struct Pixels {
     pub bands: u16,
     /// Values `[band][row][col]`, north up; where the mask is 0 they mean nothing.
     pub samples: Samples,
-    /// 255 where every band is valid, else 0: outside the raster, nodata, masked or transparent.
+    /// 255 where any band is valid, else 0: outside the raster, nodata, masked or transparent.
     pub mask: Vec<u8>,
     /// Whether the mask is 255 throughout.
     pub all_valid: bool,
+    /// A value that means "no data" in one band even where others are valid; not a number always means that.
+    pub nodata: Option<f64>,
 }
 
 impl Pixels {
+    /// Pixels of one band, of `width_px` × `height_px` values and as many of the mask.
+    pub fn of_band(width_px: u32, height_px: u32, samples: Samples, mask: Vec<u8>) -> Self {
+        let all_valid = mask.iter().all(|&m| m != 0);
+        Self { width_px, height_px, bands: 1, samples, mask, all_valid, nodata: None }
+    }
+
+    /// Whether a value is one, where `mask` says that some band is valid.
+    fn counts(&self, value: f64) -> bool {
+        !value.is_nan() && self.nodata.is_none_or(|nodata| value != self.as_stored(nodata))
+    }
+
+    /// A declared value at the precision of the samples.
+    fn as_stored(&self, value: f64) -> f64 {
+        if matches!(self.samples, Samples::F32(_)) { f64::from(value as f32) } else { value }
+    }
+
+    /// The mask of one band, counted from 0: 255 where it is valid, else 0.
+    pub fn band_mask(&self, band: u16) -> Cow<'_, [u8]> {
+        if self.bands == 1 {
+            return Cow::Borrowed(&self.mask);
+        }
+        let start = usize::from(band) * self.pixels_per_band();
+        let range = start..start + self.pixels_per_band();
+        let valid = |(value, &m): (f64, &u8)| if self.counts(value) { m } else { 0 };
+        with_samples!(&self.samples, values => {
+            values[range].iter().map(|&value| value.number()).zip(&self.mask).map(valid).collect()
+        })
+    }
+
+    /// One band, counted from 0, as numbers, row by row, masked ones among them.
+    pub fn numbers(&self, band: u16) -> Vec<f64> {
+        let start = usize::from(band) * self.pixels_per_band();
+        let range = start..start + self.pixels_per_band();
+        with_samples!(&self.samples, values => values[range].iter().map(|&value| value.number()).collect())
+    }
+
     /// Pixels of one band.
     pub fn pixels_per_band(&self) -> usize {
         self.width_px as usize * self.height_px as usize
@@ -44,15 +84,17 @@ impl Pixels {
         }
         let pixel = row as usize * self.width_px as usize + col as usize;
         let at = usize::from(band) * self.pixels_per_band() + pixel;
-        (self.mask[pixel] != 0).then(|| with_samples!(&self.samples, values => values[at].number()))
+        let value = with_samples!(&self.samples, values => values[at].number());
+        (self.mask[pixel] != 0 && (self.bands == 1 || self.counts(value))).then_some(value)
     }
 
     /// Valid values of one band as numbers, row by row.
     pub fn valid_values(&self, band: u16) -> Vec<f64> {
         let start = usize::from(band) * self.pixels_per_band();
         let range = start..start + self.pixels_per_band();
+        let mask = self.band_mask(band);
         with_samples!(&self.samples, values => {
-            let pairs = values[range].iter().zip(&self.mask);
+            let pairs = values[range].iter().zip(mask.iter());
             pairs.filter(|&(_, &m)| m != 0).map(|(&value, _)| value.number()).collect()
         })
     }

@@ -12,6 +12,7 @@ mod cell;
 mod cost;
 mod decimate;
 mod fetch;
+mod fit;
 mod grid;
 mod level;
 mod mosaic;
@@ -26,8 +27,9 @@ mod view;
 mod zooms;
 
 pub use fetch::{Fetched, fetch};
+pub use fit::{Sizing, carried_bounds, placement_of_whole};
 pub use paint::paint;
-pub use plan::{Plan, plan, plan_point, plan_whole};
+pub use plan::{Plan, plan, plan_point, plan_stretched, plan_whole};
 pub use view::View;
 pub use zooms::zooms;
 
@@ -42,14 +44,18 @@ pub enum Resampling {
     Bilinear,
 }
 
+/// Kernels by TiTiler's names.
+const NAMES: [(&str, Resampling); 2] = [("nearest", Resampling::Nearest), ("bilinear", Resampling::Bilinear)];
+
 impl Resampling {
     /// The kernel of TiTiler's name.
     pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "nearest" => Some(Self::Nearest),
-            "bilinear" => Some(Self::Bilinear),
-            _ => None,
-        }
+        NAMES.into_iter().find(|&(known, _)| known == name).map(|(_, kernel)| kernel)
+    }
+
+    /// The names of all kernels.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.into_iter().map(|(name, _)| name)
     }
 
     /// Source pixels that count on either side of the one under the centre.

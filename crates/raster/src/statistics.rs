@@ -1,7 +1,7 @@
 //! Numbers about a raster's values: range, mean, percentiles, histogram, and the stretch that `auto` means.
 //!
 //! Computed over pixels that [`crate::render`] painted, usually those of [`plan`]: the finest overview that fits into
-//! [`STATISTICS_SIDE_PX`], so a scene of any size costs the same. Definitions are NumPy's, as TiTiler reports them.
+//! [`STATISTICS_SIDE_PX`], so a scene of any size costs the same. Definitions are rio-tiler's, as TiTiler reports them.
 
 use serde::Serialize;
 
@@ -15,11 +15,40 @@ use crate::{
 /// Longest side, in pixels, of what statistics are computed from.
 pub const STATISTICS_SIDE_PX: u32 = 1024;
 
-/// Bins of a histogram.
-pub const HISTOGRAM_BINS: usize = 10;
-
 /// The percentiles between which `auto` stretches.
 pub const AUTO_PERCENTILES: (f64, f64) = (2.0, 98.0);
+
+/// What is to be told of the values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wanted {
+    /// Percentiles, 0 to 100.
+    pub percentiles: Vec<f64>,
+    /// Bins of the histogram.
+    pub bins: Bins,
+    /// Range of the histogram; from the least to the greatest value when absent. Values beyond are not counted.
+    pub range: Option<(f64, f64)>,
+    /// Counts single values instead of a histogram's bins.
+    pub categorical: bool,
+    /// The values counted then; all there are when empty.
+    pub categories: Vec<f64>,
+}
+
+/// How a histogram is divided.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Bins {
+    /// So many of equal width.
+    Count(usize),
+    /// Between these edges, which ascend.
+    Edges(Vec<f64>),
+}
+
+impl Default for Wanted {
+    /// What TiTiler tells unless asked otherwise.
+    fn default() -> Self {
+        let percentiles = vec![AUTO_PERCENTILES.0, AUTO_PERCENTILES.1];
+        Self { percentiles, bins: Bins::Count(10), range: None, categorical: false, categories: Vec::new() }
+    }
+}
 
 /// What the valid values of one band are like. Masked values count nowhere but in `masked_px`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,22 +65,28 @@ pub struct Statistics {
     pub sum: f64,
     /// The 50th percentile.
     pub median: f64,
+    /// The value that most pixels have, the least of them if there are several.
+    pub majority: f64,
+    /// The value that fewest pixels have, the least of them if there are several.
+    pub minority: f64,
+    /// Number of different values.
+    pub unique: usize,
     /// Number of valid pixels.
     pub valid_px: usize,
     /// Number of masked pixels.
     pub masked_px: usize,
     /// Percentiles asked for, with their values, in the order asked.
     pub percentiles: Vec<(f64, f64)>,
-    /// How values spread between `min` and `max`.
+    /// How values spread.
     pub histogram: Histogram,
 }
 
-/// Counts of values in bins of equal width. A bin holds its lower edge, the last one both.
+/// Counts of values in bins, of which one holds its lower edge and the last one both; or counts of single values.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Histogram {
-    /// Values a bin.
+    /// Values a bin, or a category.
     pub counts: Vec<u64>,
-    /// Edges of the bins: one more than there are bins.
+    /// Edges of the bins, one more than there are bins; or the categories.
     pub edges: Vec<f64>,
 }
 
@@ -63,14 +98,17 @@ pub fn plan(tiff: &GeoTiff, options: &ReadOptions) -> Result<Plan> {
     plan_whole(tiff, STATISTICS_SIDE_PX, options)
 }
 
-/// Statistics of one band (counted from 0) with `percentiles` from 0 to 100; `None` when no pixel is valid.
-pub fn summarise(pixels: &Pixels, band: u16, percentiles: &[f64]) -> Option<Statistics> {
+/// Statistics of one band, counted from 0; `None` when no pixel is valid.
+pub fn summarise(pixels: &Pixels, band: u16, wanted: &Wanted) -> Option<Statistics> {
     let values = sorted_values(pixels, band);
     let (&min, &max) = (values.first()?, values.last()?);
     let count = values.len() as f64;
     let sum: f64 = values.iter().sum();
     let mean = sum / count;
     let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
+    let runs = runs(&values);
+    let (most, fewest) = (runs.iter().map(|run| run.1).max()?, runs.iter().map(|run| run.1).min()?);
+    let first_of = |wanted: usize| runs.iter().find(|run| run.1 == wanted).map(|run| run.0);
     Some(Statistics {
         min,
         max,
@@ -78,10 +116,13 @@ pub fn summarise(pixels: &Pixels, band: u16, percentiles: &[f64]) -> Option<Stat
         std: variance.sqrt(),
         sum,
         median: percentile(&values, 50.0),
+        majority: first_of(most)?,
+        minority: first_of(fewest)?,
+        unique: runs.len(),
         valid_px: values.len(),
         masked_px: pixels.pixels_per_band() - values.len(),
-        percentiles: percentiles.iter().map(|&p| (p, percentile(&values, p))).collect(),
-        histogram: histogram(&values, min, max),
+        percentiles: wanted.percentiles.iter().map(|&p| (p, percentile(&values, p))).collect(),
+        histogram: if wanted.categorical { categories(&runs, &wanted.categories) } else { histogram(&values, wanted) },
     })
 }
 
@@ -111,58 +152,112 @@ fn sorted_values(pixels: &Pixels, band: u16) -> Vec<f64> {
     values
 }
 
-/// NumPy's default, linear between the two nearest ranks. `sorted` must not be empty.
+/// The value below or at which that part of the values lies, one of the values themselves: rio-tiler's weighted quantile
+/// with equal weights. `sorted` must not be empty.
 fn percentile(sorted: &[f64], percent: f64) -> f64 {
-    let rank = (percent.clamp(0.0, 100.0) / 100.0) * (sorted.len() - 1) as f64;
-    let (below, above) = (sorted[rank.floor() as usize], sorted[rank.ceil() as usize]);
-    below + (above - below) * rank.fract()
+    let rank = (percent.clamp(0.0, 100.0) / 100.0) * sorted.len() as f64;
+    sorted[(rank.ceil() as usize).saturating_sub(1)]
 }
 
-/// NumPy's `histogram`; where all values are equal it spans one unit around them.
-fn histogram(sorted: &[f64], min: f64, max: f64) -> Histogram {
+/// Every different value and how often it occurs, ascending.
+fn runs(sorted: &[f64]) -> Vec<(f64, usize)> {
+    let mut runs: Vec<(f64, usize)> = Vec::new();
+    for &value in sorted {
+        match runs.last_mut() {
+            Some(last) if last.0 == value => last.1 += 1,
+            _ => runs.push((value, 1)),
+        }
+    }
+    runs
+}
+
+fn categories(runs: &[(f64, usize)], asked: &[f64]) -> Histogram {
+    let count = |value: f64| {
+        let found = runs.binary_search_by(|run| run.0.total_cmp(&value));
+        found.map_or(0, |at| runs[at].1 as u64)
+    };
+    let edges: Vec<f64> = if asked.is_empty() { runs.iter().map(|run| run.0).collect() } else { asked.to_vec() };
+    Histogram { counts: edges.iter().map(|&value| count(value)).collect(), edges }
+}
+
+/// NumPy's `histogram`; where a range is a single value it spans one unit around it.
+fn histogram(sorted: &[f64], wanted: &Wanted) -> Histogram {
+    let edges = match &wanted.bins {
+        Bins::Edges(edges) => edges.clone(),
+        Bins::Count(bins) => equal_edges(sorted, *bins, wanted.range),
+    };
+    let below = |edge: f64| sorted.partition_point(|&value| value < edge);
+    let last = edges.len() - 1;
+    let starts: Vec<usize> = edges[..last].iter().map(|&edge| below(edge)).collect();
+    let end = sorted.partition_point(|&value| value <= edges[last]);
+    let ends = starts.iter().skip(1).copied().chain([end]);
+    let counts = starts.iter().zip(ends).map(|(&start, end)| end.saturating_sub(start) as u64).collect();
+    Histogram { counts, edges }
+}
+
+fn equal_edges(sorted: &[f64], bins: usize, range: Option<(f64, f64)>) -> Vec<f64> {
+    let (min, max) = range.unwrap_or((sorted[0], sorted[sorted.len() - 1]));
     let (low, high) = if min < max { (min, max) } else { (min - 0.5, max + 0.5) };
-    let width = (high - low) / HISTOGRAM_BINS as f64;
-    let edges: Vec<f64> = (0..HISTOGRAM_BINS).map(|bin| low + width * bin as f64).chain([high]).collect();
-    let upto = |edge: f64| sorted.partition_point(|&value| value < edge);
-    let mut starts: Vec<usize> = edges[..HISTOGRAM_BINS].iter().map(|&edge| upto(edge)).collect();
-    starts.push(sorted.len());
-    Histogram { counts: starts.windows(2).map(|pair| (pair[1] - pair[0]) as u64).collect(), edges }
+    let width = (high - low) / bins as f64;
+    (0..bins).map(|bin| low + width * bin as f64).chain([high]).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{auto_stretch, stretch, summarise};
+    use super::{Bins, Wanted, auto_stretch, stretch, summarise};
     use crate::{block::Samples, pixels::Pixels, style::Rescale};
 
     fn pixels(values: Vec<f32>, mask: Vec<u8>) -> Pixels {
-        Pixels {
-            width_px: u32::try_from(mask.len()).unwrap(),
-            height_px: 1,
-            bands: 1,
-            samples: Samples::F32(values),
-            all_valid: !mask.contains(&0),
-            mask,
-        }
+        Pixels::of_band(u32::try_from(mask.len()).unwrap(), 1, Samples::F32(values), mask)
     }
 
-    /// Expected numbers are NumPy's for `[1, 2, 3, 4, 10]`.
+    fn wanted(percentiles: &[f64]) -> Wanted {
+        Wanted { percentiles: percentiles.to_vec(), ..Wanted::default() }
+    }
+
+    /// Expected numbers are those of rio-tiler 9.4.12's `get_array_statistics` for `[1, 2, 3, 3, 10]`.
     #[test]
-    fn numbers_agree_with_numpy() {
-        let pixels = pixels(vec![4.0, 99.0, 2.0, 1.0, 10.0, 3.0], vec![255, 0, 255, 255, 255, 255]);
-        let numbers = summarise(&pixels, 0, &[2.0, 25.0, 98.0]).expect("five values are valid");
-        assert_eq!((numbers.min, numbers.max, numbers.mean, numbers.sum), (1.0, 10.0, 4.0, 20.0));
-        assert!((numbers.std - 3.162_277_660_168_379_5).abs() < 1e-12);
+    fn numbers_agree_with_rio_tiler() {
+        let pixels = pixels(vec![3.0, 99.0, 2.0, 1.0, 10.0, 3.0], vec![255, 0, 255, 255, 255, 255]);
+        let numbers = summarise(&pixels, 0, &wanted(&[2.0, 25.0, 60.0, 98.0])).expect("five values are valid");
+        assert_eq!((numbers.min, numbers.max, numbers.mean, numbers.sum), (1.0, 10.0, 3.8, 19.0));
+        assert!((numbers.std - 3.187_475_490_101_845).abs() < 1e-12);
         assert_eq!((numbers.valid_px, numbers.masked_px, numbers.median), (5, 1, 3.0));
-        let expected = [1.08, 2.0, 9.52];
-        assert!(numbers.percentiles.iter().zip(expected).all(|((_, value), right)| (value - right).abs() < 1e-12));
-        assert_eq!(numbers.histogram.counts, [1, 1, 1, 1, 0, 0, 0, 0, 0, 1]);
+        assert_eq!((numbers.majority, numbers.minority, numbers.unique), (3.0, 1.0, 4));
+        assert_eq!(numbers.percentiles, [(2.0, 1.0), (25.0, 2.0), (60.0, 3.0), (98.0, 10.0)]);
+        assert_eq!(numbers.histogram.counts, [1, 1, 2, 0, 0, 0, 0, 0, 0, 1]);
         assert_eq!((numbers.histogram.edges[0], numbers.histogram.edges[10]), (1.0, 10.0));
+    }
+
+    /// As NumPy's `histogram(values, bins, range)` counts.
+    #[test]
+    fn bins_and_ranges_are_those_asked_for() {
+        let pixels = pixels(vec![1.0, 2.0, 3.0, 3.0, 10.0], vec![255; 5]);
+        let counts = |bins, range| {
+            let wanted = Wanted { bins, range, ..Wanted::default() };
+            summarise(&pixels, 0, &wanted).expect("valid").histogram.counts
+        };
+        assert_eq!(counts(Bins::Count(3), Some((0.0, 3.0))), [0, 1, 3]);
+        assert_eq!(counts(Bins::Edges(vec![2.0, 3.0, 10.0]), None), [1, 3]);
+        assert_eq!(counts(Bins::Count(2), Some((3.0, 3.0))), [0, 2]);
+    }
+
+    #[test]
+    fn categories_are_counted_one_by_one() {
+        let pixels = pixels(vec![7.0, 7.0, -2.0, 5.0], vec![255, 255, 255, 0]);
+        let histogram = |categories: &[f64]| {
+            let wanted = Wanted { categorical: true, categories: categories.to_vec(), ..Wanted::default() };
+            let found = summarise(&pixels, 0, &wanted).expect("valid").histogram;
+            (found.counts, found.edges)
+        };
+        assert_eq!(histogram(&[]), (vec![1, 2], vec![-2.0, 7.0]));
+        assert_eq!(histogram(&[5.0, 7.0]), (vec![0, 2], vec![5.0, 7.0]));
     }
 
     #[test]
     fn without_valid_values_there_is_nothing_to_say() {
         let nothing = pixels(vec![5.0], vec![0]);
-        assert_eq!(summarise(&nothing, 0, &[]), None);
+        assert_eq!(summarise(&nothing, 0, &Wanted::default()), None);
         assert_eq!(auto_stretch(&nothing), [Rescale { min: 0.0, max: 1.0 }]);
     }
 
@@ -170,6 +265,6 @@ mod tests {
     fn a_stretch_is_never_empty() {
         let flat = pixels(vec![7.0; 4], vec![255; 4]);
         assert_eq!(stretch(&flat, 5.0, 95.0), [Rescale { min: 7.0, max: 8.0 }]);
-        assert_eq!(summarise(&flat, 0, &[]).unwrap().histogram.counts.iter().sum::<u64>(), 4);
+        assert_eq!(summarise(&flat, 0, &Wanted::default()).unwrap().histogram.counts.iter().sum::<u64>(), 4);
     }
 }

@@ -1,14 +1,22 @@
-//! From values to colours: rescale, then a colormap or gray or RGB.
+//! From values to colours: rescale, colour formula, then a colormap or gray or RGB.
 //!
 //! It reads no file and encodes nothing. A [`Style`] holds numbers only; what `auto` means is resolved before, by
 //! [`crate::statistics`], so that neighbouring tiles always match. Callers: the server, between paint and encode.
 
 mod apply;
+mod bands;
+mod classes;
+mod coloring;
 mod colormap;
+mod formula;
+mod lab;
 mod tables;
 
 pub use apply::apply;
+pub use classes::Classes;
+pub use coloring::Coloring;
 pub use colormap::{Colormap, colormap_names};
+pub use formula::ColorFormula;
 
 /// The range of values that becomes 0 to 255. `min` may exceed `max`: the picture is then inverted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,8 +33,24 @@ pub struct Style {
     /// One range for all bands, or one a band; none leaves 8-bit values as they are and maps the whole range of other
     /// integer types.
     pub rescale: Vec<Rescale>,
-    /// Colours for single-band values 0 to 255 after the rescale.
-    pub colormap: Option<Colormap>,
+    /// Bits a channel.
+    pub depth: Depth,
+    /// What is done to the 8-bit channels.
+    pub formula: Option<ColorFormula>,
+    /// Colours for single-band values.
+    pub coloring: Option<Coloring>,
+    /// Shows masked pixels as 0 instead of transparent.
+    pub opaque: bool,
+}
+
+/// Bits a channel of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Depth {
+    /// 8 bits.
+    #[default]
+    Eight,
+    /// 16 bits for unsigned 16-bit values that neither a rescale, a formula nor a colormap touches; else 8.
+    AsStored,
 }
 
 /// A picture ready to encode; all buffers are `[row][col]` with the channels of a pixel together.
@@ -40,7 +64,7 @@ pub struct Picture {
     pub colors: Colors,
 }
 
-/// Colours of a picture. Variants with transparency appear only where a pixel really is masked.
+/// Colours of a picture. Variants with transparency appear only where a pixel really is masked, or a colormap says so.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Colors {
     /// One byte a pixel.
@@ -65,4 +89,33 @@ pub enum Colors {
     Rgb8(Vec<u8>),
     /// Four bytes a pixel, alpha not premultiplied.
     Rgba8(Vec<u8>),
+    /// Sixteen bits a channel: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
+    Wide {
+        /// Channels a pixel, 1 to 4.
+        channels: u8,
+        /// `channels` samples a pixel.
+        samples: Vec<u16>,
+    },
+}
+
+impl Colors {
+    /// Whether no pixel shows anything but an opaque colour.
+    pub fn is_opaque(&self) -> bool {
+        match self {
+            Self::Gray8(_) | Self::Rgb8(_) => true,
+            Self::GrayKeyed8 { gray, transparent } => !gray.contains(transparent),
+            Self::GrayAlpha8(bytes) => bytes.chunks_exact(2).all(|pixel| pixel[1] == u8::MAX),
+            Self::Rgba8(bytes) => bytes.chunks_exact(4).all(|pixel| pixel[3] == u8::MAX),
+            Self::Indexed8 { indices, palette } => {
+                let mut shows = [false; 256];
+                indices.iter().for_each(|&index| shows[usize::from(index)] = true);
+                let translucent = |index: usize| palette.get(index).is_none_or(|color| color[3] != u8::MAX);
+                !(0..256).any(|index| shows[index] && translucent(index))
+            }
+            Self::Wide { channels: 1 | 3, .. } => true,
+            Self::Wide { channels, samples } => {
+                samples.chunks_exact(usize::from(*channels)).all(|pixel| pixel.last() == Some(&u16::MAX))
+            }
+        }
+    }
 }

@@ -9,7 +9,7 @@ use aurora_raster::{
     cache::BlockCache,
     encode,
     render::{self, ReadOptions, Resampling, View},
-    style::{self, Colormap, Rescale, Style},
+    style::{self, Coloring, Colormap, Rescale, Style},
 };
 use counting::{Counting, peak_bytes};
 use support::{open, scene::Scene, tile, wait};
@@ -30,7 +30,7 @@ fn peak_of(tiff: &GeoTiff, view: &View, options: &ReadOptions, style: &Style) ->
     assert_eq!(fetched.missing_blocks(), 0);
     let (png, paint_bytes) = peak_bytes(|| {
         let pixels = render::paint(tiff, &plan, fetched, &cache).expect("painted");
-        encode::png(&style::apply(pixels, style)).expect("encoded")
+        encode::png(&style::apply(pixels, style).expect("styled")).expect("encoded")
     });
     assert!(png.len() > 500, "an empty picture of {} bytes", png.len());
     plan_bytes + paint_bytes
@@ -44,8 +44,8 @@ fn a_tile_takes_little_beside_its_blocks() {
     Scene { options: &["BLOCKYSIZE=1"], overviews: &[], ..Scene::cog_like() }.write(&strips);
     let rescale = vec![Rescale { min: 100.0, max: 1123.0 }];
     let styles = [
-        Style { rescale: rescale.clone(), colormap: None },
-        Style { rescale, colormap: Some(Colormap::named("viridis").expect("a name")) },
+        Style { rescale: rescale.clone(), ..Style::default() },
+        Style { rescale, coloring: Colormap::named("viridis").map(Coloring::Map), ..Style::default() },
     ];
     for (path, (z, x, y)) in [(&cog, (11, 787, 1156)), (&cog, (9, 196, 289)), (&strips, (7, 49, 72))] {
         let tiff = open(path).expect("a scene that is read");

@@ -91,7 +91,7 @@ fn tile_difference(name: &str, tiff: &GeoTiff, expected: &Value) -> Option<Strin
     }
     let standard_errors = if tiff.header().levels.len() > 1 { 1.0 } else { 2.0 };
     let wrong_mean = |(band, wanted): (u16, Option<f64>)| {
-        let numbers = statistics::summarise(&pixels, band, &[]);
+        let numbers = statistics::summarise(&pixels, band, &statistics::Wanted::default());
         let close = match (&numbers, wanted) {
             (Some(numbers), Some(wanted)) => mean_is_close(numbers, wanted, standard_errors),
             (numbers, wanted) => numbers.is_none() && wanted.is_none(),

@@ -1,7 +1,7 @@
 //! Encoded pictures, opened again by decoders that are not ours.
 
 use aurora_raster::{
-    encode,
+    encode::{self, Format, Quality},
     style::{Colors, Picture},
 };
 use proptest::prelude::*;
@@ -22,6 +22,7 @@ fn expected(colors: &Colors) -> Vec<[u8; 4]> {
         Colors::Indexed8 { indices, palette } => indices.iter().map(|&index| palette[usize::from(index)]).collect(),
         Colors::Rgb8(bytes) => bytes.chunks_exact(3).map(|p| [p[0], p[1], p[2], 255]).collect(),
         Colors::Rgba8(bytes) => bytes.chunks_exact(4).map(|p| [p[0], p[1], p[2], p[3]]).collect(),
+        Colors::Wide { .. } => Vec::new(),
     }
 }
 
@@ -70,5 +71,96 @@ fn one_band_stays_one_byte_a_pixel() {
         let mut bytes = vec![0; reader.output_buffer_size().expect("a size")];
         reader.next_frame(&mut bytes).expect("a whole picture");
         assert_eq!((reader.info().color_type, reader.info().bit_depth), (kind, png::BitDepth::Eight));
+    }
+}
+
+/// A smooth picture of every kind: what a lossy format keeps well.
+fn smooth_pictures() -> Vec<Picture> {
+    let (width_px, height_px) = (64, 48);
+    let at = |channels: u32| -> Vec<u8> {
+        let pixel = |x: u32, y: u32| (0..channels).map(move |c| (40 + x * 2 + y + c * 20) as u8);
+        (0..height_px).flat_map(|y| (0..width_px).flat_map(move |x| pixel(x, y))).collect()
+    };
+    let masked_corner = |mut bytes: Vec<u8>, channels: usize| {
+        for (index, pixel) in bytes.chunks_exact_mut(channels).enumerate() {
+            let hidden = index % 64 < 16 && index / 64 < 16;
+            pixel[channels - 1] = if hidden { 0 } else { 255 };
+        }
+        bytes
+    };
+    let palette: Vec<[u8; 4]> = (0..=255).map(|value| [value, 255 - value, value / 2, 255]).collect();
+    let mut keyed = at(1);
+    (0..16).for_each(|row| keyed[row * 64..row * 64 + 16].fill(0));
+    let kinds = [
+        Colors::Gray8(at(1)),
+        Colors::GrayKeyed8 { gray: keyed, transparent: 0 },
+        Colors::GrayAlpha8(masked_corner(at(2), 2)),
+        Colors::Indexed8 { indices: at(1), palette },
+        Colors::Rgb8(at(3)),
+        Colors::Rgba8(masked_corner(at(4), 4)),
+    ];
+    kinds.into_iter().map(|colors| Picture { width_px, height_px, colors }).collect()
+}
+
+/// Largest difference of a channel where both are opaque, and whether transparency is the same.
+fn difference(file: &[u8], format: image::ImageFormat, picture: &Picture) -> (u8, bool) {
+    let image = image::load_from_memory_with_format(file, format).expect("a whole file").to_rgba8();
+    assert_eq!((image.width(), image.height()), (picture.width_px, picture.height_px));
+    let pairs = || image.pixels().map(|pixel| pixel.0).zip(expected(&picture.colors));
+    let shown = pairs().filter(|(_, wanted)| wanted[3] == 255);
+    let largest = shown.flat_map(|(found, wanted)| (0..3).map(move |c| found[c].abs_diff(wanted[c]))).max();
+    (largest.unwrap_or(0), pairs().all(|(found, wanted)| found[3] == wanted[3]))
+}
+
+#[test]
+fn jpeg_keeps_smooth_pictures_and_blackens_what_is_masked() {
+    for picture in smooth_pictures() {
+        let file = encode::picture(&picture, Format::Jpeg, Quality::Lossy(95)).expect("encoded");
+        if !picture.colors.is_opaque() {
+            let image =
+                image::load_from_memory_with_format(&file, image::ImageFormat::Jpeg).expect("a JPEG").to_luma8();
+            assert!(image.get_pixel(2, 2).0[0] < 8, "masked pixels are black");
+            continue;
+        }
+        let (largest, _) = difference(&file, image::ImageFormat::Jpeg, &picture);
+        assert!(largest <= 8, "{largest} for {:?}", std::mem::discriminant(&picture.colors));
+    }
+}
+
+#[test]
+fn webp_is_exact_when_asked_and_close_otherwise() {
+    for picture in smooth_pictures() {
+        let exact = encode::picture(&picture, Format::Webp, Quality::Lossless).expect("encoded");
+        assert_eq!(difference(&exact, image::ImageFormat::WebP, &picture), (0, true));
+        let close = encode::picture(&picture, Format::Webp, Quality::Usual).expect("encoded");
+        let (largest, same_mask) = difference(&close, image::ImageFormat::WebP, &picture);
+        assert!(largest <= 40 && same_mask, "{largest} {same_mask}");
+        let small = encode::picture(&picture, Format::Webp, Quality::Lossy(5)).expect("encoded");
+        assert!(small.len() < close.len());
+    }
+}
+
+#[test]
+fn without_a_format_transparency_decides() {
+    for picture in smooth_pictures() {
+        let format = if picture.colors.is_opaque() { Format::Jpeg } else { Format::Png };
+        assert_eq!(Format::fitting(&picture), format);
+    }
+}
+
+#[test]
+fn sixteen_bits_survive_in_a_png() {
+    for channels in 1_u8..=4 {
+        let samples: Vec<u16> = (0..u16::from(channels) * 12).map(|at| at * 1_021 + 7).collect();
+        let colors = Colors::Wide { channels, samples: samples.clone() };
+        let file = encode::png(&Picture { width_px: 4, height_px: 3, colors }).expect("encoded");
+        let image = image::load_from_memory_with_format(&file, image::ImageFormat::Png).expect("a PNG");
+        let decoded = match channels {
+            1 => image.as_luma16().map(|image| image.as_raw().clone()),
+            2 => image.as_luma_alpha16().map(|image| image.as_raw().clone()),
+            3 => image.as_rgb16().map(|image| image.as_raw().clone()),
+            _ => image.as_rgba16().map(|image| image.as_raw().clone()),
+        };
+        assert_eq!(decoded, Some(samples), "{channels} channels");
     }
 }

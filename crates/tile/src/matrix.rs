@@ -65,7 +65,10 @@ impl TileMatrix {
     /// How many tiles of a row are joined to one; mostly 1.
     pub fn joined(&self, row: u32) -> u32 {
         let rows = self.variable_matrix_widths.iter();
-        rows.filter(|rows| (rows.min_tile_row..=rows.max_tile_row).contains(&row)).map(|rows| rows.coalesce).next().unwrap_or(1)
+        rows.filter(|rows| (rows.min_tile_row..=rows.max_tile_row).contains(&row))
+            .map(|rows| rows.coalesce)
+            .next()
+            .unwrap_or(1)
     }
 
     /// The zoom, as far as the identifier is a number.

@@ -22,7 +22,10 @@ const TEXTS: [&str; 13] = [
 ];
 
 static SETS: LazyLock<Vec<TileMatrixSet>> = LazyLock::new(|| {
-    TEXTS.iter().map(|text| TileMatrixSet::from_json(text).expect("every set compiled in is checked by a test")).collect()
+    TEXTS
+        .iter()
+        .map(|text| TileMatrixSet::from_json(text).expect("every set compiled in is checked by a test"))
+        .collect()
 });
 
 static WEB_MERCATOR_QUAD: LazyLock<&TileMatrixSet> =

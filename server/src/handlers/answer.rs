@@ -53,9 +53,9 @@ impl Marks {
     }
 
     /// An answer that is kept.
-    pub(crate) fn tile(&self, media_type: &'static str, tile: &Arc<Tile>, provenance: Provenance) -> Response {
+    pub(crate) fn tile(&self, tile: &Arc<Tile>, provenance: Provenance) -> Response {
         let mut response = Response::new(Body::from(tile.bytes.clone()));
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(tile.media_type));
         let timing = match provenance {
             Provenance::Hit => "cache;desc=hit".to_owned(),
             _ => format!("cache;desc={}, {}", provenance.name(), tile.stages.server_timing()),

@@ -7,10 +7,7 @@ use axum::{extract::State, http::HeaderMap, response::Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{
-    parameters::Parts,
-    walk::{JSON, Walk},
-};
+use super::{parameters::Parts, walk::Walk};
 use crate::{app::App, failure::Failure, query::RasterQuery, render, target::Target, tiles::Tile};
 
 #[derive(Debug, Deserialize)]
@@ -41,7 +38,7 @@ pub(crate) async fn point(
             Ok(Tile::document(&document))
         }
     };
-    walk.kept(JSON, &parts, make).await
+    walk.kept(&parts, make).await
 }
 
 impl PointPath {

@@ -13,7 +13,7 @@ use crate::{
     app::App,
     failure::Failure,
     query::{MAX_SIDE_PX, RasterQuery},
-    render::{self, TileOrder},
+    render::{self, Order, Shown},
     target::Target,
 };
 
@@ -39,10 +39,11 @@ struct Address {
     set: &'static TileMatrixSet,
     tile: TileId,
     size_px: u32,
-    format: Format,
+    /// By what the tile shows when absent.
+    format: Option<Format>,
 }
 
-/// One tile: what is asked for, then the walk, on a miss of which [`render::tile`] makes it.
+/// One tile: what is asked for, then the walk, on a miss of which [`render::picture`] makes it.
 pub(crate) async fn tile(
     State(app): State<Arc<App>>,
     target: Target,
@@ -52,12 +53,11 @@ pub(crate) async fn tile(
 ) -> Result<Response, Failure> {
     let address = path.resolve(query.tile_size_px)?;
     let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
-    let Address { set, tile, size_px, format } = address;
     let make = |app, pinned| {
-        let order = TileOrder { target: target.clone(), pinned, query: query.clone(), set, tile, size_px, format };
-        render::tile(app, order)
+        let (shown, format) = (address.shown(), address.format);
+        render::picture(app, Order { target: target.clone(), pinned, query: query.clone(), shown, format })
     };
-    walk.kept(format.media_type(), &[&address.canonical(), &query.canonical()], make).await
+    walk.kept(&[&address.canonical(), &query.canonical()], make).await
 }
 
 impl TilePath {
@@ -79,8 +79,12 @@ impl TilePath {
 }
 
 impl Address {
+    fn shown(&self) -> Shown {
+        Shown::Tile { set: self.set, tile: self.tile, size_px: self.size_px }
+    }
+
     fn canonical(&self) -> String {
-        format!("{} {} {} {:?}", self.set.id, self.tile, self.size_px, self.format)
+        format!("{} {:?}", self.shown().canonical(), self.format)
     }
 }
 
@@ -96,11 +100,13 @@ fn parse_scale(text: &str) -> Result<u32, Problem> {
     scale.ok_or_else(|| Problem::parameter("scale", format!("`@{text}` is none of @1x to @{MAX_SCALE}x")))
 }
 
-/// The format of an extension; PNG without one.
-pub(super) fn format(extension: Option<&str>) -> Result<Format, Problem> {
-    let Some(extension) = extension else { return Ok(Format::Png) };
-    Format::from_extension(extension)
-        .ok_or_else(|| Problem::parameter("format", format!("`{extension}` is not supported: png and npy are")))
+/// The format of an extension; without one the picture itself decides.
+pub(super) fn format(extension: Option<&str>) -> Result<Option<Format>, Problem> {
+    let Some(extension) = extension else { return Ok(None) };
+    Format::from_extension(extension).map(Some).ok_or_else(|| {
+        let known: Vec<_> = Format::extensions().collect();
+        Problem::parameter("format", format!("`{extension}` is none of {}", known.join(", ")))
+    })
 }
 
 #[cfg(test)]
@@ -115,16 +121,16 @@ mod tests {
     fn row_scale_and_extension_share_a_segment() {
         let parts =
             |y, size| resolve(y, size).map(|address| (address.tile.y, address.size_px, address.format)).unwrap();
-        assert_eq!(parts("5", None), (5, 256, Format::Png));
-        assert_eq!(parts("5.npy", Some(100)), (5, 100, Format::Npy));
-        assert_eq!(parts("5@2x", None), (5, 512, Format::Png));
-        assert_eq!(parts("5@4x.png", Some(512)), (5, 2048, Format::Png));
+        assert_eq!(parts("5", None), (5, 256, None));
+        assert_eq!(parts("5.npy", Some(100)), (5, 100, Some(Format::Npy)));
+        assert_eq!(parts("5@2x", None), (5, 512, None));
+        assert_eq!(parts("5@4x.png", Some(512)), (5, 2048, Some(Format::Png)));
     }
 
     #[test]
     fn what_is_no_tile_is_refused() {
         for (y, status) in
-            [("x", 400), ("5@9x", 400), ("5@x", 400), ("5.jpg", 400), ("5.", 400), ("8", 404), ("-1", 400)]
+            [("x", 400), ("5@9x", 400), ("5@x", 400), ("5.jp2", 400), ("5.", 400), ("8", 404), ("-1", 400)]
         {
             assert_eq!(resolve(y, None).unwrap_err().status().as_u16(), status, "{y}");
         }

@@ -33,27 +33,17 @@ pub(crate) struct Walk<'a> {
 
 impl Walk<'_> {
     /// An answer worth keeping, which `parts` determine for a version, made by `make` if nobody has it or makes it.
-    pub(crate) async fn kept<F>(
-        self,
-        media_type: &'static str,
-        parts: &[&str],
-        make: impl Fn(Arc<App>, Pinned) -> F,
-    ) -> Result<Response, Failure>
+    pub(crate) async fn kept<F>(self, parts: &[&str], make: impl Fn(Arc<App>, Pinned) -> F) -> Result<Response, Failure>
     where
         F: Future<Output = Result<Tile, Failure>> + Send + 'static,
     {
-        match self.kept_once(media_type, parts, &make).await {
-            Err(failure) if self.is_worth_another(&failure) => self.kept_once(media_type, parts, &make).await,
+        match self.kept_once(parts, &make).await {
+            Err(failure) if self.is_worth_another(&failure) => self.kept_once(parts, &make).await,
             answer => answer,
         }
     }
 
-    async fn kept_once<F>(
-        self,
-        media_type: &'static str,
-        parts: &[&str],
-        make: impl Fn(Arc<App>, Pinned) -> F,
-    ) -> Result<Response, Failure>
+    async fn kept_once<F>(self, parts: &[&str], make: impl Fn(Arc<App>, Pinned) -> F) -> Result<Response, Failure>
     where
         F: Future<Output = Result<Tile, Failure>> + Send + 'static,
     {
@@ -62,7 +52,7 @@ impl Walk<'_> {
             return Ok(not_modified);
         }
         let (tile, provenance) = self.app.tiles.get_or_render(key, || make(Arc::clone(self.app), pinned)).await?;
-        Ok(marks.unless_any(self.headers, marks.tile(media_type, &tile, provenance)))
+        Ok(marks.unless_any(self.headers, marks.tile(&tile, provenance)))
     }
 
     /// An answer that is made of the header alone.

@@ -6,43 +6,42 @@ use aurora_raster::{
     GeoTiff,
     pixels::Pixels,
     render::{self, ReadOptions},
-    statistics::{self, Statistics},
+    statistics::{self, Statistics, Wanted},
 };
 use serde_json::{Map, Value, json};
 
 use super::{Stages, paint};
 use crate::{app::App, failure::Failure, tiles::Tile};
 
-/// The percentiles told.
-const PERCENTILES: [f64; 2] = [2.0, 98.0];
-
 /// Statistics of the raster, no side of which is looked at by more than `max_side_px` pixels, as JSON.
 pub(crate) async fn statistics(
     app: Arc<App>,
     tiff: Arc<GeoTiff>,
     options: ReadOptions,
+    wanted: Wanted,
     max_side_px: u32,
 ) -> Result<Tile, Failure> {
     let mut stages = Stages::begin();
     let _permit = app.admission.admit().await?;
     stages.end("queue");
     let plan = render::plan_whole(&tiff, max_side_px, &options)?;
-    let view_px = u64::from(max_side_px) * u64::from(max_side_px);
     let named = Arc::clone(&tiff);
-    let bytes = paint(&app, tiff, plan, view_px, &mut stages, move |pixels, _| {
-        Ok(serde_json::to_vec(&document(&named, &pixels, &options)).unwrap_or_default())
+    let bytes = paint(&app, tiff, plan, &mut stages, move |pixels, _| {
+        Ok(serde_json::to_vec(&document(&named, &pixels, &options, &wanted)).unwrap_or_default())
     })
     .await?;
-    Ok(Tile { bytes: bytes.into_boxed_slice().into(), stages })
+    Ok(Tile { bytes: bytes.into_boxed_slice().into(), media_type: "application/json", stages })
 }
 
-fn document(tiff: &GeoTiff, pixels: &Pixels, options: &ReadOptions) -> Value {
+/// Every band's numbers by its name.
+pub(crate) fn document(tiff: &GeoTiff, pixels: &Pixels, options: &ReadOptions, wanted: &Wanted) -> Value {
     let mut document = Map::new();
     for (index, name) in band_names(pixels.bands, options).into_iter().enumerate() {
         let band = index as u16;
         let description = description(tiff, &name);
-        let numbers = statistics::summarise(pixels, band, &PERCENTILES);
-        document.insert(name, numbers.map_or_else(|| empty(pixels), |numbers| told(&numbers, description)));
+        let numbers = statistics::summarise(pixels, band, wanted);
+        let told = numbers.map_or_else(|| empty(pixels, wanted), |numbers| told(&numbers));
+        document.insert(name, with(told, "description", description.into()));
     }
     document.into()
 }
@@ -59,30 +58,52 @@ fn description(tiff: &GeoTiff, name: &str) -> String {
     described.filter(|text| !text.is_empty()).unwrap_or_else(|| name.to_owned())
 }
 
-fn told(numbers: &Statistics, description: String) -> Value {
+fn told(numbers: &Statistics) -> Value {
     let all_px = numbers.valid_px + numbers.masked_px;
     let valid_percent = numbers.valid_px as f64 / all_px as f64 * 100.0;
     let mut document = json!({
         "min": numbers.min,
         "max": numbers.max,
         "mean": numbers.mean,
-        "count": numbers.valid_px,
+        "count": numbers.valid_px as f64,
         "sum": numbers.sum,
         "std": numbers.std,
         "median": numbers.median,
+        "majority": numbers.majority,
+        "minority": numbers.minority,
+        "unique": numbers.unique as f64,
         "histogram": [numbers.histogram.counts, numbers.histogram.edges],
         "valid_percent": (valid_percent * 100.0).round() / 100.0,
-        "masked_pixels": numbers.masked_px,
-        "valid_pixels": numbers.valid_px,
-        "description": description,
+        "masked_pixels": numbers.masked_px as f64,
+        "valid_pixels": numbers.valid_px as f64,
     });
-    for (percent, value) in &numbers.percentiles {
-        document[format!("percentile_{percent}")] = json!(value);
+    for &(percent, value) in &numbers.percentiles {
+        document = with(document, &percentile_name(percent), value.into());
     }
     document
 }
 
-/// A band of which no pixel is valid.
-fn empty(pixels: &Pixels) -> Value {
-    json!({ "count": 0, "valid_percent": 0.0, "valid_pixels": 0, "masked_pixels": pixels.pixels_per_band() })
+/// As TiTiler names it: whole percents.
+fn percentile_name(percent: f64) -> String {
+    format!("percentile_{}", percent.trunc())
+}
+
+fn with(mut document: Value, name: &str, value: Value) -> Value {
+    document[name] = value;
+    document
+}
+
+/// A band of which no pixel is valid: there is nothing to say but how many are not.
+fn empty(pixels: &Pixels, wanted: &Wanted) -> Value {
+    let mut document = json!({
+        "count": 0.0, "sum": 0.0, "unique": 0.0, "histogram": [[], []],
+        "valid_percent": 0.0, "valid_pixels": 0.0, "masked_pixels": pixels.pixels_per_band() as f64,
+    });
+    for name in ["min", "max", "mean", "std", "median", "majority", "minority"] {
+        document[name] = Value::Null;
+    }
+    for &percent in &wanted.percentiles {
+        document[percentile_name(percent)] = Value::Null;
+    }
+    document
 }

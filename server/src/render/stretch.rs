@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use aurora_raster::{
     GeoTiff,
+    encode::Format,
     header::{ColorInterpretation, SampleType},
     render::ReadOptions,
     statistics,
-    style::{Rescale, Style},
+    style::{Coloring, Colormap, Depth, Rescale, Style},
 };
 use moka::sync::Cache;
 
-use super::{Stages, paint};
+use super::{Order, Stages, paint};
 use crate::{
     app::App,
     failure::Failure,
@@ -42,24 +43,21 @@ impl Stretches {
     }
 }
 
-/// How to colour a tile.
-pub(super) async fn style(
-    app: &Arc<App>,
-    target: &Target,
-    pinned: &Pinned,
-    tiff: &Arc<GeoTiff>,
-    query: &RasterQuery,
-) -> Result<Style, Failure> {
-    let rescale = match percentiles(tiff, &query.stretch) {
+/// How to colour what is ordered.
+pub(super) async fn style(app: &Arc<App>, order: &Order, tiff: &Arc<GeoTiff>) -> Result<Style, Failure> {
+    let query = &order.query;
+    let rescale = match asked(order, tiff) {
         Asked::Nothing => Vec::new(),
         Asked::Ranges(ranges) => ranges.to_vec(),
         Asked::Percentiles(low, high) => {
             // The kernel of the tile must not change the stretch.
-            let options = ReadOptions { resampling: Default::default(), ..query.read_options(target.nodata) };
-            between(app, target, pinned, tiff, options, (low, high)).await?.to_vec()
+            let options = ReadOptions { resampling: Default::default(), ..query.read_options(order.target.nodata) };
+            between(app, &order.target, &order.pinned, tiff, options, (low, high)).await?.to_vec()
         }
     };
-    Ok(Style { rescale, colormap: query.colormap() })
+    let depth = if order.format == Some(Format::PngRaw) { Depth::AsStored } else { Depth::Eight };
+    let coloring = query.coloring.clone().or_else(|| own_palette(tiff, query));
+    Ok(Style { rescale, depth, formula: query.formula.clone(), coloring, opaque: query.opaque })
 }
 
 enum Asked<'a> {
@@ -68,15 +66,24 @@ enum Asked<'a> {
     Percentiles(f64, f64),
 }
 
-fn percentiles<'a>(tiff: &GeoTiff, stretch: &'a Stretch) -> Asked<'a> {
+/// What the query wants, or the data's type: 8-bit values, palettes and classes are shown as they are.
+fn asked<'a>(order: &'a Order, tiff: &GeoTiff) -> Asked<'a> {
     let header = tiff.header();
+    let of_classes = matches!(order.query.coloring, Some(Coloring::Classes(_)));
     let as_stored = header.sample_type == SampleType::U8 || header.color == ColorInterpretation::Palette;
-    match stretch {
+    match &order.query.stretch {
         Stretch::Ranges(ranges) => Asked::Ranges(ranges),
         Stretch::Percentiles(low, high) => Asked::Percentiles(*low, *high),
-        Stretch::ByType if as_stored => Asked::Nothing,
+        Stretch::ByType if as_stored || of_classes || order.format == Some(Format::PngRaw) => Asked::Nothing,
         Stretch::ByType => Asked::Percentiles(statistics::AUTO_PERCENTILES.0, statistics::AUTO_PERCENTILES.1),
     }
+}
+
+/// The colours that a file of palette indices brings along, when its one band is shown as it is.
+fn own_palette(tiff: &GeoTiff, query: &RasterQuery) -> Option<Coloring> {
+    let header = tiff.header();
+    let is_shown = header.color == ColorInterpretation::Palette && query.stretch == Stretch::ByType;
+    (is_shown && !header.palette.is_empty()).then(|| Coloring::Map(Colormap::from_entries(&header.palette)))
 }
 
 async fn between(
@@ -108,9 +115,6 @@ async fn compute(
     (low, high): (f64, f64),
 ) -> Result<Ranges, Failure> {
     let plan = statistics::plan(&tiff, options)?;
-    let side_px = u64::from(statistics::STATISTICS_SIDE_PX);
-    paint(app, tiff, plan, side_px * side_px, &mut Stages::begin(), move |pixels, _| {
-        Ok(statistics::stretch(&pixels, low, high).into())
-    })
-    .await
+    paint(app, tiff, plan, &mut Stages::begin(), move |pixels, _| Ok(statistics::stretch(&pixels, low, high).into()))
+        .await
 }

@@ -11,19 +11,21 @@ const MAGIC: &[u8] = b"\x93NUMPY\x01\x00";
 /// The data starts at a multiple of this.
 const ALIGNMENT_BYTES: usize = 64;
 
-pub(super) fn encode(pixels: &Pixels) -> Vec<u8> {
-    let mut file = header(pixels);
+pub(super) fn encode(pixels: &Pixels, with_mask: bool) -> Vec<u8> {
+    let mut file = header(pixels, with_mask);
     with_samples!(&pixels.samples, values => {
         let sample_bytes = size_of_val(&values[..]) / values.len().max(1);
-        file.reserve_exact(size_of_val(&values[..]) + pixels.mask.len() * sample_bytes);
+        file.reserve_exact(size_of_val(&values[..]) + usize::from(with_mask) * pixels.mask.len() * sample_bytes);
         values.iter().for_each(|value| file.extend_from_slice(&value.to_le_bytes()));
     });
-    append_mask(pixels, &mut file);
+    if with_mask {
+        append_mask(pixels, &mut file);
+    }
     file
 }
 
-fn header(pixels: &Pixels) -> Vec<u8> {
-    let (bands, rows, cols) = (u32::from(pixels.bands) + 1, pixels.height_px, pixels.width_px);
+fn header(pixels: &Pixels, with_mask: bool) -> Vec<u8> {
+    let (bands, rows, cols) = (u32::from(pixels.bands) + u32::from(with_mask), pixels.height_px, pixels.width_px);
     let descr = descr(&pixels.samples);
     let mut text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({bands}, {rows}, {cols}), }}");
     let unpadded = MAGIC.len() + 2 + text.len() + 1;
@@ -73,15 +75,8 @@ mod tests {
 
     #[test]
     fn the_file_is_header_values_mask() {
-        let pixels = Pixels {
-            width_px: 2,
-            height_px: 1,
-            bands: 1,
-            samples: Samples::U16(vec![1, 513]),
-            mask: vec![255, 0],
-            all_valid: false,
-        };
-        let file = super::encode(&pixels);
+        let pixels = Pixels::of_band(2, 1, Samples::U16(vec![1, 513]), vec![255, 0]);
+        let file = super::encode(&pixels, true);
         let data = file.len() - 8;
         assert_eq!(data % 64, 0);
         assert_eq!(file[8] as usize + 256 * file[9] as usize, data - 10);
@@ -89,5 +84,8 @@ mod tests {
         assert!(text.starts_with("{'descr': '<u2', 'fortran_order': False, 'shape': (2, 1, 2), }"));
         assert!(text.ends_with('\n'));
         assert_eq!(file[data..], [1, 0, 1, 2, 255, 0, 0, 0]);
+        let without_mask = super::encode(&pixels, false);
+        assert!(String::from_utf8_lossy(&without_mask).contains("(1, 1, 2)"));
+        assert_eq!(without_mask[without_mask.len() - 4..], [1, 0, 1, 2]);
     }
 }

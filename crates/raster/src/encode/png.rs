@@ -1,6 +1,8 @@
 //! PNG, written chunk by chunk around a ready zlib stream. Source: W3C, PNG specification, third edition.
 //!
-//! Eight bits a channel, not interlaced, one filter for the whole picture.
+//! Eight or sixteen bits a channel, not interlaced, one filter for the whole picture.
+
+use std::borrow::Cow;
 
 use crate::{
     RasterError, Result,
@@ -29,8 +31,9 @@ enum Filter {
 /// How a picture lies in the file.
 struct Layout<'a> {
     color_type: u8,
-    channels: usize,
-    bytes: &'a [u8],
+    bytes_per_pixel: usize,
+    bit_depth: u8,
+    bytes: Cow<'a, [u8]>,
     filter: Filter,
 }
 
@@ -38,7 +41,7 @@ pub(super) fn encode(picture: &Picture) -> Result<Vec<u8>> {
     let layout = layout(&picture.colors);
     let mut file = Vec::with_capacity(layout.bytes.len() + 1024);
     file.extend_from_slice(SIGNATURE);
-    append_chunk(&mut file, *b"IHDR", |data| append_header(data, picture, layout.color_type));
+    append_chunk(&mut file, *b"IHDR", |data| append_header(data, picture, &layout));
     append_palette(&mut file, &picture.colors);
     let lines = filtered_lines(&layout, picture.width_px as usize);
     let mut outcome = Ok(());
@@ -52,21 +55,34 @@ pub(super) fn encode(picture: &Picture) -> Result<Vec<u8>> {
 
 fn layout(colors: &Colors) -> Layout<'_> {
     // Speckle defeats every filter, and indices are no quantities; colour pictures are smooth enough for Up to pay.
-    let (color_type, channels, bytes, filter) = match colors {
+    let (color_type, bytes_per_pixel, bytes, filter) = match colors {
         Colors::Gray8(gray) | Colors::GrayKeyed8 { gray, .. } => (color_type::GRAY, 1, gray, Filter::None),
         Colors::GrayAlpha8(bytes) => (color_type::GRAY_ALPHA, 2, bytes, Filter::None),
         Colors::Indexed8 { indices, .. } => (color_type::INDEXED, 1, indices, Filter::None),
         Colors::Rgb8(bytes) => (color_type::RGB, 3, bytes, Filter::Up),
         Colors::Rgba8(bytes) => (color_type::RGBA, 4, bytes, Filter::Up),
+        Colors::Wide { channels, samples } => return wide_layout(*channels, samples),
     };
-    Layout { color_type, channels, bytes, filter }
+    Layout { color_type, bytes_per_pixel, bit_depth: 8, bytes: Cow::Borrowed(bytes), filter }
 }
 
-fn append_header(data: &mut Vec<u8>, picture: &Picture, color_type: u8) {
+/// Sixteen bits a channel, high byte first (section 7.1).
+fn wide_layout(channels: u8, samples: &[u16]) -> Layout<'_> {
+    let color_type = match channels {
+        1 => color_type::GRAY,
+        2 => color_type::GRAY_ALPHA,
+        3 => color_type::RGB,
+        _ => color_type::RGBA,
+    };
+    let bytes = samples.iter().flat_map(|sample| sample.to_be_bytes()).collect();
+    Layout { color_type, bytes_per_pixel: usize::from(channels) * 2, bit_depth: 16, bytes, filter: Filter::Up }
+}
+
+fn append_header(data: &mut Vec<u8>, picture: &Picture, layout: &Layout<'_>) {
     data.extend_from_slice(&picture.width_px.to_be_bytes());
     data.extend_from_slice(&picture.height_px.to_be_bytes());
-    let (bit_depth, compression, filter_method, interlace) = (8, 0, 0, 0);
-    data.extend_from_slice(&[bit_depth, color_type, compression, filter_method, interlace]);
+    let (compression, filter_method, interlace) = (0, 0, 0);
+    data.extend_from_slice(&[layout.bit_depth, layout.color_type, compression, filter_method, interlace]);
 }
 
 fn append_palette(file: &mut Vec<u8>, colors: &Colors) {
@@ -82,13 +98,13 @@ fn append_palette(file: &mut Vec<u8>, colors: &Colors) {
                 append_chunk(file, *b"tRNS", |data| data.extend(palette[..translucent].iter().map(|rgba| rgba[3])));
             }
         }
-        Colors::Gray8(_) | Colors::GrayAlpha8(_) | Colors::Rgb8(_) | Colors::Rgba8(_) => {}
+        Colors::Gray8(_) | Colors::GrayAlpha8(_) | Colors::Rgb8(_) | Colors::Rgba8(_) | Colors::Wide { .. } => {}
     }
 }
 
 /// Lines with their filter byte in front (section 7.2).
 fn filtered_lines(layout: &Layout<'_>, width_px: usize) -> Vec<u8> {
-    let line_bytes = width_px * layout.channels;
+    let line_bytes = width_px * layout.bytes_per_pixel;
     let mut lines = Vec::with_capacity(layout.bytes.len() + layout.bytes.len() / line_bytes.max(1));
     let mut above: &[u8] = &[];
     for line in layout.bytes.chunks_exact(line_bytes.max(1)) {

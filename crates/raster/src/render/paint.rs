@@ -189,6 +189,7 @@ impl<T: Pixel> Canvas<'_, T> {
             samples: T::into_samples(self.values),
             all_valid: all_valid(&self.mask),
             mask: self.mask,
+            nodata: self.nodata.map(|nodata| nodata.number()),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     block::BlockId,
     header::{Header, Level, Planar},
     render::{
-        ReadOptions, Resampling, View,
+        ReadOptions, Resampling, Sizing, View,
         cell::{Cell, Patch, Shape},
         cost,
         decimate::Decimation,
@@ -50,6 +50,16 @@ impl Plan {
         self.cost_bytes
     }
 
+    /// Width and height of the view in pixels.
+    pub fn size_px(&self) -> (u32, u32) {
+        (self.width_px, self.height_px)
+    }
+
+    /// Bands painted, alpha aside.
+    pub fn band_count(&self) -> u16 {
+        self.bands.len() as u16
+    }
+
     /// The level read, 0 being full resolution.
     pub fn level(&self) -> u16 {
         self.level
@@ -88,24 +98,31 @@ pub fn plan(tiff: &GeoTiff, view: &View, options: &ReadOptions) -> Result<Plan> 
     Ok(plan)
 }
 
-/// Plans the whole raster, no side longer than `max_side_px`, from the finest level that fits or else the coarsest one
-/// there is, decimated. Needs no georeferencing; row 0 is the raster's first row.
+/// Plans the whole raster, its longest side `max_side_px` or the raster's own if that is less. Needs no georeferencing; row
+/// 0 is the raster's first row.
 ///
 /// # Errors
 /// As [`plan`].
 pub fn plan_whole(tiff: &GeoTiff, max_side_px: u32, options: &ReadOptions) -> Result<Plan> {
-    let levels = &tiff.header().levels;
-    let longest = |level: &Level| level.width_px.max(level.height_px);
-    let index = levels.iter().position(|level| longest(level) <= max_side_px).unwrap_or(levels.len() - 1);
-    let level = &levels[index];
-    let shrink = (f64::from(max_side_px) / f64::from(longest(level))).min(1.0);
-    let scaled = |side_px: u32| ((f64::from(side_px) * shrink).round() as u32).max(1);
-    let size_px = (scaled(level.width_px), scaled(level.height_px));
+    let full = &tiff.header().levels[0];
+    let sizing = Sizing { max_px: Some(max_side_px), ..Sizing::default() };
+    plan_stretched(tiff, sizing.resolve((full.width_px, full.height_px)), options)
+}
+
+/// Plans the whole raster stretched to a size of its own.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_stretched(tiff: &GeoTiff, size_px: (u32, u32), options: &ReadOptions) -> Result<Plan> {
     check_sides(tiff, size_px)?;
+    let header = tiff.header();
+    let index = level::choose_for_size(header, size_px);
+    let level = &header.levels[index];
     let (right, bottom) = (f64::from(level.width_px), f64::from(level.height_px));
     let corners = [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)];
     let shape = Shape::Patch(Patch::plane(corners, size_px));
-    let choice = Choice { level: index as u16, source_px_per_view_px: 1.0 / shrink };
+    let source_px_per_view_px = (right / f64::from(size_px.0)).min(bottom / f64::from(size_px.1));
+    let choice = Choice { level: index as u16, source_px_per_view_px };
     finish(tiff, options, size_px, choice, vec![Cell::new(0..size_px.0, 0..size_px.1, shape)])
 }
 

@@ -2,7 +2,7 @@
 
 use aurora_tile::{Bounds, TileId, TileMatrixSet};
 
-use crate::{RasterError, Result, crs::Crs};
+use crate::{RasterError, Result, crs::Crs, encode::Placement};
 
 /// What a picture shows: a place and a size in pixels.
 #[derive(Debug, Clone)]
@@ -93,6 +93,33 @@ impl View {
         Ok(Self { crs, bounds, width_px, height_px, lattice })
     }
 
+    /// The view with `half_px` half pixels more on every side.
+    #[must_use]
+    pub fn grown(mut self, half_px: u32) -> Self {
+        let (lattice, more) = (&mut self.lattice, f64::from(half_px) / 2.0);
+        if half_px % 2 == 1 {
+            // Half a pixel off every other view: a lattice of its own, shared by all views grown so.
+            lattice.origin_x -= lattice.pixel_x / 2.0;
+            lattice.origin_y += lattice.pixel_y / 2.0;
+        }
+        (lattice.col, lattice.row) = (lattice.col - i64::from(half_px / 2), lattice.row - i64::from(half_px / 2));
+        let (more_x, more_y) = (more * lattice.pixel_x, more * lattice.pixel_y);
+        let Bounds { minx, miny, maxx, maxy } = self.bounds;
+        self.bounds = Bounds::new(minx - more_x, miny - more_y, maxx + more_x, maxy + more_y);
+        (self.width_px, self.height_px) = (self.width_px + half_px, self.height_px + half_px);
+        self
+    }
+
+    /// Where a GeoTIFF of the picture lies.
+    pub fn placement(&self) -> Placement {
+        Placement {
+            epsg: self.crs.epsg(),
+            is_geographic: self.crs.is_geographic(),
+            corner: (self.bounds.minx, self.bounds.maxy),
+            pixel: (self.lattice.pixel_x, self.lattice.pixel_y),
+        }
+    }
+
     /// Coordinate reference system of the picture.
     pub fn crs(&self) -> &Crs {
         &self.crs
@@ -123,4 +150,35 @@ fn check_sides(width_px: u32, height_px: u32) -> Result<()> {
         return Err(RasterError::BadParameter { name: "tilesize", reason: "a side of 0 pixels".into() });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use aurora_tile::{TileId, TileMatrixSet};
+
+    use super::View;
+
+    #[test]
+    fn every_tile_matrix_set_has_a_projection() {
+        for set in TileMatrixSet::all() {
+            let tile = TileId::new(*set.zooms().start(), 0, 0);
+            let view = View::tile(set, tile, 256).unwrap_or_else(|error| panic!("{}: {error}", set.id));
+            assert_eq!(view.bounds(), set.tile_bounds(tile).expect("it exists"), "{}", set.id);
+        }
+    }
+
+    #[test]
+    fn a_grown_view_keeps_its_pixels() {
+        let view = View::tile(TileMatrixSet::web_mercator_quad(), TileId::new(3, 2, 5), 256).expect("a tile");
+        let (pixel, bounds) = (view.lattice().pixel_x, view.bounds());
+        for half_px in [0, 1, 2, 7] {
+            let grown = view.clone().grown(half_px);
+            assert_eq!((grown.width_px(), grown.height_px()), (256 + half_px, 256 + half_px));
+            let edge = bounds.minx - f64::from(half_px) / 2.0 * pixel;
+            assert!((grown.bounds().minx - edge).abs() < 1e-6);
+            let lattice = grown.lattice();
+            let (x, y) = lattice.to_crs((lattice.col as f64, lattice.row as f64));
+            assert!((x - edge).abs() < 1e-6 && (y - grown.bounds().maxy).abs() < 1e-6, "{half_px}");
+        }
+    }
 }

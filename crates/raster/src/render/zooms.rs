@@ -29,14 +29,14 @@ pub fn zooms(header: &Header, set: &TileMatrixSet) -> Result<RangeInclusive<u8>>
 }
 
 /// What GDAL's `GDALSuggestedWarpOutput` proposes for a raster in another projection.
-struct SuggestedSize {
-    resolution: f64,
+pub(super) struct SuggestedSize {
+    pub(super) resolution: f64,
     width_px: u32,
     height_px: u32,
 }
 
 /// Square pixels that keep the length of the raster's diagonal; the raster's own pixels in its own projection.
-fn suggested_size(header: &Header, target: &Crs) -> Option<SuggestedSize> {
+pub(super) fn suggested_size(header: &Header, target: &Crs) -> Option<SuggestedSize> {
     let georef = header.georef.as_ref()?;
     let full = &header.levels[0];
     let to_crs = georef.pixel_to_crs;

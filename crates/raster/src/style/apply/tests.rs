@@ -2,27 +2,24 @@
 
 use proptest::prelude::*;
 
-use super::apply;
 use crate::{
     block::Samples,
     pixels::Pixels,
-    style::{Colormap, Colors, Rescale, Style},
+    style::{ColorFormula, Coloring, Colormap, Colors, Depth, Picture, Rescale, Style},
 };
 
 fn pixels(samples: Samples, mask: &[u8]) -> Pixels {
     let count = mask.len();
-    Pixels {
-        width_px: u32::try_from(count).unwrap(),
-        height_px: 1,
-        bands: u16::try_from(samples.len() / count).unwrap(),
-        samples,
-        mask: mask.to_vec(),
-        all_valid: !mask.contains(&0),
-    }
+    let bands = u16::try_from(samples.len() / count).unwrap();
+    Pixels { bands, ..Pixels::of_band(u32::try_from(count).unwrap(), 1, samples, mask.to_vec()) }
+}
+
+fn apply(pixels: Pixels, style: &Style) -> Picture {
+    super::apply(pixels, style).expect("the style fits the bands")
 }
 
 fn rescale(min: f64, max: f64) -> Style {
-    Style { rescale: vec![Rescale { min, max }], colormap: None }
+    Style { rescale: vec![Rescale { min, max }], ..Style::default() }
 }
 
 #[test]
@@ -68,7 +65,7 @@ fn masked_gray_with_every_value_used_has_alpha() {
 
 #[test]
 fn a_colormap_keeps_indices_and_clears_a_free_one() {
-    let style = Style { rescale: vec![], colormap: Colormap::named("viridis") };
+    let style = Style { coloring: Colormap::named("viridis").map(Coloring::Map), ..Style::default() };
     let Colors::Indexed8 { indices, palette } =
         apply(pixels(Samples::U8(vec![0, 5, 9]), &[255, 255, 0]), &style).colors
     else {
@@ -82,7 +79,7 @@ fn a_colormap_keeps_indices_and_clears_a_free_one() {
 fn a_full_colormap_gives_up_its_first_colour_for_the_mask() {
     let values: Vec<u8> = (0..=255).chain([0]).collect();
     let mask: Vec<u8> = std::iter::repeat_n(255, 256).chain([0]).collect();
-    let style = Style { rescale: vec![], colormap: Colormap::named("gray") };
+    let style = Style { coloring: Colormap::named("gray").map(Coloring::Map), ..Style::default() };
     let Colors::Indexed8 { indices, palette } = apply(pixels(Samples::U8(values), &mask), &style).colors else {
         panic!("a colormap makes indices");
     };
@@ -115,8 +112,8 @@ proptest! {
     fn tables_hold_what_each_value_becomes(min in -70_000_i32..70_000, width in -3000_i32..3000, wide in any::<bool>()) {
         let max = if wide { -min } else { min + width };
         let range = Rescale { min: f64::from(min) / 3.0, max: f64::from(max) / 3.0 };
-        let table = super::table::<65_536>(i16::MIN.into(), range);
-        let exact = (i16::MIN..=i16::MAX).map(|value| super::scaled(value.into(), range));
+        let table = super::super::bands::table::<65_536>(i16::MIN.into(), range);
+        let exact = (i16::MIN..=i16::MAX).map(|value| super::super::bands::scaled(value.into(), range));
         prop_assert!(table.iter().copied().eq(exact));
     }
 }
@@ -129,4 +126,46 @@ fn every_sixteen_bit_value_takes_its_own_entry() {
     let mask = vec![255; signed.len()];
     let by_number = apply(pixels(Samples::F32(numbers), &mask), &style);
     assert_eq!(apply(pixels(Samples::I16(signed), &mask), &style), by_number);
+}
+
+#[test]
+fn sixteen_bits_stay_when_asked_and_nothing_touches_them() {
+    let raw = Style { depth: Depth::AsStored, ..Style::default() };
+    let values = || Samples::U16(vec![7, 65_535]);
+    let Colors::Wide { channels: 1, samples } = apply(pixels(values(), &[255; 2]), &raw).colors else { panic!("gray") };
+    assert_eq!(samples, [7, 65_535]);
+    let Colors::Wide { channels: 2, samples } = apply(pixels(values(), &[255, 0]), &raw).colors else {
+        panic!("alpha")
+    };
+    assert_eq!(samples, [7, 65_535, 0, 0]);
+    let stretched = Style { rescale: vec![Rescale { min: 0.0, max: 65_535.0 }], ..raw };
+    assert_eq!(apply(pixels(values(), &[255; 2]), &stretched).colors, Colors::Gray8(vec![0, 255]));
+}
+
+#[test]
+fn an_opaque_picture_shows_masked_pixels_as_zero() {
+    let opaque = Style { opaque: true, ..Style::default() };
+    assert_eq!(apply(pixels(Samples::U8(vec![9, 3]), &[0, 255]), &opaque).colors, Colors::Gray8(vec![0, 3]));
+    let rgb = apply(pixels(Samples::U8(vec![1, 2, 10, 20, 100, 200]), &[255, 0]), &opaque);
+    assert_eq!(rgb.colors, Colors::Rgb8(vec![1, 10, 100, 0, 0, 0]));
+}
+
+#[test]
+fn a_formula_comes_after_the_rescale_and_before_the_colormap() {
+    let formula = ColorFormula::parse("gamma r 2").ok();
+    let style = Style { formula, ..rescale(0.0, 510.0) };
+    assert_eq!(apply(pixels(Samples::U16(vec![200]), &[255]), &style).colors, Colors::Gray8(vec![159]));
+    let style = Style { coloring: Colormap::named("viridis").map(Coloring::Map), ..style };
+    let Colors::Indexed8 { indices, .. } = apply(pixels(Samples::U16(vec![200]), &[255]), &style).colors else {
+        panic!("a colormap makes indices");
+    };
+    assert_eq!(indices, [159]);
+}
+
+#[test]
+fn what_does_not_fit_the_bands_is_refused() {
+    let two = || pixels(Samples::U8(vec![1, 2]), &[255]);
+    let colored = Style { coloring: Colormap::named("gray").map(Coloring::Map), ..Style::default() };
+    let saturated = Style { formula: ColorFormula::parse("saturation 2").ok(), ..Style::default() };
+    assert!(super::apply(two(), &colored).is_err() && super::apply(two(), &saturated).is_err());
 }

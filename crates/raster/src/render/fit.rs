@@ -1,0 +1,146 @@
+//! Views of boxes and of whole rasters, in the sizes that rio-tiler would give them.
+
+use aurora_tile::Bounds;
+
+use crate::{
+    RasterError, Result,
+    crs::Crs,
+    encode::Placement,
+    facts::place,
+    header::Header,
+    render::{View, zooms::suggested_size},
+};
+
+/// Points between two corners when a box is carried into another system, as rio-tiler takes them.
+const POINTS_BETWEEN: u32 = 21;
+
+/// The size that was asked for, as far as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sizing {
+    /// Longest side in pixels; counts only without a width and height.
+    pub max_px: Option<u32>,
+    /// Width in pixels.
+    pub width_px: Option<u32>,
+    /// Height in pixels.
+    pub height_px: Option<u32>,
+}
+
+impl Sizing {
+    /// Width and height in pixels of what has `native` pixels by itself: rio-tiler's `output_size`.
+    pub fn resolve(&self, (native_width, native_height): (u32, u32)) -> (u32, u32) {
+        let ratio = f64::from(native_height) / f64::from(native_width.max(1));
+        let at_least_one = |side: f64| (side as u32).max(1);
+        match (self.width_px, self.height_px) {
+            (Some(width), Some(height)) => (width, height),
+            (Some(width), None) => (width, at_least_one((f64::from(width) * ratio).ceil())),
+            (None, Some(height)) => (at_least_one((f64::from(height) / ratio).ceil()), height),
+            (None, None) => match self.max_px {
+                Some(max) if native_width.max(native_height) >= max && ratio > 1.0 => {
+                    (at_least_one((f64::from(max) / ratio).ceil()), max)
+                }
+                Some(max) if native_width.max(native_height) >= max => {
+                    (max, at_least_one((f64::from(max) * ratio).ceil()))
+                }
+                _ => (native_width, native_height),
+            },
+        }
+    }
+}
+
+impl View {
+    /// The view of a box in its own system, in the raster's own resolution there unless a size is asked for.
+    ///
+    /// # Errors
+    /// `Unsupported` without georeferencing, `BadParameter` for a box that is empty or not finite.
+    pub fn of_box(header: &Header, crs: Crs, bounds: Bounds, sizing: Sizing) -> Result<Self> {
+        let native = suggested_size(header, &crs).ok_or_else(|| RasterError::Unsupported {
+            feature: "georeferencing",
+            detail: header.georef_note.clone().unwrap_or_else(|| format!("the raster has no place in {crs}")),
+        })?;
+        let pixels = |extent: f64| (extent / native.resolution).round().clamp(1.0, f64::from(u32::MAX)) as u32;
+        let (width_px, height_px) = sizing.resolve((pixels(bounds.width()), pixels(bounds.height())));
+        Self::of_bounds(crs, bounds, width_px, height_px)
+    }
+}
+
+impl View {
+    /// The view of all of a raster in another system than its own.
+    ///
+    /// # Errors
+    /// As [`View::of_box`], and `BadParameter` where the system does not reach the raster.
+    pub fn of_whole(header: &Header, crs: Crs, sizing: Sizing) -> Result<Self> {
+        let nowhere = || RasterError::BadParameter { name: "dst_crs", reason: "does not reach the raster".into() };
+        let georef = header.georef.as_ref().ok_or_else(nowhere)?;
+        let full = &header.levels[0];
+        let [minx, miny, maxx, maxy] =
+            place::bounds_native(&georef.pixel_to_crs, (full.width_px.into(), full.height_px.into()));
+        let bounds = carried_bounds(&georef.crs, &crs, Bounds::new(minx, miny, maxx, maxy)).ok_or_else(nowhere)?;
+        Self::of_box(header, crs, bounds, sizing)
+    }
+}
+
+/// Where a GeoTIFF of all of a raster lies in its own rows and columns, `size_px` of them; `None` for rasters that do not
+/// lie north up.
+pub fn placement_of_whole(header: &Header, (width_px, height_px): (u32, u32)) -> Option<Placement> {
+    let georef = header.georef.as_ref()?;
+    let (full, to_crs) = (&header.levels[0], georef.pixel_to_crs);
+    let lies_north_up = to_crs.b == 0.0 && to_crs.d == 0.0 && to_crs.a > 0.0 && to_crs.e < 0.0;
+    lies_north_up.then(|| Placement {
+        epsg: georef.crs.epsg(),
+        is_geographic: georef.crs.is_geographic(),
+        corner: (to_crs.c, to_crs.f),
+        pixel: (
+            to_crs.a * f64::from(full.width_px) / f64::from(width_px),
+            -to_crs.e * f64::from(full.height_px) / f64::from(height_px),
+        ),
+    })
+}
+
+/// The box in `to` round a box in `from`, its sides followed point by point; `None` where it has no image.
+pub fn carried_bounds(from: &Crs, to: &Crs, bounds: Bounds) -> Option<Bounds> {
+    if from == to {
+        return Some(bounds);
+    }
+    let steps = POINTS_BETWEEN + 1;
+    let along = |low: f64, high: f64, step: u32| low + (high - low) * f64::from(step) / f64::from(steps);
+    let mut points: Vec<(f64, f64)> = (0..=steps)
+        .flat_map(|step| {
+            let (x, y) = (along(bounds.minx, bounds.maxx, step), along(bounds.miny, bounds.maxy, step));
+            [(x, bounds.miny), (x, bounds.maxy), (bounds.minx, y), (bounds.maxx, y)]
+        })
+        .collect();
+    from.to_wgs84_many(&mut points);
+    to.from_wgs84_many(&mut points);
+    Bounds::around(points)
+}
+
+#[cfg(test)]
+mod tests {
+    use aurora_tile::Bounds;
+
+    use super::{Sizing, carried_bounds};
+    use crate::crs::Crs;
+
+    /// What rio-tiler 9.4.12's `output_size` answers.
+    #[test]
+    fn sizes_are_rio_tilers() {
+        let size = |max_px, width_px, height_px, native| Sizing { max_px, width_px, height_px }.resolve(native);
+        assert_eq!(size(Some(1024), None, None, (8000, 6001)), (1024, 769));
+        assert_eq!(size(Some(1024), None, None, (6001, 8000)), (769, 1024));
+        assert_eq!(size(Some(1024), None, None, (500, 100)), (500, 100));
+        assert_eq!(size(Some(1024), Some(30), None, (100, 50)), (30, 15));
+        assert_eq!(size(None, None, Some(30), (100, 51)), (59, 30));
+        assert_eq!(size(Some(7), Some(30), Some(40), (100, 51)), (30, 40));
+        assert_eq!(size(None, None, None, (100, 51)), (100, 51));
+    }
+
+    #[test]
+    fn a_box_is_carried_with_its_bulge() {
+        let utm = Crs::from_epsg(32_633).expect("known");
+        let wgs84 = Crs::from_epsg(4326).expect("known");
+        let carried = carried_bounds(&wgs84, &utm, Bounds::new(12.0, 40.0, 18.0, 42.0)).expect("it has an image");
+        // Parallels sag in the middle: to 4,649,776 for 42 degrees, and to 4,427,757 for 40.
+        assert!(carried.maxy > 4_654_000.0 && (carried.miny - 4_427_757.2).abs() < 1.0, "{carried:?}");
+        assert_eq!(carried_bounds(&utm, &utm, carried), Some(carried));
+    }
+}

@@ -1,0 +1,104 @@
+//! A band of any type as 8 bits: the rescale.
+
+use std::cell::RefCell;
+
+use super::{Rescale, Style};
+use crate::{
+    block::{Number, Samples},
+    pixels::Pixels,
+};
+
+/// The first band as 8 bits, the mask, and whether it is 255 throughout. 8-bit values that need no rescale are moved.
+pub(super) fn first_band(pixels: Pixels, style: &Style) -> (Vec<u8>, Vec<u8>, bool) {
+    let count = pixels.pixels_per_band();
+    let Pixels { samples: Samples::U8(mut values), mask, all_valid, .. } = pixels else {
+        return (to_u8(&pixels, 0, style), pixels.mask, pixels.all_valid);
+    };
+    values.truncate(count);
+    if let Some(range) = style.rescale.first() {
+        let table: Box<[u8; 256]> = table(0, *range);
+        values.iter_mut().for_each(|value| *value = table[usize::from(*value)]);
+    }
+    (values, mask, all_valid)
+}
+
+/// One band, counted from 0, as 8 bits.
+pub(super) fn to_u8(pixels: &Pixels, band: usize, style: &Style) -> Vec<u8> {
+    let count = pixels.pixels_per_band();
+    let part = band * count..(band + 1) * count;
+    let range = style.rescale.get(band).or(style.rescale.first()).copied();
+    let or = |min: f64, max: f64| range.unwrap_or(Rescale { min, max });
+    match &pixels.samples {
+        Samples::U8(v) => match range {
+            Some(range) => {
+                let table: Box<[u8; 256]> = table(0, range);
+                v[part].iter().map(|&x| table[usize::from(x)]).collect()
+            }
+            None => v[part].to_vec(),
+        },
+        Samples::I8(v) => numbers(v[part].iter().map(|&x| f64::from(x)), or(-128.0, 127.0)),
+        Samples::U16(v) => {
+            with_wide_table(0, or(0.0, 65_535.0), |table| v[part].iter().map(|&x| table[usize::from(x)]).collect())
+        }
+        // Turning the sign bit over counts from the least value on.
+        Samples::I16(v) => with_wide_table(i16::MIN.into(), or(-32_768.0, 32_767.0), |table| {
+            v[part].iter().map(|&x| table[usize::from(x as u16 ^ 0x8000)]).collect()
+        }),
+        Samples::U32(v) => numbers(v[part].iter().map(|&x| f64::from(x)), or(0.0, f64::from(u32::MAX))),
+        Samples::I32(v) => numbers(v[part].iter().map(|&x| f64::from(x)), or(f64::from(i32::MIN), f64::from(i32::MAX))),
+        Samples::U64(v) => numbers(v[part].iter().map(|&x| x.number()), or(0.0, u64::MAX.number())),
+        Samples::I64(v) => numbers(v[part].iter().map(|&x| x.number()), or(i64::MIN.number(), i64::MAX.number())),
+        Samples::F32(v) => numbers(v[part].iter().map(|&x| f64::from(x)), or(0.0, 1.0)),
+        Samples::F64(v) => numbers(v[part].iter().copied(), or(0.0, 1.0)),
+    }
+}
+
+/// A table of all 16-bit values, and what it is of.
+type WideTable = (i32, Rescale, Box<[u8; 65_536]>);
+
+thread_local! {
+    /// The last table of this thread: tiles of one scene share their range, and making a table takes as long as using it.
+    static LAST_TABLE: RefCell<Option<WideTable>> = const { RefCell::new(None) };
+}
+
+/// Hands `use_it` the table of 16-bit values from `first` on.
+fn with_wide_table<T>(first: i32, range: Rescale, use_it: impl FnOnce(&[u8; 65_536]) -> T) -> T {
+    LAST_TABLE.with_borrow_mut(|last| match last {
+        Some((of, its_range, table)) if *of == first && *its_range == range => use_it(table),
+        _ => use_it(&last.insert((first, range, table(first, range))).2),
+    })
+}
+
+/// What each of `LEN` whole numbers from `first` on becomes. The rescale never turns back, so where both ends of a stretch
+/// become the same, all between them do.
+pub(super) fn table<const LEN: usize>(first: i32, range: Rescale) -> Box<[u8; LEN]> {
+    let mut table: Box<[u8; LEN]> = vec![0; LEN].into_boxed_slice().try_into().expect("made of this length");
+    let value = |at: usize| scaled(f64::from(first) + at as f64, range);
+    fill(&mut table[..], 0, (value(0), value(LEN - 1)), &value);
+    table
+}
+
+/// Fills the entries from number `start` on, the first and last of which become `ends`.
+fn fill(entries: &mut [u8], start: usize, ends: (u8, u8), value: &impl Fn(usize) -> u8) {
+    if ends.0 == ends.1 || entries.len() <= 2 {
+        let last = entries.len() - 1;
+        entries[..last.max(1)].fill(ends.0);
+        entries[last] = ends.1;
+        return;
+    }
+    let half = entries.len() / 2;
+    let (left, right) = entries.split_at_mut(half);
+    let (before, after) = (value(start + half - 1), value(start + half));
+    fill(left, start, (ends.0, before), value);
+    fill(right, start + half, (after, ends.1), value);
+}
+
+fn numbers(values: impl Iterator<Item = f64>, range: Rescale) -> Vec<u8> {
+    values.map(|value| scaled(value, range)).collect()
+}
+
+/// rio-tiler's `linear_rescale` to 0–255, then cut to a whole number. Not a number becomes 0; an empty range, too.
+pub(super) fn scaled(value: f64, Rescale { min, max }: Rescale) -> u8 {
+    let share = (value - min) / (max - min);
+    (share.clamp(0.0, 1.0) * 255.0) as u8
+}
