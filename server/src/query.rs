@@ -1,7 +1,7 @@
 //! The raster query parameters, by TiTiler's names.
 //!
-//! What is not known is none of our business and ignored; what TiTiler has and this server does not read yet is
-//! refused by name, so that nobody takes one picture for another. How each value is spelt stands in [`read`].
+//! What is not known is none of our business and ignored; what cannot be understood is refused by name, so that nobody takes
+//! one picture for another. How each value is spelt stands in [`read`].
 
 mod read;
 mod statistics;
@@ -10,6 +10,7 @@ use aurora_daemon::problem::Problem;
 use aurora_raster::{
     crs::Crs,
     encode::Quality,
+    process::{Algorithm, Expression, Process},
     render::{ReadOptions, Resampling},
     style::{ColorFormula, Coloring, Rescale},
 };
@@ -27,9 +28,6 @@ pub(crate) const MAX_SIDE_PX: u32 = 2048;
 
 /// Bands one request may name.
 const MAX_BANDS: usize = 64;
-
-/// TiTiler's parameters that change the answer and that this server does not read.
-const UNSUPPORTED: [&str; 4] = ["expression", "unscale", "algorithm", "algorithm_params"];
 
 /// How values become grays.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -50,6 +48,8 @@ pub(crate) struct RasterQuery {
     pub(crate) bands: Option<Vec<u16>>,
     pub(crate) nodata: Option<f64>,
     pub(crate) resampling: Resampling,
+    /// What is done to the values before they are coloured, sent or counted.
+    pub(crate) process: Process,
     pub(crate) stretch: Stretch,
     pub(crate) formula: Option<ColorFormula>,
     /// `colormap_name`, or else `colormap`.
@@ -80,13 +80,10 @@ impl RasterQuery {
         let mut query = Self::default();
         let mut later = Later::default();
         for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
-            let known = query.read_pixels(name, value, &mut later)?
+            let _known = query.read_pixels(name, value, &mut later)?
                 || query.read_style(name, value, &mut later)?
                 || query.read_place(name, value)?
                 || query.statistics.read(name, value)?;
-            if !known && UNSUPPORTED.contains(&name.as_str()) && !(name == "unscale" && read::is_false(value)) {
-                return Err(Problem::parameter(name, "is not supported by this server"));
-            }
         }
         query.settle(later)
     }
@@ -98,6 +95,13 @@ impl RasterQuery {
             "nodata" => self.nodata = Some(read::number("nodata", value)?),
             "resampling" => later.resampling = Some(read::resampling("resampling", value)?),
             "reproject" => later.reproject = Some(read::resampling("reproject", value)?),
+            "unscale" => self.process.unscale = read::boolean("unscale", value)?,
+            "expression" => {
+                let expression = Expression::parse(value).map_err(|why| Problem::parameter("expression", why))?;
+                self.process.expression = Some(expression);
+            }
+            "algorithm" => later.algorithm = Some(value),
+            "algorithm_params" => later.algorithm_params = Some(value),
             _ => return Ok(false),
         }
         Ok(true)
@@ -145,6 +149,8 @@ impl RasterQuery {
         // There is one step of resampling here, so the two names of TiTiler's two steps mean the same.
         self.resampling = later.resampling.or(later.reproject).unwrap_or_default();
         self.stretch = read::stretch(&later.rescale)?;
+        let algorithm = later.algorithm.map(|name| Algorithm::named(name, later.algorithm_params)).transpose();
+        self.process.algorithm = algorithm.map_err(|(name, why)| Problem::parameter(name, why))?;
         self.coloring = later.named.map(Coloring::Map).or(self.coloring);
         Ok(self)
     }
@@ -163,7 +169,7 @@ impl RasterQuery {
     /// What to read, where the catalogue may know of a nodata value that the file does not declare.
     pub(crate) fn read_options(&self, catalogued_nodata: Option<f64>) -> ReadOptions {
         ReadOptions {
-            bands: self.bands.clone(),
+            bands: self.process.bands().or_else(|| self.bands.clone()),
             nodata: self.nodata.or(catalogued_nodata),
             resampling: self.resampling,
         }
@@ -172,7 +178,7 @@ impl RasterQuery {
     /// Everything that changes a picture's bytes, one spelling for each meaning: part of cache keys and ETags.
     pub(crate) fn canonical(&self) -> String {
         let Self { tile_size_px: _, statistics: _, revision: _, .. } = self;
-        let pixels = (&self.bands, self.nodata, self.resampling);
+        let pixels = (&self.bands, self.nodata, self.resampling, &self.process);
         let style = (&self.stretch, &self.formula, &self.coloring, self.opaque, self.quality);
         let place =
             (self.buffer_half_px, self.max_size_px, self.width_px, self.height_px, &self.coord_crs, &self.dst_crs);
@@ -186,6 +192,8 @@ struct Later<'a> {
     rescale: Vec<&'a str>,
     resampling: Option<Resampling>,
     reproject: Option<Resampling>,
+    algorithm: Option<&'a str>,
+    algorithm_params: Option<&'a str>,
     named: Option<aurora_raster::style::Colormap>,
 }
 
@@ -260,9 +268,9 @@ mod tests {
             ("colormap_name", "no_such"),
             ("tilesize", "0"),
             ("tilesize", "100000"),
-            ("expression", "b1/b2"),
-            ("algorithm", "db"),
-            ("unscale", "true"),
+            ("expression", "b1/"),
+            ("algorithm", "sharpen"),
+            ("unscale", "perhaps"),
             ("return_mask", "perhaps"),
             ("color_formula", "brighten rgb 2"),
             ("colormap", "{"),
@@ -304,6 +312,22 @@ mod tests {
         assert_eq!(query.coord_crs.and_then(|crs| crs.epsg()), Some(4326));
         assert!(query.formula.is_some() && matches!(query.coloring, Some(Coloring::Classes(_))));
         assert_eq!((query.width_px, query.height_px), (Some(300), None));
+    }
+
+    #[test]
+    fn processes_are_understood() {
+        let query = parse(&[
+            ("algorithm_params", "{\"window\": 5}"),
+            ("algorithm", "lee"),
+            ("expression", "b2/b1"),
+            ("bidx", "3"),
+            ("unscale", "true"),
+        ])
+        .unwrap();
+        assert_eq!((query.process.buffer_px(), query.process.unscale), (2, true));
+        assert_eq!(query.read_options(None).bands, Some(vec![1, 2]));
+        let refused = parse(&[("algorithm", "lee"), ("algorithm_params", "{\"window\": 4}")]).unwrap_err();
+        assert!(format!("{refused:?}").contains("`algorithm_params`"), "{refused:?}");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use aurora_raster::{
     encode::{self, Format, Payload, Placement},
     header::Header,
     pixels::Pixels,
+    process::{Process, Setting},
     render::{self, Plan, ReadOptions, Sizing, View, carried_bounds, plan_stretched},
     style::{self, Style},
 };
@@ -22,7 +23,7 @@ use aurora_tile::{Bounds, TileId, TileMatrixSet};
 use crate::{app::App, failure::Failure, query::RasterQuery, rasters::Pinned, target::Target, tiles::Tile};
 
 pub(crate) use stages::Stages;
-pub(crate) use statistics::{band_names, statistics};
+pub(crate) use statistics::{statistics, value_names};
 pub(crate) use stretch::Stretches;
 
 /// Everything that determines a picture.
@@ -51,7 +52,9 @@ pub(crate) enum Shown {
 /// What a render is to yield.
 struct Wanted {
     plan: Plan,
+    /// Where the picture lies, once the process has cut off what it needed to see.
     placement: Option<Placement>,
+    setting: Setting,
 }
 
 /// Makes a picture, or a file of values.
@@ -63,15 +66,20 @@ pub(crate) async fn picture(app: Arc<App>, order: Order) -> Result<Tile, Failure
     stages.end("queue");
     let options = order.query.read_options(order.target.nodata);
     let (shown, query) = (order.shown.clone(), order.query.clone());
-    let Wanted { plan, placement } = planned(&app, &tiff, move |tiff| shown.plan(tiff, &query, &options)).await?;
+    let Wanted { plan, placement, setting } =
+        planned(&app, &tiff, move |tiff| shown.plan(tiff, &query, &options)).await?;
     stages.end("plan");
     let style = match order.format.map(Format::payload) {
         Some(Payload::Values) => Style::default(),
         _ => stretch::style(&app, &order, &tiff).await?,
     };
     stages.end("stretch");
-    let finish = move |pixels, stages: &mut Stages| encoded(pixels, &order, &style, placement.as_ref(), stages);
-    let (bytes, media_type) = paint(&app, tiff, plan, &mut stages, finish).await?;
+    let process_bytes = order.query.process.bytes_per_px();
+    let finish = move |pixels, stages: &mut Stages| {
+        let pixels = processed(pixels, &order.query.process, &setting, stages)?;
+        encoded(pixels, &order, &style, placement.as_ref(), stages)
+    };
+    let (bytes, media_type) = paint(&app, tiff, plan, process_bytes, &mut stages, finish).await?;
     Ok(Tile { bytes: bytes.into(), media_type, stages })
 }
 
@@ -80,7 +88,7 @@ impl Shown {
     fn plan(&self, tiff: &GeoTiff, query: &RasterQuery, options: &ReadOptions) -> Result<Wanted, Failure> {
         let header = tiff.header();
         let view = match self {
-            Self::Tile { set, tile, size_px } => View::tile(set, *tile, *size_px)?.grown(query.buffer_half_px),
+            Self::Tile { set, tile, size_px } => View::tile(set, *tile, *size_px)?,
             Self::Box(bounds, sizing) => {
                 let coord_crs = query.coord_crs.clone().map_or_else(degrees, Ok)?;
                 let crs = query.dst_crs.clone().unwrap_or_else(|| coord_crs.clone());
@@ -94,10 +102,16 @@ impl Shown {
             }
             Self::Whole(sizing) => match whole_view(header, query, sizing)? {
                 Some(view) => view,
-                None => return whole(tiff, sizing, options),
+                None => return whole(tiff, sizing, query, options),
             },
         };
-        Ok(Wanted { plan: render::plan(tiff, &view, options)?, placement: Some(view.placement()) })
+        // What an algorithm looks at beyond the view comes on top, unless the requester's own buffer holds it already.
+        let needed_half_px = 2 * query.process.buffer_px();
+        let shown = view.grown(query.buffer_half_px.saturating_sub(needed_half_px));
+        let seen = shown.clone().grown(needed_half_px);
+        let placement = shown.placement();
+        let setting = Setting::of(header, options.bands.as_deref(), placement.pixel);
+        Ok(Wanted { plan: render::plan(tiff, &seen, options)?, placement: Some(placement), setting })
     }
 
     /// One spelling for each meaning: part of cache keys.
@@ -120,12 +134,36 @@ fn whole_view(header: &Header, query: &RasterQuery, sizing: &Sizing) -> Result<O
     Ok(asked.map(|crs| View::of_whole(header, crs.clone(), *sizing)).transpose()?)
 }
 
-/// All of a raster in its own rows and columns.
-fn whole(tiff: &GeoTiff, sizing: &Sizing, options: &ReadOptions) -> Result<Wanted, Failure> {
+/// All of a raster in its own rows and columns. There is nothing beyond it to look at, so an algorithm that wants a buffer
+/// cuts it off the raster itself.
+fn whole(tiff: &GeoTiff, sizing: &Sizing, query: &RasterQuery, options: &ReadOptions) -> Result<Wanted, Failure> {
     let header = tiff.header();
     let size_px = sizing.resolve((header.levels[0].width_px, header.levels[0].height_px));
     let plan = plan_stretched(tiff, size_px, options)?;
-    Ok(Wanted { plan, placement: render::placement_of_whole(header, size_px) })
+    let placement = render::placement_of_whole(header, size_px);
+    let setting = overview_setting(tiff, options, &plan);
+    let cut = |placement: Placement| {
+        let margin = f64::from(query.process.buffer_px());
+        let ((x, y), (width, height)) = (placement.corner, placement.pixel);
+        Placement { corner: (x + margin * width, y - margin * height), ..placement }
+    };
+    Ok(Wanted { plan, placement: placement.map(cut), setting })
+}
+
+/// The setting of a plan that shows the whole raster.
+fn overview_setting(tiff: &GeoTiff, options: &ReadOptions, plan: &Plan) -> Setting {
+    let placement = render::placement_of_whole(tiff.header(), plan.size_px());
+    Setting::of(tiff.header(), options.bands.as_deref(), placement.map_or((1.0, 1.0), |placement| placement.pixel))
+}
+
+/// What the process makes of the values.
+fn processed(pixels: Pixels, process: &Process, setting: &Setting, stages: &mut Stages) -> Result<Pixels, Failure> {
+    if process.is_nothing() {
+        return Ok(pixels);
+    }
+    let pixels = process.apply(pixels, setting)?;
+    stages.end("process");
+    Ok(pixels)
 }
 
 /// Plans on a render thread: projecting takes too long for an async one.
@@ -143,10 +181,12 @@ async fn paint<T: Send + 'static>(
     app: &App,
     tiff: Arc<GeoTiff>,
     plan: Plan,
+    process_bytes_per_px: u64,
     stages: &mut Stages,
     finish: impl FnOnce(Pixels, &mut Stages) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    let reserved = app.in_flight.reserve(plan.cost_bytes().saturating_add(buffer_bytes(&plan))).await;
+    let reserved =
+        app.in_flight.reserve(plan.cost_bytes().saturating_add(buffer_bytes(&plan, process_bytes_per_px))).await;
     stages.end("room");
     let fetched = render::fetch(&tiff, &plan, &app.blocks).await?;
     stages.end("read");
@@ -176,9 +216,9 @@ const BUFFER_BYTES_PER_PX: u64 = 24;
 const BUFFER_BYTES_PER_VALUE: u64 = 16;
 
 /// What a render needs beside its source blocks.
-fn buffer_bytes(plan: &Plan) -> u64 {
+fn buffer_bytes(plan: &Plan, process_bytes_per_px: u64) -> u64 {
     let (width_px, height_px) = plan.size_px();
-    let each = BUFFER_BYTES_PER_PX + BUFFER_BYTES_PER_VALUE * u64::from(plan.band_count());
+    let each = BUFFER_BYTES_PER_PX + process_bytes_per_px + BUFFER_BYTES_PER_VALUE * u64::from(plan.band_count());
     u64::from(width_px) * u64::from(height_px) * each
 }
 
@@ -203,17 +243,25 @@ fn encoded(
     Ok((bytes, format.media_type()))
 }
 
-/// The values of every band at a place, and which bands they are; masked ones are `None`.
+/// The values of every band at a place after the process, and which bands they are; masked ones are `None`. An algorithm
+/// that looks round a pixel has nothing to look at here and is left out.
 pub(crate) async fn point(
     app: &App,
     tiff: Arc<GeoTiff>,
     (lon_deg, lat_deg): (f64, f64),
     options: &ReadOptions,
+    process: &Process,
 ) -> Result<Vec<Option<f64>>, Failure> {
     let _permit = app.admission.admit().await?;
+    let mut process = process.clone();
+    process.algorithm = process.algorithm.filter(|algorithm| algorithm.buffer_px() == 0);
+    let setting = Setting::of(tiff.header(), options.bands.as_deref(), (1.0, 1.0));
     let options = options.clone();
     let plan = move |tiff: &GeoTiff| Ok(render::plan_point(tiff, lon_deg, lat_deg, &options)?);
     let plan = planned(app, &tiff, plan).await?;
-    let values = |pixels: Pixels| (0..pixels.bands).map(|band| pixels.value(band, 0, 0)).collect();
-    paint(app, tiff, plan, &mut Stages::begin(), move |pixels, _| Ok(values(pixels))).await
+    let finish = move |pixels: Pixels, stages: &mut Stages| {
+        let pixels = processed(pixels, &process, &setting, stages)?;
+        Ok((0..pixels.bands).map(|band| pixels.value(band, 0, 0)).collect())
+    };
+    paint(app, tiff, plan, 0, &mut Stages::begin(), finish).await
 }

@@ -2,7 +2,7 @@
 //!
 //! A render is a straight walk through these modules: [`header`] says what the file holds, [`render`] plans which
 //! blocks of which overview a view needs, [`source`] brings their bytes, [`codec`] decodes them into the [`cache`],
-//! the warp in [`render`] puts them on the view's lattice, [`style`] makes colours of values and [`encode`] makes
+//! the warp in [`render`] puts them on the view's lattice, [`process`] may make other values of them, [`style`] makes colours of values and [`encode`] makes
 //! bytes of colours.
 //!
 //! It knows no HTTP server and no GDAL, decides nothing about admission or scheduling, and holds no memory beyond
@@ -19,6 +19,7 @@ pub mod geotiff;
 pub mod header;
 pub mod limits;
 pub mod pixels;
+pub mod process;
 pub mod render;
 pub mod source;
 pub mod statistics;

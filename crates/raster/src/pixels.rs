@@ -118,3 +118,15 @@ macro_rules! with_samples {
     };
 }
 pub(crate) use with_samples;
+
+macro_rules! samples_of {
+    ($($type:ty => $variant:ident),*) => {$(
+        impl From<Vec<$type>> for Samples {
+            fn from(values: Vec<$type>) -> Self {
+                Self::$variant(values)
+            }
+        }
+    )*};
+}
+
+samples_of!(u8 => U8, i8 => I8, u16 => U16, i16 => I16, u32 => U32, i32 => I32, u64 => U64, i64 => I64, f32 => F32, f64 => F64);

@@ -13,6 +13,8 @@ mod cost;
 mod decimate;
 mod fetch;
 mod fit;
+mod footprint;
+mod gather;
 mod grid;
 mod level;
 mod mosaic;
@@ -22,6 +24,8 @@ mod paint;
 mod pixel;
 mod plan;
 mod project;
+mod resampling;
+mod taps;
 mod touch;
 mod view;
 mod zooms;
@@ -30,42 +34,9 @@ pub use fetch::{Fetched, fetch};
 pub use fit::{Sizing, carried_bounds, placement_of_whole};
 pub use paint::paint;
 pub use plan::{Plan, plan, plan_point, plan_stretched, plan_whole};
+pub use resampling::Resampling;
 pub use view::View;
 pub use zooms::zooms;
-
-/// How a value is made of the source's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum Resampling {
-    /// The source pixel that the centre of the view's pixel falls into.
-    #[default]
-    Nearest,
-    /// Of the four source pixels around it, weighted by distance; masked ones do not count.
-    Bilinear,
-}
-
-/// Kernels by TiTiler's names.
-const NAMES: [(&str, Resampling); 2] = [("nearest", Resampling::Nearest), ("bilinear", Resampling::Bilinear)];
-
-impl Resampling {
-    /// The kernel of TiTiler's name.
-    pub fn named(name: &str) -> Option<Self> {
-        NAMES.into_iter().find(|&(known, _)| known == name).map(|(_, kernel)| kernel)
-    }
-
-    /// The names of all kernels.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        NAMES.into_iter().map(|(name, _)| name)
-    }
-
-    /// Source pixels that count on either side of the one under the centre.
-    fn reach_px(self) -> i64 {
-        match self {
-            Self::Nearest => 0,
-            Self::Bilinear => 1,
-        }
-    }
-}
 
 /// What to read and how.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -49,7 +49,7 @@ fn a_tile_takes_little_beside_its_blocks() {
     ];
     for (path, (z, x, y)) in [(&cog, (11, 787, 1156)), (&cog, (9, 196, 289)), (&strips, (7, 49, 72))] {
         let tiff = open(path).expect("a scene that is read");
-        for resampling in [Resampling::Nearest, Resampling::Bilinear] {
+        for resampling in [Resampling::Nearest, Resampling::Bilinear, Resampling::Lanczos, Resampling::Mode] {
             let options = ReadOptions { resampling, ..ReadOptions::default() };
             for style in &styles {
                 let bytes = peak_of(&tiff, &tile(z, x, y, 256), &options, style);

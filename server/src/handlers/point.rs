@@ -27,13 +27,14 @@ pub(crate) async fn point(
     let (lon_deg, lat_deg) = path.lon_lat()?;
     let options = query.read_options(target.nodata);
     let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
-    let parts = ["point", &format!("{lon_deg} {lat_deg} {options:?}")];
+    let parts = ["point", &format!("{lon_deg} {lat_deg} {options:?} {:?}", query.process)];
     let make = |app: Arc<App>, pinned| {
-        let (target, options) = (target.clone(), options.clone());
+        let (target, options, process) = (target.clone(), options.clone(), query.process.clone());
         async move {
             let tiff = Arc::clone(&app.rasters.open(&target, &pinned).await?.tiff);
-            let values = render::point(&app, tiff, (lon_deg, lat_deg), &options).await?;
-            let names = render::band_names(values.len() as u16, &options);
+            let values = render::point(&app, Arc::clone(&tiff), (lon_deg, lat_deg), &options, &process).await?;
+            let names = render::value_names(&tiff, values.len() as u16, &options, &process);
+            let names: Vec<String> = names.into_iter().map(|(name, _)| name).collect();
             let document = json!({ "coordinates": [lon_deg, lat_deg], "values": values, "band_names": names });
             Ok(Tile::document(&document))
         }

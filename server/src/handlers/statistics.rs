@@ -21,10 +21,11 @@ pub(crate) async fn statistics(
     let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
     let make = |app: Arc<App>, pinned| {
         let (target, options, wanted) = (target.clone(), options.clone(), wanted.clone());
+        let process = query.process.clone();
         async move {
             let tiff = Arc::clone(&app.rasters.open(&target, &pinned).await?.tiff);
-            render::statistics(app, tiff, options, wanted, max_side_px).await
+            render::statistics(app, tiff, options, process, wanted, max_side_px).await
         }
     };
-    walk.kept(&["statistics", &format!("{options:?} {wanted:?} {max_side_px}")], make).await
+    walk.kept(&["statistics", &format!("{options:?} {:?} {wanted:?} {max_side_px}", query.process)], make).await
 }

@@ -28,11 +28,6 @@ pub(super) fn boolean(name: &str, value: &str) -> Result<bool, Problem> {
     }
 }
 
-/// Whether a value is a way to say no.
-pub(super) fn is_false(value: &str) -> bool {
-    boolean("", value).is_ok_and(|truth| !truth)
-}
-
 /// TiTiler's name of a kernel.
 pub(super) fn resampling(name: &str, value: &str) -> Result<Resampling, Problem> {
     Resampling::named(value).ok_or_else(|| {

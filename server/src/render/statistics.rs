@@ -5,12 +5,13 @@ use std::sync::Arc;
 use aurora_raster::{
     GeoTiff,
     pixels::Pixels,
+    process::Process,
     render::{self, ReadOptions},
     statistics::{self, Statistics, Wanted},
 };
 use serde_json::{Map, Value, json};
 
-use super::{Stages, paint};
+use super::{Stages, overview_setting, paint, processed};
 use crate::{app::App, failure::Failure, tiles::Tile};
 
 /// Statistics of the raster, no side of which is looked at by more than `max_side_px` pixels, as JSON.
@@ -18,6 +19,7 @@ pub(crate) async fn statistics(
     app: Arc<App>,
     tiff: Arc<GeoTiff>,
     options: ReadOptions,
+    process: Process,
     wanted: Wanted,
     max_side_px: u32,
 ) -> Result<Tile, Failure> {
@@ -25,29 +27,47 @@ pub(crate) async fn statistics(
     let _permit = app.admission.admit().await?;
     stages.end("queue");
     let plan = render::plan_whole(&tiff, max_side_px, &options)?;
+    let (setting, bytes_per_px) = (overview_setting(&tiff, &options, &plan), process.bytes_per_px());
     let named = Arc::clone(&tiff);
-    let bytes = paint(&app, tiff, plan, &mut stages, move |pixels, _| {
-        Ok(serde_json::to_vec(&document(&named, &pixels, &options, &wanted)).unwrap_or_default())
-    })
-    .await?;
+    let finish = move |pixels: Pixels, stages: &mut Stages| {
+        let pixels = processed(pixels, &process, &setting, stages)?;
+        let names = value_names(&named, pixels.bands, &options, &process);
+        Ok(serde_json::to_vec(&document(&pixels, &names, &wanted)).unwrap_or_default())
+    };
+    let bytes = paint(&app, tiff, plan, bytes_per_px, &mut stages, finish).await?;
     Ok(Tile { bytes: bytes.into_boxed_slice().into(), media_type: "application/json", stages })
 }
 
-/// Every band's numbers by its name.
-pub(crate) fn document(tiff: &GeoTiff, pixels: &Pixels, options: &ReadOptions, wanted: &Wanted) -> Value {
+/// Every band's numbers by its name; `names` are those and what describes each.
+fn document(pixels: &Pixels, names: &[(String, String)], wanted: &Wanted) -> Value {
     let mut document = Map::new();
-    for (index, name) in band_names(pixels.bands, options).into_iter().enumerate() {
-        let band = index as u16;
-        let description = description(tiff, &name);
+    for ((name, description), band) in names.iter().zip(0..) {
         let numbers = statistics::summarise(pixels, band, wanted);
         let told = numbers.map_or_else(|| empty(pixels, wanted), |numbers| told(&numbers));
-        document.insert(name, with(told, "description", description.into()));
+        document.insert(name.clone(), with(told, "description", description.as_str().into()));
     }
     document.into()
 }
 
+/// Name and description of each band that a process makes: the file's bands, or `b1`, `b2` … of what was made of them.
+pub(crate) fn value_names(
+    tiff: &GeoTiff,
+    count: u16,
+    options: &ReadOptions,
+    process: &Process,
+) -> Vec<(String, String)> {
+    let numbered = || (1..=count).map(|band| format!("b{band}"));
+    if process.algorithm.is_some() {
+        return numbered().map(|name| (name.clone(), name)).collect();
+    }
+    if let Some(expression) = &process.expression {
+        return numbered().zip(expression.texts().iter().cloned()).collect();
+    }
+    band_names(count, options).into_iter().map(|name| (name.clone(), description(tiff, &name))).collect()
+}
+
 /// `b1`, `b2` …, by the bands asked for.
-pub(crate) fn band_names(count: u16, options: &ReadOptions) -> Vec<String> {
+fn band_names(count: u16, options: &ReadOptions) -> Vec<String> {
     let asked = options.bands.clone().unwrap_or_else(|| (1..=count).collect());
     asked.into_iter().map(|band| format!("b{band}")).collect()
 }

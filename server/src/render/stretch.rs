@@ -9,13 +9,15 @@ use aurora_raster::{
     GeoTiff,
     encode::Format,
     header::{ColorInterpretation, SampleType},
+    pixels::Pixels,
+    process::Process,
     render::ReadOptions,
     statistics,
     style::{Coloring, Colormap, Depth, Rescale, Style},
 };
 use moka::sync::Cache;
 
-use super::{Order, Stages, paint};
+use super::{Order, Stages, overview_setting, paint, processed};
 use crate::{
     app::App,
     failure::Failure,
@@ -52,7 +54,8 @@ pub(super) async fn style(app: &Arc<App>, order: &Order, tiff: &Arc<GeoTiff>) ->
         Asked::Percentiles(low, high) => {
             // The kernel of the tile must not change the stretch.
             let options = ReadOptions { resampling: Default::default(), ..query.read_options(order.target.nodata) };
-            between(app, &order.target, &order.pinned, tiff, options, (low, high)).await?.to_vec()
+            let of = Of { options, process: query.process.clone(), percentiles: (low, high) };
+            between(app, &order.target, &order.pinned, tiff, of).await?.to_vec()
         }
     };
     let depth = if order.format == Some(Format::PngRaw) { Depth::AsStored } else { Depth::Eight };
@@ -66,11 +69,20 @@ enum Asked<'a> {
     Percentiles(f64, f64),
 }
 
+/// Which values a stretch is of.
+struct Of {
+    options: ReadOptions,
+    process: Process,
+    percentiles: (f64, f64),
+}
+
 /// What the query wants, or the data's type: 8-bit values, palettes and classes are shown as they are.
 fn asked<'a>(order: &'a Order, tiff: &GeoTiff) -> Asked<'a> {
     let header = tiff.header();
     let of_classes = matches!(order.query.coloring, Some(Coloring::Classes(_)));
-    let as_stored = header.sample_type == SampleType::U8 || header.color == ColorInterpretation::Palette;
+    let is_palette = header.color == ColorInterpretation::Palette && order.query.process.is_nothing();
+    let is_eight_bit = header.sample_type == SampleType::U8;
+    let as_stored = is_palette || order.query.process.makes_bytes(is_eight_bit);
     match &order.query.stretch {
         Stretch::Ranges(ranges) => Asked::Ranges(ranges),
         Stretch::Percentiles(low, high) => Asked::Percentiles(*low, *high),
@@ -82,7 +94,8 @@ fn asked<'a>(order: &'a Order, tiff: &GeoTiff) -> Asked<'a> {
 /// The colours that a file of palette indices brings along, when its one band is shown as it is.
 fn own_palette(tiff: &GeoTiff, query: &RasterQuery) -> Option<Coloring> {
     let header = tiff.header();
-    let is_shown = header.color == ColorInterpretation::Palette && query.stretch == Stretch::ByType;
+    let is_plain = query.stretch == Stretch::ByType && query.process.is_nothing();
+    let is_shown = header.color == ColorInterpretation::Palette && is_plain;
     (is_shown && !header.palette.is_empty()).then(|| Coloring::Map(Colormap::from_entries(&header.palette)))
 }
 
@@ -91,30 +104,30 @@ async fn between(
     target: &Target,
     pinned: &Pinned,
     tiff: &Arc<GeoTiff>,
-    options: ReadOptions,
-    percentiles: (f64, f64),
+    of: Of,
 ) -> Result<Ranges, Failure> {
+    let Of { options, process, percentiles } = &of;
     let name = target.locator.to_string();
-    let key = Key::of(&["stretch", &name, &pinned.version, &format!("{options:?} {percentiles:?}")]);
+    let key = Key::of(&["stretch", &name, &pinned.version, &format!("{options:?} {process:?} {percentiles:?}")]);
     if let Some(ranges) = app.stretches.kept.get(&key) {
         return Ok(ranges);
     }
     let (working, tiff) = (Arc::clone(app), Arc::clone(tiff));
     let (flight, _) = app.stretches.flights.join(key, || async move {
-        let ranges = compute(&working, tiff, &options, percentiles).await?;
+        let ranges = compute(&working, tiff, of).await?;
         working.stretches.kept.insert(key, Arc::clone(&ranges));
         Ok(ranges)
     });
     flight.await
 }
 
-async fn compute(
-    app: &App,
-    tiff: Arc<GeoTiff>,
-    options: &ReadOptions,
-    (low, high): (f64, f64),
-) -> Result<Ranges, Failure> {
-    let plan = statistics::plan(&tiff, options)?;
-    paint(app, tiff, plan, &mut Stages::begin(), move |pixels, _| Ok(statistics::stretch(&pixels, low, high).into()))
-        .await
+async fn compute(app: &App, tiff: Arc<GeoTiff>, of: Of) -> Result<Ranges, Failure> {
+    let Of { options, process, percentiles: (low, high) } = of;
+    let (plan, bytes_per_px) = (statistics::plan(&tiff, &options)?, process.bytes_per_px());
+    let setting = overview_setting(&tiff, &options, &plan);
+    let finish = move |pixels: Pixels, stages: &mut Stages| {
+        let pixels = processed(pixels, &process, &setting, stages)?;
+        Ok(statistics::stretch(&pixels, low, high).into())
+    };
+    paint(app, tiff, plan, bytes_per_px, &mut Stages::begin(), finish).await
 }

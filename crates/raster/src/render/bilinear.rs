@@ -19,11 +19,11 @@ pub(super) struct Validity<'a, T> {
 }
 
 impl<T: Pixel> Validity<'_, T> {
-    fn by_value_alone(&self) -> bool {
+    pub(super) fn by_value_alone(&self) -> bool {
         self.mask.is_none() && self.alpha.is_none()
     }
 
-    fn counts(&self, col: i64, row: i64, value: T) -> bool {
+    pub(super) fn counts(&self, col: i64, row: i64, value: T) -> bool {
         is_valid(value, self.nodata)
             && self.mask.is_none_or(|mask| mask.value(col, row) != Some(0))
             && self.alpha.is_none_or(|alpha| alpha.value(col, row) != Some(T::default()))

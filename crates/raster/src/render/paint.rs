@@ -10,12 +10,15 @@ use crate::{
     render::{
         Fetched, Plan, Resampling,
         bilinear::{self, Validity},
-        cell::Span,
+        cell::{Cell, Span},
         fetch::{Piece, grid_of},
+        footprint::Footprint,
+        gather::{self, Source},
         mosaic::Mosaic,
         nearest::Sampler,
         pixel::{Pixel, is_valid},
         plan::MASK_PLANE,
+        resampling::Method,
     },
 };
 
@@ -128,9 +131,9 @@ fn warp<T: Pixel>(tiff: &GeoTiff, plan: &Plan, blocks: &[SharedBlock]) -> Result
     let values = vec![nodata.unwrap_or_default(); pixel_count * plan.bands.len()];
     let mut canvas = Canvas { plan, nodata, values, mask: vec![0; pixel_count] };
     for (band, mosaic) in sources.bands.iter().enumerate() {
-        match plan.resampling {
-            Resampling::Nearest => canvas.paint_nearest(band, mosaic),
-            Resampling::Bilinear => canvas.paint_bilinear(band, mosaic, &sources),
+        match plan.resampling.method() {
+            Method::Nearest => canvas.paint_nearest(band, mosaic),
+            method => canvas.paint_gathered(band, mosaic, &sources, method),
         }
     }
     if plan.resampling == Resampling::Nearest {
@@ -158,14 +161,26 @@ impl<T: Pixel> Canvas<'_, T> {
         });
     }
 
-    fn paint_bilinear(&mut self, band: usize, mosaic: &Mosaic<'_, T>, sources: &Sources<'_, T>) {
+    fn paint_gathered(&mut self, band: usize, mosaic: &Mosaic<'_, T>, sources: &Sources<'_, T>, method: Method) {
         let validity = Validity { nodata: self.nodata, mask: sources.mask.as_ref(), alpha: sources.alpha.as_ref() };
-        let start = band * self.mask.len();
-        for_each_span(self.plan, mosaic.size_px(), |span| {
-            let line = self.line(&span);
-            let values = &mut self.values[start..][line.clone()];
-            bilinear::sample(mosaic, &validity, &span, values, &mut self.mask[line]);
-        });
+        let (plan, start, size_px) = (self.plan, band * self.mask.len(), mosaic.size_px());
+        for cell in &plan.cells {
+            let footprint = Footprint::of(cell, plan.source_px_per_view_px);
+            let is_plain = footprint.magnifies() && !plan.thinned;
+            let source = Source { mosaic, validity: &validity, footprint, confined: plan.thinned };
+            for_each_span_of(cell, size_px, |span| {
+                let line = self.line(&span);
+                let (values, mask) = (&mut self.values[start..][line.clone()], &mut self.mask[line]);
+                match method {
+                    _ if is_plain && plan.resampling == Resampling::Bilinear => {
+                        bilinear::sample(mosaic, &validity, &span, values, mask);
+                    }
+                    Method::Weighted(filter, moment) => gather::weighted(&source, filter, moment, &span, values, mask),
+                    Method::Ranked(rank) => gather::ranked(&source, rank, &span, values, mask),
+                    Method::Nearest => {}
+                }
+            });
+        }
     }
 
     /// Masks what is zero in a mask or an alpha band.
@@ -195,14 +210,17 @@ impl<T: Pixel> Canvas<'_, T> {
 }
 
 /// Hands out the spans of all cells, cut to the level.
-fn for_each_span(plan: &Plan, (width_px, height_px): (u32, u32), mut visit: impl FnMut(Span)) {
-    for cell in &plan.cells {
-        cell.for_each_span(|span| {
-            if let Some(inside) = span.clipped(width_px, height_px) {
-                visit(inside);
-            }
-        });
-    }
+fn for_each_span(plan: &Plan, size_px: (u32, u32), mut visit: impl FnMut(Span)) {
+    plan.cells.iter().for_each(|cell| for_each_span_of(cell, size_px, &mut visit));
+}
+
+/// Hands out the spans of one cell, cut to the level.
+fn for_each_span_of(cell: &Cell, (width_px, height_px): (u32, u32), mut visit: impl FnMut(Span)) {
+    cell.for_each_span(|span| {
+        if let Some(inside) = span.clipped(width_px, height_px) {
+            visit(inside);
+        }
+    });
 }
 
 /// Whether a mask is 255 throughout: line by line, since a look at each byte whether to go on costs more than the bytes.

@@ -16,6 +16,9 @@ pub(super) trait Pixel: Number + Default + PartialEq + 'static {
     /// A nodata value of this type; `None` when no sample can equal it.
     fn nodata(number: f64) -> Option<Self>;
 
+    /// A value next to this one.
+    fn beside(self) -> Self;
+
     /// Whether this is a number at all.
     fn is_number(self) -> bool;
 }
@@ -45,6 +48,10 @@ macro_rules! integer_pixel {
                 (value.number() == number).then_some(value)
             }
 
+            fn beside(self) -> Self {
+                self.checked_add(1).unwrap_or(<$type>::MAX - 1)
+            }
+
             fn is_number(self) -> bool {
                 true
             }
@@ -72,6 +79,10 @@ macro_rules! float_pixel {
             /// The declared value is decimal text, so it is compared at the samples' precision.
             fn nodata(number: f64) -> Option<Self> {
                 (!number.is_nan()).then_some(number as Self)
+            }
+
+            fn beside(self) -> Self {
+                self.next_up()
             }
 
             fn is_number(self) -> bool {

@@ -9,6 +9,7 @@ use crate::{
         cell::{Cell, Patch, Shape},
         cost,
         decimate::Decimation,
+        footprint,
         grid::{self, Sizes},
         level::{self, Choice},
         outline::meets_bounds,
@@ -27,6 +28,10 @@ pub struct Plan {
     pub(super) height_px: u32,
     pub(super) level: u16,
     pub(super) resampling: Resampling,
+    /// Source pixels a view pixel, by raster and zoom alone.
+    pub(super) source_px_per_view_px: f64,
+    /// Whether blocks are left out, so that a kernel must not look beyond the one that a pixel falls into.
+    pub(super) thinned: bool,
     pub(super) nodata: Option<f64>,
     /// Zero-based bands wanted, then alpha if the file has it.
     pub(super) bands: Vec<u16>,
@@ -162,10 +167,12 @@ fn finish(
     let header = tiff.header();
     let (bands, alpha) = bands(header, options)?;
     let level = &header.levels[usize::from(choice.level)];
-    if let Some(decimation) = Decimation::needed(header, level, choice, bands.len(), tiff.limits()) {
-        cells.iter_mut().for_each(|cell| cell.decimation = Some(decimation));
-    }
-    let reach_px = options.resampling.reach_px();
+    let decimation = Decimation::needed(header, level, choice, bands.len(), tiff.limits());
+    cells.iter_mut().for_each(|cell| cell.decimation = decimation);
+    let reach_px = match decimation {
+        Some(_) => 0,
+        None => footprint::reach_px(options.resampling, &cells, choice.source_px_per_view_px),
+    };
     let data = touched(level, &cells, reach_px);
     let mask_level = header.mask(choice.level);
     let mask = mask_level.map(|level| touched(level, &cells, reach_px));
@@ -174,6 +181,8 @@ fn finish(
         height_px: size_px.1,
         level: choice.level,
         resampling: options.resampling,
+        source_px_per_view_px: choice.source_px_per_view_px,
+        thinned: decimation.is_some(),
         nodata: options.nodata.or(header.nodata),
         bands,
         alpha,

@@ -1,0 +1,201 @@
+//! Processes over hand-made values, and TiTiler's own answers (titiler.core 2.4.0) in `tests/titiler.json`.
+
+use serde_json::Value;
+
+use super::{Algorithm, Expression, Process, Setting, algorithms};
+use crate::{block::Samples, pixels::Pixels};
+
+const SETTING: Setting = Setting { scalings: Vec::new(), pixel: (10.0, 10.0) };
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().expect("a list").iter().map(|number| number.as_f64().expect("a number")).collect()
+}
+
+fn pixels(width: u32, height: u32, samples: Samples) -> Pixels {
+    let count = (width * height) as usize;
+    let bands = (samples.len() / count) as u16;
+    Pixels { bands, ..Pixels::of_band(width, height, samples, vec![255; count]) }
+}
+
+fn by(name: &str, parameters: &str, pixels: &Pixels) -> Pixels {
+    let algorithm = Algorithm::named(name, Some(parameters)).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+    let process = Process { algorithm: Some(algorithm), ..Process::default() };
+    process.apply(pixels.clone(), &SETTING).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+#[test]
+fn algorithms_answer_as_titilers_do() {
+    let expected: Value = serde_json::from_str(include_str!("tests/titiler.json")).expect("JSON");
+    let heights = numbers(&expected["heights"]);
+    let bands: Vec<u16> = numbers(&expected["bands"]).into_iter().map(|number| number as u16).collect();
+    let halves = heights.iter().map(|height| height.abs() / 2.0).collect();
+    for case in expected["cases"].as_array().expect("cases") {
+        let input = match case["input"].as_str() {
+            Some("heights") => pixels(9, 8, Samples::F64(heights.clone())),
+            Some("halves") => pixels(9, 8, Samples::F64(Vec::clone(&halves))),
+            Some("colours") => pixels(4, 3, Samples::U16(bands[..36].to_vec())),
+            _ => pixels(4, 3, Samples::U16(bands.clone())),
+        };
+        let name = case["algorithm"].as_str().expect("a name");
+        let made = by(name, &case["parameters"].to_string(), &input);
+        let shape = [f64::from(made.bands), f64::from(made.height_px), f64::from(made.width_px)];
+        assert_eq!(shape.to_vec(), numbers(&case["shape"]), "{name}");
+        let found: Vec<f64> = (0..made.bands).flat_map(|band| made.numbers(band)).collect();
+        for (ours, theirs) in found.iter().zip(numbers(&case["values"])) {
+            assert!((ours - theirs).abs() <= 1e-3, "{name}: {ours} is not {theirs}");
+        }
+    }
+}
+
+#[test]
+fn every_algorithm_told_can_be_asked_for() {
+    let (mut count, heights) = (0, pixels(20, 20, Samples::U16((0..400).map(|at| at * 31 % 900).collect())));
+    for (name, told) in algorithms() {
+        let algorithm = Algorithm::named(name, None).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        assert!(told["title"].is_string() && told["parameters"].is_object(), "{told}");
+        let outcome = algorithm.apply(&heights, (1.0, 1.0));
+        let needs_more = matches!(name, "normalizedIndex" | "grayscale");
+        assert_eq!(outcome.is_err(), needs_more, "{name}");
+        count += 1;
+    }
+    assert_eq!(count, 21);
+}
+
+#[test]
+fn bad_names_and_parameters_are_told_apart() {
+    let which = |name, parameters| Algorithm::named(name, Some(parameters)).unwrap_err().0;
+    assert_eq!(which("sharpen", "{}"), "algorithm");
+    for (name, bad) in [
+        ("hillshade", "{\"azimuth\": 361}"),
+        ("hillshade", "{\"azimuth\": 1.5}"),
+        ("hillshade", "{\"colour\": 1}"),
+        ("hillshade", "[1]"),
+        ("hillshade", "{"),
+        ("lee", "{\"window\": 4}"),
+        ("lee", "{\"window\": 9000001}"),
+        ("db", "{\"kind\": \"loud\"}"),
+        ("contours", "{\"minz\": 5, \"maxz\": 5}"),
+        ("terrarium", "{\"nodata_height\": \"deep\"}"),
+    ] {
+        assert_eq!(which(name, bad), "algorithm_params", "{bad}");
+    }
+    assert_eq!(Algorithm::named("terrarium", Some("{\"nodata_height\": null}")), Algorithm::named("terrarium", None));
+}
+
+#[test]
+fn decibels_are_of_amplitudes_or_powers_and_nothing_below_zero() {
+    let made = by("db", "{}", &pixels(3, 1, Samples::U16(vec![1, 100, 0])));
+    assert_eq!(made.mask, [255, 255, 0]);
+    assert_eq!(made.numbers(0)[..2], [0.0, 40.0]);
+    assert_eq!(by("db", "{}", &pixels(1, 1, Samples::F32(vec![100.0]))).numbers(0), [20.0]);
+    assert_eq!(by("db", "{\"kind\": \"power\"}", &pixels(1, 1, Samples::U8(vec![100]))).numbers(0), [20.0]);
+    assert_eq!(
+        by("db", "{\"kind\": \"amplitude\"}", &pixels(1, 1, Samples::F32(vec![0.1]))).numbers(0)[0].round(),
+        -20.0
+    );
+}
+
+/// Speckle of four looks on two fields, 200 and 800, with an edge between them, and one masked pixel.
+fn speckled(side: usize) -> Pixels {
+    let mut noise = 0x1234_5678_u32;
+    let mut uniform = || {
+        noise ^= noise << 13;
+        noise ^= noise >> 17;
+        noise ^= noise << 5;
+        f64::from(noise) / f64::from(u32::MAX)
+    };
+    let mut amplitude = |mean: f64| {
+        let power = (0..4).map(|_| -(1.0 - uniform()).max(1e-12).ln()).sum::<f64>() / 4.0;
+        (mean * power.sqrt()) as u16
+    };
+    let values = (0..side * side).map(|at| amplitude(if at % side < side / 2 { 200.0 } else { 800.0 })).collect();
+    let mut pixels = pixels(side as u32, side as u32, Samples::U16(values));
+    let hole = side * (side / 2) + side / 4;
+    pixels.mask[hole] = 0;
+    pixels.all_valid = false;
+    if let Samples::U16(values) = &mut pixels.samples {
+        values[hole] = 60_000;
+    }
+    pixels
+}
+
+/// Mean and standard deviation over columns `cols` of the middle rows.
+fn spread(pixels: &Pixels, cols: std::ops::Range<u32>) -> (f64, f64) {
+    let values: Vec<f64> = (8..pixels.height_px - 8)
+        .flat_map(|row| cols.clone().filter_map(move |col| pixels.value(0, row, col)))
+        .collect();
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    (mean, (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt())
+}
+
+#[test]
+fn speckle_filters_smooth_fields_keep_means_and_edges_and_leave_masked_pixels_out() {
+    let side = 64;
+    let raw = speckled(side);
+    for (name, parameters, smoother) in
+        [("lee", "{\"window\": 7, \"looks\": 4}", 3.0), ("refined_lee", "{\"looks\": 4}", 2.5)]
+    {
+        let algorithm = Algorithm::named(name, Some(parameters)).unwrap();
+        let made = algorithm.apply(&raw, (1.0, 1.0)).unwrap();
+        assert_eq!((&made.mask, made.bands), (&raw.mask, 1), "{name}");
+        for cols in [8..24, 40..56] {
+            let (before, after) = (spread(&raw, cols.clone()), spread(&made, cols));
+            assert!((after.0 / before.0 - 1.0).abs() < 0.02, "{name}: mean {} became {}", before.0, after.0);
+            assert!(after.1 * smoother < before.1, "{name}: deviation {} became {}", before.1, after.1);
+        }
+        let (dark, bright) = (spread(&made, 29..31).0, spread(&made, 34..36).0);
+        assert!(dark < 320.0 && bright > 640.0, "{name}: the edge is {dark} to {bright}");
+    }
+}
+
+#[test]
+fn a_filtered_part_is_the_part_of_the_filtered_whole() {
+    let whole = speckled(48);
+    let values = whole.numbers(0);
+    let part = |first: usize, side: usize| {
+        let rows = first..first + side;
+        let at = || rows.clone().flat_map(|row| (first..first + side).map(move |col| row * 48 + col));
+        let samples = Samples::F32(at().map(|at| values[at] as f32).collect());
+        Pixels::of_band(side as u32, side as u32, samples, at().map(|at| whole.mask[at]).collect())
+    };
+    for name in ["lee", "refined_lee", "hillshade", "slope"] {
+        let margin = Algorithm::named(name, None).unwrap().buffer_px() as usize;
+        let (all, some) = (by(name, "{}", &part(0, 48)), by(name, "{}", &part(10, 24)));
+        let side = 24 - 2 * margin as u32;
+        assert_eq!((some.width_px, some.height_px), (side, side), "{name}");
+        for (row, col) in (0..side).flat_map(|row| (0..side).map(move |col| (row, col))) {
+            assert_eq!(some.value(0, row, col), all.value(0, row + 10, col + 10), "{name} at {col},{row}");
+        }
+    }
+}
+
+#[test]
+fn heights_may_stand_for_what_is_masked() {
+    let mut heights = pixels(2, 1, Samples::F32(vec![10.0, 0.0]));
+    (heights.mask[1], heights.all_valid) = (0, false);
+    let made = by("terrarium", "{\"nodata_height\": -1}", &heights);
+    assert!(made.all_valid);
+    assert_eq!((0..3).map(|band| made.numbers(band)[1]).collect::<Vec<_>>(), [127.0, 255.0, 0.0]);
+    assert!(!by("terrarium", "{}", &heights).all_valid);
+}
+
+#[test]
+fn heights_beyond_three_bytes_are_refused() {
+    let heights = pixels(1, 1, Samples::F32(vec![-20_000.0]));
+    assert!(Algorithm::named("terrainrgb", None).unwrap().apply(&heights, (1.0, 1.0)).is_err());
+}
+
+#[test]
+fn scale_then_expression_then_algorithm() {
+    let process = Process {
+        unscale: true,
+        expression: Expression::parse("b1 + b2").ok(),
+        algorithm: Algorithm::named("cast", None).ok(),
+    };
+    assert_eq!((process.bands(), process.buffer_px(), process.is_nothing()), (Some(vec![1, 2]), 0, false));
+    let mut raw = pixels(2, 1, Samples::U16(vec![10, 20, 1, 0]));
+    raw.nodata = Some(0.0);
+    let setting = Setting { scalings: vec![(0.5, 3.0), (10.0, 0.0)], ..SETTING };
+    let made = process.apply(raw, &setting).unwrap();
+    assert_eq!((made.samples, made.mask), (Samples::U8(vec![18, 0]), vec![255, 0]));
+}

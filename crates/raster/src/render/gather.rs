@@ -1,0 +1,234 @@
+//! Many source pixels for one view pixel: weighted by a filter, or by their order.
+//!
+//! A view pixel is valid when the source pixel under its centre is, and keeps that one's value when it is not; then the
+//! valid ones among the pixels in reach make its value. So masked values never bleed in, and valid area is neither lost
+//! nor gained.
+
+use std::ops::Range;
+
+use super::{
+    bilinear::Validity,
+    cell::Span,
+    footprint::Footprint,
+    mosaic::{Mosaic, Patch, pixel_of},
+    pixel::{Pixel, is_valid},
+    resampling::{Moment, Rank},
+    taps::{Filter, Form, MOST_TAPS, Taps},
+};
+
+/// Most pixels along one axis whose order is looked at.
+const MOST_RANKED: usize = 9;
+
+/// Weights that are none: what is left when lobes cancel out.
+const LEAST_WEIGHT: f64 = 1e-6;
+
+/// Where the values come from and which of them count.
+pub(super) struct Source<'a, T> {
+    pub(super) mosaic: &'a Mosaic<'a, T>,
+    pub(super) validity: &'a Validity<'a, T>,
+    pub(super) footprint: Footprint,
+    /// Looks at the block under the centre alone: of a raster that is read in part the others may not be there.
+    pub(super) confined: bool,
+}
+
+/// Makes a number of values and their weights.
+trait Gather<T> {
+    fn begin(&mut self);
+    fn add(&mut self, value: T, weight: f64);
+    fn result(&mut self) -> Option<f64>;
+}
+
+/// Fills `line` by a filter and marks valid pixels with 255 in `mask`, both of the span's length.
+pub(super) fn weighted<T: Pixel>(
+    source: &Source<'_, T>,
+    filter: Filter,
+    moment: Moment,
+    span: &Span,
+    line: &mut [T],
+    mask: &mut [u8],
+) {
+    let sum = WeightedSum { moment, sum: 0.0, weight: 0.0 };
+    source.for_each(filter, MOST_TAPS, span, (line, mask), sum);
+}
+
+/// The same by the order of the values.
+pub(super) fn ranked<T: Pixel>(source: &Source<'_, T>, rank: Rank, span: &Span, line: &mut [T], mask: &mut [u8]) {
+    let area = Filter { form: Form::Box };
+    match rank {
+        Rank::Mode => source.for_each(
+            area,
+            MOST_RANKED,
+            span,
+            (line, mask),
+            Counted { values: Vec::with_capacity(MOST_RANKED * MOST_RANKED) },
+        ),
+        Rank::Share(share) => source.for_each(
+            area,
+            MOST_RANKED,
+            span,
+            (line, mask),
+            Sorted { values: Vec::with_capacity(MOST_RANKED * MOST_RANKED), share },
+        ),
+    }
+}
+
+struct WeightedSum {
+    moment: Moment,
+    sum: f64,
+    weight: f64,
+}
+
+impl<T: Pixel> Gather<T> for WeightedSum {
+    fn begin(&mut self) {
+        (self.sum, self.weight) = (0.0, 0.0);
+    }
+
+    fn add(&mut self, value: T, weight: f64) {
+        let number = value.number();
+        self.sum += weight * if self.moment == Moment::RootMeanSquare { number * number } else { number };
+        self.weight += weight;
+    }
+
+    fn result(&mut self) -> Option<f64> {
+        match self.moment {
+            Moment::Sum => Some(self.sum),
+            _ if self.weight.abs() < LEAST_WEIGHT => None,
+            Moment::Mean => Some(self.sum / self.weight),
+            Moment::RootMeanSquare => Some((self.sum / self.weight).max(0.0).sqrt()),
+        }
+    }
+}
+
+/// The value of which a share of the others is not greater.
+struct Sorted {
+    values: Vec<f64>,
+    share: f64,
+}
+
+impl<T: Pixel> Gather<T> for Sorted {
+    fn begin(&mut self) {
+        self.values.clear();
+    }
+
+    fn add(&mut self, value: T, _weight: f64) {
+        self.values.push(value.number());
+    }
+
+    fn result(&mut self) -> Option<f64> {
+        self.values.sort_unstable_by(f64::total_cmp);
+        let place = (self.values.len() as f64 * self.share).ceil() as usize;
+        self.values.get(place.saturating_sub(1)).copied()
+    }
+}
+
+/// The value of the largest weight; of equals the first that was met.
+struct Counted {
+    values: Vec<(f64, f64)>,
+}
+
+impl<T: Pixel> Gather<T> for Counted {
+    fn begin(&mut self) {
+        self.values.clear();
+    }
+
+    fn add(&mut self, value: T, weight: f64) {
+        let number = value.number();
+        match self.values.iter_mut().find(|known| known.0 == number) {
+            Some(known) => known.1 += weight,
+            None => self.values.push((number, weight)),
+        }
+    }
+
+    fn result(&mut self) -> Option<f64> {
+        let most = self.values.iter().copied().reduce(|best, next| if next.1 > best.1 { next } else { best });
+        most.map(|(number, _)| number)
+    }
+}
+
+impl<T: Pixel> Source<'_, T> {
+    /// Makes a value of each pixel of the span.
+    fn for_each(
+        &self,
+        filter: Filter,
+        most: usize,
+        span: &Span,
+        (line, mask): (&mut [T], &mut [u8]),
+        mut gather: impl Gather<T>,
+    ) {
+        let (width, height) = self.mosaic.size_px();
+        let (all_cols, all_rows) = (0..i64::from(width), 0..i64::from(height));
+        let (mut across, mut down) = (Taps::none(), Taps::none());
+        let mut place = span.start;
+        let mut patch = Patch::nowhere();
+        for (value, m) in line.iter_mut().zip(mask) {
+            let (col, row) = pixel_of(place);
+            if !patch.holds(place) {
+                patch = self.mosaic.patch_at(col, row);
+            }
+            let own = patch.value(col, row).or_else(|| self.in_sparse());
+            if own.is_some_and(|own| self.validity.counts(col, row, own)) {
+                let (cols, rows) = if self.confined { (&patch.cols, &patch.rows) } else { (&all_cols, &all_rows) };
+                across.around(place.x, filter, self.footprint.x_px, cols, most);
+                down.around(place.y, filter, self.footprint.y_px, rows, most);
+                gather.begin();
+                self.walk(&patch, &across, &down, &mut gather);
+                let number = gather.result();
+                *value = number.map_or(own.unwrap_or_default(), |number| storable(number, self.validity.nodata));
+                *m = 255;
+            } else if let Some(own) = own {
+                *value = own;
+            }
+            place = place.plus(span.step, 1);
+        }
+    }
+
+    /// The value of pixels that no block is stored for: 0 unless they mean "no data".
+    fn in_sparse(&self) -> Option<T> {
+        self.validity.nodata.is_none().then(T::default)
+    }
+
+    /// Hands out the values that count, with their weights, row by row.
+    fn walk(&self, near: &Patch<'_, T>, across: &Taps, down: &Taps, gather: &mut impl Gather<T>) {
+        let holds = |area: &Range<i64>, taps: &Taps| taps.first >= area.start && taps.last() < area.end;
+        if holds(&near.cols, across) && holds(&near.rows, down) && self.validity.by_value_alone() {
+            return self.walk_patch(near, across, down, gather);
+        }
+        let mut patch = Patch::nowhere();
+        for (row, row_weight) in down.iter() {
+            for (col, col_weight) in across.iter() {
+                if !(patch.rows.contains(&row) && patch.cols.contains(&col)) {
+                    patch = self.mosaic.patch_at(col, row);
+                }
+                let value = patch.value(col, row).or_else(|| self.in_sparse());
+                if let Some(value) = value.filter(|&value| self.validity.counts(col, row, value)) {
+                    gather.add(value, row_weight * col_weight);
+                }
+            }
+        }
+    }
+
+    /// The quick way, when all lie in one block and count by their values.
+    fn walk_patch(&self, patch: &Patch<'_, T>, across: &Taps, down: &Taps, gather: &mut impl Gather<T>) {
+        let Some(samples) = patch.samples else {
+            let sparse = self.in_sparse();
+            let weights = down.iter().flat_map(|(_, row)| across.iter().map(move |(_, col)| row * col));
+            return weights.for_each(|weight| sparse.iter().for_each(|&value| gather.add(value, weight)));
+        };
+        let step = across.stride as usize * patch.pixel_stride;
+        let first = (across.first - patch.cols.start) as usize * patch.pixel_stride;
+        for (row, row_weight) in down.iter() {
+            let line = &samples[(row - patch.rows.start) as usize * patch.row_stride + first..];
+            for (&value, &col_weight) in line.iter().step_by(step).zip(across.weights()) {
+                if is_valid(value, self.validity.nodata) {
+                    gather.add(value, row_weight * col_weight);
+                }
+            }
+        }
+    }
+}
+
+/// The nearest value of the type that does not mean "no data", as GDAL's warp avoids it.
+fn storable<T: Pixel>(number: f64, nodata: Option<T>) -> T {
+    let value = T::nearest_to(number);
+    if nodata == Some(value) { value.beside() } else { value }
+}
