@@ -58,6 +58,14 @@ pub enum Error {
         /// GDAL's name of the data type.
         dtype: String,
     },
+    /// The network cannot be loaded, or does not take or give what it should.
+    #[error("cannot use the model {path}: {reason}")]
+    Model {
+        /// The ONNX file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file of ours could not be written, or GDAL failed for a reason that is not the input's.
     #[error("cannot {action}: {reason}")]
     Output {
@@ -80,16 +88,17 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// Whether the same input will fail again, so that nobody need retry.
     pub fn is_permanent(&self) -> bool {
-        !matches!(self, Self::Unreadable { .. } | Self::Output { .. } | Self::Busy { .. })
+        !matches!(self, Self::Unreadable { .. } | Self::Model { .. } | Self::Output { .. } | Self::Busy { .. })
     }
 
     /// The program's exit status after this error, from `sysexits.h`: 65 (`EX_DATAERR`) is permanent, 66
-    /// (`EX_NOINPUT`), 73 (`EX_CANTCREAT`) and 75 (`EX_TEMPFAIL`) may be retried.
+    /// (`EX_NOINPUT`), 73 (`EX_CANTCREAT`), 75 (`EX_TEMPFAIL`) and 78 (`EX_CONFIG`) may be retried.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Unreadable { .. } => 66,
             Self::Output { .. } => 73,
             Self::Busy { .. } => 75,
+            Self::Model { .. } => 78,
             _ => 65,
         }
     }

@@ -49,6 +49,8 @@ const INDIRECT_DRIVERS: [&str; 26] = [
     "ESRIC",
 ];
 
+/// Most subdatasets of a container looked at; a product holds a dozen.
+const MAX_SUBDATASETS: usize = 64;
 /// Most bands read.
 const MAX_BANDS: usize = 64;
 /// Longest side in pixels that the tile server reads.
@@ -65,14 +67,14 @@ pub(crate) struct InputLimits {
     pub(crate) memory_bytes: u64,
 }
 
-/// Opens `path` and, if it is a container, its first raster of two dimensions.
+/// Opens `path` and, if it is a container, its mosaic or its largest raster of two dimensions.
 ///
 /// # Errors
 /// [`Error::Unreadable`] if the operating system will not give the file, else a permanent reason.
 pub(crate) fn open(path: &Path, limits: InputLimits) -> Result<Dataset> {
     let path = readable(path)?;
     let dataset = open_raster(&path)?;
-    let dataset = if dataset.raster_count() == 0 { first_subdataset(&dataset)? } else { dataset };
+    let dataset = if dataset.raster_count() == 0 { best_subdataset(&dataset)? } else { dataset };
     let dataset = if is_placed(&dataset) { dataset } else { with_sidecars(&path).unwrap_or(dataset) };
     check(&dataset, limits)?;
     Ok(dataset)
@@ -110,19 +112,27 @@ fn without_path(error: &gdal::errors::GdalError, path: &Path) -> String {
     gdal_env::reason(error).replace(&*path.to_string_lossy(), &name)
 }
 
-/// Opens the first subdataset that has bands and two real dimensions.
-fn first_subdataset(container: &Dataset) -> Result<Dataset> {
+/// Opens the subdataset that is a delivery's mosaic, else the largest one of two real dimensions.
+fn best_subdataset(container: &Dataset) -> Result<Dataset> {
     let items = container.metadata_domain("SUBDATASETS").unwrap_or_default();
-    let names = items.iter().filter_map(|item| item.split_once('=').filter(|(key, _)| key.ends_with("_NAME")));
-    for (_, name) in names {
-        if let Ok(dataset) = open_raster(Path::new(name)) {
-            let (width, height) = dataset.raster_size();
-            if dataset.raster_count() > 0 && width > 1 && height > 1 {
-                return Ok(dataset);
-            }
-        }
-    }
-    Err(Error::NoRaster { reason: format!("{} subdatasets, none with two dimensions", items.len() / 2) })
+    let names: Vec<&str> = items.iter().filter_map(|item| item.split_once('=')).filter_map(subdataset_name).collect();
+    let pixels = |dataset: &Dataset| dataset.raster_size().0 as u64 * dataset.raster_size().1 as u64;
+    let opened = names.iter().take(MAX_SUBDATASETS).filter_map(|name| {
+        let dataset = open_raster(Path::new(name)).ok()?;
+        let (width, height) = dataset.raster_size();
+        let is_plane = dataset.raster_count() > 0 && width > 1 && height > 1;
+        // COSMO-SkyMed products hold the mosaic as `MBI` beside quick looks and single beams.
+        is_plane.then_some((name.ends_with("/MBI"), pixels(&dataset), dataset))
+    });
+    opened
+        .max_by_key(|(is_mosaic, pixels, _)| (*is_mosaic, *pixels))
+        .map(|(.., dataset)| dataset)
+        .ok_or_else(|| Error::NoRaster { reason: format!("{} subdatasets, none with two dimensions", names.len()) })
+}
+
+/// The name in an item `SUBDATASET_n_NAME=…`.
+fn subdataset_name<'a>((key, name): (&str, &'a str)) -> Option<&'a str> {
+    key.ends_with("_NAME").then_some(name)
 }
 
 fn is_placed(dataset: &Dataset) -> bool {

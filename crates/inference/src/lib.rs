@@ -5,7 +5,7 @@
 //!
 //! # The contract with callers of `aurora-infer`
 //! `aurora-infer INPUT --out DIR` writes into `DIR`, for a `NAME` that is INPUT's file name up to `.MBI`, or up to its
-//! extension:
+//! extension (INPUT may be a delivery, `.tgz` or `.h5`: its mosaic is taken):
 //!
 //! - `NAME.MBI_light.tif`: a COG (512 px blocks, ZSTD with predictor, averaged overviews that honour nodata), north-up,
 //!   under one EPSG code;
@@ -21,6 +21,7 @@
 //! |---|---|
 //! | 0 | all three files are written and on disk |
 //! | 2 | wrong usage |
+//! | 78 | the model cannot be used (no ONNX, an operator unknown, outputs of another shape) |
 //! | 65 | the input cannot be used (no raster, no georeferencing, broken, too large …); trying again will not help |
 //! | other | something else failed (disk, memory, a signal); may be tried again |
 //!
@@ -31,6 +32,7 @@
 
 mod cog;
 mod crs;
+mod delivery;
 mod detect;
 mod error;
 mod footprint;
@@ -40,6 +42,7 @@ mod geojson;
 mod georef;
 mod grid;
 mod input;
+mod network;
 mod nodata;
 mod outline;
 mod prepare;

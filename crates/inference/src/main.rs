@@ -2,9 +2,12 @@
 
 use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
-use aurora_daemon::{config, log, size::ByteSize};
+use aurora_daemon::{
+    config, log,
+    size::{ByteSize, Span},
+};
 use aurora_inference::{Job, Model, NodataChoice, run};
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 
 /// Turns any georeferenced raster into an optimised COG and looks for dark spots on the sea
 #[derive(Parser, Debug)]
@@ -12,8 +15,9 @@ use clap::{Parser, ValueEnum};
     name = "aurora-infer",
     version,
     after_help = "Examples:\n  aurora-infer SCENE.MBI.tif --out results\n  aurora-infer scene.tif --out results --nodata none \
-                  --threads 4 --memory 1GiB\n\nExit status: 0 results written; 2 usage; 65 the input cannot be used; \
-                  anything else may be tried again."
+                  --threads 4 --memory 1GiB\n  aurora-infer delivery.tgz --out results --model oil.onnx\n\nExit status: 0 \
+                  results written; 2 usage; 65 the input cannot be used; 78 the model cannot be used; anything else may \
+                  be tried again."
 )]
 struct Args {
     /// The raster: any format GDAL reads
@@ -21,9 +25,12 @@ struct Args {
     /// Folder for NAME.MBI_light.tif, NAME.detections.geojson and NAME.summary.json
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// What to detect
-    #[arg(long, value_enum, default_value = "dark-spot")]
-    model: ModelArg,
+    /// What to detect: `dark-spot`, a network of your own in an ONNX file, or `off` for the COG alone
+    #[arg(long, default_value = "dark-spot", value_name = "dark-spot|off|FILE.onnx")]
+    model: Model,
+    /// Give up after this time; the next try starts anew
+    #[arg(long, default_value = "1h", value_name = "TIME")]
+    time_limit: Span,
     /// Memory to stay within
     #[arg(long, default_value = "512MiB", value_name = "SIZE")]
     memory: ByteSize,
@@ -43,23 +50,12 @@ struct Args {
     log: log::LogArgs,
 }
 
-#[derive(ValueEnum, Debug, Clone, Copy)]
-enum ModelArg {
-    /// Dark spots: oil and what looks like it
-    DarkSpot,
-    /// No detection, only the COG
-    Off,
-}
-
 impl Args {
     fn into_job(self, threads: usize) -> Job {
         Job {
             input: self.input,
             out: self.out,
-            model: match self.model {
-                ModelArg::DarkSpot => Model::DarkSpot,
-                ModelArg::Off => Model::Off,
-            },
+            model: self.model,
             memory_bytes: self.memory.0,
             threads,
             nodata: self.nodata,
@@ -77,6 +73,7 @@ fn main() -> ExitCode {
     if let Err(error) = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
         tracing::warn!(%error, "threads left at their default");
     }
+    watch_time(args.time_limit);
     match run(&args.into_job(threads)) {
         Ok(summary) => {
             tracing::info!(scene = summary.scene_id, detections = summary.detections, "written");
@@ -88,4 +85,16 @@ fn main() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Ends the program when its time is over, whatever a file has made the libraries do. Results appear by rename, so none
+/// is half there; the staging folder is cleared by the next run.
+fn watch_time(limit: Span) {
+    /// `EX_TEMPFAIL` of `sysexits.h`: a slow disk may be faster next time.
+    const TEMPORARY_FAILURE: i32 = 75;
+    std::thread::spawn(move || {
+        std::thread::sleep(limit.0);
+        let _ = writeln!(std::io::stderr(), "aurora-infer: not done within {limit}");
+        std::process::exit(TEMPORARY_FAILURE);
+    });
 }

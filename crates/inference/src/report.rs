@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    detect::{MODEL, Spot},
+    detect::Spot,
     error::{Error, Result},
     frame::Frame,
     geojson::{self, rounded},
@@ -71,8 +71,8 @@ pub(crate) fn nodata_value(nodata: Option<f64>) -> Value {
     }
 }
 
-/// The detections as a GeoJSON feature collection; spots that lie off the Earth are left out.
-pub(crate) fn collection(spots: &[Spot], frame: &Frame) -> Value {
+/// The detections of a model as a GeoJSON feature collection; spots that lie off the Earth are left out.
+pub(crate) fn collection(spots: &[Spot], frame: &Frame, model: &str) -> Value {
     let placed = spots.iter().filter_map(|spot| Some((spot, frame.wgs84(&spot.outline)?)));
     let features: Vec<Value> = placed
         .enumerate()
@@ -88,7 +88,7 @@ pub(crate) fn collection(spots: &[Spot], frame: &Frame) -> Value {
                     "elongation": decimals(spot.elongation, 2),
                     "edge_db_per_km": decimals(spot.edge_db_per_km, 2),
                     "confidence": decimals(spot.confidence, 3),
-                    "model": MODEL,
+                    "model": model,
                 },
             })
         })

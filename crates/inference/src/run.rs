@@ -9,11 +9,12 @@ use std::{
 };
 
 use crate::{
-    cog,
+    cog, delivery,
     detect::{self, Outcome},
     error::{Error, Result},
     footprint, gdal_env, geojson, georef,
     input::{self, InputLimits},
+    network::Network,
     nodata::NodataChoice,
     prepare::{self, PrepareOptions, Prepared},
     radiometry::{self, Radiometry},
@@ -26,12 +27,54 @@ use crate::{
 const CACHE_DIVISOR: u64 = 8;
 
 /// What to detect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Model {
     /// Dark spots on the sea.
     DarkSpot,
+    /// What a network in this ONNX file finds.
+    Network(PathBuf),
     /// Nothing: only the COG is wanted.
     Off,
+}
+
+impl std::str::FromStr for Model {
+    type Err = std::convert::Infallible;
+
+    /// `dark-spot`, `off`, or the path of an ONNX file.
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        Ok(match text {
+            "dark-spot" => Self::DarkSpot,
+            "off" => Self::Off,
+            path => Self::Network(path.into()),
+        })
+    }
+}
+
+/// A model that is ready.
+enum Detector {
+    DarkSpot,
+    Network(Box<Network>),
+    Off,
+}
+
+impl Detector {
+    /// Loads the model before any pixel is read: a model that does not load is no fault of the scene.
+    fn load(model: &Model, threads: usize) -> Result<Self> {
+        Ok(match model {
+            Model::DarkSpot => Self::DarkSpot,
+            Model::Network(path) => Self::Network(Box::new(Network::load(path, threads)?)),
+            Model::Off => Self::Off,
+        })
+    }
+
+    /// The name that results carry.
+    fn name(&self) -> &str {
+        match self {
+            Self::DarkSpot => detect::MODEL,
+            Self::Network(network) => network.name(),
+            Self::Off => "off",
+        }
+    }
 }
 
 /// One scene to do.
@@ -55,10 +98,10 @@ pub struct Job {
     pub max_pixels: u64,
 }
 
-/// The results' common name: the file name up to `.MBI`, else up to its extension.
+/// The results' common name: the file name up to `.MBI`, else up to its extension (`.tar.gz` is one).
 pub fn output_name(input: &Path) -> String {
     let name = input.file_name().unwrap_or_default().to_string_lossy();
-    match name.find(".MBI").filter(|end| *end > 0) {
+    match name.find(".MBI").or_else(|| name.find(".tar.gz")).filter(|end| *end > 0) {
         Some(end) => name[..end].to_owned(),
         None => input.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
     }
@@ -72,22 +115,30 @@ pub fn run(job: &Job) -> Result<Summary> {
     gdal_env::configure(job.memory_bytes / CACHE_DIVISOR, job.threads)
         .map_err(|error| Error::Output { action: "configure GDAL", reason: error.to_string() })?;
     let mut clock = Clock::start();
+    let detector = Detector::load(&job.model, job.threads)?;
     let limits = InputLimits { max_pixels: job.max_pixels, memory_bytes: job.memory_bytes };
-    let source = input::open(&job.input, limits)?;
     let name = output_name(&job.input);
     let staging = Staging::create(&job.out, &name)?;
+    let raster = delivery::raster_of(&job.input, staging.path(), job.max_pixels)?;
+    let source = input::open(&raster, limits)?;
     let options = PrepareOptions { nodata: job.nodata, memory_bytes: job.memory_bytes, threads: job.threads };
-    let prepared = prepare::prepare(source, &job.input, staging.path(), options)?;
+    let prepared = prepare::prepare(source, &raster, staging.path(), options)?;
     clock.lap("prepare");
-    let Findings { survey, outcome, footprint } = examine(job, &prepared, &mut clock)?;
+    let Findings { survey, outcome, footprint } = examine(job, &detector, &prepared, &mut clock)?;
     let [cog_name, detections_name, summary_name] =
         ["MBI_light.tif", "detections.geojson", "summary.json"].map(|end| format!("{name}.{end}"));
-    let detections = report::collection(&outcome.spots, &survey.frame);
+    let detections = report::collection(&outcome.spots, &survey.frame, detector.name());
     report::write(&staging.path().join(&detections_name), &detections)?;
     let count = detections["features"].as_array().map_or(0, Vec::len);
     // The grids are gone before GDAL needs room for compression.
-    let facts =
-        Facts { pixel_m: survey.frame.pixel_m, percentiles: survey.percentiles, footprint, count, note: outcome.note };
+    let facts = Facts {
+        pixel_m: survey.frame.pixel_m,
+        percentiles: survey.percentiles,
+        footprint,
+        count,
+        note: outcome.note,
+        model: detector.name().to_owned(),
+    };
     cog::write(&prepared, &staging.path().join(&cog_name), job.threads)?;
     clock.lap("cog");
     let summary = summarise(job, &name, &prepared, facts, clock)?;
@@ -103,10 +154,10 @@ struct Findings {
     footprint: serde_json::Value,
 }
 
-fn examine(job: &Job, prepared: &Prepared, clock: &mut Clock) -> Result<Findings> {
-    let judged = match job.model {
-        Model::DarkSpot => radiometry::judge(prepared)?,
-        Model::Off => Err("detection is switched off".into()),
+fn examine(job: &Job, detector: &Detector, prepared: &Prepared, clock: &mut Clock) -> Result<Findings> {
+    let judged = match detector {
+        Detector::Off => Err("detection is switched off".into()),
+        Detector::DarkSpot | Detector::Network(_) => radiometry::judge(prepared)?,
     };
     let radiometry = judged.as_ref().copied().unwrap_or(Radiometry::Amplitude);
     let mut survey = survey::survey(prepared, radiometry, job.memory_bytes)?;
@@ -114,9 +165,10 @@ fn examine(job: &Job, prepared: &Prepared, clock: &mut Clock) -> Result<Findings
     let footprint = footprint::of(&survey).unwrap_or_else(|| footprint::of_bounds(bounds));
     let footprint = geojson::geometry(&footprint.into());
     clock.lap("survey");
-    let outcome = match judged {
-        Ok(_) => detect::dark_spots(&mut survey),
-        Err(note) => Outcome::nothing(note),
+    let outcome = match (judged, detector) {
+        (Err(note), _) => Outcome::nothing(note),
+        (Ok(_), Detector::Network(network)) => network.find(&mut survey)?,
+        (Ok(_), _) => detect::dark_spots(&mut survey),
     };
     clock.lap("detect");
     Ok(Findings { survey, outcome, footprint })
@@ -128,6 +180,7 @@ struct Facts {
     footprint: serde_json::Value,
     count: usize,
     note: Option<String>,
+    model: String,
 }
 
 fn summarise(job: &Job, name: &str, prepared: &Prepared, facts: Facts, clock: Clock) -> Result<Summary> {
@@ -149,7 +202,7 @@ fn summarise(job: &Job, name: &str, prepared: &Prepared, facts: Facts, clock: Cl
         percentiles: facts.percentiles.map(|[p2, p98]| Percentiles { p2, p98 }),
         detections: facts.count,
         detection_note: facts.note,
-        model: if job.model == Model::DarkSpot { detect::MODEL } else { "off" }.to_owned(),
+        model: facts.model,
         seconds: clock.seconds(),
         peak_rss_bytes: aurora_daemon::process::usage().peak_rss_bytes,
     })
@@ -199,6 +252,8 @@ mod tests {
             ),
             ("iw-vv.tiff", "iw-vv"),
             ("a.b.tif", "a.b"),
+            ("delivery.tgz", "delivery"),
+            ("delivery.tar.gz", "delivery"),
             (".MBI.tif", ".MBI"),
             ("noextension", "noextension"),
         ];

@@ -10,8 +10,7 @@ mod land;
 mod segment;
 mod spot;
 
-use spot::Sea;
-pub(crate) use spot::Spot;
+pub(crate) use spot::{Sea, Spot, scored};
 
 use crate::{
     grid::{Grid, quantile},
@@ -74,8 +73,7 @@ pub(crate) fn dark_spots(survey: &mut Survey) -> Outcome {
     let contrast = contrast(db, &surface, &land, step);
     let Some(noise_db) = spread(&contrast) else { return Outcome::nothing("no open water found") };
     let segments = segment::find(&contrast, noise_db, cell);
-    let mut spots: Vec<Spot> = spot::measure_all(Sea { contrast: &contrast, land: &land }, &segments, noise_db, cell);
-    spots.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    let spots = spot::measure_all(Sea { contrast: &contrast, land: &land }, &segments, noise_db, cell);
     Outcome { spots, note: None }
 }
 

@@ -49,21 +49,37 @@ pub(crate) struct Spot {
 
 /// Measures every segment and drops look-alikes.
 pub(super) fn measure_all(sea: Sea<'_>, segments: &Components, noise_db: f32, cell: CellSize) -> Vec<Spot> {
+    let score = |spot: &Spot, _: &[u32]| confidence(spot.contrast_db, spot.edge_db_per_km, f64::from(noise_db));
+    let mut spots = scored(sea, segments, cell, score);
+    spots.retain(|spot| spot.confidence >= MIN_CONFIDENCE);
+    spots
+}
+
+/// Measures every segment; `score` gives a spot's confidence by its measures and cells. Highest confidence first.
+pub(crate) fn scored(
+    sea: Sea<'_>,
+    segments: &Components,
+    cell: CellSize,
+    score: impl Fn(&Spot, &[u32]) -> f64 + Sync,
+) -> Vec<Spot> {
     use rayon::prelude::*;
     let numbered = segments.members.par_iter().enumerate();
-    let spots = numbered.filter_map(|(index, members)| {
-        Window::round(sea, segments, index as u32 + 1, members, cell).measure(members, noise_db, cell)
+    let measured = numbered.filter_map(|(index, members)| {
+        let spot = Window::round(sea, segments, index as u32 + 1, members, cell).measure(members, cell)?;
+        Some(Spot { confidence: score(&spot, members), ..spot })
     });
-    spots.filter(|spot| spot.confidence >= MIN_CONFIDENCE).collect()
+    let mut spots: Vec<Spot> = measured.collect();
+    spots.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    spots
 }
 
 /// What segments were found in.
 #[derive(Clone, Copy)]
-pub(super) struct Sea<'a> {
+pub(crate) struct Sea<'a> {
     /// Decibels over the background; NaN where there is no sea to judge.
-    pub(super) contrast: &'a Grid<f32>,
+    pub(crate) contrast: &'a Grid<f32>,
     /// Cells that are land.
-    pub(super) land: &'a Grid<bool>,
+    pub(crate) land: &'a Grid<bool>,
 }
 
 /// The part of the grid round one segment.
@@ -104,17 +120,17 @@ impl<'a> Window<'a> {
         !self.mask.at(x, y) && self.index(x, y).is_some_and(|index| self.labels.cells[index] != 0)
     }
 
-    /// Sea among the sea and land of the cells of `far` outside `near`, 0–1.
+    /// Sea among the sea and land of the cells of `far` outside `near`, 0–1; 1 where there is neither.
     fn sea_part(&self, near: &Grid<bool>, far: &Grid<bool>) -> f64 {
-        let (mut at_sea, mut ashore) = (0, 0);
+        let (mut at_sea, mut ashore) = (0_u32, 0_u32);
         for y in 0..far.height {
             for index in (0..far.width).filter(|x| far.at(*x, y) && !near.at(*x, y)).filter_map(|x| self.index(x, y)) {
                 let is_land = self.sea.land.cells[index];
-                ashore += usize::from(is_land);
-                at_sea += usize::from(!is_land && !self.sea.contrast.cells[index].is_nan());
+                ashore += u32::from(is_land);
+                at_sea += u32::from(!is_land && !self.sea.contrast.cells[index].is_nan());
             }
         }
-        at_sea as f64 / (at_sea + ashore).max(1) as f64
+        if at_sea + ashore == 0 { 1.0 } else { f64::from(at_sea) / f64::from(at_sea + ashore) }
     }
 
     fn median_where(&self, keep: impl Fn(usize, usize) -> bool) -> Option<f32> {
@@ -142,7 +158,8 @@ impl<'a> Window<'a> {
         (!shifted.0.is_empty()).then_some(shifted)
     }
 
-    fn measure(&self, members: &[u32], noise_db: f32, cell: CellSize) -> Option<Spot> {
+    /// All measures but the confidence.
+    fn measure(&self, members: &[u32], cell: CellSize) -> Option<Spot> {
         let (band, ring) = (cell.count(BAND_M), cell.count(RING_M));
         let core = self.mask.eroded(band);
         let (near, far) = (self.mask.dilated(band), self.mask.dilated(ring));
@@ -166,7 +183,7 @@ impl<'a> Window<'a> {
             contrast_db,
             elongation: elongation(members, self.labels.width, cell),
             edge_db_per_km,
-            confidence: confidence(contrast_db, edge_db_per_km, f64::from(noise_db)),
+            confidence: 0.0,
             outline,
         })
     }

@@ -1,9 +1,8 @@
-//! Compares detections with truth: recall, false alarms, overlap.
+//! Compares detections with truth: which slicks were found, what else was reported, how well outlines agree.
 //!
-//! `cargo run --release -p aurora-inference --example evaluate -- TRUTH_DIR RESULTS_DIR [MIN_CONFIDENCE]` reads every
-//! `NAME.truth.geojson` and the `NAME.detections.geojson` that belongs to it. A detection and a slick match when their
-//! intersection over union is at least 0.3, each at most once, best pairs first. Features of the truth whose `kind` (or
-//! `class`) is given and is not `slick` are look-alikes: they must not be found.
+//! A detection and a slick match when their intersection over union is at least [`MIN_IOU`], each at most once, best
+//! pairs first. Features of the truth whose `kind` (or `class`) is given and is not `slick` are look-alikes: they must
+//! not be found. It runs no detector; the example `evaluate` and the tests call it.
 
 use std::{error::Error, fs, path::Path};
 
@@ -13,50 +12,47 @@ use serde_json::Value;
 /// Intersection over union from which a detection counts as a slick found.
 const MIN_IOU: f64 = 0.3;
 /// Slicks of at least this area are also counted on their own: truth cut out of a raster holds crumbs of single cells.
-const WHOLE_KM2: f64 = 0.4;
+pub(crate) const WHOLE_KM2: f64 = 0.4;
 
-struct Shape {
+/// One feature of a collection.
+pub(crate) struct Shape {
     outline: MultiPolygon,
     bounds: Rect,
     properties: Value,
 }
 
+/// Counts over one scene or many.
 #[derive(Default)]
-struct Tally {
-    slicks: usize,
-    found: usize,
-    whole_slicks: usize,
-    whole_found: usize,
-    detections: usize,
+pub(crate) struct Tally {
+    /// Slicks of the truth, and those found.
+    pub(crate) slicks: usize,
+    pub(crate) found: usize,
+    /// The same for slicks of [`WHOLE_KM2`] and more.
+    pub(crate) whole_slicks: usize,
+    pub(crate) whole_found: usize,
+    /// What was reported, right or wrong.
+    pub(crate) detections: usize,
     iou_sum: f64,
     look_alikes: usize,
     look_alikes_hit: usize,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let [truth_dir, results_dir, rest @ ..] = args.as_slice() else {
-        return Err("usage: evaluate TRUTH_DIR RESULTS_DIR [MIN_CONFIDENCE]".into());
-    };
-    let min_confidence: f64 = rest.first().map_or(Ok(0.0), |text| text.parse())?;
-    let mut names: Vec<String> = fs::read_dir(truth_dir)?
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".truth.geojson").map(str::to_owned))
-        .collect();
-    names.sort();
-    let mut total = Tally::default();
-    for name in names {
-        let truth = shapes(&Path::new(truth_dir).join(format!("{name}.truth.geojson")))?;
-        let mut found = shapes(&Path::new(results_dir).join(format!("{name}.detections.geojson")))?;
-        found.retain(|shape| shape.properties["confidence"].as_f64().unwrap_or(0.0) >= min_confidence);
-        let tally = compare(&truth, &found);
-        print(&name, &tally);
-        total.add(&tally);
+impl Tally {
+    /// Detections that match no slick.
+    pub(crate) fn false_alarms(&self) -> usize {
+        self.detections - self.found
     }
-    print("all", &total);
-    Ok(())
 }
 
-fn compare(truth: &[Shape], found: &[Shape]) -> Tally {
+/// Compares two GeoJSON files of one scene.
+///
+/// # Errors
+/// If one cannot be read.
+pub(crate) fn files(truth: &Path, detections: &Path, is_verbose: bool) -> Result<Tally, Box<dyn Error>> {
+    Ok(compare(&shapes(truth)?, &shapes(detections)?, is_verbose))
+}
+
+fn compare(truth: &[Shape], found: &[Shape], is_verbose: bool) -> Tally {
     let (slicks, look_alikes): (Vec<&Shape>, Vec<&Shape>) = truth.iter().partition(|shape| is_slick(shape));
     let mut pairs: Vec<(f64, usize, usize)> = Vec::new();
     for (t, slick) in slicks.iter().enumerate() {
@@ -82,7 +78,7 @@ fn compare(truth: &[Shape], found: &[Shape]) -> Tally {
     let whole = slicks.iter().zip(&used_truth).filter(|(slick, _)| area_km2(slick) >= WHOLE_KM2);
     (tally.whole_slicks, tally.whole_found) =
         whole.fold((0, 0), |(all, hit), (_, used)| (all + 1, hit + usize::from(*used)));
-    if std::env::var_os("EVALUATE_VERBOSE").is_some() {
+    if is_verbose {
         explain(&slicks, &used_truth, found, &used_found);
     }
     tally
@@ -119,7 +115,8 @@ fn iou(a: &Shape, b: &Shape) -> f64 {
 }
 
 impl Tally {
-    fn add(&mut self, other: &Self) {
+    /// Adds the counts of another scene.
+    pub(crate) fn add(&mut self, other: &Self) {
         self.slicks += other.slicks;
         self.found += other.found;
         self.whole_slicks += other.whole_slicks;
@@ -131,23 +128,27 @@ impl Tally {
     }
 }
 
-fn print(name: &str, tally: &Tally) {
-    let part = |count: usize, of: usize| 100.0 * count as f64 / of.max(1) as f64;
-    println!(
-        "{name}: recall {}/{} ({:.0} %), of {WHOLE_KM2} km² or more {}/{} ({:.0} %), false alarms {}/{} ({:.0} %), mean IoU {:.2}, look-alikes reported {}/{}",
-        tally.found,
-        tally.slicks,
-        part(tally.found, tally.slicks),
-        tally.whole_found,
-        tally.whole_slicks,
-        part(tally.whole_found, tally.whole_slicks),
-        tally.detections - tally.found,
-        tally.detections,
-        part(tally.detections - tally.found, tally.detections),
-        tally.iou_sum / tally.found.max(1) as f64,
-        tally.look_alikes_hit,
-        tally.look_alikes,
-    );
+impl std::fmt::Display for Tally {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let part = |count: usize, of: usize| 100.0 * count as f64 / of.max(1) as f64;
+        write!(
+            out,
+            "recall {}/{} ({:.0} %), of {WHOLE_KM2} km² or more {}/{} ({:.0} %), false alarms {}/{} ({:.0} %), mean IoU \
+             {:.2}, look-alikes reported {}/{}",
+            self.found,
+            self.slicks,
+            part(self.found, self.slicks),
+            self.whole_found,
+            self.whole_slicks,
+            part(self.whole_found, self.whole_slicks),
+            self.false_alarms(),
+            self.detections,
+            part(self.false_alarms(), self.detections),
+            self.iou_sum / self.found.max(1) as f64,
+            self.look_alikes_hit,
+            self.look_alikes,
+        )
+    }
 }
 
 fn shapes(path: &Path) -> Result<Vec<Shape>, Box<dyn Error>> {
