@@ -20,6 +20,8 @@ export const SCENE_PAGE_SIZE = 100;
 export const DETECTION_LIMIT = 500;
 /** Jobs asked for at a time, and most kept of any kind. */
 export const JOB_LIMIT = 100;
+/** Bins of a histogram: finer than the bars drawn of it, whatever part of it they show. */
+const HISTOGRAM_BINS = 256;
 /** Longer than the server's own deadline, so that its answer is what the analyst reads. */
 const TIMEOUT_MS = 20_000;
 
@@ -82,7 +84,8 @@ export async function fetchStatistics(
   revision: number,
   signal: AbortSignal,
 ): Promise<BandStatistics | null> {
-  const path = `/scenes/${encodeURIComponent(sceneId)}/statistics?max_size=1024&v=${revision}`;
+  const query = `max_size=1024&histogram_bins=${HISTOGRAM_BINS}&v=${revision}`;
+  const path = `/scenes/${encodeURIComponent(sceneId)}/statistics?${query}`;
   const bands = await getJson<Record<string, BandStatistics>>(path, signal);
   return bands.b1 ?? null;
 }
