@@ -88,6 +88,31 @@ async fn pictures_have_the_size_and_format_asked_for() {
 }
 
 #[tokio::test]
+async fn values_can_be_made_of_values() {
+    let (origin, server) = origin_and_server(&[]).await;
+    let url = origin.put("a.tif", tiff(50));
+    let values = async |more: &str| {
+        let response = server.get(&path(&url, &tile(3, 5), more)).await;
+        assert_eq!(response.status(), StatusCode::OK, "{more}");
+        response.bytes().await.unwrap()
+    };
+    let (_, plain) = npy(&values(".npy?").await);
+    // The type stays 16 bits under a speckle filter, and the size that of the tile, whatever the filter looks at beyond.
+    let (shape, filtered) = npy(&values(".npy?algorithm=lee&").await);
+    assert_eq!(shape, [2, 256, 256]);
+    assert_ne!(plain[..256 * 256], filtered[..256 * 256]);
+    let raw = values(".npy?expression=b1/2&").await;
+    assert!(String::from_utf8_lossy(&raw[..128]).contains("'<f8'"), "a quotient is a 64-bit float");
+    let last = raw.len() - 2 * 256 * 256 * 8;
+    assert_eq!(f64::from_le_bytes(raw[last..last + 8].try_into().unwrap()), f64::from(plain[0]) / 2.0);
+    let placed = server.get(&path(&url, &tile(3, 5), ".tif?")).await;
+    assert_eq!(placed.headers()["content-type"], "image/tiff; application=geotiff");
+    assert_eq!(placed.bytes().await.unwrap()[..4], *b"II\x2a\0");
+    let refused = server.problem(&path(&url, &tile(3, 5), ".png?algorithm=normalizedIndex&")).await;
+    assert_eq!(refused.0, 400);
+}
+
+#[tokio::test]
 async fn the_stretch_is_the_whole_rasters_so_neighbours_match() {
     let (origin, server) = origin_and_server(&[]).await;
     let url = origin.put("a.tif", tiff(1));
