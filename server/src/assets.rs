@@ -20,6 +20,8 @@ struct Dist;
 
 const INDEX: &str = "index.html";
 
+const HTML: &str = "text/html; charset=utf-8";
+
 /// Shown in the map's place while there is none.
 const NOT_BUILT: &str = "<!doctype html><title>Aurora</title><p>The map is not part of this build. Make it with \
     <code>cd frontend &amp;&amp; npm ci &amp;&amp; npm run build</code>, then build the server again.</p>";
@@ -30,9 +32,18 @@ pub(crate) async fn asset(uri: Uri, headers: HeaderMap) -> Response {
     let path = if path.is_empty() { INDEX } else { path };
     match Dist::get(path) {
         Some(file) => found(path, &file, &headers),
-        None if path == INDEX => ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], NOT_BUILT).into_response(),
+        None if path == INDEX => not_built(),
         None => Problem::not_found(uri.path()).into_response(),
     }
+}
+
+/// One of the built pages, whatever the address it is asked for under.
+pub(crate) fn page(name: &str, headers: &HeaderMap) -> Response {
+    Dist::get(name).map_or_else(not_built, |file| found(name, &file, headers))
+}
+
+fn not_built() -> Response {
+    ([(header::CONTENT_TYPE, HTML)], NOT_BUILT).into_response()
 }
 
 fn found(path: &str, file: &EmbeddedFile, headers: &HeaderMap) -> Response {
@@ -45,7 +56,9 @@ fn found(path: &str, file: &EmbeddedFile, headers: &HeaderMap) -> Response {
             std::borrow::Cow::Borrowed(bytes) => Body::from(bytes),
             std::borrow::Cow::Owned(bytes) => Body::from(bytes),
         };
-        ([(header::CONTENT_TYPE, file.metadata.mimetype().to_owned())], body).into_response()
+        let media_type = file.metadata.mimetype();
+        let media_type = if media_type == "text/html" { HTML } else { media_type };
+        ([(header::CONTENT_TYPE, media_type.to_owned())], body).into_response()
     };
     let tags = response.headers_mut();
     tags.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));

@@ -18,7 +18,7 @@ use aurora_catalog::{ChangePage, JobView, Scene};
 use reqwest::Url;
 use tokio::sync::watch;
 
-pub(crate) use feature::{box_polygon, detection_feature, scene_feature};
+pub(crate) use feature::{bounds_of, box_polygon, detection_feature, scene_feature, scene_geometry};
 pub(crate) use follow::follow;
 pub(crate) use listen::{Listener, Message};
 pub(crate) use listing::{Interval, SceneFilter, Token, overlaps};
@@ -37,9 +37,9 @@ pub(crate) struct Catalogue {
 pub(crate) struct Found {
     pub(crate) scene: Arc<Scene>,
     /// Address of its indexer.
-    pub(crate) indexer: Url,
+    pub(crate) indexer: Arc<Url>,
     /// The epoch its revision counts in.
-    pub(crate) epoch: String,
+    pub(crate) epoch: Arc<str>,
 }
 
 impl Catalogue {
@@ -95,10 +95,7 @@ impl Catalogue {
 
     /// The scene of that id, from the first indexer that has it.
     pub(crate) fn scene(&self, id: &str) -> Option<Found> {
-        self.mirrors().iter().find_map(|mirror| {
-            let scene = Arc::clone(mirror.scenes().get(id)?);
-            Some(Found { scene, indexer: mirror.indexer().clone(), epoch: mirror.epoch().to_owned() })
-        })
+        self.mirrors().iter().find_map(|mirror| Some(mirror.found(mirror.scenes().get(id)?)))
     }
 
     /// The detections of a scene, with the scene.

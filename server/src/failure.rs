@@ -33,6 +33,11 @@ const OVERLOADED_RETRY_S: u32 = 1;
 const SOURCE_RETRY_S: u32 = 2;
 
 impl Failure {
+    /// A document could not be filled in, which is a fault of its template.
+    pub(crate) fn template(error: askama::Error) -> Self {
+        Self::Problem(Problem::server(StatusCode::INTERNAL_SERVER_ERROR, error))
+    }
+
     /// Whether the file was replaced under the render, so that doing it again on the new version can succeed.
     pub(crate) fn is_changed(&self) -> bool {
         matches!(self, Self::Raster(RasterError::Source(SourceError::Changed { .. })))

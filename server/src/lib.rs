@@ -15,6 +15,7 @@ mod flights;
 mod gpus;
 mod handlers;
 mod observe;
+mod openapi;
 mod pool;
 mod query;
 mod rasters;

@@ -1,6 +1,7 @@
 //! The part of a tile's walk that makes it: admission, plan, stretch, fetch, then paint, style and encode on a render
 //! thread. It runs inside the flight of [`crate::tiles`], so it is dropped when nobody waits any more.
 
+mod cutline;
 mod stages;
 mod statistics;
 mod stretch;
@@ -22,8 +23,10 @@ use aurora_tile::{Bounds, TileId, TileMatrixSet};
 
 use crate::{app::App, failure::Failure, query::RasterQuery, rasters::Pinned, target::Target, tiles::Tile};
 
+use cutline::Cutline;
+pub(crate) use cutline::Outline;
 pub(crate) use stages::Stages;
-pub(crate) use statistics::{statistics, value_names};
+pub(crate) use statistics::{Asked, of_feature, statistics, value_names};
 pub(crate) use stretch::Stretches;
 
 /// Everything that determines a picture.
@@ -47,6 +50,8 @@ pub(crate) enum Shown {
     Whole(Sizing),
     /// A box in the query's `coord_crs` (else degrees), shown in its `dst_crs` (else that of the box).
     Box(Bounds, Sizing),
+    /// What lies under a feature, in the box round it and as that.
+    Feature(Arc<Outline>, Sizing),
 }
 
 /// What a render is to yield.
@@ -55,6 +60,8 @@ struct Wanted {
     /// Where the picture lies, once the process has cut off what it needed to see.
     placement: Option<Placement>,
     setting: Setting,
+    /// What is masked beyond its outline, once the process is done.
+    cutline: Option<Cutline>,
 }
 
 /// Makes a picture, or a file of values.
@@ -66,7 +73,7 @@ pub(crate) async fn picture(app: Arc<App>, order: Order) -> Result<Tile, Failure
     stages.end("queue");
     let options = order.query.read_options(order.target.nodata);
     let (shown, query) = (order.shown.clone(), order.query.clone());
-    let Wanted { plan, placement, setting } =
+    let Wanted { plan, placement, setting, cutline } =
         planned(&app, &tiff, move |tiff| shown.plan(tiff, &query, &options)).await?;
     stages.end("plan");
     let style = match order.format.map(Format::payload) {
@@ -76,7 +83,8 @@ pub(crate) async fn picture(app: Arc<App>, order: Order) -> Result<Tile, Failure
     stages.end("stretch");
     let process_bytes = order.query.process.bytes_per_px();
     let finish = move |pixels, stages: &mut Stages| {
-        let pixels = processed(pixels, &order.query.process, &setting, stages)?;
+        let mut pixels = processed(pixels, &order.query.process, &setting, stages)?;
+        cutline.iter().for_each(|cutline| cutline.cut(&mut pixels));
         encoded(pixels, &order, &style, placement.as_ref(), stages)
     };
     let (bytes, media_type) = paint(&app, tiff, plan, process_bytes, &mut stages, finish).await?;
@@ -89,17 +97,8 @@ impl Shown {
         let header = tiff.header();
         let view = match self {
             Self::Tile { set, tile, size_px } => View::tile(set, *tile, *size_px)?,
-            Self::Box(bounds, sizing) => {
-                let coord_crs = query.coord_crs.clone().map_or_else(degrees, Ok)?;
-                let crs = query.dst_crs.clone().unwrap_or_else(|| coord_crs.clone());
-                let nowhere = || Problem::parameter("dst_crs", "does not reach the box that is asked for");
-                View::of_box(
-                    header,
-                    crs.clone(),
-                    carried_bounds(&coord_crs, &crs, *bounds).ok_or_else(nowhere)?,
-                    *sizing,
-                )?
-            }
+            Self::Box(bounds, sizing) => box_view(header, query, *bounds, *sizing)?,
+            Self::Feature(outline, sizing) => box_view(header, query, outline.bounds()?, *sizing)?,
             Self::Whole(sizing) => match whole_view(header, query, sizing)? {
                 Some(view) => view,
                 None => return whole(tiff, sizing, query, options),
@@ -111,7 +110,11 @@ impl Shown {
         let seen = shown.clone().grown(needed_half_px);
         let placement = shown.placement();
         let setting = Setting::of(header, options.bands.as_deref(), placement.pixel);
-        Ok(Wanted { plan: render::plan(tiff, &seen, options)?, placement: Some(placement), setting })
+        let cutline = match self {
+            Self::Feature(outline, _) => Some(cutline(outline, query, &shown)?),
+            _ => None,
+        };
+        Ok(Wanted { plan: render::plan(tiff, &seen, options)?, placement: Some(placement), setting, cutline })
     }
 
     /// One spelling for each meaning: part of cache keys.
@@ -121,6 +124,22 @@ impl Shown {
             other => format!("{other:?}"),
         }
     }
+}
+
+/// The view of a box in the query's `coord_crs`, shown in its `dst_crs`.
+fn box_view(header: &Header, query: &RasterQuery, bounds: Bounds, sizing: Sizing) -> Result<View, Failure> {
+    let coord_crs = query.coord_crs.clone().map_or_else(degrees, Ok)?;
+    let crs = query.dst_crs.clone().unwrap_or_else(|| coord_crs.clone());
+    let nowhere = || Problem::parameter("dst_crs", "does not reach the box that is asked for");
+    let bounds = carried_bounds(&coord_crs, &crs, bounds).ok_or_else(nowhere)?;
+    Ok(View::of_box(header, crs, bounds, sizing)?)
+}
+
+/// An outline in the query's `coord_crs` on the pixels of `view`.
+fn cutline(outline: &Outline, query: &RasterQuery, view: &View) -> Result<Cutline, Failure> {
+    let coord_crs = query.coord_crs.clone().map_or_else(degrees, Ok)?;
+    let nowhere = || Problem::parameter("geometry", "lies where the coordinate reference system does not reach");
+    Ok(outline.on(view, &coord_crs).ok_or_else(nowhere)?)
 }
 
 fn degrees() -> Result<Crs, Failure> {
@@ -147,7 +166,7 @@ fn whole(tiff: &GeoTiff, sizing: &Sizing, query: &RasterQuery, options: &ReadOpt
         let ((x, y), (width, height)) = (placement.corner, placement.pixel);
         Placement { corner: (x + margin * width, y - margin * height), ..placement }
     };
-    Ok(Wanted { plan, placement: placement.map(cut), setting })
+    Ok(Wanted { plan, placement: placement.map(cut), setting, cutline: None })
 }
 
 /// The setting of a plan that shows the whole raster.

@@ -61,8 +61,8 @@ pub(crate) struct Tile {
 
 impl Tile {
     /// A document that is kept among the tiles.
-    pub(crate) fn document(document: &serde_json::Value) -> Self {
-        Self { bytes: document.to_string().into(), media_type: "application/json", stages: Stages::begin() }
+    pub(crate) fn document(media_type: &'static str, document: &serde_json::Value) -> Self {
+        Self { bytes: document.to_string().into(), media_type, stages: Stages::begin() }
     }
 }
 

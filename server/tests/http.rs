@@ -76,6 +76,10 @@ async fn there_are_lists_to_choose_from() {
     let names = server.json("/colorMaps").await;
     assert!(names["colorMaps"].as_array().unwrap().iter().any(|name| name == "viridis"));
     assert_eq!(server.json("/colorMaps/gray").await["255"], serde_json::json!([255, 255, 255, 255]));
+    let algorithms = server.json("/algorithms").await;
+    assert!(algorithms["algorithms"].as_array().unwrap().iter().any(|one| one["id"] == "db"));
+    assert_eq!(server.json("/algorithms/hillshade").await["parameters"]["azimuth"]["default"], 45);
+    assert_eq!(server.problem("/algorithms/none").await.0, 404);
     let sets = server.json("/tileMatrixSets").await;
     let ids = sets["tileMatrixSets"].as_array().unwrap().iter().map(|set| set["id"].as_str().unwrap());
     assert_eq!(ids.filter(|id| ["WebMercatorQuad", "UTM31WGS84Quad", "GNOSISGlobalGrid"].contains(id)).count(), 3);

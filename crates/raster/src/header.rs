@@ -201,6 +201,14 @@ impl Level {
         }
     }
 
+    /// Width and height in pixels of what the file stores together: a tile, or a strip, of which blocks may be cut.
+    pub fn stored_block_px(&self) -> (u32, u32) {
+        match &self.storage {
+            Storage::Blocks(_) => (self.block_width_px, self.block_height_px),
+            Storage::Rows(rows) => (self.width_px, rows.rows_per_strip().min(self.height_px)),
+        }
+    }
+
     /// Whether it is no level of the file but every n-th pixel of one.
     pub fn is_thinned(&self) -> bool {
         matches!(&self.storage, Storage::Rows(rows) if rows.size_px() != (self.width_px, self.height_px))

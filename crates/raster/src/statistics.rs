@@ -126,6 +126,48 @@ pub fn summarise(pixels: &Pixels, band: u16, wanted: &Wanted) -> Option<Statisti
     })
 }
 
+/// Numbers of one band in which each pixel counts by its weight.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weighed {
+    /// Sum of the weights of valid pixels.
+    pub count: f64,
+    /// Sum of the values, each by its weight.
+    pub sum: f64,
+    /// Mean.
+    pub mean: f64,
+    /// Standard deviation of the population.
+    pub std: f64,
+    /// The 50th percentile.
+    pub median: f64,
+    /// Percentiles asked for, with their values, in the order asked.
+    pub percentiles: Vec<(f64, f64)>,
+}
+
+/// Numbers of one band, counted from 0, by `weights` of 0 to 1, one a pixel, row by row; `None` when nothing weighs
+/// anything. As rio-tiler's statistics with a coverage.
+pub fn weigh(pixels: &Pixels, band: u16, weights: &[f32], percentiles: &[f64]) -> Option<Weighed> {
+    let mask = pixels.band_mask(band);
+    let valid = pixels.numbers(band).into_iter().zip(mask.iter().zip(weights));
+    let valid = valid.filter(|(value, (mask, weight))| value.is_finite() && **mask != 0 && **weight > 0.0);
+    let mut weighed: Vec<(f64, f64)> = valid.map(|(value, (_, &weight))| (value, f64::from(weight))).collect();
+    weighed.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let count: f64 = weighed.iter().map(|(_, weight)| weight).sum();
+    let &(last, _) = weighed.last()?;
+    let sum: f64 = weighed.iter().map(|(value, weight)| value * weight).sum();
+    let mean = sum / count;
+    let variance = weighed.iter().map(|(value, weight)| weight * (value - mean).powi(2)).sum::<f64>() / count;
+    let quantile = |percent: f64| {
+        let mut below = 0.0;
+        let reached = weighed.iter().find(|(_, weight)| {
+            below += weight;
+            below >= percent / 100.0 * count
+        });
+        reached.map_or(last, |(value, _)| *value)
+    };
+    let percentiles = percentiles.iter().map(|&percent| (percent, quantile(percent))).collect();
+    Some(Weighed { count, sum, mean, std: variance.sqrt(), median: quantile(50.0), percentiles })
+}
+
 /// The range between two percentiles of each band, for [`crate::style::Style::rescale`]. A band without valid values
 /// gets 0 to 1, one with a single value gets one unit above it.
 pub fn stretch(pixels: &Pixels, low_percentile: f64, high_percentile: f64) -> Vec<Rescale> {
@@ -204,7 +246,7 @@ fn equal_edges(sorted: &[f64], bins: usize, range: Option<(f64, f64)>) -> Vec<f6
 
 #[cfg(test)]
 mod tests {
-    use super::{Bins, Wanted, auto_stretch, stretch, summarise};
+    use super::{Bins, Wanted, auto_stretch, stretch, summarise, weigh};
     use crate::{block::Samples, pixels::Pixels, style::Rescale};
 
     fn pixels(values: Vec<f32>, mask: Vec<u8>) -> Pixels {
@@ -252,6 +294,17 @@ mod tests {
         };
         assert_eq!(histogram(&[]), (vec![1, 2], vec![-2.0, 7.0]));
         assert_eq!(histogram(&[5.0, 7.0]), (vec![0, 2], vec![5.0, 7.0]));
+    }
+
+    /// Expected numbers are those of rio-tiler 9.4.12's `get_array_statistics` with this coverage.
+    #[test]
+    fn weights_count_as_coverage_does() {
+        let pixels = pixels(vec![1.0, 2.0, 99.0, 4.0, 10.0], vec![255, 255, 0, 255, 255]);
+        let weighed = weigh(&pixels, 0, &[0.5, 1.0, 1.0, 0.25, 0.0], &[2.0, 98.0]).expect("three values weigh");
+        assert_eq!((weighed.count, weighed.sum), (1.75, 3.5));
+        assert_eq!((weighed.mean, weighed.median), (2.0, 2.0));
+        assert_eq!(weighed.percentiles, [(2.0, 1.0), (98.0, 4.0)]);
+        assert_eq!(weigh(&pixels, 0, &[0.0; 5], &[]), None);
     }
 
     #[test]

@@ -8,18 +8,40 @@ pub(crate) fn is_listed(scene: &Scene) -> bool {
     scene.bounds_wgs84.is_some() && scene.shown().is_some()
 }
 
-/// A scene as a feature; its footprint is the geometry.
-pub(crate) fn scene_feature(scene: &Scene) -> Value {
-    let geometry = match (&scene.footprint[..], scene.bounds_wgs84) {
+/// Where a scene lies: its footprint, else its bounds, else `null`.
+pub(crate) fn scene_geometry(scene: &Scene) -> Value {
+    match (&scene.footprint[..], scene.bounds_wgs84) {
         ([_, _, _, _, ..], _) => json!({ "type": "Polygon", "coordinates": [scene.footprint] }),
         (_, Some(bounds)) => box_polygon(bounds),
         (_, None) => Value::Null,
-    };
+    }
+}
+
+/// The box round a GeoJSON geometry: west, south, east, north in its own numbers; `None` without points.
+pub(crate) fn bounds_of(geometry: &Value) -> Option<[f64; 4]> {
+    let mut bounds = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
+    extend(&mut bounds, &geometry["coordinates"]);
+    (bounds[0] <= bounds[2]).then_some(bounds)
+}
+
+fn extend(bounds: &mut [f64; 4], coordinates: &Value) {
+    let Some(parts) = coordinates.as_array() else { return };
+    if let [lon, lat, ..] = parts.as_slice()
+        && let (Some(lon), Some(lat)) = (lon.as_f64(), lat.as_f64())
+    {
+        *bounds = [bounds[0].min(lon), bounds[1].min(lat), bounds[2].max(lon), bounds[3].max(lat)];
+        return;
+    }
+    parts.iter().for_each(|part| extend(bounds, part));
+}
+
+/// A scene as a feature.
+pub(crate) fn scene_feature(scene: &Scene) -> Value {
     json!({
         "type": "Feature",
         "id": scene.scene_id,
         "bbox": scene.bounds_wgs84,
-        "geometry": geometry,
+        "geometry": scene_geometry(scene),
         "properties": scene_properties(scene),
     })
 }

@@ -5,7 +5,7 @@ use std::{cmp::Reverse, str::FromStr, sync::Arc};
 use aurora_catalog::Scene;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
-use super::{Catalogue, feature::is_listed};
+use super::{Catalogue, Found, feature::is_listed};
 
 /// Which scenes are wanted.
 #[derive(Debug, Clone, Default)]
@@ -54,7 +54,16 @@ impl Catalogue {
         Page { scenes, matched, next }
     }
 
+    /// Every listed scene, in no order.
+    pub(crate) fn everything(&self) -> Vec<Found> {
+        self.filtered(&SceneFilter::default())
+    }
+
     fn matching(&self, filter: &SceneFilter) -> Vec<Arc<Scene>> {
+        self.filtered(filter).into_iter().map(|found| found.scene).collect()
+    }
+
+    fn filtered(&self, filter: &SceneFilter) -> Vec<Found> {
         let mirrors = self.mirrors();
         let mut scenes = Vec::new();
         for (index, mirror) in mirrors.iter().enumerate() {
@@ -62,7 +71,7 @@ impl Catalogue {
             let hidden =
                 |scene: &Scene| mirrors[..index].iter().any(|other| other.scenes().contains_key(&scene.scene_id));
             let wanted = mirror.scenes().values().filter(|scene| filter.takes(scene) && !hidden(scene));
-            scenes.extend(wanted.cloned());
+            scenes.extend(wanted.map(|scene| mirror.found(scene)));
         }
         scenes
     }

@@ -8,6 +8,7 @@ use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    Found,
     events::{Event, News, Recent},
     feature,
 };
@@ -39,8 +40,8 @@ pub(crate) struct Link {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Mirror {
     #[serde(with = "address")]
-    indexer: Url,
-    epoch: String,
+    indexer: Arc<Url>,
+    epoch: Arc<str>,
     next: u64,
     scenes: HashMap<String, Arc<Scene>>,
     detections: HashMap<String, Arc<SceneDetections>>,
@@ -54,8 +55,8 @@ impl Mirror {
     /// An empty mirror, to be filled from the feed's start.
     pub(crate) fn new(indexer: Url) -> Self {
         Self {
-            indexer,
-            epoch: String::new(),
+            indexer: Arc::new(indexer),
+            epoch: "".into(),
             next: 0,
             scenes: HashMap::new(),
             detections: HashMap::new(),
@@ -75,7 +76,12 @@ impl Mirror {
 
     /// Epoch and number of the last change applied.
     pub(crate) fn position(&self) -> (String, u64) {
-        (self.epoch.clone(), self.next)
+        (self.epoch.to_string(), self.next)
+    }
+
+    /// One of its scenes, with where it comes from.
+    pub(super) fn found(&self, scene: &Arc<Scene>) -> Found {
+        Found { scene: Arc::clone(scene), indexer: Arc::clone(&self.indexer), epoch: Arc::clone(&self.epoch) }
     }
 
     pub(crate) fn scenes(&self) -> &HashMap<String, Arc<Scene>> {
@@ -92,7 +98,7 @@ impl Mirror {
 
     /// An empty mirror of the same indexer in another epoch, to be filled beside this one.
     pub(crate) fn of_epoch(&self, epoch: &str) -> Self {
-        Self { epoch: epoch.to_owned(), ..Self::new(self.indexer.clone()) }
+        Self { epoch: epoch.into(), ..Self::new((*self.indexer).clone()) }
     }
 
     pub(super) fn advance(&mut self, next: u64) {
@@ -104,7 +110,7 @@ impl Mirror {
     pub(super) fn since(&self, epoch: &str, seq: u64) -> Option<impl Iterator<Item = &Arc<Event>>> {
         // Ahead of this mirror, which a crash may have thrown back to its last snapshot, but not of the feed itself.
         let is_reached = seq <= self.next || !self.link.connected || seq <= self.link.head;
-        if epoch != self.epoch || !is_reached {
+        if epoch != &*self.epoch || !is_reached {
             return None;
         }
         self.recent.after(seq)
@@ -177,6 +183,8 @@ fn is_finished(state: JobState) -> bool {
 
 /// An address as text in the snapshot.
 mod address {
+    use std::sync::Arc;
+
     use reqwest::Url;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
@@ -184,7 +192,7 @@ mod address {
         serializer.serialize_str(url.as_str())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Url>, D::Error> {
+        String::deserialize(deserializer)?.parse().map(Arc::new).map_err(D::Error::custom)
     }
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     app::App,
-    catalogue::{Interval, SceneDetections, detection_feature, overlaps},
+    catalogue::{Interval, SceneDetections, bounds_of, detection_feature, overlaps},
     failure::Failure,
 };
 
@@ -103,20 +103,7 @@ fn all(app: &App) -> Vec<OfScene> {
 
 /// Whether the outline's bounding box meets `bbox`.
 fn lies_in(detection: &Detection, bbox: [f64; 4]) -> bool {
-    let mut bounds = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
-    extend(&mut bounds, &detection.geometry["coordinates"]);
-    bounds[0] <= bounds[2] && overlaps(bbox, bounds)
-}
-
-fn extend(bounds: &mut [f64; 4], coordinates: &serde_json::Value) {
-    let Some(parts) = coordinates.as_array() else { return };
-    if let [lon, lat, ..] = parts.as_slice()
-        && let (Some(lon), Some(lat)) = (lon.as_f64(), lat.as_f64())
-    {
-        *bounds = [bounds[0].min(lon), bounds[1].min(lat), bounds[2].max(lon), bounds[3].max(lat)];
-        return;
-    }
-    parts.iter().for_each(|part| extend(bounds, part));
+    bounds_of(&detection.geometry).is_some_and(|bounds| overlaps(bbox, bounds))
 }
 
 #[cfg(test)]

@@ -74,19 +74,12 @@ pub(super) fn lon_lat_bounds(facts: &Facts) -> Result<[f64; 4], Problem> {
 
 fn document(tiff: &GeoTiff, facts: &Facts, target: &Target) -> Value {
     let header = tiff.header();
-    let names: Vec<String> = (1..=facts.bands).map(|band| format!("b{band}")).collect();
-    let described = |name: &str, index: usize| {
-        let text = header.band_info.get(index).map(|band| band.description.clone()).unwrap_or_default();
-        if text.is_empty() { name.to_owned() } else { text }
-    };
-    let descriptions: Vec<_> =
-        names.iter().enumerate().map(|(index, name)| json!([name, described(name, index)])).collect();
     let nodata = target.nodata.or(facts.nodata);
-    json!({
+    let mut document = json!({
         "bounds": facts.bounds_native,
         "crs": facts.epsg.map(crs_uri),
-        "band_metadata": names.iter().map(|name| json!([name, {}])).collect::<Vec<_>>(),
-        "band_descriptions": descriptions,
+        "band_metadata": (1..=facts.bands).map(|band| json!([format!("b{band}"), {}])).collect::<Vec<_>>(),
+        "band_descriptions": band_descriptions(header),
         "dtype": facts.dtype,
         "nodata_type": nodata_type(header, nodata),
         "nodata_value": nodata,
@@ -98,10 +91,26 @@ fn document(tiff: &GeoTiff, facts: &Facts, target: &Target) -> Value {
         "width": facts.width_px,
         "height": facts.height_px,
         "overviews": overviews(header),
-    })
+    });
+    if header.color == ColorInterpretation::Palette {
+        let entries = header.palette.iter().enumerate().map(|(value, color)| (value.to_string(), json!(color)));
+        document["colormap"] = Value::Object(entries.collect());
+    }
+    document
 }
 
-fn crs_uri(epsg: u32) -> String {
+/// Name and description of each band; the name stands in for a description that is not there.
+pub(super) fn band_descriptions(header: &Header) -> Vec<Value> {
+    let described = |index: usize| {
+        let name = format!("b{}", index + 1);
+        let text = header.band_info.get(index).map(|band| band.description.clone()).filter(|text| !text.is_empty());
+        json!([name, text.unwrap_or_else(|| name.clone())])
+    };
+    (0..usize::from(header.bands)).map(described).collect()
+}
+
+/// A system's name as a URI.
+pub(super) fn crs_uri(epsg: u32) -> String {
     format!("http://www.opengis.net/def/crs/EPSG/0/{epsg}")
 }
 
@@ -118,7 +127,7 @@ fn nodata_type(header: &Header, nodata: Option<f64>) -> &'static str {
     }
 }
 
-fn color_names(header: &Header) -> Vec<&'static str> {
+pub(super) fn color_names(header: &Header) -> Vec<&'static str> {
     let name = |band: u16| match (header.color, band) {
         _ if Some(band) == header.alpha_band => "alpha",
         (ColorInterpretation::Palette, 0) => "palette",
@@ -132,7 +141,7 @@ fn color_names(header: &Header) -> Vec<&'static str> {
 }
 
 /// How many times smaller each overview is, rounded.
-fn overviews(header: &Header) -> Vec<u32> {
+pub(super) fn overviews(header: &Header) -> Vec<u32> {
     let full_px = f64::from(header.levels[0].width_px);
     let stored = header.levels[1..].iter().filter(|level| !level.is_thinned());
     stored.map(|level| (full_px / f64::from(level.width_px)).round() as u32).collect()

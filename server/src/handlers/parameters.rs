@@ -49,10 +49,18 @@ impl Pairs {
     pub(crate) fn bbox(&self) -> Result<Option<[f64; 4]>, Problem> {
         let Some(text) = self.get::<String>("bbox")? else { return Ok(None) };
         let numbers: Option<Vec<f64>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
-        let bbox = numbers.and_then(|numbers| <[f64; 4]>::try_from(numbers).ok());
-        let bbox = bbox.filter(|edges| edges.iter().all(|edge| edge.is_finite()) && edges[1] <= edges[3]);
-        bbox.map(Some).ok_or_else(|| Problem::parameter("bbox", "is not west,south,east,north in degrees"))
+        bbox_of(&numbers.unwrap_or_default()).map(Some)
     }
+}
+
+/// A box of four numbers, or of six, whose heights do not matter (RFC 7946, section 5).
+pub(crate) fn bbox_of(numbers: &[f64]) -> Result<[f64; 4], Problem> {
+    let bbox = match *numbers {
+        [west, south, east, north] | [west, south, _, east, north, _] => Some([west, south, east, north]),
+        _ => None,
+    };
+    let is_box = |edges: &[f64; 4]| edges.iter().all(|edge| edge.is_finite()) && edges[1] <= edges[3];
+    bbox.filter(is_box).ok_or_else(|| Problem::parameter("bbox", "is not west,south,east,north in degrees"))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Pairs {
@@ -121,6 +129,7 @@ mod tests {
     fn boxes_and_limits_are_checked() {
         assert_eq!(pairs("bbox", "-1, -2,3,4").bbox().unwrap(), Some([-1.0, -2.0, 3.0, 4.0]));
         assert_eq!(pairs("bbox", "179,-2,-179,4").bbox().unwrap(), Some([179.0, -2.0, -179.0, 4.0]));
+        assert_eq!(pairs("bbox", "1,2,-9,3,4,9").bbox().unwrap(), Some([1.0, 2.0, 3.0, 4.0]));
         assert_eq!(pairs("bbox", "").bbox().unwrap(), None);
         for bad in ["1,2,3", "1,2,3,x", "1,5,3,4", "1,2,3,inf"] {
             assert!(pairs("bbox", bad).bbox().is_err(), "{bad}");

@@ -7,12 +7,15 @@ use axum::{extract::State, http::HeaderMap, response::Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{parameters::Parts, walk::Walk};
+use super::{
+    parameters::Parts,
+    walk::{JSON, Walk},
+};
 use crate::{app::App, failure::Failure, query::RasterQuery, render, target::Target, tiles::Tile};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct PointPath {
-    /// `lon,lat` in degrees.
+    /// `lon,lat` in degrees, or `x,y` in the query's `coord_crs`.
     place: String,
 }
 
@@ -24,30 +27,46 @@ pub(crate) async fn point(
     query: RasterQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let (lon_deg, lat_deg) = path.lon_lat()?;
+    let (x, y) = path.numbers()?;
+    let (lon_deg, lat_deg) = place(&query, (x, y))?;
     let options = query.read_options(target.nodata);
     let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
-    let parts = ["point", &format!("{lon_deg} {lat_deg} {options:?} {:?}", query.process)];
+    let parts = ["point", &format!("{x} {y} {lon_deg} {lat_deg} {options:?} {:?}", query.process)];
     let make = |app: Arc<App>, pinned| {
         let (target, options, process) = (target.clone(), options.clone(), query.process.clone());
         async move {
             let tiff = Arc::clone(&app.rasters.open(&target, &pinned).await?.tiff);
             let values = render::point(&app, Arc::clone(&tiff), (lon_deg, lat_deg), &options, &process).await?;
             let names = render::value_names(&tiff, values.len() as u16, &options, &process);
-            let names: Vec<String> = names.into_iter().map(|(name, _)| name).collect();
-            let document = json!({ "coordinates": [lon_deg, lat_deg], "values": values, "band_names": names });
-            Ok(Tile::document(&document))
+            let (names, descriptions): (Vec<_>, Vec<_>) = names.into_iter().unzip();
+            let document = json!({
+                "coordinates": [x, y],
+                "values": values,
+                "band_names": names,
+                "band_descriptions": descriptions,
+            });
+            Ok(Tile::document(JSON, &document))
         }
     };
     walk.kept(&parts, make).await
 }
 
 impl PointPath {
-    fn lon_lat(&self) -> Result<(f64, f64), Problem> {
-        let parsed = self.place.split_once(',').and_then(|(lon, lat)| {
-            let (lon, lat): (f64, f64) = (lon.trim().parse().ok()?, lat.trim().parse().ok()?);
-            (lon.abs() <= 360.0 && lat.abs() <= 90.0).then_some((lon, lat))
+    fn numbers(&self) -> Result<(f64, f64), Problem> {
+        let parsed = self.place.split_once(',').and_then(|(x, y)| {
+            let (x, y): (f64, f64) = (x.trim().parse().ok()?, y.trim().parse().ok()?);
+            (x.is_finite() && y.is_finite()).then_some((x, y))
         });
-        parsed.ok_or_else(|| Problem::parameter("lon,lat", format!("`{}` is not a place in degrees", self.place)))
+        parsed.ok_or_else(|| Problem::parameter("lon,lat", format!("`{}` is not a place", self.place)))
     }
+}
+
+/// Longitude and latitude in degrees of a place in the query's `coord_crs`.
+fn place(query: &RasterQuery, (x, y): (f64, f64)) -> Result<(f64, f64), Problem> {
+    let carried = match &query.coord_crs {
+        Some(crs) => crs.to_wgs84(x, y),
+        None => Some((x, y)),
+    };
+    let on_earth = |&(lon, lat): &(f64, f64)| lon.abs() <= 360.0 && lat.abs() <= 90.0;
+    carried.filter(on_earth).ok_or_else(|| Problem::parameter("lon,lat", format!("{x},{y} is not a place on Earth")))
 }

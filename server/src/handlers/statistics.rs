@@ -1,12 +1,36 @@
-//! `statistics`: kept and marked like tiles, since working them out costs as much.
+//! `statistics`: of a whole raster (`GET`), kept and marked like tiles since working them out costs as much, and of
+//! features (`POST`), which come back with their numbers among their properties.
 
 use std::sync::Arc;
 
-use aurora_raster::{render::ReadOptions, statistics::STATISTICS_SIDE_PX};
-use axum::{extract::State, http::HeaderMap, response::Response};
+use aurora_daemon::problem::Problem;
+use aurora_raster::{
+    GeoTiff,
+    render::{ReadOptions, Sizing},
+    statistics::STATISTICS_SIDE_PX,
+};
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use geojson::{Feature, GeoJson};
 
-use super::walk::Walk;
-use crate::{app::App, failure::Failure, query::RasterQuery, render, target::Target};
+use super::{body::JsonBody, parameters::Pairs, pictures::outline, scenes::geojson, walk::Walk};
+use crate::{
+    app::App,
+    failure::Failure,
+    query::{MAX_SIDE_PX, RasterQuery},
+    render::{self, Asked},
+    target::Target,
+};
+
+/// Features that one request may bring.
+const MAX_FEATURES: usize = 1000;
+
+/// How many times finer than the pixels it is looked at how much of each a feature covers, as TiTiler has it, and at most.
+const COVER_SCALE: u32 = 10;
+const MAX_COVER_SCALE: u32 = 20;
 
 /// Numbers of each band, from an overview no larger than `max_size`.
 pub(crate) async fn statistics(
@@ -28,4 +52,78 @@ pub(crate) async fn statistics(
         }
     };
     walk.kept(&["statistics", &format!("{options:?} {:?} {wanted:?} {max_side_px}", query.process)], make).await
+}
+
+/// The features that were sent, each with numbers of what lies under it.
+pub(crate) async fn of_features(
+    State(app): State<Arc<App>>,
+    target: Target,
+    query: RasterQuery,
+    pairs: Pairs,
+    JsonBody(sent): JsonBody<GeoJson>,
+) -> Result<impl IntoResponse, Failure> {
+    let scale = pairs.get("cover_scale")?.unwrap_or(COVER_SCALE);
+    if !(1..=MAX_COVER_SCALE).contains(&scale) {
+        let reason = format!("is not between 1 and {MAX_COVER_SCALE}");
+        return Err(Problem::parameter("cover_scale", reason).into());
+    }
+    let answered = match sent {
+        GeoJson::Feature(feature) => GeoJson::Feature(with_statistics(&app, &target, &query, scale, feature).await?),
+        GeoJson::FeatureCollection(mut collection) if collection.features.len() <= MAX_FEATURES => {
+            for feature in &mut collection.features {
+                let sent = std::mem::take(feature);
+                *feature = with_statistics(&app, &target, &query, scale, sent).await?;
+            }
+            GeoJson::FeatureCollection(collection)
+        }
+        GeoJson::FeatureCollection(_) => {
+            let detail = format!("body: more than {MAX_FEATURES} features");
+            return Err(Problem::client(StatusCode::PAYLOAD_TOO_LARGE, detail).into());
+        }
+        GeoJson::Geometry(_) => {
+            let detail = "body: neither a Feature nor a FeatureCollection";
+            return Err(Problem::client(StatusCode::BAD_REQUEST, detail).into());
+        }
+    };
+    Ok(geojson(&serde_json::json!(answered)))
+}
+
+async fn with_statistics(
+    app: &Arc<App>,
+    target: &Target,
+    query: &RasterQuery,
+    scale: u32,
+    mut feature: Feature,
+) -> Result<Feature, Failure> {
+    let numbers = match numbers(app, target, query, scale, &feature).await {
+        Err(failure) if failure.is_changed() => {
+            app.rasters.forget(target);
+            numbers(app, target, query, scale, &feature).await
+        }
+        numbers => numbers,
+    }?;
+    feature.properties.get_or_insert_default().insert("statistics".to_owned(), numbers);
+    Ok(feature)
+}
+
+async fn numbers(
+    app: &Arc<App>,
+    target: &Target,
+    query: &RasterQuery,
+    scale: u32,
+    feature: &Feature,
+) -> Result<serde_json::Value, Failure> {
+    let pinned = app.rasters.pin(target).await?;
+    let tiff: Arc<GeoTiff> = Arc::clone(&app.rasters.open(target, &pinned).await?.tiff);
+    let asked = Asked {
+        query: query.clone(),
+        options: query.read_options(target.nodata),
+        outline: outline(feature.clone())?,
+        sizing: Sizing {
+            max_px: Some(query.max_size_px.unwrap_or(MAX_SIDE_PX)),
+            width_px: query.width_px,
+            height_px: query.height_px,
+        },
+    };
+    render::of_feature(app, tiff, asked, scale).await
 }

@@ -94,7 +94,7 @@ pub(super) fn matrix_set(id: &str) -> Result<&'static TileMatrixSet, Problem> {
 }
 
 /// `2x` and the like.
-fn parse_scale(text: &str) -> Result<u32, Problem> {
+pub(super) fn parse_scale(text: &str) -> Result<u32, Problem> {
     let scale = text.strip_suffix('x').and_then(|digits| digits.parse().ok());
     let scale = scale.filter(|scale| (1..=MAX_SCALE).contains(scale));
     scale.ok_or_else(|| Problem::parameter("scale", format!("`@{text}` is none of @1x to @{MAX_SCALE}x")))

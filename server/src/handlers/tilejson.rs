@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use aurora_daemon::problem::Problem;
-use aurora_raster::{GeoTiff, facts, render};
+use aurora_raster::{GeoTiff, facts};
 use axum::{extract::State, http::HeaderMap, response::Response};
-use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    info::lon_lat_bounds,
-    parameters::{Pairs, Parts, PublicAddress, path_segment, query_text},
-    tile::{format, matrix_set},
+    info::{band_descriptions, lon_lat_bounds},
+    parameters::{Pairs, Parts, PublicAddress},
+    resources::Resources,
+    tile::{format, matrix_set, parse_scale},
+    tilesets::{TilesetPath, Zooms},
     walk::{JSON, Walk},
 };
 use crate::{
@@ -21,32 +22,27 @@ use crate::{
     target::{Origin, Target},
 };
 
-/// Parameters that are about the document and not about its tiles.
-const OWN_PARAMETERS: [&str; 5] = ["tile_format", "tile_scale", "minzoom", "maxzoom", "v"];
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct TilejsonPath {
-    tms: String,
-}
-
 /// The document; its tile address repeats the query.
 pub(crate) async fn tilejson(
     State(app): State<Arc<App>>,
     target: Target,
-    Parts(path): Parts<TilejsonPath>,
+    Parts(path): Parts<TilesetPath>,
     query: RasterQuery,
     pairs: Pairs,
     PublicAddress(base): PublicAddress,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let set = matrix_set(&path.tms)?;
-    let template = base + &tile_template(&target, &set.id, &query, &pairs)?;
-    let (minzoom, maxzoom) = (pairs.get::<u8>("minzoom")?, pairs.get::<u8>("maxzoom")?);
+    let extension = pairs.get::<String>("tile_format")?.map(|extension| format(Some(&extension)).map(|_| extension));
+    let extension = extension.transpose()?.unwrap_or_else(|| "png".to_owned());
+    let ending = format!("{}.{extension}", tile_scale(&pairs)?);
+    let template = Resources::new(&base, &target, &query, &pairs).tiles(&set.id, ["z", "x", "y"], &ending);
+    let zooms = Zooms::of(&pairs)?;
     let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
     let document = |tiff: &GeoTiff| {
         let bounds = lon_lat_bounds(&facts::of(tiff))?;
-        let zooms = render::zooms(tiff.header(), set)?;
-        let minzoom = minzoom.unwrap_or(*zooms.start());
+        let told = zooms.within(tiff.header(), set);
+        let minzoom = *told.start();
         let centre = [middle_longitude(bounds), f64::midpoint(bounds[1], bounds[3]), f64::from(minzoom)];
         let document = json!({
             "tilejson": "3.0.0",
@@ -55,36 +51,32 @@ pub(crate) async fn tilejson(
             "scheme": "xyz",
             "tiles": [template],
             "minzoom": minzoom,
-            "maxzoom": maxzoom.unwrap_or(*zooms.end()),
+            "maxzoom": told.end(),
             "bounds": bounds,
             "center": centre,
+            "band_descriptions": band_descriptions(tiff.header()),
+            "data_type": tiff.header().sample_type.name(),
         });
         Ok(document.to_string())
     };
-    walk.document(JSON, &["tilejson", &template, &format!("{minzoom:?} {maxzoom:?}")], document).await
+    walk.document(JSON, &["tilejson", &template, &format!("{zooms:?}")], document).await
 }
 
-fn name(target: &Target) -> &str {
+/// What people call it: the scene's id, or the file's name.
+pub(super) fn name(target: &Target) -> &str {
     match &target.origin {
         Origin::Scene { scene, .. } => &scene.scene_id,
         Origin::Url(url) => url.rsplit('/').next().unwrap_or(url),
     }
 }
 
-fn tile_template(target: &Target, set: &str, query: &RasterQuery, pairs: &Pairs) -> Result<String, Problem> {
-    let extension = pairs.get::<String>("tile_format")?.unwrap_or_else(|| "png".to_owned());
-    format(Some(&extension))?;
-    let scale = pairs.get::<u8>("tile_scale")?.map(|scale| format!("@{scale}x")).unwrap_or_default();
-    let own = pairs.0.iter().filter(|(name, _)| !OWN_PARAMETERS.contains(&name.as_str()));
-    let mut kept: Vec<(&str, &str)> = own.map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let (prefix, revision) = match &target.origin {
-        Origin::Scene { scene, .. } => (format!("/scenes/{}", path_segment(&scene.scene_id)), Some(scene.revision)),
-        Origin::Url(_) => ("/cog".to_owned(), None),
-    };
-    // A scene's tiles are named with the revision, so that browsers keep them for good.
-    let revision = revision.or(query.revision).map(|revision| revision.to_string());
-    kept.extend(revision.as_deref().map(|revision| ("v", revision)));
-    Ok(format!("{prefix}/tiles/{set}/{{z}}/{{x}}/{{y}}{scale}.{extension}{}", query_text(kept)))
+/// `@2x` and the like, by `tile_scale`.
+pub(super) fn tile_scale(pairs: &Pairs) -> Result<String, Problem> {
+    let scale = pairs.get::<u8>("tile_scale")?;
+    match scale.map(|scale| format!("{scale}x")) {
+        None => Ok(String::new()),
+        Some(text) => parse_scale(&text).map(|_| format!("@{text}")),
+    }
 }
 
 fn middle_longitude([west, _, east, _]: [f64; 4]) -> f64 {

@@ -6,13 +6,13 @@ use aurora_raster::{
     GeoTiff,
     pixels::Pixels,
     process::Process,
-    render::{self, ReadOptions},
+    render::{self, ReadOptions, Sizing},
     statistics::{self, Statistics, Wanted},
 };
 use serde_json::{Map, Value, json};
 
-use super::{Stages, overview_setting, paint, processed};
-use crate::{app::App, failure::Failure, tiles::Tile};
+use super::{Outline, Shown, Stages, overview_setting, paint, planned, processed};
+use crate::{app::App, failure::Failure, query::RasterQuery, tiles::Tile};
 
 /// Statistics of the raster, no side of which is looked at by more than `max_side_px` pixels, as JSON.
 pub(crate) async fn statistics(
@@ -36,6 +36,58 @@ pub(crate) async fn statistics(
     };
     let bytes = paint(&app, tiff, plan, bytes_per_px, &mut stages, finish).await?;
     Ok(Tile { bytes: bytes.into_boxed_slice().into(), media_type: "application/json", stages })
+}
+
+/// Statistics of what lies under a feature, each pixel weighed by how much of it is covered, as JSON. `scale` is how many
+/// times finer than the pixels that is looked at.
+pub(crate) async fn of_feature(app: &App, tiff: Arc<GeoTiff>, asked: Asked, scale: u32) -> Result<Value, Failure> {
+    let _permit = app.admission.admit().await?;
+    let Asked { query, options, outline, sizing } = asked;
+    let (wanted, process) = (query.statistics.wanted(), query.process.clone());
+    let (shown, reading) = (Shown::Feature(Arc::new(outline), sizing), options.clone());
+    let planned = planned(app, &tiff, move |tiff| shown.plan(tiff, &query, &reading)).await?;
+    let (plan, setting, cutline) = (planned.plan, planned.setting, planned.cutline);
+    let named = Arc::clone(&tiff);
+    paint(app, tiff, plan, process.bytes_per_px(), &mut Stages::begin(), move |pixels, stages| {
+        let mut pixels = processed(pixels, &process, &setting, stages)?;
+        let Some(cutline) = cutline else { return Ok(Value::Null) };
+        cutline.cut(&mut pixels);
+        let coverage = cutline.coverage(scale);
+        let names = value_names(&named, pixels.bands, &options, &process);
+        let mut document = document(&pixels, &names, &wanted);
+        for ((name, _), band) in names.iter().zip(0..) {
+            weigh(&mut document[name], &pixels, band, &coverage, &wanted);
+        }
+        Ok(document)
+    })
+    .await
+}
+
+/// A feature of a raster of which statistics are wanted.
+pub(crate) struct Asked {
+    pub(crate) query: RasterQuery,
+    pub(crate) options: ReadOptions,
+    pub(crate) outline: Outline,
+    pub(crate) sizing: Sizing,
+}
+
+/// Puts weighted numbers in the place of plain ones.
+fn weigh(told: &mut Value, pixels: &Pixels, band: u16, coverage: &[f32], wanted: &Wanted) {
+    let covered_px = coverage.iter().filter(|&&part| part > 0.0).count();
+    let valid_px = told["valid_pixels"].as_f64().unwrap_or(0.0);
+    if covered_px > 0 {
+        let percent = (valid_px / covered_px as f64).min(1.0) * 100.0;
+        told["valid_percent"] = json!((percent * 100.0).round() / 100.0);
+    }
+    let Some(weighed) = statistics::weigh(pixels, band, coverage, &wanted.percentiles) else { return };
+    told["count"] = json!(weighed.count);
+    told["sum"] = json!(weighed.sum);
+    told["mean"] = json!(weighed.mean);
+    told["std"] = json!(weighed.std);
+    told["median"] = json!(weighed.median);
+    for (percent, value) in weighed.percentiles {
+        told[format!("percentile_{}", percent as u32)] = json!(value);
+    }
 }
 
 /// Every band's numbers by its name; `names` are those and what describes each.

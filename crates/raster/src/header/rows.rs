@@ -69,6 +69,11 @@ impl StoredRows {
         (self.width_px, self.height_px)
     }
 
+    /// Rows that the file stores together.
+    pub(super) fn rows_per_strip(&self) -> u32 {
+        self.rows_per_strip
+    }
+
     /// Bytes held in memory.
     pub(super) fn memory_bytes(&self) -> usize {
         size_of::<Self>()

@@ -1,0 +1,225 @@
+//! `stac`: a raster as a STAC item of its own, as rio-stac makes it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use aurora_raster::{
+    GeoTiff,
+    facts::{self, Facts},
+    header::Header,
+    statistics::STATISTICS_SIDE_PX,
+};
+use axum::{extract::State, http::HeaderMap, response::Response};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{
+    info::{color_names, lon_lat_bounds},
+    parameters::Pairs,
+    tilejson::name,
+    walk::{GEOJSON, Walk},
+};
+use crate::{
+    app::App,
+    catalogue::{Interval, box_polygon},
+    failure::Failure,
+    query::RasterQuery,
+    render,
+    target::{Origin, Target},
+    tiles::Tile,
+};
+
+/// The specification followed.
+const STAC_VERSION: &str = "1.0.0";
+
+/// What was asked of the item.
+#[derive(Debug, Clone)]
+struct Wanted {
+    interval: Option<Interval>,
+    extensions: Vec<String>,
+    collection: Option<String>,
+    collection_url: Option<String>,
+    id: Option<String>,
+    asset_name: Option<String>,
+    asset_roles: Vec<String>,
+    asset_media_type: Option<String>,
+    asset_href: Option<String>,
+    with_proj: bool,
+    with_raster: bool,
+    with_eo: bool,
+}
+
+/// The item.
+pub(crate) async fn item(
+    State(app): State<Arc<App>>,
+    target: Target,
+    query: RasterQuery,
+    pairs: Pairs,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let wanted = Wanted::of(&pairs)?;
+    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let max_side_px = query.max_size_px.unwrap_or(STATISTICS_SIDE_PX);
+    let options = query.read_options(target.nodata);
+    let make = |app: Arc<App>, pinned| {
+        let (target, wanted, options) = (target.clone(), wanted.clone(), options.clone());
+        async move {
+            let tiff = Arc::clone(&app.rasters.open(&target, &pinned).await?.tiff);
+            let statistics = match wanted.with_raster {
+                true => {
+                    let numbers = Default::default();
+                    Some(
+                        render::statistics(app, Arc::clone(&tiff), options, Default::default(), numbers, max_side_px)
+                            .await?,
+                    )
+                }
+                false => None,
+            };
+            let statistics = statistics.and_then(|made| serde_json::from_slice(&made.bytes).ok()).unwrap_or_default();
+            Ok(Tile::document(GEOJSON, &wanted.document(&tiff, &target, &statistics)?))
+        }
+    };
+    walk.kept(&["stac", &format!("{wanted:?} {options:?} {max_side_px}")], make).await
+}
+
+impl Wanted {
+    fn of(pairs: &Pairs) -> Result<Self, Failure> {
+        let all = |name: &str| {
+            let values = pairs.0.iter().filter(|(other, value)| other == name && !value.is_empty());
+            values.map(|(_, value)| value.clone()).collect()
+        };
+        Ok(Self {
+            interval: pairs.get("datetime")?,
+            extensions: all("extensions"),
+            collection: pairs.get("collection")?,
+            collection_url: pairs.get("collection_url")?,
+            id: pairs.get("id")?,
+            asset_name: pairs.get("asset_name")?,
+            asset_roles: all("asset_roles"),
+            asset_media_type: pairs.get::<String>("asset_media_type")?.filter(|name| name != "auto"),
+            asset_href: pairs.get("asset_href")?,
+            with_proj: pairs.get("with_proj")?.unwrap_or(true),
+            with_raster: pairs.get("with_raster")?.unwrap_or(true),
+            with_eo: pairs.get("with_eo")?.unwrap_or(true),
+        })
+    }
+
+    fn document(
+        &self,
+        tiff: &GeoTiff,
+        target: &Target,
+        statistics: &BTreeMap<String, Value>,
+    ) -> Result<Value, Failure> {
+        let facts = facts::of(tiff);
+        let bounds = lon_lat_bounds(&facts)?;
+        let asset_name = self.asset_name.as_deref().unwrap_or("data");
+        let mut item = json!({
+            "type": "Feature",
+            "stac_version": STAC_VERSION,
+            "stac_extensions": self.extensions(),
+            "id": self.id.as_deref().unwrap_or(name(target)),
+            "geometry": frame(&facts, bounds),
+            "bbox": bounds,
+            "properties": self.properties(tiff.header(), &facts, target, bounds),
+            "links": self.collection_url.iter().map(|url| json!({ "rel": "collection", "type": "application/json", "href": url })).collect::<Vec<_>>(),
+            "assets": { asset_name: self.asset(tiff.header(), &facts, target, statistics) },
+        });
+        if let Some(collection) = &self.collection {
+            item["collection"] = json!(collection);
+        }
+        Ok(item)
+    }
+
+    fn extensions(&self) -> Vec<String> {
+        let known =
+            [(self.with_proj, "projection/v1.1.0"), (self.with_raster, "raster/v1.1.0"), (self.with_eo, "eo/v1.1.0")];
+        let known = known.into_iter().filter(|(is_wanted, _)| *is_wanted);
+        let known = known.map(|(_, name)| format!("https://stac-extensions.github.io/{name}/schema.json"));
+        self.extensions.iter().cloned().chain(known).collect()
+    }
+
+    fn properties(&self, header: &Header, facts: &Facts, target: &Target, bounds: [f64; 4]) -> Value {
+        let mut properties = json!({});
+        match (&self.interval, &target.origin) {
+            (Some(Interval { start: Some(start), end: Some(end) }), _) if start != end => {
+                properties["datetime"] = Value::Null;
+                properties["start_datetime"] = json!(start);
+                properties["end_datetime"] = json!(end);
+            }
+            (Some(interval), _) => properties["datetime"] = json!(interval.start.or(interval.end)),
+            (None, Origin::Scene { scene, .. }) => {
+                properties["datetime"] = json!(scene.observed_at.unwrap_or(scene.arrived_at));
+            }
+            // Nothing says when it was taken; an item has to have a time.
+            (None, Origin::Url(_)) => properties["datetime"] = json!(Timestamp::now()),
+        }
+        if self.with_proj {
+            let affine = header.georef.as_ref().map(|georef| georef.pixel_to_crs);
+            properties["proj:epsg"] = json!(facts.epsg);
+            properties["proj:bbox"] = json!(facts.bounds_native);
+            properties["proj:geometry"] = facts.bounds_native.map_or_else(|| box_polygon(bounds), box_polygon);
+            properties["proj:shape"] = json!([facts.height_px, facts.width_px]);
+            properties["proj:transform"] = json!(affine.map(|m| [m.a, m.b, m.c, m.d, m.e, m.f, 0.0, 0.0, 1.0]));
+        }
+        properties
+    }
+
+    fn asset(&self, header: &Header, facts: &Facts, target: &Target, statistics: &BTreeMap<String, Value>) -> Value {
+        let own_address = match &target.origin {
+            Origin::Scene { .. } => target.locator.to_string(),
+            Origin::Url(url) => url.clone(),
+        };
+        let media_type = self.asset_media_type.as_deref().unwrap_or("image/tiff; application=geotiff");
+        let mut asset = json!({
+            "href": self.asset_href.as_deref().unwrap_or(&own_address),
+            "type": media_type,
+            "roles": self.asset_roles,
+        });
+        if self.with_raster {
+            let band = |index: usize| raster_band(header, facts, statistics.get(&format!("b{}", index + 1)), index);
+            asset["raster:bands"] = (0..usize::from(header.bands)).map(band).collect();
+        }
+        if self.with_eo {
+            let names = color_names(header).into_iter().enumerate();
+            asset["eo:bands"] = names
+                .map(|(index, color)| json!({ "name": format!("b{}", index + 1), "description": color }))
+                .collect();
+        }
+        asset
+    }
+}
+
+/// The raster's frame; its bounds where that would run over the antimeridian.
+fn frame(facts: &Facts, bounds: [f64; 4]) -> Value {
+    match &facts.footprint_wgs84[..] {
+        ring @ [_, _, _, _, ..] if bounds[0] <= bounds[2] => json!({ "type": "Polygon", "coordinates": [ring] }),
+        _ => box_polygon(bounds),
+    }
+}
+
+fn raster_band(header: &Header, facts: &Facts, statistics: Option<&Value>, index: usize) -> Value {
+    let info = header.band_info.get(index).cloned().unwrap_or_default();
+    let mut band = json!({
+        "data_type": facts.dtype,
+        "scale": info.scale.unwrap_or(1.0),
+        "offset": info.offset.unwrap_or(0.0),
+        "sampling": "area",
+    });
+    if let Some(nodata) = facts.nodata {
+        band["nodata"] = json!(nodata);
+    }
+    if let Some(numbers) = statistics {
+        band["statistics"] = json!({
+            "mean": numbers["mean"],
+            "minimum": numbers["min"],
+            "maximum": numbers["max"],
+            "stddev": numbers["std"],
+            "valid_percent": numbers["valid_percent"],
+        });
+        let (counts, edges) = (&numbers["histogram"][0], &numbers["histogram"][1]);
+        if let (Some(counts), Some(edges)) = (counts.as_array(), edges.as_array()) {
+            band["histogram"] =
+                json!({ "count": edges.len(), "min": edges.first(), "max": edges.last(), "buckets": counts });
+        }
+    }
+    band
+}

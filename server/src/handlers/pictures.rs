@@ -1,0 +1,275 @@
+//! `preview`, `bbox` (in older dialects `crop` and `part`) and `feature`: pictures of all or of a part of a raster, at any
+//! size, in the walk that tiles take.
+
+use std::sync::Arc;
+
+use aurora_daemon::problem::Problem;
+use aurora_raster::{encode::Format, render::Sizing};
+use aurora_tile::Bounds;
+use axum::{
+    extract::State,
+    http::{HeaderMap, Uri},
+    response::Response,
+};
+use geojson::Feature;
+
+use super::{body::JsonBody, parameters::Parts, tile::format, walk::Walk};
+use crate::{
+    app::App,
+    failure::Failure,
+    query::{MAX_SIDE_PX, RasterQuery},
+    render::{self, Order, Outline, Shown},
+    target::Target,
+};
+
+/// Longest side of a preview in pixels unless asked otherwise, as TiTiler has it.
+const PREVIEW_SIDE_PX: u32 = 1024;
+
+/// A picture's size and format as far as the path names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Wanted {
+    size_px: Option<(u32, u32)>,
+    format: Option<Format>,
+}
+
+/// `preview`.
+pub(crate) async fn preview(
+    State(app): State<Arc<App>>,
+    target: Target,
+    query: RasterQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    whole(&app, &target, &query, &headers, Wanted::default()).await
+}
+
+/// `preview.{ext}`; the router has a pattern for each extension.
+pub(crate) async fn named_preview(
+    State(app): State<Arc<App>>,
+    target: Target,
+    uri: Uri,
+    query: RasterQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let wanted = Wanted { size_px: None, format: format(split_extension(uri.path()).1)? };
+    whole(&app, &target, &query, &headers, wanted).await
+}
+
+/// `preview/{w}x{h}[.{ext}]`.
+pub(crate) async fn sized_preview(
+    State(app): State<Arc<App>>,
+    target: Target,
+    Parts(path): Parts<SizePath>,
+    query: RasterQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let wanted = size(&path.size)?;
+    whole(&app, &target, &query, &headers, wanted).await
+}
+
+async fn whole(
+    app: &Arc<App>,
+    target: &Target,
+    query: &RasterQuery,
+    headers: &HeaderMap,
+    wanted: Wanted,
+) -> Result<Response, Failure> {
+    let shown = Shown::Whole(wanted.sizing(query, Some(PREVIEW_SIDE_PX))?);
+    let walk = Walk { app, target, revision: query.revision, headers };
+    picture(walk, query, shown, wanted.format).await
+}
+
+/// `bbox/{minx},{miny},{maxx},{maxy}[.{ext}]`.
+pub(crate) async fn bbox(
+    State(app): State<Arc<App>>,
+    target: Target,
+    Parts(path): Parts<BoxPath>,
+    query: RasterQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let (text, extension) = split_extension(&path.bbox);
+    let wanted = Wanted { size_px: None, format: format(extension)? };
+    let shown = Shown::Box(bounds(text)?, wanted.sizing(&query, Some(MAX_SIDE_PX))?);
+    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    picture(walk, &query, shown, wanted.format).await
+}
+
+/// `bbox/{minx},{miny},{maxx},{maxy}/{w}x{h}[.{ext}]`.
+pub(crate) async fn sized_bbox(
+    State(app): State<Arc<App>>,
+    target: Target,
+    Parts(path): Parts<SizedBoxPath>,
+    query: RasterQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let wanted = size(&path.size)?;
+    let shown = Shown::Box(bounds(&path.bbox)?, wanted.sizing(&query, None)?);
+    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    picture(walk, &query, shown, wanted.format).await
+}
+
+/// `POST feature`.
+pub(crate) async fn feature(
+    State(app): State<Arc<App>>,
+    target: Target,
+    query: RasterQuery,
+    headers: HeaderMap,
+    JsonBody(feature): JsonBody<Feature>,
+) -> Result<Response, Failure> {
+    part(&app, &target, &query, &headers, Wanted::default(), feature).await
+}
+
+/// `POST feature.{ext}`; the router has a pattern for each extension.
+pub(crate) async fn named_feature(
+    State(app): State<Arc<App>>,
+    target: Target,
+    uri: Uri,
+    query: RasterQuery,
+    headers: HeaderMap,
+    JsonBody(feature): JsonBody<Feature>,
+) -> Result<Response, Failure> {
+    let wanted = Wanted { size_px: None, format: format(split_extension(uri.path()).1)? };
+    part(&app, &target, &query, &headers, wanted, feature).await
+}
+
+/// Whatever else is asked for below a raster: a picture in a format that there is not, or nothing known.
+pub(crate) async fn unknown(Parts(path): Parts<NamePath>) -> Failure {
+    let refused = match split_extension(&path.resource) {
+        ("preview" | "feature" | "crop", extension) => format(extension).err(),
+        _ => None,
+    };
+    refused.unwrap_or_else(|| Problem::not_found(format!("`{}`", path.resource))).into()
+}
+
+/// `POST feature/{w}x{h}[.{ext}]`.
+pub(crate) async fn sized_feature(
+    State(app): State<Arc<App>>,
+    target: Target,
+    Parts(path): Parts<SizePath>,
+    query: RasterQuery,
+    headers: HeaderMap,
+    JsonBody(feature): JsonBody<Feature>,
+) -> Result<Response, Failure> {
+    let wanted = size(&path.size)?;
+    part(&app, &target, &query, &headers, wanted, feature).await
+}
+
+async fn part(
+    app: &Arc<App>,
+    target: &Target,
+    query: &RasterQuery,
+    headers: &HeaderMap,
+    wanted: Wanted,
+    feature: Feature,
+) -> Result<Response, Failure> {
+    let sizing = wanted.sizing(query, Some(MAX_SIDE_PX))?;
+    let shown = Shown::Feature(Arc::new(outline(feature)?), sizing);
+    let walk = Walk { app, target, revision: query.revision, headers };
+    picture(walk, query, shown, wanted.format).await
+}
+
+/// The outline of a GeoJSON feature.
+pub(super) fn outline(feature: Feature) -> Result<Outline, Problem> {
+    let geometry = feature.geometry.ok_or_else(|| Problem::parameter("geometry", "is missing"))?;
+    let geometry = geometry.try_into().map_err(|error: geojson::Error| Problem::parameter("geometry", error))?;
+    Outline::new(geometry)
+}
+
+async fn picture(
+    walk: Walk<'_>,
+    query: &RasterQuery,
+    shown: Shown,
+    format: Option<Format>,
+) -> Result<Response, Failure> {
+    let target = walk.target;
+    let parts = [shown.canonical(), format!("{format:?}"), query.canonical()];
+    let make = |app, pinned| {
+        let order = Order { target: target.clone(), pinned, query: query.clone(), shown: shown.clone(), format };
+        render::picture(app, order)
+    };
+    walk.kept(&parts.each_ref().map(String::as_str), make).await
+}
+
+impl Wanted {
+    /// The size in force: the path's, else the query's, else no side longer than `max_px`.
+    fn sizing(self, query: &RasterQuery, max_px: Option<u32>) -> Result<Sizing, Problem> {
+        let width_px = self.size_px.map(|(width, _)| width).or(query.width_px);
+        let height_px = self.size_px.map(|(_, height)| height).or(query.height_px);
+        Ok(Sizing { max_px: query.max_size_px.or(max_px), width_px, height_px })
+    }
+}
+
+/// `{w}x{h}[.{ext}]`.
+fn size(text: &str) -> Result<Wanted, Problem> {
+    let (sides, extension) = split_extension(text);
+    let side = |text: &str| text.parse().ok().filter(|side| (1..=MAX_SIDE_PX).contains(side));
+    let size_px = sides.split_once('x').and_then(|(width, height)| Some((side(width)?, side(height)?)));
+    let bad = || Problem::parameter("size", format!("`{sides}` is not a width x height from 1 to {MAX_SIDE_PX}"));
+    Ok(Wanted { size_px: Some(size_px.ok_or_else(bad)?), format: format(extension)? })
+}
+
+fn bounds(text: &str) -> Result<Bounds, Problem> {
+    let numbers: Option<Vec<f64>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
+    let bad = || Problem::parameter("bbox", format!("`{text}` is not minx,miny,maxx,maxy"));
+    match numbers.as_deref() {
+        Some(&[minx, miny, maxx, maxy]) if minx < maxx && miny < maxy => Ok(Bounds::new(minx, miny, maxx, maxy)),
+        _ => Err(bad()),
+    }
+}
+
+/// A name and its extension. What follows the last point of a number is none.
+fn split_extension(text: &str) -> (&str, Option<&str>) {
+    match text.rsplit_once('.') {
+        Some((name, extension)) if !extension.starts_with(|c: char| c.is_ascii_digit()) => (name, Some(extension)),
+        _ => (text, None),
+    }
+}
+
+/// A resource and its extension.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct NamePath {
+    resource: String,
+}
+
+/// A size and an extension.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct SizePath {
+    size: String,
+}
+
+/// A box and an extension.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct BoxPath {
+    bbox: String,
+}
+
+/// A box, a size and an extension.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct SizedBoxPath {
+    bbox: String,
+    size: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extensions_are_told_from_decimals() {
+        assert_eq!(split_extension("1,2,3,4.5"), ("1,2,3,4.5", None));
+        assert_eq!(split_extension("1,2,3,4.5.png"), ("1,2,3,4.5", Some("png")));
+        assert_eq!(split_extension("preview.tif"), ("preview", Some("tif")));
+        assert_eq!(split_extension("300x200"), ("300x200", None));
+    }
+
+    #[test]
+    fn sizes_and_boxes_are_checked() {
+        assert_eq!(size("300x200.npy").unwrap(), Wanted { size_px: Some((300, 200)), format: Some(Format::Npy) });
+        for bad in ["0x5", "5x", "x", "5", "5x5x5", "9999x5", "5x5.gif", "-1x5"] {
+            assert_eq!(size(bad).unwrap_err().status(), 400, "{bad}");
+        }
+        assert_eq!(bounds("-1.5,2,3,4e0").unwrap(), Bounds::new(-1.5, 2.0, 3.0, 4.0));
+        for bad in ["1,2,3", "3,2,1,4", "1,2,x,4", "nan,2,3,4", ""] {
+            assert_eq!(bounds(bad).unwrap_err().status(), 400, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! A polygon on the pixels of a view: which of them it touches, and how much of each it covers.
+//!
+//! As in rio-tiler, a pixel belongs to a feature when the feature touches it anywhere; coverage is estimated by the same
+//! rule on a finer grid. Only vertices are carried between coordinate systems, edges stay straight. Callers: renders and
+//! statistics of features.
+
+use aurora_daemon::problem::Problem;
+use aurora_raster::{crs::Crs, pixels::Pixels, render::View};
+use aurora_tile::Bounds;
+use geo::{BoundingRect, CoordsIter, Geometry, LineString, Polygon};
+
+/// Vertices that one feature may have.
+const MAX_VERTICES: usize = 20_000;
+
+type Point = (f64, f64);
+
+/// The outline of a feature in its own coordinates: one polygon or several.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Outline(Vec<Polygon>);
+
+impl Outline {
+    /// Of a GeoJSON geometry that has an area.
+    ///
+    /// # Errors
+    /// 400 for another kind of geometry or one without an area, 413 for one of too many vertices.
+    pub(crate) fn new(geometry: Geometry) -> Result<Self, Problem> {
+        let vertices = geometry.coords_count();
+        if vertices > MAX_VERTICES {
+            let detail = format!("geometry: {vertices} vertices, more than the limit of {MAX_VERTICES}");
+            return Err(Problem::client(axum::http::StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
+        let polygons = match geometry {
+            Geometry::Polygon(polygon) => vec![polygon],
+            Geometry::MultiPolygon(polygons) => polygons.0,
+            _ => return Err(Problem::parameter("geometry", "is neither a Polygon nor a MultiPolygon")),
+        };
+        let outline = Self(polygons);
+        outline.bounds()?;
+        Ok(outline)
+    }
+
+    /// The box round it.
+    ///
+    /// # Errors
+    /// 400 when it has no area.
+    pub(crate) fn bounds(&self) -> Result<Bounds, Problem> {
+        let corners = self.0.iter().filter_map(BoundingRect::bounding_rect);
+        let corners = corners.flat_map(|rect| [rect.min(), rect.max()]).map(|corner| (corner.x, corner.y));
+        let has_area = |bounds: &Bounds| bounds.width() > 0.0 && bounds.height() > 0.0;
+        Bounds::around(corners).filter(has_area).ok_or_else(|| Problem::parameter("geometry", "has no area"))
+    }
+
+    /// On the pixels of `view`; coordinates are in `crs`. `None` where a vertex cannot be carried over.
+    pub(crate) fn on(&self, view: &View, crs: &Crs) -> Option<Cutline> {
+        let bounds = view.bounds();
+        let (width_px, height_px) = (view.width_px(), view.height_px());
+        let (pixel_x, pixel_y) = (bounds.width() / f64::from(width_px), bounds.height() / f64::from(height_px));
+        let to_pixels = |corner: &geo::Coord| {
+            let (x, y) = if crs == view.crs() {
+                (corner.x, corner.y)
+            } else {
+                let (lon, lat) = crs.to_wgs84(corner.x, corner.y)?;
+                view.crs().from_wgs84(lon, lat)?
+            };
+            Some(((x - bounds.minx) / pixel_x, (bounds.maxy - y) / pixel_y))
+        };
+        let edges_of = |ring: &LineString| {
+            let points: Option<Vec<Point>> = ring.0.iter().map(to_pixels).collect();
+            points.map(|points| points.windows(2).map(|pair| (pair[0], pair[1])).collect::<Vec<_>>())
+        };
+        let rings = self.0.iter().flat_map(|polygon| std::iter::once(polygon.exterior()).chain(polygon.interiors()));
+        let edges: Option<Vec<Vec<(Point, Point)>>> = rings.map(edges_of).collect();
+        Some(Cutline { edges: edges?.concat(), width_px, height_px })
+    }
+}
+
+/// Edges of a feature in pixels of a view, x to the right and y down.
+#[derive(Debug, Clone)]
+pub(crate) struct Cutline {
+    edges: Vec<(Point, Point)>,
+    width_px: u32,
+    height_px: u32,
+}
+
+impl Cutline {
+    /// Masks every pixel that the feature does not touch.
+    pub(crate) fn cut(&self, pixels: &mut Pixels) {
+        let mut rows = pixels.mask.chunks_exact_mut(self.width_px as usize);
+        self.rows(1, |touched| {
+            let Some(row) = rows.next() else { return };
+            row.iter_mut().zip(touched).filter(|(_, touched)| !**touched).for_each(|(mask, _)| *mask = 0);
+        });
+        pixels.all_valid = pixels.all_valid && pixels.mask.iter().all(|&mask| mask != 0);
+    }
+
+    /// Part of each pixel that it covers, 0 to 1, row by row, estimated on a grid `scale` times finer.
+    pub(crate) fn coverage(&self, scale: u32) -> Vec<f32> {
+        let (width, fine) = (self.width_px as usize, scale as usize);
+        let mut counts = vec![0_u32; width * self.height_px as usize];
+        let mut fine_row = 0;
+        self.rows(scale, |touched| {
+            let row = &mut counts[fine_row / fine * width..][..width];
+            for (count, cells) in row.iter_mut().zip(touched.chunks_exact(fine)) {
+                *count += cells.iter().map(|&cell| u32::from(cell)).sum::<u32>();
+            }
+            fine_row += 1;
+        });
+        let all = (scale * scale) as f32;
+        counts.into_iter().map(|count| count as f32 / all).collect()
+    }
+
+    /// Calls `each` with every row of a grid `scale` times finer than the pixels: which of its cells are touched.
+    fn rows(&self, scale: u32, mut each: impl FnMut(&[bool])) {
+        let (width, height) = ((self.width_px * scale) as usize, (self.height_px * scale) as usize);
+        let fine = f64::from(scale);
+        let edges: Vec<(Point, Point)> =
+            self.edges.iter().map(|&(a, b)| ((a.0 * fine, a.1 * fine), (b.0 * fine, b.1 * fine))).collect();
+        let mut by_first_row: Vec<(usize, usize)> =
+            edges.iter().enumerate().filter_map(|(index, edge)| Some((rows_of(edge, height)?.0, index))).collect();
+        by_first_row.sort_unstable();
+        let mut coming = by_first_row.into_iter().peekable();
+        let mut active: Vec<usize> = Vec::new();
+        let mut touched = vec![false; width];
+        for row in 0..height {
+            while let Some((_, index)) = coming.next_if(|(first, _)| *first <= row) {
+                active.push(index);
+            }
+            active.retain(|&index| rows_of(&edges[index], height).is_some_and(|(_, last)| row <= last));
+            touched.fill(false);
+            active.iter().for_each(|&index| touch(&edges[index], row, &mut touched));
+            fill(active.iter().map(|&index| &edges[index]), row as f64 + 0.5, &mut touched);
+            each(&touched);
+        }
+    }
+}
+
+/// First and last of `height` rows that an edge runs through; one on the line between two runs through neither.
+fn rows_of(&(a, b): &(Point, Point), height: usize) -> Option<(usize, usize)> {
+    cells_between(a.1.min(b.1), a.1.max(b.1), height)
+}
+
+/// The cells of `count` that have something between `from` and `to` inside them, not only at their edge.
+fn cells_between(from: f64, to: f64, count: usize) -> Option<(usize, usize)> {
+    let (first, last) = (from.floor().max(0.0), (to.ceil() - 1.0).min(count as f64 - 1.0));
+    (first <= last).then_some((first as usize, last as usize))
+}
+
+/// Marks the cells of a row that an edge passes through.
+fn touch(&(a, b): &(Point, Point), row: usize, touched: &mut [bool]) {
+    let (top, bottom) = (row as f64, row as f64 + 1.0);
+    let x_at = |y: f64| a.0 + (b.0 - a.0) * ((y - a.1) / (b.1 - a.1));
+    let clipped = |(x, y): Point| match y {
+        y if y < top => x_at(top),
+        y if y > bottom => x_at(bottom),
+        _ => x,
+    };
+    let (from, to) = (clipped(a), clipped(b));
+    if let Some((first, last)) = cells_between(from.min(to), from.max(to), touched.len()) {
+        touched[first..=last].fill(true);
+    }
+}
+
+/// Marks the cells whose centres, on the line `y`, lie inside (even-odd rule).
+fn fill<'a>(edges: impl Iterator<Item = &'a (Point, Point)>, y: f64, touched: &mut [bool]) {
+    let crosses = |(a, b): &&(Point, Point)| (a.1 <= y) != (b.1 <= y);
+    let crossing = |(a, b): &(Point, Point)| a.0 + (b.0 - a.0) * ((y - a.1) / (b.1 - a.1));
+    let mut crossings: Vec<f64> = edges.filter(crosses).map(crossing).collect();
+    crossings.sort_unstable_by(f64::total_cmp);
+    for pair in crossings.chunks_exact(2) {
+        let first = (pair[0] - 0.5).ceil().max(0.0);
+        let last = (pair[1] - 0.5).floor().min(touched.len() as f64 - 1.0);
+        if first <= last {
+            touched[first as usize..=last as usize].fill(true);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Edges of rings given in pixels.
+    fn cutline(rings: &[&[Point]], width_px: u32, height_px: u32) -> Cutline {
+        let edges = rings.iter().flat_map(|ring| ring.windows(2).map(|pair| (pair[0], pair[1]))).collect();
+        Cutline { edges, width_px, height_px }
+    }
+
+    fn picture(cutline: &Cutline) -> Vec<String> {
+        let mut rows = Vec::new();
+        cutline.rows(1, |touched| rows.push(touched.iter().map(|&cell| if cell { '#' } else { '.' }).collect()));
+        rows
+    }
+
+    const SQUARE: [Point; 5] = [(1.2, 1.2), (4.8, 1.2), (4.8, 3.8), (1.2, 3.8), (1.2, 1.2)];
+
+    /// As `rasterio.features.rasterize(…, all_touched=True)` burns the same shapes.
+    #[test]
+    fn every_pixel_touched_belongs_to_it() {
+        assert_eq!(picture(&cutline(&[&SQUARE], 6, 5)), ["......", ".####.", ".####.", ".####.", "......"]);
+        let hole = [(2.0, 2.0), (4.0, 2.0), (4.0, 3.0), (2.0, 3.0), (2.0, 2.0)];
+        let with_hole = cutline(&[&[(0.0, 0.0), (6.0, 0.0), (6.0, 5.0), (0.0, 5.0), (0.0, 0.0)], &hole], 6, 5);
+        assert_eq!(picture(&with_hole), ["######", "######", "##..##", "######", "######"]);
+        let slanted = [(0.7, 0.2), (5.3, 2.9), (1.1, 4.6), (0.7, 0.2)];
+        assert_eq!(picture(&cutline(&[&slanted], 6, 5)), ["###...", "####..", "######", "######", ".##..."]);
+        let triangle = [(0.5, 0.5), (4.5, 4.5), (0.5, 4.5), (0.5, 0.5)];
+        assert_eq!(picture(&cutline(&[&triangle], 6, 5)), ["#.....", "##....", "###...", "####..", "#####."]);
+    }
+
+    #[test]
+    fn coverage_is_that_of_the_area() {
+        let coverage = cutline(&[&SQUARE], 6, 5).coverage(100);
+        let at = |col: usize, row: usize| coverage[row * 6 + col];
+        assert_eq!((at(0, 0), at(2, 2)), (0.0, 1.0));
+        assert!((at(1, 2) - 0.8).abs() < 0.011 && (at(1, 1) - 0.64).abs() < 0.017, "{} {}", at(1, 2), at(1, 1));
+    }
+
+    #[test]
+    fn what_lies_outside_the_view_is_cut_off() {
+        let far = [(-1e9, -1e9), (1e9, -1e9), (1e9, 2.5), (-1e9, 2.5), (-1e9, -1e9)];
+        assert_eq!(picture(&cutline(&[&far], 3, 4)), ["###", "###", "###", "..."]);
+        let beside = [(10.0, 0.0), (12.0, 0.0), (12.0, 9.0), (10.0, 0.0)];
+        assert!(picture(&cutline(&[&beside], 3, 2)).iter().all(|row| row == "..."));
+    }
+
+    #[test]
+    fn only_areas_are_outlines() {
+        let point = Geometry::Point(geo::Point::new(1.0, 2.0));
+        assert_eq!(Outline::new(point).unwrap_err().status(), 400);
+        let flat = Geometry::Polygon(Polygon::new(LineString::from(vec![(0.0, 0.0), (1.0, 0.0), (0.0, 0.0)]), vec![]));
+        assert_eq!(Outline::new(flat).unwrap_err().status(), 400);
+        let long = LineString::from((0..=MAX_VERTICES).map(|i| (i as f64, (i % 7) as f64)).collect::<Vec<_>>());
+        assert_eq!(Outline::new(Geometry::Polygon(Polygon::new(long, vec![]))).unwrap_err().status(), 413);
+    }
+}

@@ -1,0 +1,349 @@
+//! Documents about a raster, the STAC API and the OpenAPI document: what they hold, and that their links lead somewhere.
+
+mod support;
+
+use aurora_catalog::ChangeBody;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use support::{
+    Server, encoded,
+    feed::{Feed, scene},
+    origin::Origin,
+    raster::{npy, tiff, value},
+};
+
+/// A server of one raster, and the query that names it.
+async fn raster() -> (Origin, Server, String) {
+    let origin = Origin::start().await;
+    let server = Server::start(&["--allow", &origin.address]);
+    let query = format!("url={}", encoded(&origin.put("a.tif", tiff(1))));
+    (origin, server, query)
+}
+
+async fn status(server: &Server, address: &str) -> StatusCode {
+    server.client.get(address).send().await.unwrap().status()
+}
+
+/// The address of a document's link.
+fn link<'a>(document: &'a Value, relation: &str) -> &'a str {
+    let links = document["links"].as_array().unwrap();
+    let found = links.iter().find(|link| link["rel"] == relation);
+    found.unwrap_or_else(|| panic!("no {relation} in {document}"))["href"].as_str().unwrap()
+}
+
+#[tokio::test]
+async fn tile_sets_lead_to_tiles_that_exist() {
+    let (_origin, server, query) = raster().await;
+    let list = server.json(&format!("/cog/tiles?{query}")).await;
+    let first = list["tilesets"].as_array().unwrap().iter().find(|set| set["tileMatrixSetId"] == "WebMercatorQuad");
+    let own = link(first.unwrap(), "self");
+    let tileset: Value = server.client.get(own).send().await.unwrap().json().await.unwrap();
+    assert_eq!(tileset["boundingBox"]["lowerLeft"], json!([0.0, -10.24]));
+    for relation in ["http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme", "data"] {
+        assert_eq!(status(&server, link(&tileset, relation)).await, StatusCode::OK, "{relation}");
+    }
+    for limits in tileset["tileMatrixSetLimits"].as_array().unwrap() {
+        let (z, row, column) = (
+            &limits["tileMatrix"].as_str().unwrap(),
+            limits["minTileRow"].to_string(),
+            limits["minTileCol"].to_string(),
+        );
+        let tile = link(&tileset, "tile").replace("{z}", z).replace("{x}", &column).replace("{y}", &row);
+        assert_eq!(status(&server, &tile).await, StatusCode::OK, "{tile}");
+        let above = tile.replace(&format!("/{column}/{row}?"), &format!("/{column}/0?"));
+        assert!(*z == "5" || status(&server, &above).await == StatusCode::NOT_FOUND, "{above}");
+    }
+    let narrowed = server.json(&format!("/cog/tiles/WebMercatorQuad?{query}&minzoom=6&maxzoom=6")).await;
+    assert_eq!(narrowed["tileMatrixSetLimits"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn capabilities_name_a_layer_for_each_set_and_tiles_that_exist() {
+    let (_origin, server, query) = raster().await;
+    let address = format!("/cog/WMTSCapabilities.xml?{query}&rescale=0,1000&tile_format=npy");
+    let response = server.get(&address).await;
+    assert_eq!(response.headers()["content-type"], "application/xml");
+    let text = response.text().await.unwrap();
+    let layers = text.matches("<Layer>").count();
+    let sets = server.json("/tileMatrixSets").await["tileMatrixSets"].as_array().unwrap().len();
+    assert_eq!((layers, text.matches("<TileMatrixSet>\n      <ows:Identifier>").count()), (sets, sets), "{text}");
+    let mut templates = text.split("template=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let template = templates.find(|template| template.contains("/WebMercatorQuad/")).unwrap();
+    let tile = template.replace("&#38;", "&").replace("{TileMatrix}", "8");
+    let tile = tile.replace("{TileCol}", "128").replace("{TileRow}", "128");
+    assert_eq!(status(&server, &tile).await, StatusCode::OK, "{tile}");
+    let one = server.get(&format!("/cog/WebMercatorQuad/WMTSCapabilities.xml?{query}&use_epsg=true")).await;
+    let one = one.text().await.unwrap();
+    assert!(one.matches("<Layer>").count() == 1 && one.contains("<ows:SupportedCRS>EPSG:3857<"), "{one}");
+    assert_eq!(server.problem(&format!("/cog/None/WMTSCapabilities.xml?{query}")).await.0, 404);
+    assert_eq!(server.problem(&format!("/cog/WMTSCapabilities.xml?{query}&tile_format=gif")).await.0, 400);
+}
+
+#[tokio::test]
+async fn a_striped_file_is_no_cog_and_is_told_why() {
+    let (_origin, server, query) = raster().await;
+    let told = server.json(&format!("/cog/validate?{query}")).await;
+    assert_eq!((&told["COG"], &told["Profile"]["Tiled"]), (&json!(false), &json!(false)));
+    assert!(told["COG_errors"][0].as_str().unwrap().contains("not tiled"), "{told}");
+    assert!(told["COG_warnings"][0].as_str().unwrap().contains("overviews"), "{told}");
+    assert_eq!(
+        told["IFD"],
+        json!([{ "Level": 0, "Width": 1024, "Height": 1024, "Blocksize": [16, 1024], "Decimation": 0 }])
+    );
+    assert_eq!(told["GEO"]["CRS"], "EPSG:4326");
+}
+
+#[tokio::test]
+async fn a_raster_is_a_stac_item() {
+    let (_origin, server, query) = raster().await;
+    let item = server.json(&format!("/cog/stac?{query}&datetime=2024-01-02T00:00:00Z&id=mine&collection=c")).await;
+    assert_eq!((&item["id"], &item["collection"]), (&json!("mine"), &json!("c")));
+    assert_eq!(item["properties"]["datetime"], "2024-01-02T00:00:00Z");
+    assert_eq!(item["properties"]["proj:shape"], json!([1024, 1024]));
+    let band = &item["assets"]["data"]["raster:bands"][0];
+    assert_eq!((&band["data_type"], &band["statistics"]["minimum"]), (&json!("uint16"), &json!(2.0)));
+    let bare = server.json(&format!("/cog/stac?{query}&with_raster=false&with_proj=false&with_eo=false")).await;
+    assert!(bare["assets"]["data"]["raster:bands"].is_null() && bare["stac_extensions"] == json!([]), "{bare}");
+    assert!(bare["assets"]["data"]["href"].as_str().unwrap().ends_with("/files/a.tif"));
+}
+
+#[tokio::test]
+async fn previews_and_boxes_show_what_was_asked_for_at_any_size() {
+    let (_origin, server, query) = raster().await;
+    for (path, side_px) in [
+        ("preview", (1024, 1024)),
+        ("preview.png?max_size=100", (100, 100)),
+        ("preview/300x200.jpg", (300, 200)),
+        ("preview?width=64", (64, 64)),
+        ("bbox/1,-3,2.5,-2.png?max_size=90", (90, 60)),
+        ("bbox/1,-3,2.5,-2/30x20.webp", (30, 20)),
+        ("crop/1,-3,2.5,-2.png", (150, 100)),
+        ("part/1,-3,2.5,-2/7x9", (7, 9)),
+    ] {
+        let joined = if path.contains('?') { '&' } else { '?' };
+        let response = server.get(&format!("/cog/{path}{joined}{query}")).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        assert!(response.headers().contains_key("etag"), "{path}");
+        let picture = image::load_from_memory(&response.bytes().await.unwrap()).unwrap();
+        assert_eq!((picture.width(), picture.height()), side_px, "{path}");
+    }
+    let values = server.get(&format!("/cog/bbox/1,-3,1.02,-2.98.npy?{query}")).await.bytes().await.unwrap();
+    let (shape, values) = npy(&values);
+    assert_eq!((shape, values[0]), (vec![2, 2, 2], value(1, 100, 298)));
+    for (path, expected) in [
+        ("preview.gif", 400),
+        ("preview/0x5.png", 400),
+        ("bbox/1,2,3.png", 400),
+        ("bbox/50,50,51,51.png", 404),
+        ("other.png", 404),
+        ("preview/9999x1.png", 400),
+    ] {
+        assert_eq!(server.problem(&format!("/cog/{path}?{query}")).await.0, expected, "{path}");
+    }
+}
+
+/// A triangle over the raster's upper left corner, whose sides are `side` pixels.
+fn triangle(side: f64) -> Value {
+    let reach = side * 0.01;
+    let ring = json!([[0, 0], [0, -reach], [reach, 0], [0, 0]]);
+    json!({ "type": "Feature", "properties": { "name": "n" }, "geometry": { "type": "Polygon", "coordinates": [ring] } })
+}
+
+#[tokio::test]
+async fn a_feature_is_cut_out_along_its_outline() {
+    let (_origin, server, query) = raster().await;
+    let post = async |path: &str, body: Value| {
+        server.client.post(format!("{}/cog/{path}?{query}", server.address)).json(&body).send().await.unwrap()
+    };
+    let bytes = post("feature.npy", triangle(8.0)).await.bytes().await.unwrap();
+    let (shape, values) = npy(&bytes);
+    assert_eq!(shape, [2, 8, 8]);
+    let (data, mask) = values.split_at(64);
+    assert!((0..64).all(|at| (mask[at] != 0) == (at % 8 + at / 8 < 8)), "{mask:?}");
+    assert_eq!(data[9], value(1, 1, 1));
+    let sized = post("feature/16x16.png", triangle(8.0)).await;
+    assert_eq!(sized.headers()["content-type"], "image/png");
+    for (path, body, expected) in [
+        ("feature", json!({ "type": "Feature", "properties": {}, "geometry": null }), 400),
+        (
+            "feature",
+            json!({ "type": "Feature", "properties": {}, "geometry": { "type": "Point", "coordinates": [1, 2] } }),
+            400,
+        ),
+        ("feature", json!({}), 400),
+        ("feature.gif", triangle(8.0), 400),
+        ("other.png", triangle(8.0), 404),
+    ] {
+        let response = post(path, body.clone()).await;
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["content-type"].to_str().unwrap()[..19]),
+            (expected, "application/problem"),
+            "{path} {body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn statistics_of_features_weigh_pixels_by_their_cover() {
+    let (_origin, server, query) = raster().await;
+    let post = async |body: Value| {
+        server.client.post(format!("{}/cog/statistics?{query}", server.address)).json(&body).send().await.unwrap()
+    };
+    let feature: Value = post(triangle(8.0)).await.json().await.unwrap();
+    assert_eq!(feature["properties"]["name"], "n");
+    let numbers = &feature["properties"]["statistics"]["b1"];
+    // Eight pixels on the diagonal are half covered, as far as a grid of ten by ten cells tells; 28 wholly.
+    let count = numbers["count"].as_f64().unwrap();
+    assert!((count - 32.0).abs() < 0.5 && numbers["valid_pixels"] == 36.0, "{numbers}");
+    assert_eq!(numbers["valid_percent"], 100.0);
+    let both: Value = post(json!({ "type": "FeatureCollection", "features": [triangle(8.0), triangle(20.0)] }))
+        .await
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(both["features"][0], feature);
+    assert!(both["features"][1]["properties"]["statistics"]["b1"]["count"].as_f64().unwrap() > 190.0);
+    assert_eq!(post(json!({ "type": "Point", "coordinates": [0, 0] })).await.status(), StatusCode::BAD_REQUEST);
+}
+
+/// A catalogue of five raw scenes, one of which has a result with two detections.
+async fn catalogue() -> (Feed, Server) {
+    let feed = Feed::start("e1").await;
+    let server = Server::start(&["--indexer", &feed.origin.address]);
+    (0..4).for_each(|number| feed.tell(ChangeBody::Scene { scene: scene(&format!("s {number}"), 1) }));
+    feed.land("a", 1, 1);
+    feed.publish("a", 2, 2);
+    server.until("/detections", |list| list["numberMatched"] == 2).await;
+    server.until("/scenes/a", |scene| scene["properties"]["revision"] == 2).await;
+    (feed, server)
+}
+
+fn ids(items: &Value) -> Vec<&str> {
+    items["features"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn the_stac_api_can_be_walked_from_its_landing_page() {
+    let (_feed, server) = catalogue().await;
+    let get = async |address: &str| -> Value {
+        server.client.get(address).send().await.unwrap().error_for_status().unwrap().json().await.unwrap()
+    };
+    let landing = server.json("/stac").await;
+    assert!(landing["conformsTo"].as_array().unwrap().contains(&json!("https://api.stacspec.org/v1.0.0/item-search")));
+    for relation in ["self", "root", "conformance", "search", "service-desc", "child"] {
+        get(link(&landing, relation)).await;
+    }
+    let collections = get(link(&landing, "data")).await;
+    let mut counts = Vec::new();
+    for collection in collections["collections"].as_array().unwrap() {
+        assert_eq!(get(link(collection, "self")).await["id"], collection["id"]);
+        let items = get(link(collection, "items")).await;
+        counts.push(items["numberMatched"].as_u64().unwrap());
+        for item in items["features"].as_array().unwrap() {
+            assert_eq!(get(link(item, "self")).await["id"], item["id"]);
+            assert_eq!(get(link(item, "collection")).await["id"], collection["id"]);
+        }
+    }
+    assert_eq!(counts, [5, 1, 2]);
+    let item = server.json("/stac/collections/mbi_light/items/a").await;
+    assert!(item["assets"]["data"]["href"].as_str().unwrap().ends_with("/files/a.MBI_light.tif"));
+    get(link(&item, "tilejson")).await;
+    let detection = server.json("/stac/collections/detections/items/a.r2.1").await;
+    assert_eq!(get(link(&detection, "derived_from")).await["id"], "a");
+    for missing in ["none", "mbi/items/none", "mbi_light/items/s%200"] {
+        assert_eq!(server.problem(&format!("/stac/collections/{missing}")).await.0, 404, "{missing}");
+    }
+}
+
+#[tokio::test]
+async fn a_search_is_narrowed_and_paged_by_get_and_by_post() {
+    let (_feed, server) = catalogue().await;
+    let post = async |body: Value| {
+        server.client.post(format!("{}/stac/search", server.address)).json(&body).send().await.unwrap()
+    };
+    let everything = server.json("/stac/search?limit=100").await;
+    assert_eq!(ids(&everything).len(), 8);
+    let square = json!({ "type": "Polygon", "coordinates": [[[1, -1.2], [1.2, -1.2], [1.2, -1], [1, -1], [1, -1.2]]] });
+    for (query, body, found) in [
+        ("ids=a", json!({ "ids": ["a"] }), 2),
+        ("collections=mbi,mbi_light", json!({ "collections": ["mbi", "mbi_light"] }), 6),
+        ("bbox=50,50,51,51", json!({ "bbox": [50, 50, 51, 51] }), 0),
+        (
+            "collections=detections&bbox=0,-1.5,1.5,0",
+            json!({ "collections": ["detections"], "bbox": [0, -1.5, 1.5, 0] }),
+            2,
+        ),
+        ("datetime=../2000-01-01", json!({ "datetime": "../2000-01-01" }), 0),
+        (&format!("intersects={}", encoded(&square.to_string())), json!({ "intersects": square }), 8),
+    ] {
+        let by_get = server.json(&format!("/stac/search?limit=100&{query}")).await;
+        let by_post: Value = post(body).await.json().await.unwrap();
+        assert_eq!((ids(&by_get).len(), ids(&by_get)), (found, ids(&by_post)), "{query}");
+    }
+
+    let mut walked = Vec::new();
+    let mut page = server.json("/stac/search?limit=3").await;
+    loop {
+        walked.extend(ids(&page).into_iter().map(str::to_owned));
+        if !page["links"].as_array().unwrap().iter().any(|link| link["rel"] == "next") {
+            break;
+        }
+        page = server.client.get(link(&page, "next")).send().await.unwrap().json().await.unwrap();
+    }
+    assert_eq!(walked, ids(&everything));
+    let first: Value =
+        post(json!({ "limit": 5, "collections": ["mbi"], "ids": ["a", "s 1", "s 2"] })).await.json().await.unwrap();
+    assert_eq!(ids(&first).len(), 3);
+    let first: Value = post(json!({ "limit": 2, "collections": ["mbi"] })).await.json().await.unwrap();
+    let next = first["links"].as_array().unwrap().iter().find(|link| link["rel"] == "next").unwrap();
+    let second: Value = post(next["body"].clone()).await.json().await.unwrap();
+    assert_eq!((ids(&second).len(), next["method"].as_str()), (2, Some("POST")));
+    assert!(ids(&second).iter().all(|id| !ids(&first).contains(id)));
+
+    for bad in [
+        "limit=0",
+        "bbox=1,2",
+        "datetime=x",
+        "intersects=x",
+        "token=x",
+        "bbox=0,0,1,1&intersects={\"type\":\"Point\",\"coordinates\":[0,0]}",
+    ] {
+        assert_eq!(server.problem(&format!("/stac/search?{bad}")).await.0, 400, "{bad}");
+    }
+    assert_eq!(post(json!({ "bbox": [1] })).await.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(post(json!([])).await.status(), StatusCode::BAD_REQUEST);
+    let text = server.client.post(format!("{}/stac/search", server.address)).header("content-type", "text/plain");
+    assert_eq!(text.body("{}").send().await.unwrap().status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+}
+
+#[tokio::test]
+async fn everything_served_is_described() {
+    let server = Server::start(&[]);
+    let document = server.json("/openapi.json").await;
+    let paths = document["paths"].as_object().unwrap();
+    for path in ["/cog/info", "/scenes/{scene_id}/info", "/stac/search", "/scenes", "/events", "/health"] {
+        assert!(paths.contains_key(path), "{path}");
+    }
+    let mut ids = Vec::new();
+    for (path, methods) in paths {
+        for operation in methods.as_object().unwrap().values() {
+            ids.push(operation["operationId"].as_str().unwrap());
+            let parameters = operation["parameters"].as_array().unwrap();
+            let in_path = parameters.iter().filter(|parameter| parameter["in"] == "path");
+            assert_eq!(in_path.count(), path.matches('{').count(), "{path}");
+            let names: Vec<_> = parameters.iter().map(|parameter| (&parameter["in"], &parameter["name"])).collect();
+            assert!(names.iter().all(|name| names.iter().filter(|other| *other == name).count() == 1), "{path}");
+        }
+    }
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count);
+    // Every reference leads to a schema.
+    let text = document.to_string();
+    for reference in text.split("\"#/components/schemas/").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(document["components"]["schemas"][reference].is_object(), "{reference}");
+    }
+    assert!(server.get("/docs").await.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
+    assert!(server.get("/cog/viewer").await.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
+}
