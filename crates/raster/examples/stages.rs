@@ -71,10 +71,10 @@ fn random_tile(tiff: &GeoTiff, seed: &mut u64) -> Result<TileId, Box<dyn Error>>
     };
     let header = tiff.header();
     let georef = header.georef.as_ref().ok_or("the raster has no georeferencing")?;
-    let t = georef.pixel_to_crs;
     let (col, row) =
         (random() * f64::from(header.levels[0].width_px), random() * f64::from(header.levels[0].height_px));
-    let place = georef.crs.to_wgs84(t.a * col + t.b * row + t.c, t.d * col + t.e * row + t.f);
+    let (x, y) = georef.placement.to_crs((col, row));
+    let place = georef.crs.to_wgs84(x, y);
     let (lon, lat) = place.ok_or("a pixel without a place")?;
     let set = TileMatrixSet::web_mercator_quad();
     let zooms = render::zooms(header, set)?;

@@ -4,21 +4,31 @@
 //! decompressor may write past it, so that a bomb costs no more than an honest block. It fetches nothing and keeps
 //! nothing but small decompressor states, one a thread. Callers: the cache and the warp in [`crate::render`].
 
+use std::borrow::Cow;
+
 use bytemuck::Pod;
 
 use crate::{
     Limits, RasterError, Result,
     block::{Block, BlockId, Samples},
-    header::{Compression, Header, Level, Planar, Predictor, SampleType},
+    header::{ComplexPart, Compression, Encoding, Header, Level, Planar, Predictor, SampleType},
 };
 
+mod cmyk;
+mod complex;
 mod decompress;
 mod deflate;
+mod fax;
 mod half;
+mod jpeg;
+mod lerc_blob;
 mod packbits;
+mod packed;
+mod picture;
 mod predictor;
 mod prefix;
 
+use packed::Masked;
 use predictor::Difference;
 
 /// Decodes block `id` of `header`; empty `compressed` bytes are a sparse block.
@@ -28,23 +38,25 @@ use predictor::Difference;
 pub fn decode_block(header: &Header, id: BlockId, compressed: &[u8], limits: &Limits) -> Result<Block> {
     let level = header.levels.get(usize::from(id.level));
     let shape = Shape::of(level, id.index, samples_per_pixel(header, level))?;
-    let level = shape.level;
     if compressed.is_empty() {
         return Ok(shape.block(None));
     }
-    let stored = |bytes: usize| Stored { shape, bytes, compressed, big_endian: header.big_endian, limits };
-    let samples = match header.sample_type {
-        SampleType::U8 => Samples::U8(stored(1).integers::<u8, u8>()?),
-        SampleType::I8 => Samples::I8(stored(1).integers::<i8, u8>()?),
-        SampleType::U16 => Samples::U16(stored(2).integers::<u16, u16>()?),
-        SampleType::I16 => Samples::I16(stored(2).integers::<i16, u16>()?),
-        SampleType::U32 => Samples::U32(stored(4).integers::<u32, u32>()?),
-        SampleType::I32 => Samples::I32(stored(4).integers::<i32, u32>()?),
-        SampleType::U64 => Samples::U64(stored(8).integers::<u64, u64>()?),
-        SampleType::I64 => Samples::I64(stored(8).integers::<i64, u64>()?),
-        SampleType::F32 if header.half_floats => Samples::F32(half::widen(&stored(2).floats::<u16, u16>(level)?)),
-        SampleType::F32 => Samples::F32(stored(4).floats::<f32, u32>(level)?),
-        SampleType::F64 => Samples::F64(stored(8).floats::<f64, u64>(level)?),
+    let stored = Stored { shape, compressed: &shape.in_order(compressed), header, limits };
+    let samples = match (header.encoding, header.sample_type) {
+        (Encoding::Packed(bits), sample_type) => stored.packed(bits, sample_type)?,
+        (Encoding::Half, _) => Samples::F32(half::widen(&stored.floats::<u16, u16>()?)),
+        (Encoding::Complex(part), _) => stored.amplitudes(part)?,
+        (Encoding::Cmyk(inks), _) => Samples::U8(stored.opaque_colors(inks)?),
+        (Encoding::Plain, SampleType::U8) => Samples::U8(stored.integers::<u8, u8>(1)?),
+        (Encoding::Plain, SampleType::I8) => Samples::I8(stored.integers::<i8, u8>(1)?),
+        (Encoding::Plain, SampleType::U16) => Samples::U16(stored.integers::<u16, u16>(1)?),
+        (Encoding::Plain, SampleType::I16) => Samples::I16(stored.integers::<i16, u16>(1)?),
+        (Encoding::Plain, SampleType::U32) => Samples::U32(stored.integers::<u32, u32>(1)?),
+        (Encoding::Plain, SampleType::I32) => Samples::I32(stored.integers::<i32, u32>(1)?),
+        (Encoding::Plain, SampleType::U64) => Samples::U64(stored.integers::<u64, u64>(1)?),
+        (Encoding::Plain, SampleType::I64) => Samples::I64(stored.integers::<i64, u64>(1)?),
+        (Encoding::Plain, SampleType::F32) => Samples::F32(stored.floats::<f32, u32>()?),
+        (Encoding::Plain, SampleType::F64) => Samples::F64(stored.floats::<f64, u64>()?),
     };
     Ok(shape.block(Some(samples)))
 }
@@ -62,7 +74,7 @@ pub fn decode_mask(header: &Header, level: u16, index: u32, compressed: &[u8], l
     let width = shape.width_px as usize;
     let row_bytes = if header.mask_bits == 1 { width.div_ceil(8) } else { width };
     let mut stored = vec![0; check_size(row_bytes as u64 * u64::from(shape.height_px), limits)?];
-    decompress::into(shape.level.compression, compressed, &mut stored)?;
+    decompress_mask(&shape, compressed, header.mask_bits, &mut stored)?;
     if header.mask_bits == 8 {
         predictor::undo_horizontal(shape.level.predictor, &mut stored, width, 1);
     }
@@ -75,6 +87,28 @@ pub fn decode_mask(header: &Header, level: u16, index: u32, compressed: &[u8], l
         _ => stored.into_iter().map(|value| valid(value != 0)).collect(),
     };
     Ok(shape.block(Some(Samples::U8(samples))))
+}
+
+/// Masks may be pictures too, or runs.
+fn decompress_mask(shape: &Shape<'_>, compressed: &[u8], bits: u8, rows: &mut [u8]) -> Result<()> {
+    let compressed = shape.in_order(compressed);
+    let Shape { level, width_px, height_px, .. } = *shape;
+    match (level.compression, bits) {
+        (Compression::Group3, 1) => fax::fill(fax::group3, &compressed, width_px, rows),
+        (Compression::Group4, 1) => fax::fill(fax::group4, &compressed, width_px, rows),
+        (Compression::Jpeg, 8) => {
+            let most_rows = level.block_height_px as usize;
+            let target = picture::Target {
+                width_px: width_px as usize,
+                height_px: height_px as usize,
+                most_rows,
+                samples: 1,
+                bytes: rows,
+            };
+            picture::jpeg(&level.jpeg_tables, &compressed, false, target)
+        }
+        (other, _) => decompress::into(other, &compressed, rows),
+    }
 }
 
 fn samples_per_pixel(header: &Header, level: Option<&Level>) -> u16 {
@@ -104,6 +138,11 @@ impl<'a> Shape<'a> {
         u64::from(self.width_px) * u64::from(self.height_px) * u64::from(self.samples_per_pixel)
     }
 
+    /// The stored bytes with their bits in the usual order.
+    fn in_order<'b>(&self, compressed: &'b [u8]) -> Cow<'b, [u8]> {
+        if self.level.reversed_bits { packed::reversed_bits(compressed).into() } else { compressed.into() }
+    }
+
     fn block(&self, samples: Option<Samples>) -> Block {
         let Self { width_px, height_px, samples_per_pixel, .. } = *self;
         Block { width_px, height_px, samples_per_pixel, samples }
@@ -113,46 +152,125 @@ impl<'a> Shape<'a> {
 /// A block as it is stored, before it is known what its bytes are.
 struct Stored<'a> {
     shape: Shape<'a>,
-    /// Bytes of a stored sample.
-    bytes: usize,
     compressed: &'a [u8],
-    big_endian: bool,
+    header: &'a Header,
     limits: &'a Limits,
 }
 
 impl Stored<'_> {
-    /// Samples whose differences are taken as unsigned numbers `D` of the same size.
-    fn integers<T: Pod, D: Pod + Difference>(&self) -> Result<Vec<T>> {
-        let mut samples = self.decompress::<T>()?;
+    /// Samples of `parts` numbers each, whose differences are taken as unsigned numbers `D` of the same size.
+    fn integers<T: Pod, D: Pod + Difference>(&self, parts: usize) -> Result<Vec<T>> {
+        let mut samples = self.decompress::<T>(parts)?;
+        let Shape { level, width_px, samples_per_pixel, .. } = self.shape;
+        if is_own_order(level.compression) {
+            return Ok(samples);
+        }
         let numbers: &mut [D] = bytemuck::cast_slice_mut(&mut samples);
-        if self.big_endian != cfg!(target_endian = "big") {
+        if self.header.big_endian != cfg!(target_endian = "big") {
             numbers.iter_mut().for_each(|number| *number = number.swap_bytes());
         }
-        let Shape { level, width_px, samples_per_pixel, .. } = self.shape;
         predictor::undo_horizontal(level.predictor, numbers, width_px as usize, usize::from(samples_per_pixel));
         Ok(samples)
     }
 
     /// Floats, whose own predictor leaves them in native order whatever the file's.
-    fn floats<T: Pod, D: Pod + Difference>(&self, level: &Level) -> Result<Vec<T>> {
+    fn floats<T: Pod, D: Pod + Difference>(&self) -> Result<Vec<T>> {
+        let Shape { level, width_px, samples_per_pixel, .. } = self.shape;
         if level.predictor != Predictor::FloatingPoint {
-            return self.integers::<T, D>();
+            return self.integers::<T, D>(1);
         }
-        let mut samples = self.decompress::<T>()?;
+        let mut samples = self.decompress::<T>(1)?;
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut samples);
-        let Shape { width_px, samples_per_pixel, .. } = self.shape;
-        predictor::undo_floating_point(bytes, width_px as usize, usize::from(samples_per_pixel), self.bytes);
+        predictor::undo_floating_point(bytes, width_px as usize, usize::from(samples_per_pixel), size_of::<T>());
         Ok(samples)
     }
 
+    /// Amplitudes of complex samples.
+    fn amplitudes(&self, part: ComplexPart) -> Result<Samples> {
+        Ok(match part {
+            ComplexPart::I16 => Samples::F32(complex::amplitudes(&self.integers::<i16, u16>(2)?, |x| x as f32)),
+            ComplexPart::I32 => Samples::F64(complex::amplitudes(&self.integers::<i32, u32>(2)?, |x| x)),
+            ComplexPart::F32 => Samples::F32(complex::amplitudes(&self.integers::<f32, u32>(2)?, |x| x as f32)),
+            ComplexPart::F64 => Samples::F64(complex::amplitudes(&self.integers::<f64, u64>(2)?, |x| x)),
+        })
+    }
+
+    /// Colours of pixels of `inks` samples.
+    fn opaque_colors(self, inks: u16) -> Result<Vec<u8>> {
+        let shape = Shape { samples_per_pixel: inks, ..self.shape };
+        Ok(cmyk::to_rgba(&Stored { shape, ..self }.integers::<u8, u8>(1)?, usize::from(inks)))
+    }
+
+    /// Numbers of `bits` bits. Differences of them are taken in as many bits.
+    fn packed(&self, bits: u8, sample_type: SampleType) -> Result<Samples> {
+        let Shape { level, width_px, height_px, samples_per_pixel } = self.shape;
+        let (width, bands) = (width_px as usize, usize::from(samples_per_pixel));
+        let row_bytes = packed::row_bytes(width * bands, bits) as u64;
+        check_size(self.shape.samples() * u64::from(sample_type.size_bytes()), self.limits)?;
+        let mut rows = vec![0; check_size(row_bytes * u64::from(height_px), self.limits)?];
+        match level.compression {
+            Compression::Group3 => fax::fill(fax::group3, self.compressed, width_px, &mut rows)?,
+            Compression::Group4 => fax::fill(fax::group4, self.compressed, width_px, &mut rows)?,
+            other => decompress::into(other, self.compressed, &mut rows)?,
+        }
+        let (samples, predictor) = (width * bands, level.predictor);
+        Ok(match sample_type {
+            SampleType::U8 => Samples::U8(unpacked::<u8>(&rows, samples, bands, bits, predictor)),
+            SampleType::U16 => Samples::U16(unpacked::<u16>(&rows, samples, bands, bits, predictor)),
+            _ => Samples::U32(unpacked::<u32>(&rows, samples, bands, bits, predictor)),
+        })
+    }
+
     /// The stored bytes in a buffer of their type.
-    fn decompress<T: Pod>(&self) -> Result<Vec<T>> {
-        let samples = self.shape.samples();
-        check_size(samples * self.bytes as u64, self.limits)?;
+    fn decompress<T: Pod>(&self, parts: usize) -> Result<Vec<T>> {
+        let Shape { level, width_px, height_px, samples_per_pixel } = self.shape;
+        let samples = self.shape.samples() * parts as u64;
+        check_size(samples * size_of::<T>() as u64, self.limits)?;
         let mut buffer = vec![T::zeroed(); samples as usize];
-        decompress::into(self.shape.level.compression, self.compressed, bytemuck::cast_slice_mut(&mut buffer))?;
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut buffer);
+        let (width, height, most_rows) = (width_px as usize, height_px as usize, level.block_height_px as usize);
+        let samples = usize::from(samples_per_pixel);
+        match level.compression {
+            Compression::Jpeg => {
+                let target = picture::Target { width_px: width, height_px: height, most_rows, samples, bytes };
+                picture::jpeg(&level.jpeg_tables, self.compressed, self.header.ycbcr, target)?;
+            }
+            Compression::WebP => {
+                let target = picture::Target { width_px: width, height_px: height, most_rows, samples, bytes };
+                picture::webp(self.compressed, target)?;
+            }
+            Compression::Lerc(wrap) => {
+                let sample_type = self.header.sample_type;
+                let most_rows = level.block_height_px;
+                let target =
+                    lerc_blob::Target { sample_type, width_px, height_px, most_rows, samples_per_pixel, bytes };
+                lerc_blob::into(wrap, self.compressed, target)?;
+            }
+            other => decompress::into(other, self.compressed, bytes)?,
+        }
         Ok(buffer)
     }
+}
+
+/// Whether a compression leaves numbers in native order whatever the file's.
+fn is_own_order(compression: Compression) -> bool {
+    matches!(compression, Compression::Jpeg | Compression::WebP | Compression::Lerc(_))
+}
+
+/// Packed rows as numbers.
+fn unpacked<T: TryFrom<u32> + Difference + Masked>(
+    rows: &[u8],
+    samples: usize,
+    bands: usize,
+    bits: u8,
+    predictor: Predictor,
+) -> Vec<T> {
+    let mut numbers = packed::unpack::<T>(rows, samples, bits);
+    predictor::undo_horizontal(predictor, &mut numbers, samples / bands, bands);
+    if predictor == Predictor::Horizontal {
+        numbers.iter_mut().for_each(|number| *number = number.low_bits(bits));
+    }
+    numbers
 }
 
 /// `bytes` as a size to allocate, within the limits.

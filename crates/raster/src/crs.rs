@@ -16,6 +16,7 @@ use crate::{RasterError, Result};
 mod definition;
 mod geokeys;
 mod mercator;
+mod methods;
 mod projected;
 mod transverse;
 
@@ -76,6 +77,11 @@ impl Crs {
         let projection = TransverseMercator::new(parameters)
             .ok_or_else(|| unsupported("transverse Mercator with senseless parameters".to_owned()))?;
         Ok(Self::new(None, parameters.to_string(), Kind::TransverseMercator(projection)))
+    }
+
+    /// A system without a code by a PROJ string, or why it cannot be computed.
+    pub(crate) fn from_definition(text: &str) -> Result<Self, String> {
+        definition::kind(text).map(|kind| Self::new(None, text.to_owned(), kind))
     }
 
     fn new(epsg: Option<u32>, definition: String, kind: Kind) -> Self {

@@ -83,17 +83,17 @@ pub fn read_file(path: &Path, limits: &Limits) -> Result<Facts> {
 
 fn from_header(header: &Header, size_bytes: u64) -> Facts {
     let full = &header.levels[0];
-    let size_px = (f64::from(full.width_px), f64::from(full.height_px));
+    let size_px = (full.width_px, full.height_px);
     let georef = header.georef.as_ref();
     let zooms = georef.and_then(|_| render::zooms(header, TileMatrixSet::web_mercator_quad()).ok());
     Facts {
         width_px: full.width_px,
         height_px: full.height_px,
         bands: header.bands,
-        dtype: header.sample_type.name(),
+        dtype: header.dtype(),
         epsg: georef.and_then(|georef| georef.crs.epsg()),
         spacing_m: georef.and_then(|georef| place::spacing_m(georef, size_px)),
-        bounds_native: georef.map(|georef| place::bounds_native(&georef.pixel_to_crs, size_px)),
+        bounds_native: georef.map(|georef| place::bounds_native(&georef.placement, size_px)),
         bounds_wgs84: georef.and_then(|georef| bounds_wgs84(georef, size_px)),
         footprint_wgs84: georef.map(|georef| place::footprint_wgs84(georef, size_px)).unwrap_or_default(),
         minzoom: zooms.as_ref().map(|zooms| *zooms.start()),
@@ -106,6 +106,6 @@ fn from_header(header: &Header, size_bytes: u64) -> Facts {
     }
 }
 
-fn bounds_wgs84(georef: &Georef, size_px: (f64, f64)) -> Option<[f64; 4]> {
-    place::bounds_wgs84(&georef.crs, place::bounds_native(&georef.pixel_to_crs, size_px))
+fn bounds_wgs84(georef: &Georef, size_px: (u32, u32)) -> Option<[f64; 4]> {
+    place::bounds_wgs84(&georef.crs, place::bounds_native(&georef.placement, size_px))
 }

@@ -5,9 +5,12 @@
 
 use std::{ops::Range, sync::Arc};
 
+use ::bytes::Bytes;
+
 use crate::{Limits, RasterError, Result, crs::Crs, source::ByteSource};
 
 mod bytes;
+mod control;
 mod directory;
 mod georef;
 mod level;
@@ -18,6 +21,7 @@ mod samples;
 mod walk;
 mod window;
 
+pub use control::{ControlPoint, ControlPoints};
 pub use rows::StoredRows;
 
 /// Sample type of all bands.
@@ -86,6 +90,57 @@ pub enum Compression {
     Deflate,
     /// Zstandard (50000).
     Zstd,
+    /// LZMA in an xz stream (34925).
+    Lzma,
+    /// A JPEG picture (7).
+    Jpeg,
+    /// A WebP picture (50001).
+    WebP,
+    /// A LERC blob (34887), and what it is wrapped in.
+    Lerc(LercWrap),
+    /// Runs of CCITT group 3, one-dimensional (3).
+    Group3,
+    /// Runs of CCITT group 4 (4).
+    Group4,
+}
+
+/// What a LERC blob is compressed with once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LercWrap {
+    /// Nothing.
+    None,
+    /// zlib.
+    Deflate,
+    /// Zstandard.
+    Zstd,
+}
+
+/// How a sample is stored, where its type does not say it all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Encoding {
+    /// As its type.
+    Plain,
+    /// An unsigned number of so many bits, packed.
+    Packed(u8),
+    /// A 16-bit float, which widens to [`SampleType::F32`].
+    Half,
+    /// Pixels of so many 8-bit inks, of which the first four become red, green, blue and alpha.
+    Cmyk(u16),
+    /// Real and imaginary part, of which the amplitude is served.
+    Complex(ComplexPart),
+}
+
+/// Type of the two parts of a complex sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ComplexPart {
+    /// Signed 16-bit.
+    I16,
+    /// Signed 32-bit.
+    I32,
+    /// 32-bit float.
+    F32,
+    /// 64-bit float.
+    F64,
 }
 
 /// What was done to samples before compression.
@@ -127,6 +182,10 @@ pub struct Level {
     pub predictor: Predictor,
     /// Layout of bands.
     pub planar: Planar,
+    /// Whether the bits of every stored byte are turned round (fill order 2).
+    pub reversed_bits: bool,
+    /// Tables that the level's JPEG pictures leave out, as a stream of their own; else empty.
+    pub jpeg_tables: Bytes,
     /// Where its blocks lie.
     pub storage: Storage,
 }
@@ -227,6 +286,7 @@ impl Level {
 
     fn memory_bytes(&self) -> usize {
         size_of::<Self>()
+            + self.jpeg_tables.len()
             + match &self.storage {
                 Storage::Blocks(blocks) => blocks.capacity() * size_of::<(u64, u64)>(),
                 Storage::Rows(_) if self.is_thinned() => 0,
@@ -285,10 +345,46 @@ impl Affine {
 /// Where the raster lies.
 #[derive(Debug, Clone)]
 pub struct Georef {
-    /// Coordinate reference system of `pixel_to_crs`.
+    /// Coordinate reference system of `placement`.
     pub crs: Crs,
     /// Full-resolution pixel corners to CRS coordinates.
-    pub pixel_to_crs: Affine,
+    pub placement: Placement,
+}
+
+/// The way between full-resolution pixels and coordinates.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Placement {
+    /// Straight.
+    Affine(Affine),
+    /// Through ground control points.
+    ControlPoints(Arc<ControlPoints>),
+}
+
+impl Placement {
+    /// The coordinates of a point in pixels.
+    pub fn to_crs(&self, (column, row): (f64, f64)) -> (f64, f64) {
+        match self {
+            Self::Affine(affine) => affine.apply(column, row),
+            Self::ControlPoints(points) => points.to_crs((column, row)),
+        }
+    }
+
+    /// The point in pixels at coordinates; not finite where there is none.
+    pub fn to_pixel(&self, (x, y): (f64, f64)) -> (f64, f64) {
+        match self {
+            Self::Affine(affine) => affine.invert(x, y),
+            Self::ControlPoints(points) => points.to_pixel((x, y)),
+        }
+    }
+
+    /// The straight grid that stands for a raster of so many pixels where its bounds and resolution are asked for: its
+    /// own, or the north-up one that it would be warped to; and that grid's size in pixels.
+    pub fn grid(&self, size_px: (u32, u32)) -> (Affine, (u32, u32)) {
+        match self {
+            Self::Affine(affine) => (*affine, size_px),
+            Self::ControlPoints(points) => points.grid(),
+        }
+    }
 }
 
 /// What is known of one band.
@@ -326,8 +422,10 @@ pub struct Header {
     pub bands: u16,
     /// Type of every sample.
     pub sample_type: SampleType,
-    /// Whether samples are stored as 16-bit floats, which widen to [`SampleType::F32`].
-    pub half_floats: bool,
+    /// How every sample is stored.
+    pub encoding: Encoding,
+    /// Whether pictures in blocks are YCbCr, to be served as RGB.
+    pub ycbcr: bool,
     /// Whether multi-byte samples are big-endian in the file.
     pub big_endian: bool,
     /// Declared nodata value.
@@ -342,7 +440,7 @@ pub struct Header {
     pub band_info: Vec<BandInfo>,
     /// Georeferencing, if there is one.
     pub georef: Option<Georef>,
-    /// Why there is no georeferencing although the file tries to give one (ground control points, an unknown CRS).
+    /// Why there is no georeferencing although the file tries to give one (too few ground control points, an unknown CRS).
     pub georef_note: Option<String>,
     /// First byte after the last block and directory: a shorter file is not whole.
     pub end_byte: u64,
@@ -355,6 +453,16 @@ impl Header {
     /// See [`crate::RasterError`].
     pub async fn read(source: &dyn ByteSource, limits: &Limits) -> Result<Self> {
         read::read(source, limits).await
+    }
+
+    /// The name of what the file stores, in numpy and rasterio: complex samples are served as floats but named as they are.
+    pub fn dtype(&self) -> &'static str {
+        match self.encoding {
+            Encoding::Complex(ComplexPart::I16) => "complex_int16",
+            Encoding::Complex(ComplexPart::I32 | ComplexPart::F32) => "complex64",
+            Encoding::Complex(ComplexPart::F64) => "complex128",
+            _ => self.sample_type.name(),
+        }
     }
 
     /// The mask of a level, if it has one.

@@ -153,7 +153,8 @@ impl Wanted {
             (None, Origin::Url(_)) => properties["datetime"] = json!(Timestamp::now()),
         }
         if self.with_proj {
-            let affine = header.georef.as_ref().map(|georef| georef.pixel_to_crs);
+            let size_px = (facts.width_px, facts.height_px);
+            let affine = header.georef.as_ref().map(|georef| georef.placement.grid(size_px).0);
             properties["proj:epsg"] = json!(facts.epsg);
             properties["proj:bbox"] = json!(facts.bounds_native);
             properties["proj:geometry"] = facts.bounds_native.map_or_else(|| box_polygon(bounds), box_polygon);

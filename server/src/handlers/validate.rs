@@ -8,7 +8,7 @@ use std::sync::Arc;
 use aurora_raster::{
     GeoTiff,
     facts::{self, Facts},
-    header::{ColorInterpretation, Compression, Header, Level, Planar, Predictor, Storage},
+    header::{ColorInterpretation, Compression, Header, LercWrap, Level, Planar, Predictor, Storage},
 };
 use axum::{extract::State, http::HeaderMap, response::Response};
 use serde_json::{Map, Value, json};
@@ -185,7 +185,15 @@ fn path(target: &Target) -> &str {
 }
 
 fn compression(compression: Compression) -> Option<String> {
-    (compression != Compression::None).then(|| format!("{compression:?}").to_uppercase())
+    let name = match compression {
+        Compression::None => return None,
+        Compression::Lerc(LercWrap::None) => "LERC".to_owned(),
+        Compression::Lerc(wrap) => format!("LERC_{wrap:?}"),
+        Compression::Group3 => "CCITTFAX3".to_owned(),
+        Compression::Group4 => "CCITTFAX4".to_owned(),
+        other => format!("{other:?}"),
+    };
+    Some(name.to_uppercase())
 }
 
 fn predictor(predictor: Predictor) -> &'static str {
@@ -197,7 +205,8 @@ fn predictor(predictor: Predictor) -> &'static str {
 }
 
 fn place(header: &Header, facts: &Facts) -> Value {
-    let affine = header.georef.as_ref().map(|georef| georef.pixel_to_crs);
+    let size_px = (facts.width_px, facts.height_px);
+    let affine = header.georef.as_ref().map(|georef| georef.placement.grid(size_px).0);
     json!({
         "CRS": facts.epsg.map(|code| format!("EPSG:{code}")),
         "BoundingBox": facts.bounds_native,

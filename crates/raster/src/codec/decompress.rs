@@ -1,10 +1,11 @@
-//! The five ways blocks are compressed, each into a buffer of exactly the block's size.
+//! The ways bytes are compressed, whatever they mean, each into a buffer of exactly the block's size.
 //!
 //! A stream that ends early is broken; what a stream holds beyond the block (some writers pad the last strip) is left
 //! alone. Nothing is ever written past the buffer.
 
 use std::cell::RefCell;
 
+use liblzma::stream::{Action, Status, Stream};
 use weezl::{BitOrder, LzwStatus, decode::Decoder};
 
 use super::{
@@ -13,6 +14,9 @@ use super::{
     packbits,
 };
 use crate::{RasterError, Result};
+
+/// Most that an LZMA stream's dictionary may take: that of the highest preset, 64 MiB, is about what a block may.
+const MAX_LZMA_BYTES: u64 = 66 << 20;
 
 thread_local! {
     /// The decompressor's tables, 150 kB, are worth keeping from block to block.
@@ -27,6 +31,10 @@ pub(super) fn into(compression: Compression, input: &[u8], out: &mut [u8]) -> Re
         Compression::Lzw => complete(lzw(input, out), out.len(), "LZW"),
         Compression::Deflate => inflate(input, out),
         Compression::Zstd => zstd(input, out),
+        Compression::Lzma => complete(lzma(input, out)?, out.len(), "LZMA"),
+        Compression::Group3 | Compression::Group4 | Compression::Jpeg | Compression::WebP | Compression::Lerc(_) => {
+            Err(corrupt("mask", "a picture's compression"))
+        }
     }
 }
 
@@ -69,14 +77,29 @@ fn lzw(input: &[u8], out: &mut [u8]) -> usize {
     written
 }
 
+/// Bytes decoded before the stream ended or `out` was full.
+fn lzma(input: &[u8], out: &mut [u8]) -> Result<usize> {
+    let wrong = |error: liblzma::stream::Error| corrupt("LZMA", &error.to_string());
+    let mut stream = Stream::new_stream_decoder(MAX_LZMA_BYTES, 0).map_err(wrong)?;
+    loop {
+        let (read, written) = (stream.total_in() as usize, stream.total_out() as usize);
+        let status = stream.process(&input[read..], &mut out[written..], Action::Run).map_err(wrong)?;
+        let (now_read, now_written) = (stream.total_in() as usize, stream.total_out() as usize);
+        let goes_on = status == Status::Ok && (now_read, now_written) != (read, written) && now_written < out.len();
+        if !goes_on {
+            return Ok(now_written);
+        }
+    }
+}
+
 fn complete(written: usize, needed: usize, method: &str) -> Result<()> {
     if written == needed { Ok(()) } else { Err(short(written, needed, method)) }
 }
 
-fn short(bytes: usize, needed: usize, method: &str) -> RasterError {
+pub(super) fn short(bytes: usize, needed: usize, method: &str) -> RasterError {
     RasterError::Broken { reason: format!("a {method} block holds {bytes} of {needed} bytes") }
 }
 
-fn corrupt(method: &str, why: &str) -> RasterError {
+pub(super) fn corrupt(method: &str, why: &str) -> RasterError {
     RasterError::Broken { reason: format!("a {method} block does not decode: {why}") }
 }

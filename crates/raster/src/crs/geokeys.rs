@@ -1,9 +1,9 @@
 //! GeoKeys: what a GeoTIFF says of its coordinate reference system.
 //!
 //! Keys and codes: OGC 19-008r4, "OGC GeoTIFF Standard", annex B and the registry of its clauses 7.4–7.5. Read are an
-//! EPSG code, a UTM zone by its conversion code, and a user-defined transverse Mercator on a WGS84-like datum.
+//! EPSG code, a UTM zone by its conversion code, and user-defined projections on a WGS84-like datum.
 
-use super::{Crs, WGS84, transverse::Parameters};
+use super::{Crs, WGS84, methods, transverse::Parameters};
 
 const MODEL_TYPE: u16 = 1024;
 const RASTER_TYPE: u16 = 1025;
@@ -15,6 +15,7 @@ const PROJECTED_CRS: u16 = 3072;
 const PROJECTION: u16 = 3074;
 const METHOD: u16 = 3075;
 const LINEAR_UNITS: u16 = 3076;
+const LINEAR_UNIT_SIZE: u16 = 3077;
 const NATURAL_ORIGIN_LONGITUDE: u16 = 3080;
 const NATURAL_ORIGIN_LATITUDE: u16 = 3081;
 const FALSE_EASTING: u16 = 3082;
@@ -27,6 +28,8 @@ const PIXEL_IS_POINT: u16 = 2;
 const METHOD_TRANSVERSE_MERCATOR: u16 = 1;
 const USER_DEFINED: u16 = 32767;
 const UNIT_METRE: u16 = 9001;
+const UNIT_FOOT: u16 = 9002;
+const UNIT_US_SURVEY_FOOT: u16 = 9003;
 /// EPSG ellipsoids WGS 84 and GRS 1980, which differ by a tenth of a millimetre.
 const WGS84_LIKE_ELLIPSOIDS: [u16; 2] = [7030, 7019];
 /// Location of a key whose value stands in the double parameters (tag 34736).
@@ -68,17 +71,32 @@ impl<'a> GeoKeys<'a> {
         if !self.is_wgs84_like() {
             return Err("user-defined projection on another datum than WGS84".to_owned());
         }
-        if let Some(metres) = self.code(LINEAR_UNITS).filter(|&unit| unit != UNIT_METRE) {
-            return Err(format!("user-defined projection in units of code {metres}"));
-        }
+        let unit_m = self.metres_per_unit()?;
         match (self.code(PROJECTION), self.code(METHOD)) {
             (Some(code @ 16001..=16060), _) => from_epsg(u32::from(code) + 16600),
             (Some(code @ 16101..=16160), _) => from_epsg(u32::from(code) + 16600),
-            (_, Some(METHOD_TRANSVERSE_MERCATOR)) => {
+            (_, Some(METHOD_TRANSVERSE_MERCATOR)) if unit_m == 1.0 => {
                 Crs::transverse_mercator(self.transverse_mercator()).map_err(|error| error.to_string())
             }
-            (_, Some(method)) => Err(format!("user-defined projection by method {method}")),
+            (_, Some(method)) => {
+                let definition =
+                    methods::definition(method, unit_m, |keys| keys.iter().find_map(|&key| self.double(key)));
+                let definition = definition.ok_or_else(|| format!("user-defined projection by method {method}"))?;
+                Crs::from_definition(&definition)
+                    .map_err(|why| format!("user-defined projection by method {method}: {why}"))
+            }
             (_, None) => Err("user-defined projection without a method".to_owned()),
+        }
+    }
+
+    /// Metres in a linear unit: the metre and the two feet, or a size of its own.
+    fn metres_per_unit(&self) -> Result<f64, String> {
+        match self.code(LINEAR_UNITS) {
+            None | Some(UNIT_METRE) => Ok(1.0),
+            Some(UNIT_FOOT) => Ok(0.3048),
+            Some(UNIT_US_SURVEY_FOOT) => Ok(1200.0 / 3937.0),
+            Some(USER_DEFINED) => self.double(LINEAR_UNIT_SIZE).ok_or_else(|| "units of unknown size".to_owned()),
+            Some(unit) => Err(format!("user-defined projection in units of code {unit}")),
         }
     }
 

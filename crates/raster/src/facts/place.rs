@@ -2,7 +2,7 @@
 
 use crate::{
     crs::Crs,
-    header::{Affine, Georef},
+    header::{Georef, Placement},
 };
 
 /// Steps along each edge of the bounds when they are carried to degrees: PROJ's `densify_pts` of 21 between corners,
@@ -13,11 +13,17 @@ const FOOTPRINT_STEPS: u32 = 8;
 /// Mean radius of the earth in metres (IUGG).
 const EARTH_RADIUS_M: f64 = 6_371_008.8;
 
-/// `[min x, min y, max x, max y]` of the pixels' corners.
-pub(crate) fn bounds_native(affine: &Affine, size_px: (f64, f64)) -> [f64; 4] {
-    let corners =
-        [(0.0, 0.0), (size_px.0, 0.0), (0.0, size_px.1), size_px].map(|(column, row)| affine.apply(column, row));
+/// `[min x, min y, max x, max y]` of the corners of the raster's grid.
+pub(crate) fn bounds_native(placement: &Placement, size_px: (u32, u32)) -> [f64; 4] {
+    let (grid, size_px) = placement.grid(size_px);
+    let (width, height) = as_numbers(size_px);
+    let corners = [(0.0, 0.0), (width, 0.0), (0.0, height), (width, height)];
+    let corners = corners.map(|(column, row)| grid.apply(column, row));
     corners.iter().fold(EMPTY, include)
+}
+
+fn as_numbers((width_px, height_px): (u32, u32)) -> (f64, f64) {
+    (f64::from(width_px), f64::from(height_px))
 }
 
 const EMPTY: [f64; 4] = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
@@ -49,10 +55,11 @@ pub(crate) fn bounds_wgs84(crs: &Crs, bounds: [f64; 4]) -> Option<[f64; 4]> {
 }
 
 /// Closed ring along the frame, longitudes running on across the antimeridian; points without an answer are left out.
-pub(super) fn footprint_wgs84(georef: &Georef, size_px: (f64, f64)) -> Vec<[f64; 2]> {
-    let corners = [(0.0, 0.0), (size_px.0, 0.0), size_px, (0.0, size_px.1)];
-    let to_wgs84 = |(column, row)| {
-        let (x, y) = georef.pixel_to_crs.apply(column, row);
+pub(super) fn footprint_wgs84(georef: &Georef, size_px: (u32, u32)) -> Vec<[f64; 2]> {
+    let (width, height) = as_numbers(size_px);
+    let corners = [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)];
+    let to_wgs84 = |pixel| {
+        let (x, y) = georef.placement.to_crs(pixel);
         georef.crs.to_wgs84(x, y)
     };
     let mut points: Vec<_> = ring(corners, FOOTPRINT_STEPS).filter_map(to_wgs84).collect();
@@ -67,13 +74,16 @@ pub(super) fn footprint_wgs84(georef: &Georef, size_px: (f64, f64)) -> Vec<[f64;
 
 /// Side of the pixel in the middle, in metres: the root of its area. In systems that are true to scale it is the
 /// nominal size, elsewhere the one on the ground.
-pub(super) fn spacing_m(georef: &Georef, size_px: (f64, f64)) -> Option<f64> {
-    let affine = &georef.pixel_to_crs;
+pub(super) fn spacing_m(georef: &Georef, size_px: (u32, u32)) -> Option<f64> {
+    let (width, height) = as_numbers(size_px);
+    let native = |columns: f64, rows: f64| georef.placement.to_crs((width / 2.0 + columns, height / 2.0 + rows));
     if georef.crs.is_true_to_scale() {
-        return Some(affine.determinant().abs().sqrt() * georef.crs.metres_per_unit());
+        let (west, east, north, south) = (native(-0.5, 0.0), native(0.5, 0.0), native(0.0, -0.5), native(0.0, 0.5));
+        let area = (east.0 - west.0) * (south.1 - north.1) - (east.1 - west.1) * (south.0 - north.0);
+        return Some(area.abs().sqrt() * georef.crs.metres_per_unit());
     }
     let at = |columns: f64, rows: f64| {
-        let (x, y) = affine.apply(size_px.0 / 2.0 + columns, size_px.1 / 2.0 + rows);
+        let (x, y) = native(columns, rows);
         georef.crs.to_wgs84(x, y)
     };
     let (west, east, north, south) = (at(-0.5, 0.0)?, at(0.5, 0.0)?, at(0.0, -0.5)?, at(0.0, 0.5)?);
@@ -118,6 +128,7 @@ fn normal(lon_deg: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::header::Affine;
 
     #[test]
     fn a_scene_across_the_antimeridian_has_its_west_in_the_east() {
@@ -139,8 +150,8 @@ mod tests {
     fn web_mercator_spacing_is_that_of_the_ground() {
         let crs = Crs::from_epsg(crate::crs::WEB_MERCATOR).expect("web Mercator");
         let (_, y) = crs.from_wgs84(0.0, 60.0).expect("point");
-        let pixel_to_crs = Affine { a: 10.0, b: 0.0, c: 0.0, d: 0.0, e: -10.0, f: y };
-        let spacing_m = spacing_m(&Georef { crs, pixel_to_crs }, (1.0, 1.0)).expect("spacing");
+        let placement = Placement::Affine(Affine { a: 10.0, b: 0.0, c: 0.0, d: 0.0, e: -10.0, f: y });
+        let spacing_m = spacing_m(&Georef { crs, placement }, (1, 1)).expect("spacing");
         assert!((spacing_m - 5.0).abs() < 0.02, "{spacing_m}");
     }
 }

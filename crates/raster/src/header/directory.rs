@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
+
 use super::{
     broken,
     bytes::{ByteOrder, FieldType},
@@ -27,6 +29,7 @@ pub(super) mod tag {
     pub(in super::super) const ROWS_PER_STRIP: u16 = 278;
     pub(in super::super) const STRIP_BYTE_COUNTS: u16 = 279;
     pub(in super::super) const PLANAR_CONFIGURATION: u16 = 284;
+    pub(in super::super) const T4_OPTIONS: u16 = 292;
     pub(in super::super) const PREDICTOR: u16 = 317;
     pub(in super::super) const COLOR_MAP: u16 = 320;
     pub(in super::super) const TILE_WIDTH: u16 = 322;
@@ -36,15 +39,17 @@ pub(super) mod tag {
     pub(in super::super) const SUB_IFDS: u16 = 330;
     pub(in super::super) const EXTRA_SAMPLES: u16 = 338;
     pub(in super::super) const SAMPLE_FORMAT: u16 = 339;
+    pub(in super::super) const JPEG_TABLES: u16 = 347;
     pub(in super::super) const MODEL_PIXEL_SCALE: u16 = 33550;
     pub(in super::super) const MODEL_TIEPOINT: u16 = 33922;
     pub(in super::super) const MODEL_TRANSFORMATION: u16 = 34264;
     pub(in super::super) const GEO_KEY_DIRECTORY: u16 = 34735;
     pub(in super::super) const GEO_DOUBLE_PARAMS: u16 = 34736;
     pub(in super::super) const GDAL_METADATA: u16 = 42112;
+    pub(in super::super) const LERC_PARAMETERS: u16 = 50674;
     pub(in super::super) const GDAL_NODATA: u16 = 42113;
 
-    pub(super) const KNOWN: [u16; 29] = [
+    pub(super) const KNOWN: [u16; 32] = [
         NEW_SUBFILE_TYPE,
         SUBFILE_TYPE,
         IMAGE_WIDTH,
@@ -58,6 +63,7 @@ pub(super) mod tag {
         ROWS_PER_STRIP,
         STRIP_BYTE_COUNTS,
         PLANAR_CONFIGURATION,
+        T4_OPTIONS,
         PREDICTOR,
         COLOR_MAP,
         TILE_WIDTH,
@@ -67,6 +73,7 @@ pub(super) mod tag {
         SUB_IFDS,
         EXTRA_SAMPLES,
         SAMPLE_FORMAT,
+        JPEG_TABLES,
         MODEL_PIXEL_SCALE,
         MODEL_TIEPOINT,
         MODEL_TRANSFORMATION,
@@ -74,6 +81,7 @@ pub(super) mod tag {
         GEO_DOUBLE_PARAMS,
         GDAL_METADATA,
         GDAL_NODATA,
+        LERC_PARAMETERS,
     ];
 }
 
@@ -226,6 +234,11 @@ impl Directory {
         let order = self.dialect.order;
         let real = |bytes| field.real(order, bytes).ok_or_else(|| broken(format!("tag {tag} holds no numbers")));
         bytes.chunks_exact(usize::from(field.size_bytes())).map(real).collect()
+    }
+
+    /// The bytes of `tag` as they are, empty when absent.
+    pub(super) fn bytes(&self, window: &Window<'_>, tag: u16) -> Result<Bytes> {
+        Ok(self.values(window, tag)?.map_or(Bytes::new(), |(_, bytes)| Bytes::copy_from_slice(bytes)))
     }
 
     /// The text of `tag` up to its NUL, empty when absent.

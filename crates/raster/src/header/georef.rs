@@ -1,11 +1,13 @@
 //! Where a directory says the raster lies: its affine transformation and coordinate reference system.
 //!
-//! Model pixel scale with a tiepoint, or a model transformation (OGC 19-008r4, clause 7.5 and annex C); coordinates of
-//! pixel centres are moved to corners. A raster tied down by ground control points alone, or in a system that cannot
-//! be expressed here, has no georeferencing but a note that says why: ingest warps such files.
+//! Model pixel scale with a tiepoint, a model transformation, or many tiepoints as ground control points (OGC 19-008r4,
+//! clause 7.5 and annex C); coordinates of pixel centres are moved to corners. A raster in a system that cannot be
+//! expressed here has no georeferencing but a note that says why: ingest warps such files.
+
+use std::sync::Arc;
 
 use super::{
-    Affine, Georef,
+    Affine, ControlPoint, ControlPoints, Georef, Placement,
     directory::{Directory, tag},
     window::Window,
 };
@@ -14,27 +16,32 @@ use crate::{Result, crs::GeoKeys};
 /// Numbers of one tiepoint: column, row, level, x, y, z.
 const TIEPOINT_NUMBERS: usize = 6;
 
-/// The georeferencing, or a note on why there is none although the file tries.
-pub(super) fn read(directory: &Directory, window: &Window<'_>) -> Result<(Option<Georef>, Option<String>)> {
+/// The georeferencing of a raster of `size_px` pixels, or a note on why there is none although the file tries.
+pub(super) fn read(
+    directory: &Directory,
+    window: &Window<'_>,
+    size_px: (u32, u32),
+) -> Result<(Option<Georef>, Option<String>)> {
     let key_directory = directory.shorts(window, tag::GEO_KEY_DIRECTORY)?;
     let doubles = directory.reals(window, tag::GEO_DOUBLE_PARAMS)?;
     let keys = GeoKeys::new(&key_directory, &doubles);
-    let affine = match affine(directory, window, keys.pixel_is_point())? {
-        Ok(affine) => affine,
+    let placement = match placement(directory, window, keys.pixel_is_point(), size_px)? {
+        Ok(placement) => placement,
         Err(note) => return Ok((None, note.map(str::to_owned))),
     };
     Ok(match keys.crs() {
-        Ok(crs) => (Some(Georef { crs, pixel_to_crs: affine }), None),
+        Ok(crs) => (Some(Georef { crs, placement }), None),
         Err(note) => (None, Some(note)),
     })
 }
 
-/// The transformation of pixel corners, or why there is none; `Err(None)` for a raster that does not try.
-fn affine(
+/// The way from pixel corners, or why there is none; `Err(None)` for a raster that does not try.
+fn placement(
     directory: &Directory,
     window: &Window<'_>,
     pixel_is_point: bool,
-) -> Result<Result<Affine, Option<&'static str>>> {
+    size_px: (u32, u32),
+) -> Result<Result<Placement, Option<&'static str>>> {
     let scale = directory.reals(window, tag::MODEL_PIXEL_SCALE)?;
     let tiepoints = directory.reals(window, tag::MODEL_TIEPOINT)?;
     let matrix = directory.reals(window, tag::MODEL_TRANSFORMATION)?;
@@ -46,11 +53,28 @@ fn affine(
         }
         (_, _, &[a, b, _, c, d, e, _, f, ..]) => Affine { a, b, c, d, e, f },
         (_, points, _) if points.len() >= 2 * TIEPOINT_NUMBERS => {
-            return Ok(Err(Some("georeferencing by ground control points")));
+            return Ok(control_points(points, pixel_is_point, size_px));
         }
         ([], [], []) => return Ok(Err(None)),
         _ => return Ok(Err(Some("incomplete georeferencing"))),
     };
     let affine = if pixel_is_point { affine.shifted(-0.5, -0.5) } else { affine };
-    Ok(if affine.is_invertible() { Ok(affine) } else { Err(Some("degenerate georeferencing")) })
+    Ok(if affine.is_invertible() { Ok(Placement::Affine(affine)) } else { Err(Some("degenerate georeferencing")) })
+}
+
+fn control_points(
+    numbers: &[f64],
+    pixel_is_point: bool,
+    size_px: (u32, u32),
+) -> Result<Placement, Option<&'static str>> {
+    let shift = if pixel_is_point { 0.5 } else { 0.0 };
+    let (tiepoints, _) = numbers.as_chunks::<TIEPOINT_NUMBERS>();
+    let point = |&[column, row, _, x, y, _]: &[f64; TIEPOINT_NUMBERS]| ControlPoint {
+        pixel: (column + shift, row + shift),
+        place: (x, y),
+    };
+    let points: Vec<_> = tiepoints.iter().map(point).collect();
+    let control =
+        ControlPoints::new(&points, size_px).ok_or(Some("too few ground control points, or all on a line"))?;
+    Ok(Placement::ControlPoints(Arc::new(control)))
 }

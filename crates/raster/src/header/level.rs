@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Compression, Level, Planar, Predictor, SampleType, Storage, StoredRows, broken,
+    Compression, Encoding, LercWrap, Level, Planar, Predictor, SampleType, Storage, StoredRows, broken,
     directory::{Directory, tag},
     samples::Samples,
     unsupported,
@@ -15,14 +15,14 @@ use crate::{Limits, RasterError, Result};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layout {
     pub(super) samples: Samples,
-    /// Bits of one stored sample: whole bytes, or 1 for bit masks.
+    /// Bits of one stored sample.
     pub(super) sample_bits: u8,
 }
 
 impl Layout {
     /// Bits of a stored pixel in one block.
     fn pixel_bits(self, planar: Planar) -> u64 {
-        let bands = if planar == Planar::Contiguous { self.samples.bands } else { 1 };
+        let bands = if planar == Planar::Contiguous { self.samples.stored_bands() } else { 1 };
         u64::from(bands) * u64::from(self.sample_bits)
     }
 
@@ -42,19 +42,30 @@ pub(super) fn read(
 ) -> Result<Level> {
     let (width_px, height_px) = size_px(directory, window, limits)?;
     let compression = compression(directory, window)?;
-    if directory.small(window, tag::FILL_ORDER, 1)? != 1 {
-        return Err(unsupported("fill order", "least significant bit first".to_owned()));
-    }
+    let reversed_bits = directory.small(window, tag::FILL_ORDER, 1)? == 2;
     let tiled = directory.has(tag::TILE_WIDTH) || directory.has(tag::TILE_OFFSETS);
     let (block_width_px, block_height_px) = match tiled {
         true => (side(directory, window, tag::TILE_WIDTH, limits)?, side(directory, window, tag::TILE_LENGTH, limits)?),
         false => (width_px, rows_per_strip(directory, window, height_px)?),
     };
     let planar = planar(directory, window, layout.samples.bands)?;
+    check_samples(compression, layout, planar)?;
     let predictor = predictor(directory, window, compression, layout)?;
+    let jpeg_tables = directory.bytes(window, tag::JPEG_TABLES)?;
     let storage = Storage::Blocks(Vec::new());
-    let mut level =
-        Level { width_px, height_px, block_width_px, block_height_px, tiled, compression, predictor, planar, storage };
+    let mut level = Level {
+        width_px,
+        height_px,
+        block_width_px,
+        block_height_px,
+        tiled,
+        compression,
+        predictor,
+        planar,
+        reversed_bits,
+        jpeg_tables,
+        storage,
+    };
     let blocks = blocks_of(directory, window, &level, layout, *block_budget)?;
     let compressed_bytes = blocks.iter().map(|&(_, length)| length).max().unwrap_or(0);
     *block_budget = block_budget.saturating_sub(blocks.len());
@@ -103,24 +114,63 @@ fn compression(directory: &Directory, window: &Window<'_>) -> Result<Compression
     let code = directory.small(window, tag::COMPRESSION, 1)?;
     let name = match code {
         1 => return Ok(Compression::None),
+        3 => return group3(directory, window),
+        4 => return Ok(Compression::Group4),
         5 => return Ok(Compression::Lzw),
+        7 => return Ok(Compression::Jpeg),
         8 | 32946 => return Ok(Compression::Deflate),
         32773 => return Ok(Compression::PackBits),
+        34887 => return lerc(directory, window),
+        34925 => return Ok(Compression::Lzma),
         50000 => return Ok(Compression::Zstd),
+        50001 => return Ok(Compression::WebP),
         2 => "CCITT RLE",
-        3 => "CCITT fax 3",
-        4 => "CCITT fax 4",
         6 => "old JPEG",
-        7 => "JPEG",
         34676 | 34677 => "SGI log",
         34712 => "JPEG 2000",
-        34887 => "LERC",
-        34925 => "LZMA",
-        50001 => "WebP",
         50002 | 52546 => "JPEG XL",
         _ => return Err(unsupported("compression", format!("code {code}"))),
     };
     Err(unsupported("compression", name.to_owned()))
+}
+
+/// Bit 0 of the T4 options: lines coded by their difference from the line before.
+fn group3(directory: &Directory, window: &Window<'_>) -> Result<Compression> {
+    if directory.small(window, tag::T4_OPTIONS, 0)? & 1 != 0 {
+        return Err(unsupported("compression", "CCITT fax 3, two-dimensional".to_owned()));
+    }
+    Ok(Compression::Group3)
+}
+
+/// The LERC parameters are its version and what it is wrapped in.
+fn lerc(directory: &Directory, window: &Window<'_>) -> Result<Compression> {
+    let wrap = directory.numbers(window, tag::LERC_PARAMETERS)?.and_then(|mut numbers| numbers.nth(1)).transpose()?;
+    match wrap {
+        None | Some(0) => Ok(Compression::Lerc(LercWrap::None)),
+        Some(1) => Ok(Compression::Lerc(LercWrap::Deflate)),
+        Some(2) => Ok(Compression::Lerc(LercWrap::Zstd)),
+        Some(other) => Err(unsupported("compression", format!("LERC wrapped by method {other}"))),
+    }
+}
+
+/// Refuses compressions of samples that they are not made for.
+fn check_samples(compression: Compression, layout: Layout, planar: Planar) -> Result<()> {
+    let Samples { bands, sample_type, encoding } = layout.samples;
+    let bands = if planar == Planar::Contiguous { bands } else { 1 };
+    let plain = encoding == Encoding::Plain && layout.sample_bits >= 8;
+    let bytes = plain && sample_type == SampleType::U8;
+    let refuse =
+        |what: &str| Err(unsupported("compression", format!("{what} of {bands} bands of {} bits", layout.sample_bits)));
+    if matches!(encoding, Encoding::Cmyk(_)) && planar == Planar::Separate {
+        return Err(unsupported("photometric interpretation", "CMYK in planes".to_owned()));
+    }
+    match compression {
+        Compression::Jpeg if !(bytes && matches!(bands, 1 | 3)) => refuse("JPEG"),
+        Compression::WebP if !(bytes && matches!(bands, 3 | 4)) => refuse("WebP"),
+        Compression::Lerc(_) if !plain || matches!(sample_type, SampleType::U64 | SampleType::I64) => refuse("LERC"),
+        Compression::Group3 | Compression::Group4 if layout.sample_bits != 1 || bands != 1 => refuse("CCITT fax"),
+        _ => Ok(()),
+    }
 }
 
 /// The predictor, which only these compressions have.
@@ -130,12 +180,17 @@ fn predictor(
     compression: Compression,
     layout: Layout,
 ) -> Result<Predictor> {
-    if matches!(compression, Compression::None | Compression::PackBits) || layout.sample_bits == 1 {
+    let has_one =
+        matches!(compression, Compression::Lzw | Compression::Deflate | Compression::Zstd | Compression::Lzma);
+    if !has_one || layout.sample_bits == 1 {
         return Ok(Predictor::None);
     }
-    let is_float = matches!(layout.samples.sample_type, SampleType::F32 | SampleType::F64);
+    let Samples { sample_type, encoding, .. } = layout.samples;
+    let is_float = matches!(sample_type, SampleType::F32 | SampleType::F64);
+    let is_complex = matches!(encoding, Encoding::Complex(_));
     match directory.small(window, tag::PREDICTOR, 1)? {
         1 => Ok(Predictor::None),
+        2 | 3 if is_complex => Err(unsupported("predictor", "on complex samples".to_owned())),
         2 => Ok(Predictor::Horizontal),
         3 if is_float => Ok(Predictor::FloatingPoint),
         3 => Err(broken("the floating point predictor on whole numbers".to_owned())),

@@ -5,7 +5,7 @@
 //! mask of the first one (other images, thumbnails of another type) are not looked at.
 
 use super::{
-    Header, Level, Planar, SampleType, Storage, broken,
+    ColorInterpretation, Encoding, Header, Level, Planar, SampleType, Storage, broken,
     directory::{Directory, tag},
     georef,
     level::{self, Layout},
@@ -81,23 +81,27 @@ fn assemble(pages: &Pages<'_>, window: &Window<'_>, limits: &Limits) -> Result<H
         let thinned = thinned(&levels[0]);
         levels.extend(thinned);
     }
-    let color = samples::color(pages.full, window)?;
+    let color = match samples.encoding {
+        Encoding::Cmyk(_) => ColorInterpretation::Rgb,
+        _ => samples::color(pages.full, window, levels[0].compression)?,
+    };
     let nodata = metadata::nodata(&pages.full.text(window, tag::GDAL_NODATA)?);
     let palette = match color {
-        super::ColorInterpretation::Palette => samples::palette(pages.full, window, nodata)?,
+        ColorInterpretation::Palette => samples::palette(pages.full, window, nodata)?,
         _ => Vec::new(),
     };
-    let (georef, georef_note) = georef::read(pages.full, window)?;
+    let (georef, georef_note) = georef::read(pages.full, window, (levels[0].width_px, levels[0].height_px))?;
     Ok(Header {
         levels,
         masks,
         mask_bits,
         bands: samples.bands,
         sample_type: samples.sample_type,
-        half_floats: samples.half_floats,
+        encoding: samples.encoding,
+        ycbcr: samples::photometric(pages.full, window)? == samples::YCBCR,
         big_endian: false,
         nodata,
-        alpha_band: samples::alpha_band(pages.full, window, samples.bands)?,
+        alpha_band: samples::alpha_band(pages.full, window, samples)?,
         color,
         palette,
         band_info: metadata::band_info(&pages.full.text(window, tag::GDAL_METADATA)?, samples.bands),
@@ -115,7 +119,7 @@ fn levels(
     limits: &Limits,
     block_budget: &mut usize,
 ) -> Result<Vec<Level>> {
-    let layout = Layout { samples, sample_bits: sample_bits(samples) };
+    let layout = Layout { samples, sample_bits: samples.bits() };
     let full = level::read(pages.full, window, layout, limits, block_budget)?;
     let mut levels = vec![full];
     for page in &pages.overviews {
@@ -145,10 +149,6 @@ fn thinned(full: &Level) -> Vec<Level> {
     rows.thinned_sizes_px().map(level).collect()
 }
 
-fn sample_bits(samples: Samples) -> u8 {
-    if samples.half_floats { 16 } else { samples.sample_type.size_bytes() * 8 }
-}
-
 /// The mask of each level that has one, and the bits of a mask sample; no list when no level has one.
 fn masks(
     pages: &Pages<'_>,
@@ -170,7 +170,7 @@ fn masks(
             .filter(|bits| matches!(bits, 1 | 8) && mask_bits.is_none_or(|known| known == *bits));
         let bits = bits.ok_or_else(|| unsupported("mask", "bits other than 1 or 8 in all levels".to_owned()))?;
         mask_bits = Some(bits);
-        let samples = Samples { bands: 1, sample_type: SampleType::U8, half_floats: false };
+        let samples = Samples { bands: 1, sample_type: SampleType::U8, encoding: Encoding::Plain };
         masks[index] = Some(level::read(page, window, Layout { samples, sample_bits: bits }, limits, block_budget)?);
     }
     Ok(match mask_bits {

@@ -1,7 +1,7 @@
 //! What a directory says of its samples: type, bands, colour, alpha, palette.
 
 use super::{
-    ColorInterpretation, SampleType, broken,
+    ColorInterpretation, ComplexPart, Compression, Encoding, SampleType, broken,
     directory::{Directory, tag},
     unsupported,
     window::Window,
@@ -14,14 +14,16 @@ const RGB: u32 = 2;
 const PALETTE: u32 = 3;
 pub(super) const TRANSPARENCY_MASK: u32 = 4;
 const SEPARATED: u32 = 5;
+/// Bands that CMYK is served as.
+const RGBA_BANDS: u16 = 4;
+pub(super) const YCBCR: u32 = 6;
 
 /// Sample facts of one directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Samples {
     pub(super) bands: u16,
     pub(super) sample_type: SampleType,
-    /// Stored as 16-bit floats, which widen to 32 bits.
-    pub(super) half_floats: bool,
+    pub(super) encoding: Encoding,
 }
 
 impl Samples {
@@ -39,26 +41,57 @@ impl Samples {
         }
         let bits = uniform(directory, window, tag::BITS_PER_SAMPLE, 1)?;
         let format = uniform(directory, window, tag::SAMPLE_FORMAT, 1)?;
-        let sample_type = sample_type(format, bits)?;
-        Ok(Self { bands, sample_type, half_floats: sample_type == SampleType::F32 && bits == 16 })
+        if photometric(directory, window)? == SEPARATED && bits == 8 && bands >= RGBA_BANDS {
+            return Ok(Self { bands: RGBA_BANDS, sample_type: SampleType::U8, encoding: Encoding::Cmyk(bands) });
+        }
+        let (sample_type, encoding) = sample_type(format, bits)?;
+        Ok(Self { bands, sample_type, encoding })
+    }
+
+    /// Samples stored of a pixel.
+    pub(super) fn stored_bands(self) -> u16 {
+        if let Encoding::Cmyk(inks) = self.encoding { inks } else { self.bands }
+    }
+
+    /// Bits of one stored sample.
+    pub(super) fn bits(self) -> u8 {
+        match self.encoding {
+            Encoding::Plain | Encoding::Cmyk(_) => self.sample_type.size_bytes() * 8,
+            Encoding::Packed(bits) => bits,
+            Encoding::Half => 16,
+            Encoding::Complex(ComplexPart::I16) => 32,
+            Encoding::Complex(ComplexPart::I32 | ComplexPart::F32) => 64,
+            Encoding::Complex(ComplexPart::F64) => 128,
+        }
     }
 }
 
-/// TIFF 6.0 section 19: format 1 unsigned, 2 signed, 3 float, 4 undefined (taken as unsigned), 5 and 6 complex.
-fn sample_type(format: u16, bits: u16) -> Result<SampleType> {
+/// TIFF 6.0 section 19: format 1 unsigned, 2 signed, 3 float, 4 undefined (taken as unsigned); the tag's later values 5 and
+/// 6, complex integers and floats. Odd numbers of bits take the next larger type.
+fn sample_type(format: u16, bits: u16) -> Result<(SampleType, Encoding)> {
+    let plain = |sample_type| (sample_type, Encoding::Plain);
+    let packed = |sample_type| (sample_type, Encoding::Packed(bits as u8));
+    let complex = |sample_type, part| (sample_type, Encoding::Complex(part));
     Ok(match (format, bits) {
-        (1 | 4, 8) => SampleType::U8,
-        (1 | 4, 16) => SampleType::U16,
-        (1 | 4, 32) => SampleType::U32,
-        (1 | 4, 64) => SampleType::U64,
-        (2, 8) => SampleType::I8,
-        (2, 16) => SampleType::I16,
-        (2, 32) => SampleType::I32,
-        (2, 64) => SampleType::I64,
-        (3, 16 | 32) => SampleType::F32,
-        (3, 64) => SampleType::F64,
-        (1..=4, _) => return Err(unsupported("bits per sample", format!("{bits} bits of format {format}"))),
-        (5 | 6, _) => return Err(unsupported("complex samples", format!("{bits} bits"))),
+        (1 | 4, 8) => plain(SampleType::U8),
+        (1 | 4, 16) => plain(SampleType::U16),
+        (1 | 4, 32) => plain(SampleType::U32),
+        (1 | 4, 64) => plain(SampleType::U64),
+        (1 | 4, 1..8) => packed(SampleType::U8),
+        (1 | 4, 9..16) => packed(SampleType::U16),
+        (1 | 4, 17..32) => packed(SampleType::U32),
+        (2, 8) => plain(SampleType::I8),
+        (2, 16) => plain(SampleType::I16),
+        (2, 32) => plain(SampleType::I32),
+        (2, 64) => plain(SampleType::I64),
+        (3, 16) => (SampleType::F32, Encoding::Half),
+        (3, 32) => plain(SampleType::F32),
+        (3, 64) => plain(SampleType::F64),
+        (5, 32) => complex(SampleType::F32, ComplexPart::I16),
+        (5, 64) => complex(SampleType::F64, ComplexPart::I32),
+        (6, 64) => complex(SampleType::F32, ComplexPart::F32),
+        (6, 128) => complex(SampleType::F64, ComplexPart::F64),
+        (1..=6, _) => return Err(unsupported("bits per sample", format!("{bits} bits of format {format}"))),
         _ => return Err(broken(format!("sample format {format}"))),
     })
 }
@@ -73,15 +106,20 @@ fn uniform(directory: &Directory, window: &Window<'_>, tag: u16, default: u16) -
     Ok(first)
 }
 
-/// What the samples mean, refusing colour spaces that would need a conversion.
-pub(super) fn color(directory: &Directory, window: &Window<'_>) -> Result<ColorInterpretation> {
+/// What the samples mean, refusing colour spaces that would need a conversion. CMYK of more than 8 bits is served as the four
+/// inks it is.
+pub(super) fn color(
+    directory: &Directory,
+    window: &Window<'_>,
+    compression: Compression,
+) -> Result<ColorInterpretation> {
     match photometric(directory, window)? {
         // Inverted grays are served as the numbers they are, as GDAL does.
-        WHITE_IS_ZERO | BLACK_IS_ZERO | TRANSPARENCY_MASK => Ok(ColorInterpretation::Gray),
+        WHITE_IS_ZERO | BLACK_IS_ZERO | TRANSPARENCY_MASK | SEPARATED => Ok(ColorInterpretation::Gray),
         RGB => Ok(ColorInterpretation::Rgb),
+        YCBCR if compression == Compression::Jpeg => Ok(ColorInterpretation::Rgb),
         PALETTE => Ok(ColorInterpretation::Palette),
-        SEPARATED => Err(unsupported("photometric interpretation", "CMYK".to_owned())),
-        6 => Err(unsupported("photometric interpretation", "YCbCr".to_owned())),
+        YCBCR => Err(unsupported("photometric interpretation", "YCbCr outside JPEG".to_owned())),
         8..=10 => Err(unsupported("photometric interpretation", "CIE L*a*b*".to_owned())),
         32844 | 32845 => Err(unsupported("photometric interpretation", "LogLuv".to_owned())),
         other => Err(unsupported("photometric interpretation", format!("code {other}"))),
@@ -93,7 +131,11 @@ pub(super) fn photometric(directory: &Directory, window: &Window<'_>) -> Result<
 }
 
 /// Zero-based index of the first band declared as alpha (extra sample 1 or 2).
-pub(super) fn alpha_band(directory: &Directory, window: &Window<'_>, bands: u16) -> Result<Option<u16>> {
+pub(super) fn alpha_band(directory: &Directory, window: &Window<'_>, samples: Samples) -> Result<Option<u16>> {
+    if let Encoding::Cmyk(_) = samples.encoding {
+        return Ok(Some(RGBA_BANDS - 1));
+    }
+    let bands = samples.bands;
     let extra = directory.shorts(window, tag::EXTRA_SAMPLES)?;
     let color_bands = usize::from(bands).saturating_sub(extra.len());
     let alpha = extra.iter().position(|&kind| kind == 1 || kind == 2).map(|index| index + color_bands);

@@ -1,13 +1,13 @@
-//! The most memory that a plan takes from its first read to its last pixel, the view's own buffers aside.
+//! The most memory that a plan takes from its first read to its last pixel.
 //!
 //! Counted are the blocks, once decoded or as stored, whichever is more, since decoding lets go of the one as it makes the
-//! other; what decoding one block needs beside it; reads on their way into blocks that are put together of parts; and the
-//! plan's lists. A block that is in the cache counts all the same: it may be evicted and read again.
+//! other; what decoding one block needs beside it; reads on their way into blocks that are put together of parts; the plan's lists;
+//! and the pixels painted, which of a raster of hundreds of bands are more than all of it. A block that is in the cache counts all the same: it may be evicted and read again.
 
 use crate::{
     GeoTiff,
     block::BlockId,
-    header::Storage,
+    header::{Compression, Encoding, Header, Level, Storage},
     render::{
         Plan,
         cell::Cell,
@@ -20,22 +20,21 @@ use crate::{
 /// What a block costs beside its samples, in the plan, in flight and in the cache's books.
 const BYTES_PER_BLOCK: u64 = 512;
 
-/// Copies of a block that its decoding may hold beside the result: what a picture codec unpacks, and the same in the
-/// samples' order.
-const DECODING_COPIES: u64 = 2;
-
 /// Bytes of a plan, see above.
 pub(super) fn of(tiff: &GeoTiff, plan: &Plan) -> u64 {
     let header = tiff.header();
-    let mut sum: u64 = (plan.cells.len() * size_of::<Cell>()) as u64;
-    let (mut largest, mut parts_bytes, mut longest_part) = (0, 0_u64, 0);
+    let mut sum = ((plan.cells.len() * size_of::<Cell>()) as u64).saturating_add(painted_bytes(header, plan));
+    let (mut largest, mut whole_bytes, mut parts_bytes, mut longest_part) = (0, 0_u64, 0_u64, 0);
     for &id in plan.blocks() {
         let grid = grid_of(header, id);
         let stored = grid.stored_block_bytes(plane_of(id), id.index);
         let decoded = decoded_bytes(tiff, id);
         sum = sum.saturating_add(stored.max(decoded) + BYTES_PER_BLOCK);
-        largest = largest.max(decoded.saturating_mul(DECODING_COPIES).saturating_add(stored));
-        if matches!(grid.storage, Storage::Rows(_)) {
+        let beside = decoded.saturating_mul(copies(header, grid)).saturating_add(stored);
+        largest = largest.max(beside);
+        if matches!(grid.storage, Storage::Blocks(_)) {
+            whole_bytes = whole_bytes.saturating_add(stored);
+        } else {
             for part in grid.block_parts(plane_of(id), id.index) {
                 let length = part.end - part.start;
                 parts_bytes = parts_bytes.saturating_add(length);
@@ -45,8 +44,27 @@ pub(super) fn of(tiff: &GeoTiff, plan: &Plan) -> u64 {
     }
     let on_their_way = parts_bytes.min(BATCHES_AT_ONCE as u64 * (BATCH_BYTES + longest_part));
     // The last of blocks that share a buffer keeps all of it.
-    let shared = if sum == 0 { 0 } else { MAX_SHARED_BYTES.min(sum) };
+    let shared = MAX_SHARED_BYTES.min(whole_bytes);
     sum.saturating_add(largest).saturating_add(on_their_way).saturating_add(shared)
+}
+
+/// Values of every band and the mask.
+fn painted_bytes(header: &Header, plan: &Plan) -> u64 {
+    let pixels = u64::from(plan.width_px) * u64::from(plan.height_px);
+    pixels.saturating_mul(plan.bands.len() as u64 * u64::from(header.sample_type.size_bytes()) + 1)
+}
+
+/// Copies of a block that its decoding holds beside the result: what a picture codec unpacks and its own buffers, or numbers
+/// before they are widened.
+fn copies(header: &Header, grid: &Level) -> u64 {
+    let is_picture = matches!(grid.compression, Compression::Jpeg | Compression::WebP | Compression::Lerc(_));
+    match header.encoding {
+        _ if is_picture => 4,
+        Encoding::Plain => 0,
+        Encoding::Packed(_) | Encoding::Half => 1,
+        Encoding::Complex(_) => 2,
+        Encoding::Cmyk(inks) => u64::from(inks).div_ceil(u64::from(header.bands)),
+    }
 }
 
 fn decoded_bytes(tiff: &GeoTiff, id: BlockId) -> u64 {

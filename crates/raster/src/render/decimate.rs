@@ -22,6 +22,9 @@ const SHARE_OF_LIMIT: u64 = 4;
 /// Decimation below which a view is not too much of the raster, whatever it costs: with overviews it stays below two.
 const LEAST_SOURCE_PX_PER_VIEW_PX: f64 = 2.0;
 
+/// Power of two of the largest group: no level has more blocks in a row.
+const LARGEST_GROUP_POWER: u32 = 24;
+
 /// Of every group of blocks only the middle one is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Decimation {
@@ -86,7 +89,7 @@ impl Decimation {
 /// of one row are so read at a stride, even where the view lies askew and its rows cross all of them.
 fn unnoticed(block_px: u32, source_px_per_view_px: f64) -> u32 {
     let group = source_px_per_view_px / (2.0 * f64::from(block_px));
-    if group < 2.0 { 1 } else { 1 << group.log2() as u32 }
+    if group < 2.0 { 1 } else { 1 << (group.log2() as u32).min(LARGEST_GROUP_POWER) }
 }
 
 /// `place` if its block is the one of its group that is read, else the nearest place within that block. Places outside
@@ -112,6 +115,8 @@ mod tests {
     fn thin_strips_are_skipped_within_a_quarter_of_a_view_pixel() {
         assert_eq!([1.9, 3.9, 4.0, 37.0, 64.0].map(|ratio| unnoticed(1, ratio)), [1, 1, 2, 16, 32]);
         assert_eq!(unnoticed(512, 100.0), 1);
+        // A raster may claim pixels of any size.
+        assert_eq!([1e30, f64::INFINITY].map(|ratio| unnoticed(1, ratio)), [1 << 24; 2]);
     }
 
     #[test]

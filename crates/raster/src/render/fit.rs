@@ -7,7 +7,7 @@ use crate::{
     crs::Crs,
     encode::Placement,
     facts::place,
-    header::Header,
+    header::{self, Header},
     render::{View, zooms::suggested_size},
 };
 
@@ -72,8 +72,7 @@ impl View {
         let nowhere = || RasterError::BadParameter { name: "dst_crs", reason: "does not reach the raster".into() };
         let georef = header.georef.as_ref().ok_or_else(nowhere)?;
         let full = &header.levels[0];
-        let [minx, miny, maxx, maxy] =
-            place::bounds_native(&georef.pixel_to_crs, (full.width_px.into(), full.height_px.into()));
+        let [minx, miny, maxx, maxy] = place::bounds_native(&georef.placement, (full.width_px, full.height_px));
         let bounds = carried_bounds(&georef.crs, &crs, Bounds::new(minx, miny, maxx, maxy)).ok_or_else(nowhere)?;
         Self::of_box(header, crs, bounds, sizing)
     }
@@ -83,7 +82,8 @@ impl View {
 /// lie north up.
 pub fn placement_of_whole(header: &Header, (width_px, height_px): (u32, u32)) -> Option<Placement> {
     let georef = header.georef.as_ref()?;
-    let (full, to_crs) = (&header.levels[0], georef.pixel_to_crs);
+    let header::Placement::Affine(to_crs) = georef.placement else { return None };
+    let full = &header.levels[0];
     let lies_north_up = to_crs.b == 0.0 && to_crs.d == 0.0 && to_crs.a > 0.0 && to_crs.e < 0.0;
     lies_north_up.then(|| Placement {
         epsg: georef.crs.epsg(),

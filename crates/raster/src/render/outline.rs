@@ -16,7 +16,7 @@ const TURN_DEG: f64 = 360.0;
 pub(super) fn meets_bounds(header: &Header, view: &View) -> bool {
     let Some(georef) = &header.georef else { return false };
     let full = &header.levels[0];
-    let native = place::bounds_native(&georef.pixel_to_crs, (full.width_px.into(), full.height_px.into()));
+    let native = place::bounds_native(&georef.placement, (full.width_px, full.height_px));
     let shown = view.bounds();
     if *view.crs() == georef.crs {
         let [minx, miny, maxx, maxy] = native;

@@ -50,7 +50,7 @@ impl Plan {
         &self.blocks
     }
 
-    /// The most bytes that fetching and painting hold at once beside the view's own buffers.
+    /// The most bytes that fetching and painting hold at once, the pixels painted included.
     pub fn cost_bytes(&self) -> u64 {
         self.cost_bytes
     }

@@ -4,7 +4,7 @@ use aurora_tile::Bounds;
 
 use crate::{
     RasterError, Result,
-    header::{Affine, Georef, Header},
+    header::{Affine, Georef, Header, Placement},
     render::view::{Lattice, View},
 };
 
@@ -15,7 +15,7 @@ const OUTLINE_STEPS: u32 = 16;
 pub(super) struct Projection<'a> {
     view: &'a View,
     georef: &'a Georef,
-    crs_to_pixel: Affine,
+    to_pixel: ToPixel<'a>,
     width_px: f64,
     height_px: f64,
     same_crs: bool,
@@ -25,12 +25,12 @@ impl<'a> Projection<'a> {
     /// # Errors
     /// `Unsupported` without georeferencing, `Broken` when it cannot be inverted.
     pub(super) fn new(header: &'a Header, view: &'a View) -> Result<Self> {
-        let (georef, crs_to_pixel) = georef_of(header)?;
+        let georef = georef_of(header)?;
         let full = &header.levels[0];
         Ok(Self {
             view,
             georef,
-            crs_to_pixel,
+            to_pixel: ToPixel::of(&georef.placement)?,
             width_px: f64::from(full.width_px),
             height_px: f64::from(full.height_px),
             same_crs: *view.crs() == georef.crs,
@@ -52,19 +52,22 @@ impl<'a> Projection<'a> {
         if self.georef.crs.is_geographic() {
             points.iter_mut().for_each(|point| point.0 = self.nearest_turn(*point));
         }
-        points.iter_mut().for_each(|point| *point = apply(self.crs_to_pixel, *point));
+        match self.to_pixel {
+            ToPixel::Affine(affine) => points.iter_mut().for_each(|point| *point = apply(affine, *point)),
+            ToPixel::Other(placement) => points.iter_mut().for_each(|point| *point = placement.to_pixel(*point)),
+        }
     }
 
     /// A longitude is the same place a full turn on: takes the turn that lies nearest to the raster's middle, so that a
     /// raster across the dateline is found from both sides.
     fn nearest_turn(&self, (x, _): (f64, f64)) -> f64 {
-        let (middle, _) = apply(self.georef.pixel_to_crs, (self.width_px / 2.0, self.height_px / 2.0));
+        let (middle, _) = self.georef.placement.to_crs((self.width_px / 2.0, self.height_px / 2.0));
         x + 360.0 * ((middle - x) / 360.0).round()
     }
 
     /// Raster pixels to lattice pixels.
     pub(super) fn to_lattice(&self, points: &mut [(f64, f64)]) {
-        points.iter_mut().for_each(|point| *point = apply(self.georef.pixel_to_crs, *point));
+        points.iter_mut().for_each(|point| *point = self.georef.placement.to_crs(*point));
         if !self.same_crs {
             self.georef.crs.to_wgs84_many(points);
             self.view.crs().from_wgs84_many(points);
@@ -114,19 +117,41 @@ impl<'a> Projection<'a> {
 /// # Errors
 /// As [`Projection::new`].
 pub(super) fn raster_pixel_at(header: &Header, lon_deg: f64, lat_deg: f64) -> Result<(f64, f64)> {
-    let (georef, crs_to_pixel) = georef_of(header)?;
-    let place = georef.crs.from_wgs84(lon_deg, lat_deg).unwrap_or((f64::NAN, f64::NAN));
-    Ok(apply(crs_to_pixel, place))
+    let georef = georef_of(header)?;
+    let mut place = georef.crs.from_wgs84(lon_deg, lat_deg).unwrap_or((f64::NAN, f64::NAN));
+    if let Placement::ControlPoints(points) = &georef.placement {
+        // The place is on a pixel of the grid that stands for the raster, and that pixel is the nearest one's.
+        let (grid, _) = points.grid();
+        let (column, row) = grid.invert(place.0, place.1);
+        place = grid.apply(column.floor() + 0.5, row.floor() + 0.5);
+    }
+    Ok(match ToPixel::of(&georef.placement)? {
+        ToPixel::Affine(affine) => apply(affine, place),
+        ToPixel::Other(placement) => placement.to_pixel(place),
+    })
 }
 
-fn georef_of(header: &Header) -> Result<(&Georef, Affine)> {
-    let georef = header.georef.as_ref().ok_or_else(|| RasterError::Unsupported {
+fn georef_of(header: &Header) -> Result<&Georef> {
+    header.georef.as_ref().ok_or_else(|| RasterError::Unsupported {
         feature: "georeferencing",
         detail: header.georef_note.clone().unwrap_or_else(|| "none in the file".into()),
-    })?;
-    let crs_to_pixel = invert(georef.pixel_to_crs)
-        .ok_or_else(|| RasterError::Broken { reason: "the geotransform cannot be inverted".into() })?;
-    Ok((georef, crs_to_pixel))
+    })
+}
+
+/// The way from coordinates to pixels, with a straight one turned round once and for all.
+enum ToPixel<'a> {
+    Affine(Affine),
+    Other(&'a Placement),
+}
+
+impl<'a> ToPixel<'a> {
+    fn of(placement: &'a Placement) -> Result<Self> {
+        let Placement::Affine(affine) = placement else { return Ok(Self::Other(placement)) };
+        let inverse = invert(*affine);
+        inverse
+            .map(Self::Affine)
+            .ok_or_else(|| RasterError::Broken { reason: "the geotransform cannot be inverted".into() })
+    }
 }
 
 pub(super) fn apply(t: Affine, (x, y): (f64, f64)) -> (f64, f64) {

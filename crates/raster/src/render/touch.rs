@@ -246,6 +246,8 @@ mod tests {
             compression: Compression::None,
             predictor: Predictor::None,
             planar: Planar::Contiguous,
+            reversed_bits: false,
+            jpeg_tables: bytes::Bytes::new(),
             storage: Storage::Blocks(Vec::new()),
         }
     }

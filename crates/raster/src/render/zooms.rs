@@ -4,12 +4,7 @@ use std::ops::RangeInclusive;
 
 use aurora_tile::{Bounds, TileMatrixSet};
 
-use crate::{
-    Result,
-    crs::Crs,
-    header::{Header, Level},
-    render::project::apply,
-};
+use crate::{Result, crs::Crs, header::Header, render::project::apply};
 
 /// Points to a side of the raster when its extent in the set's projection is looked for, as GDAL takes them.
 const STEPS_PER_SIDE: u32 = 20;
@@ -38,14 +33,14 @@ pub(super) struct SuggestedSize {
 /// Square pixels that keep the length of the raster's diagonal; the raster's own pixels in its own projection.
 pub(super) fn suggested_size(header: &Header, target: &Crs) -> Option<SuggestedSize> {
     let georef = header.georef.as_ref()?;
-    let full = &header.levels[0];
-    let to_crs = georef.pixel_to_crs;
+    let (to_crs, size_px) = georef.placement.grid((header.levels[0].width_px, header.levels[0].height_px));
     if georef.crs == *target {
         let resolution = to_crs.a.abs().max(to_crs.e.abs());
-        return Some(SuggestedSize { resolution, width_px: full.width_px, height_px: full.height_px });
+        return Some(SuggestedSize { resolution, width_px: size_px.0, height_px: size_px.1 });
     }
-    let mut corners = [(0.0, 0.0), (f64::from(full.width_px), f64::from(full.height_px))];
-    let mut edges = edge_points(full);
+    let (width, height) = (f64::from(size_px.0), f64::from(size_px.1));
+    let mut corners = [(0.0, 0.0), (width, height)];
+    let mut edges = edge_points(width, height);
     for points in [&mut corners[..], &mut edges[..]] {
         points.iter_mut().for_each(|point| *point = apply(to_crs, *point));
         georef.crs.to_wgs84_many(points);
@@ -57,7 +52,7 @@ pub(super) fn suggested_size(header: &Header, target: &Crs) -> Option<SuggestedS
     if !(across.is_normal() && down.is_normal()) {
         (across, down) = (area.width(), area.height());
     }
-    let resolution = across.hypot(down) / f64::from(full.width_px).hypot(f64::from(full.height_px));
+    let resolution = across.hypot(down) / width.hypot(height);
     let pixels = |extent: f64| (extent / resolution + 0.5).floor().max(1.0) as u32;
     (resolution > 0.0).then(|| SuggestedSize {
         resolution,
@@ -66,8 +61,7 @@ pub(super) fn suggested_size(header: &Header, target: &Crs) -> Option<SuggestedS
     })
 }
 
-fn edge_points(full: &Level) -> Vec<(f64, f64)> {
-    let (width, height) = (f64::from(full.width_px), f64::from(full.height_px));
+fn edge_points(width: f64, height: f64) -> Vec<(f64, f64)> {
     let shares = (0..=STEPS_PER_SIDE).map(|step| f64::from(step) / f64::from(STEPS_PER_SIDE));
     shares.flat_map(|t| [(t * width, 0.0), (t * width, height), (0.0, t * height), (width, t * height)]).collect()
 }

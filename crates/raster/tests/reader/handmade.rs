@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use aurora_raster::{
     GeoTiff, Limits, RasterError, Result, facts,
-    header::Affine,
+    header::{Affine, Placement},
     source::{ByteSource, SourceFuture},
 };
 use bytes::Bytes;
@@ -242,8 +242,64 @@ fn a_model_transformation_of_pixel_centres_moves_to_corners() {
     tags.extend([(34264, Doubles(matrix)), (34735, geo_keys(&keys))]);
     let opened = open(tiff(&tags, &pixels(4, 4), end)).expect("opens");
     let georef = opened.header().georef.as_ref().expect("georeferenced");
-    assert_eq!(georef.pixel_to_crs, Affine { a: 0.0, b: 2.0, c: 99.0, d: -3.0, e: 0.0, f: 51.5 });
-    assert_eq!(georef.pixel_to_crs.invert(100.0, 50.0), (0.5, 0.5));
+    let affine = Affine { a: 0.0, b: 2.0, c: 99.0, d: -3.0, e: 0.0, f: 51.5 };
+    assert_eq!(georef.placement, Placement::Affine(affine));
+    assert_eq!(georef.placement.to_pixel((100.0, 50.0)), (0.5, 0.5));
+}
+
+/// A stored image of 2 × 1 samples of `bits` bits in `format`.
+fn samples_of(bits: u16, format: u16, bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut tags = image(2, 1);
+    tags[2].1 = Shorts(vec![bits]);
+    tags[5].1 = Longs(vec![u32::try_from(bytes.len()).expect("short")]);
+    tags.push((339, Shorts(vec![format])));
+    let opened = open(tiff(&tags, bytes, end))?;
+    sample::pixels(&opened, 0)
+}
+
+#[test]
+fn complex_samples_are_served_as_amplitudes() {
+    let (narrow, wide) =
+        ([5.0_f32, 13.0].map(f32::to_le_bytes).concat(), [5.0_f64, 13.0].map(f64::to_le_bytes).concat());
+    let shorts = [3_i16, -4, -5, 12].map(i16::to_le_bytes).concat();
+    assert_eq!(samples_of(32, 5, &shorts).expect("complex integers"), narrow);
+    let longs = [3_i32, -4, -5, 12].map(i32::to_le_bytes).concat();
+    assert_eq!(samples_of(64, 5, &longs).expect("complex integers"), wide);
+    let floats = [3.0_f32, -4.0, -5.0, 12.0].map(f32::to_le_bytes).concat();
+    assert_eq!(samples_of(64, 6, &floats).expect("complex floats"), narrow);
+    let doubles = [3.0_f64, -4.0, -5.0, 12.0].map(f64::to_le_bytes).concat();
+    assert_eq!(samples_of(128, 6, &doubles).expect("complex floats"), wide);
+    let refused = samples_of(32, 6, &[0; 8]).expect_err("complex half floats are refused");
+    assert!(matches!(refused, RasterError::Unsupported { feature: "bits per sample", .. }), "{refused}");
+}
+
+#[test]
+fn many_tiepoints_are_ground_control_points() {
+    // Of a raster of 40 × 30 pixels, skewed and bent, in UTM zone 33 south.
+    let place =
+        |col: f64, row: f64| (500_000.0 + 20.0 * col + 3.0 * row + 0.01 * row * row, 8e6 - 18.0 * row + 2.0 * col);
+    let lattice = (0..16).map(|k| (f64::from(k % 4) * 40.0 / 3.0, f64::from(k / 4) * 10.0));
+    let points = lattice.flat_map(|(col, row)| {
+        let (x, y) = place(col, row);
+        [col, row, 0.0, x, y, 0.0]
+    });
+    let mut tags = image(40, 30);
+    tags.extend([
+        (33922, Doubles(points.collect())),
+        (34735, geo_keys(&[[1024, 0, 1, 1], [1025, 0, 1, 1], [3072, 0, 1, 32733]])),
+    ]);
+    let opened = open(tiff(&tags, &pixels(40, 30), end)).expect("opens");
+    let georef = opened.header().georef.as_ref().expect("georeferenced");
+    let (found, wanted) = (georef.placement.to_crs((17.0, 23.0)), place(17.0, 23.0));
+    assert!((found.0 - wanted.0).hypot(found.1 - wanted.1) < 1e-6, "{found:?} is not {wanted:?}");
+    let back = georef.placement.to_pixel(wanted);
+    assert!((back.0 - 17.0).hypot(back.1 - 23.0) < 0.1, "{back:?}");
+    let facts = facts::of(&opened);
+    let [west, south, east, north] = facts.bounds_native.expect("bounds");
+    // Squares of the diagonal's length round the outermost corners.
+    assert!((west - 500_000.0).abs() < 1e-6 && (north - 8_000_080.0).abs() < 1e-6, "{west}, {north}");
+    assert!((east - 500_899.0).abs() < 20.0 && (south - 7_999_460.0).abs() < 20.0, "{east}, {south}");
+    assert!((facts.spacing_m.expect("spacing") - 19.1).abs() < 0.5, "{:?}", facts.spacing_m);
 }
 
 #[test]

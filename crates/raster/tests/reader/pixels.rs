@@ -8,32 +8,14 @@ use sha2::{Digest, Sha256};
 use crate::sample;
 
 /// What the sample files are refused for, and how many of them: nothing else may be.
-const REFUSALS: [(&str, usize); 18] = [
-    ("bits per sample: 1 bits of format 1", 11),
-    ("bits per sample: 10 bits of format 1", 4),
-    ("bits per sample: 12 bits of format 1", 8),
-    ("bits per sample: 14 bits of format 1", 4),
-    ("bits per sample: 2 bits of format 1", 1),
-    ("bits per sample: 24 bits of format 1", 4),
-    ("bits per sample: 3 bits of format 1", 4),
-    ("bits per sample: 4 bits of format 1", 4),
-    ("bits per sample: 5 bits of format 1", 4),
-    ("bits per sample: 6 bits of format 1", 2),
-    ("bits per sample: 7 bits of format 1", 4),
-    ("compression: JPEG", 6),
-    ("compression: JPEG XL", 3),
-    ("compression: LERC", 6),
-    ("compression: LZMA", 2),
-    ("compression: SGI log", 1),
-    ("compression: WebP", 1),
-    ("photometric interpretation: CMYK", 7),
-];
+const REFUSALS: [(&str, usize); 2] = [("compression: JPEG XL", 3), ("compression: SGI log", 1)];
 
 #[test]
 fn every_file_is_equal_to_the_sample_or_refused_by_name() {
     let Some(expected) = sample::json("expected_pixels.json") else { return };
     let folder = sample::folder().expect("checked above");
     let files = expected["files"].as_object().expect("files");
+    let mut by_this_gdal: Vec<&str> = Vec::new();
     let (mut equal, mut refused, mut wrong) = (0, BTreeMap::<String, Vec<&str>>::new(), Vec::new());
     for (name, facts) in files {
         let result =
@@ -56,7 +38,13 @@ fn every_file_is_equal_to_the_sample_or_refused_by_name() {
                     facts["dtype"],
                     facts["sha256"]
                 ]);
-                if found == wanted { equal += 1 } else { wrong.push(format!("{name}: {found} is not {wanted}")) }
+                if found == wanted {
+                    equal += 1;
+                } else if tiff.header().ycbcr && is_as_gdal_reads(&tiff, &folder.join(name)) {
+                    by_this_gdal.push(name);
+                } else {
+                    wrong.push(format!("{name}: {found} is not {wanted}"));
+                }
             }
             Err(error) => match sample::refusal(&error) {
                 Some(reason) => refused.entry(reason).or_default().push(name),
@@ -64,6 +52,7 @@ fn every_file_is_equal_to_the_sample_or_refused_by_name() {
             },
         }
     }
+    println!("{by_this_gdal:?} are equal to what the GDAL at hand reads");
     println!("{equal} files equal, {} refused:", refused.values().map(Vec::len).sum::<usize>());
     refused.iter().for_each(|(reason, names)| println!("  {:3}  {reason}  {}", names.len(), names.join(" ")));
     wrong.iter().for_each(|line| println!("  wrong: {line}"));
@@ -89,6 +78,15 @@ fn band_values(tiff: &GeoTiff, level: u16, band: usize) -> Vec<f64> {
         .collect()
 }
 
+/// Whether every sample is what the GDAL at hand decodes. Subsampled colours of JPEGs are filled up in two ways: by
+/// libjpeg-turbo, which nearly every GDAL is built with, and by newer versions of the older libjpeg, which the expected
+/// hashes were made with.
+fn is_as_gdal_reads(tiff: &GeoTiff, path: &std::path::Path) -> bool {
+    let dataset = gdal::Dataset::open(path).expect("GDAL opens it");
+    (0..usize::from(tiff.header().bands))
+        .all(|band| by_gdal(&dataset.rasterband(band + 1).expect("band")) == band_values(tiff, 0, band))
+}
+
 #[test]
 fn overviews_and_masks_are_those_gdal_reads() {
     let Some(folder) = sample::folder() else { return };
@@ -105,11 +103,8 @@ fn overviews_and_masks_are_those_gdal_reads() {
         for level in (1..tiff.header().levels.len()).filter(|&level| !tiff.header().levels[level].is_thinned()) {
             let theirs = by_gdal(&band.overview(level - 1).expect("GDAL has as many overviews"));
             let ours = band_values(&tiff, u16::try_from(level).expect("few"), 0);
-            assert!(
-                theirs.iter().zip(&ours).all(|(a, b)| a.to_bits() == b.to_bits()),
-                "{} level {level}",
-                path.display()
-            );
+            let equal = theirs.iter().zip(&ours).all(|(a, b)| a.to_bits() == b.to_bits());
+            assert!(equal, "{} level {level}", path.display());
             overviews += 1;
         }
         if tiff.header().mask(0).is_some() {

@@ -1,0 +1,627 @@
+//! Baseline JPEG, decoded to the very samples that libjpeg-turbo gives.
+//!
+//! A lossy picture has no one decoding: libraries round the cosine transform and the colour differences each in their own
+//! way, and values read at a point would not be those that GDAL reads. So the arithmetic here is that of its
+//! defaults: the accurate integer transform ("islow", after Loeffler, Ligtenberg and Moschytz, ICASSP 1989), triangle
+//! filters for subsampled components, and its fixed-point colour conversion. Format: ITU-T T.81. Read are sequential
+//! Huffman-coded pictures of 8 bits, which is what TIFF holds; anything else is handed back to the caller.
+
+/// Samples `[row][col][component]` of a picture.
+#[derive(Debug)]
+pub(super) struct Decoded {
+    pub(super) width_px: usize,
+    pub(super) height_px: usize,
+    pub(super) components: usize,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// Why a stream was not decoded.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Valid, perhaps, but of a kind that is not decoded here.
+    OtherKind,
+    /// Not a valid stream.
+    Bad(&'static str),
+}
+
+type Result<T> = std::result::Result<T, Fault>;
+
+/// Samples along a side of a block.
+const SIDE: usize = 8;
+/// Samples of a block.
+const BLOCK: usize = SIDE * SIDE;
+
+/// Where the coefficients of a block stand that are stored in zigzag order (T.81, figure A.6).
+const ZIGZAG: [u8; BLOCK] = [
+    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
+    28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54,
+    47, 55, 62, 63,
+];
+
+/// Decodes a picture of at most `most_px` pixels; `ycbcr` says whether three components are to be made RGB.
+pub(super) fn decode(stream: &[u8], ycbcr: bool, most_px: usize) -> Result<Decoded> {
+    let mut tables = Tables::default();
+    let mut rest = stream.strip_prefix(b"\xff\xd8").ok_or(Fault::Bad("no start of image"))?;
+    let mut frame: Option<Frame> = None;
+    loop {
+        let (marker, segment, after) = next_segment(rest)?;
+        rest = after;
+        match marker {
+            0xc0 | 0xc1 if frame.is_none() => frame = Some(Frame::read(segment, most_px)?),
+            0xc2 | 0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => return Err(Fault::OtherKind),
+            0xc4 => tables.read_huffman(segment)?,
+            0xdb => tables.read_quantization(segment)?,
+            0xdd => tables.restart_interval = usize::from(short_at(segment, 0)?),
+            0xda => {
+                let frame = frame.as_mut().ok_or(Fault::Bad("a scan before its frame"))?;
+                rest = frame.scan(segment, rest, &tables)?;
+                if frame.components.iter().all(|component| component.is_scanned) {
+                    return Ok(frame.picture(ycbcr));
+                }
+            }
+            0xd9 => return Err(Fault::Bad("it ends before its last scan")),
+            _ => {}
+        }
+    }
+}
+
+/// The next marker, the segment that it opens, and what follows.
+fn next_segment(bytes: &[u8]) -> Result<(u8, &[u8], &[u8])> {
+    let start = bytes.iter().position(|&byte| byte == 0xff).ok_or(Fault::Bad("no marker"))?;
+    let skipped = bytes[start..].iter().position(|&byte| byte != 0xff).ok_or(Fault::Bad("no marker"))?;
+    let (marker, rest) = (bytes[start + skipped], &bytes[start + skipped + 1..]);
+    if matches!(marker, 0x01 | 0xd0..=0xd9) {
+        return Ok((marker, &[], rest));
+    }
+    let length = usize::from(short_at(rest, 0)?);
+    let segment = rest.get(2..length).ok_or(Fault::Bad("a segment longer than the stream"))?;
+    Ok((marker, segment, &rest[length..]))
+}
+
+fn short_at(bytes: &[u8], at: usize) -> Result<u16> {
+    let pair = bytes.get(at..at + 2).ok_or(Fault::Bad("a segment that ends early"))?;
+    Ok(u16::from_be_bytes([pair[0], pair[1]]))
+}
+
+fn byte_at(bytes: &[u8], at: usize) -> Result<u8> {
+    bytes.get(at).copied().ok_or(Fault::Bad("a segment that ends early"))
+}
+
+/// Tables in force.
+#[derive(Default)]
+struct Tables {
+    quantization: [Option<[u16; BLOCK]>; 4],
+    dc: [Option<Box<Huffman>>; 4],
+    ac: [Option<Box<Huffman>>; 4],
+    restart_interval: usize,
+}
+
+impl Tables {
+    fn read_quantization(&mut self, mut segment: &[u8]) -> Result<()> {
+        while let [kind, rest @ ..] = segment {
+            let (wide, slot) = (kind >> 4 != 0, usize::from(kind & 15));
+            let bytes = if wide { 2 * BLOCK } else { BLOCK };
+            let (values, after) =
+                rest.split_at_checked(bytes).ok_or(Fault::Bad("a quantization table that ends early"))?;
+            let mut table = [0; BLOCK];
+            for (index, &place) in ZIGZAG.iter().enumerate() {
+                table[usize::from(place)] = if wide { short_at(values, 2 * index)? } else { values[index].into() };
+            }
+            *self.quantization.get_mut(slot).ok_or(Fault::Bad("a fifth quantization table"))? = Some(table);
+            segment = after;
+        }
+        Ok(())
+    }
+
+    fn read_huffman(&mut self, mut segment: &[u8]) -> Result<()> {
+        while let [kind, rest @ ..] = segment {
+            let (counts, rest) = rest.split_at_checked(16).ok_or(Fault::Bad("a Huffman table that ends early"))?;
+            let total = counts.iter().map(|&count| usize::from(count)).sum::<usize>();
+            let (symbols, after) = rest.split_at_checked(total).ok_or(Fault::Bad("a Huffman table that ends early"))?;
+            let tables = if kind >> 4 == 0 { &mut self.dc } else { &mut self.ac };
+            let slot = tables.get_mut(usize::from(kind & 15)).ok_or(Fault::Bad("a fifth Huffman table"))?;
+            *slot = Some(Box::new(Huffman::new(counts, symbols)?));
+            segment = after;
+        }
+        Ok(())
+    }
+}
+
+/// Bits that a code is looked up by at once.
+const LOOKUP_BITS: u32 = 9;
+
+/// A Huffman code: short codes by a table, long ones by their first code and place (T.81, annex F.2.2.3).
+struct Huffman {
+    /// Length and symbol by the next [`LOOKUP_BITS`] bits; length 0 for longer codes.
+    short: [(u8, u8); 1 << LOOKUP_BITS],
+    /// By length: one more than the last code of it, left-aligned to 16 bits, and what to add to a code for its place.
+    long: [(u32, i32); 17],
+    symbols: Vec<u8>,
+}
+
+impl Huffman {
+    fn new(counts: &[u8], symbols: &[u8]) -> Result<Self> {
+        let mut code = 0_u32;
+        let mut table = Self { short: [(0, 0); 1 << LOOKUP_BITS], long: [(0, 0); 17], symbols: symbols.to_vec() };
+        let mut place = 0_usize;
+        for (length, &count) in (1_u32..).zip(counts) {
+            let end = code + u32::from(count);
+            if end > 1 << length {
+                return Err(Fault::Bad("a Huffman table with too many codes"));
+            }
+            table.long[length as usize] = (end << (16 - length), place as i32 - code as i32);
+            for (code, &symbol) in (code..end).zip(&symbols[place..]) {
+                if length <= LOOKUP_BITS {
+                    let first = (code << (LOOKUP_BITS - length)) as usize;
+                    table.short[first..first + (1 << (LOOKUP_BITS - length))].fill((length as u8, symbol));
+                }
+            }
+            place += usize::from(count);
+            code = end << 1;
+        }
+        Ok(table)
+    }
+
+    fn symbol(&self, bits: &mut Bits<'_>) -> Result<u8> {
+        let next = bits.peek_16();
+        let (length, symbol) = self.short[(next >> (16 - LOOKUP_BITS)) as usize];
+        if length > 0 {
+            bits.skip(length.into());
+            return Ok(symbol);
+        }
+        let found = (LOOKUP_BITS + 1..=16).find(|&length| next < self.long[length as usize].0);
+        let length = found.ok_or(Fault::Bad("a code that no table has"))?;
+        bits.skip(length);
+        let place = (next >> (16 - length)) as i32 + self.long[length as usize].1;
+        usize::try_from(place)
+            .ok()
+            .and_then(|place| self.symbols.get(place))
+            .copied()
+            .ok_or(Fault::Bad("a code that no table has"))
+    }
+}
+
+/// Bits of entropy-coded data, which ends at a marker; zeros follow its end, as libjpeg supplies them.
+struct Bits<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    pending: u64,
+    count: u32,
+    /// Zeros made up so far, in bytes.
+    made_up: usize,
+}
+
+/// Made-up bytes after which a stream is held to be cut short rather than one that left out its last zeros.
+const MOST_MADE_UP_BYTES: usize = 64;
+
+impl<'a> Bits<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0, pending: 0, count: 0, made_up: 0 }
+    }
+
+    fn fill(&mut self) {
+        while self.count <= 48 {
+            let byte = match (self.bytes.get(self.at), self.bytes.get(self.at + 1)) {
+                (Some(0xff), Some(0)) => {
+                    self.at += 2;
+                    0xff
+                }
+                (Some(0xff), _) | (None, _) => {
+                    self.made_up += 1;
+                    0
+                }
+                (Some(&byte), _) => {
+                    self.at += 1;
+                    byte
+                }
+            };
+            self.pending = self.pending << 8 | u64::from(byte);
+            self.count += 8;
+        }
+    }
+
+    fn peek_16(&mut self) -> u32 {
+        if self.count < 16 {
+            self.fill();
+        }
+        (self.pending >> (self.count - 16)) as u32 & 0xffff
+    }
+
+    fn skip(&mut self, count: u32) {
+        self.count -= count;
+    }
+
+    /// A number of `length` bits, of which the lower half is negative (T.81, figure F.12).
+    fn number(&mut self, length: u8) -> i32 {
+        if length == 0 {
+            return 0;
+        }
+        let length = u32::from(length.min(16));
+        let bits = (self.peek_16() >> (16 - length)) as i32;
+        self.skip(length);
+        if bits < 1 << (length - 1) { bits - (1 << length) + 1 } else { bits }
+    }
+
+    /// Goes on after a restart marker.
+    fn restart(&mut self) -> Result<()> {
+        let (pending, count) = (0, 0);
+        match self.bytes.get(self.at..self.at + 2) {
+            Some([0xff, 0xd0..=0xd7]) => {
+                *self = Self { at: self.at + 2, pending, count, made_up: 0, ..*self };
+                Ok(())
+            }
+            _ => Err(Fault::Bad("a restart marker is missing")),
+        }
+    }
+}
+
+/// One component of a frame.
+struct Component {
+    id: u8,
+    /// Samples across and down in a unit of the frame.
+    h: usize,
+    v: usize,
+    quantization: usize,
+    /// Size without padding.
+    width_px: usize,
+    height_px: usize,
+    /// Blocks across and down in the plane, padded to whole units.
+    blocks_across: usize,
+    plane: Vec<u8>,
+    is_scanned: bool,
+}
+
+struct Frame {
+    width_px: usize,
+    height_px: usize,
+    h_max: usize,
+    v_max: usize,
+    components: Vec<Component>,
+}
+
+impl Frame {
+    fn read(segment: &[u8], most_px: usize) -> Result<Self> {
+        if byte_at(segment, 0)? != 8 {
+            return Err(Fault::OtherKind);
+        }
+        let (height_px, width_px) = (usize::from(short_at(segment, 1)?), usize::from(short_at(segment, 3)?));
+        let count = usize::from(byte_at(segment, 5)?);
+        if !matches!(count, 1 | 3) {
+            return Err(Fault::OtherKind);
+        }
+        if width_px == 0 || height_px == 0 || width_px * height_px > most_px {
+            return Err(Fault::Bad("a frame of another size than its block"));
+        }
+        let field = |index: usize, at: usize| byte_at(segment, 6 + 3 * index + at);
+        let factors: Vec<_> = (0..count)
+            .map(|index| field(index, 1).map(|both| (usize::from(both >> 4), usize::from(both & 15))))
+            .collect::<Result<_>>()?;
+        if factors.iter().any(|&(h, v)| !(1..=4).contains(&h) || !(1..=4).contains(&v)) {
+            return Err(Fault::Bad("sampling factors"));
+        }
+        let h_max = factors.iter().map(|&(h, _)| h).max().unwrap_or(1);
+        let v_max = factors.iter().map(|&(_, v)| v).max().unwrap_or(1);
+        // Only whole ratios, of which libjpeg knows no others.
+        if factors.iter().any(|&(h, v)| h_max % h != 0 || v_max % v != 0) {
+            return Err(Fault::OtherKind);
+        }
+        let (units_across, units_down) = (width_px.div_ceil(SIDE * h_max), height_px.div_ceil(SIDE * v_max));
+        let mut components = Vec::with_capacity(count);
+        for (index, &(h, v)) in factors.iter().enumerate() {
+            let (blocks_across, blocks_down) = (units_across * h, units_down * v);
+            components.push(Component {
+                id: field(index, 0)?,
+                h,
+                v,
+                quantization: field(index, 2)?.into(),
+                width_px: (width_px * h).div_ceil(h_max),
+                height_px: (height_px * v).div_ceil(v_max),
+                blocks_across,
+                plane: vec![0; blocks_across * blocks_down * BLOCK],
+                is_scanned: false,
+            });
+        }
+        Ok(Self { width_px, height_px, h_max, v_max, components })
+    }
+
+    /// Decodes one scan, and returns what follows it.
+    fn scan<'a>(&mut self, segment: &[u8], data: &'a [u8], tables: &Tables) -> Result<&'a [u8]> {
+        let count = usize::from(byte_at(segment, 0)?);
+        let mut parts = Vec::with_capacity(count);
+        for index in 0..count {
+            let (id, slots) = (byte_at(segment, 1 + 2 * index)?, byte_at(segment, 2 + 2 * index)?);
+            let place = self.components.iter().position(|component| component.id == id);
+            let place = place
+                .filter(|&place| !self.components[place].is_scanned)
+                .ok_or(Fault::Bad("a scan of no component"))?;
+            let table = |tables: &'_ [Option<Box<Huffman>>; 4], slot: u8| -> Result<usize> {
+                let slot = usize::from(slot);
+                tables.get(slot).and_then(Option::as_ref).map(|_| slot).ok_or(Fault::Bad("a table that is missing"))
+            };
+            let quantization = tables.quantization.get(self.components[place].quantization).copied().flatten();
+            parts.push(Part {
+                place,
+                dc: table(&tables.dc, slots >> 4)?,
+                ac: table(&tables.ac, slots & 15)?,
+                quantization: quantization.ok_or(Fault::Bad("a table that is missing"))?,
+                last_dc: 0,
+            });
+        }
+        let mut bits = Bits::new(data);
+        let (across, down) = match &parts[..] {
+            [] => return Err(Fault::Bad("a scan of no component")),
+            // A scan of one component has no padding to whole units.
+            [part] => {
+                let component = &self.components[part.place];
+                (component.width_px.div_ceil(SIDE), component.height_px.div_ceil(SIDE))
+            }
+            _ => (self.width_px.div_ceil(SIDE * self.h_max), self.height_px.div_ceil(SIDE * self.v_max)),
+        };
+        let alone = parts.len() == 1;
+        for unit in 0..across * down {
+            if tables.restart_interval > 0 && unit > 0 && unit.is_multiple_of(tables.restart_interval) {
+                bits.restart()?;
+                parts.iter_mut().for_each(|part| part.last_dc = 0);
+            }
+            let (col, row) = (unit % across, unit / across);
+            for part in &mut parts {
+                let component = &mut self.components[part.place];
+                let (h, v) = if alone { (1, 1) } else { (component.h, component.v) };
+                for block in 0..h * v {
+                    let (x, y) = (col * h + block % h, row * v + block / h);
+                    let coefficients = part.coefficients(&mut bits, tables)?;
+                    let stride = component.blocks_across * SIDE;
+                    inverse_transform(&coefficients, &mut component.plane[y * SIDE * stride + x * SIDE..], stride);
+                }
+            }
+            if bits.made_up > MOST_MADE_UP_BYTES {
+                return Err(Fault::Bad("a scan that ends early"));
+            }
+        }
+        for part in &parts {
+            self.components[part.place].is_scanned = true;
+        }
+        Ok(&data[bits.at.min(data.len())..])
+    }
+
+    /// All components at full size, as colours.
+    fn picture(&self, ycbcr: bool) -> Decoded {
+        let (width_px, height_px, components) = (self.width_px, self.height_px, self.components.len());
+        let mut bytes = vec![0; width_px * height_px * components];
+        let mut lines: Vec<Vec<u8>> = vec![Vec::new(); components];
+        for (row, line) in bytes.chunks_exact_mut(width_px * components).enumerate() {
+            for (component, samples) in self.components.iter().zip(&mut lines) {
+                component.line(row, self.h_max / component.h, self.v_max / component.v, samples);
+            }
+            match &lines[..] {
+                [gray] => line.copy_from_slice(&gray[..width_px]),
+                [first, second, third] => {
+                    for (col, pixel) in line.chunks_exact_mut(3).enumerate() {
+                        let stored = [first[col], second[col], third[col]];
+                        pixel.copy_from_slice(&if ycbcr { to_rgb(stored) } else { stored });
+                    }
+                }
+                _ => {}
+            }
+        }
+        Decoded { width_px, height_px, components, bytes }
+    }
+}
+
+/// What a scan needs to know of a component.
+struct Part {
+    place: usize,
+    dc: usize,
+    ac: usize,
+    quantization: [u16; BLOCK],
+    last_dc: i32,
+}
+
+impl Part {
+    /// The next block's coefficients, multiplied out.
+    fn coefficients(&mut self, bits: &mut Bits<'_>, tables: &Tables) -> Result<[i32; BLOCK]> {
+        let (Some(dc), Some(ac)) = (&tables.dc[self.dc], &tables.ac[self.ac]) else {
+            return Err(Fault::Bad("a table that is missing"));
+        };
+        let mut block = [0; BLOCK];
+        let length = dc.symbol(bits)?;
+        self.last_dc = self.last_dc.wrapping_add(bits.number(length));
+        block[0] = self.last_dc.wrapping_mul(self.quantization[0].into());
+        let mut index = 1;
+        while index < BLOCK {
+            let symbol = ac.symbol(bits)?;
+            let (zeros, length) = (usize::from(symbol >> 4), symbol & 15);
+            match (zeros, length) {
+                (15, 0) => index += 16,
+                (_, 0) => break,
+                _ => {
+                    index += zeros;
+                    let value = bits.number(length);
+                    let place =
+                        usize::from(*ZIGZAG.get(index).ok_or(Fault::Bad("a block of more than 64 coefficients"))?);
+                    block[place] = value.wrapping_mul(self.quantization[place].into());
+                    index += 1;
+                }
+            }
+        }
+        Ok(block)
+    }
+}
+
+/// Binary places of the transform's constants, and of what its first pass keeps.
+const CONST_BITS: u32 = 13;
+const PASS_BITS: u32 = 2;
+
+/// One pass over eight numbers: the even and the odd part of the transform, before rounding.
+fn transform(input: [i32; SIDE]) -> [i32; SIDE] {
+    // √2 times sums of cosines, as whole numbers of 13 binary places.
+    let times = i32::wrapping_mul;
+    let plus = i32::wrapping_add;
+    let minus = i32::wrapping_sub;
+    let [a, b, c, d, e, f, g, h] = input;
+    let z = times(plus(c, g), 4433);
+    let (low, high) = (minus(z, times(g, 15137)), plus(z, times(c, 6270)));
+    let (sum, difference) = (plus(a, e).wrapping_shl(CONST_BITS), minus(a, e).wrapping_shl(CONST_BITS));
+    let even = [plus(sum, high), plus(difference, low), minus(difference, low), minus(sum, high)];
+
+    let (z1, z2, z3, z4) = (plus(h, b), plus(f, d), plus(h, d), plus(f, b));
+    let z5 = times(plus(z3, z4), 9633);
+    let (z1, z2) = (times(z1, -7373), times(z2, -20995));
+    let (z3, z4) = (plus(times(z3, -16069), z5), plus(times(z4, -3196), z5));
+    let odd = [
+        plus(plus(times(b, 12299), z1), z4),
+        plus(plus(times(d, 25172), z2), z3),
+        plus(plus(times(f, 16819), z2), z4),
+        plus(plus(times(h, 2446), z1), z3),
+    ];
+    let up = |k: usize| plus(even[k], odd[k]);
+    let down = |k: usize| minus(even[k], odd[k]);
+    [up(0), up(1), up(2), up(3), down(3), down(2), down(1), down(0)]
+}
+
+fn descaled(value: i32, bits: u32) -> i32 {
+    value.wrapping_add(1 << (bits - 1)) >> bits
+}
+
+/// The samples of a block into a plane of `stride` samples a row.
+fn inverse_transform(coefficients: &[i32; BLOCK], plane: &mut [u8], stride: usize) {
+    let mut columns = [0; BLOCK];
+    for col in 0..SIDE {
+        let input = [0, 1, 2, 3, 4, 5, 6, 7].map(|row: usize| coefficients[row * SIDE + col]);
+        for (row, value) in transform(input).into_iter().enumerate() {
+            columns[row * SIDE + col] = descaled(value, CONST_BITS - PASS_BITS);
+        }
+    }
+    for row in 0..SIDE {
+        let input = [0, 1, 2, 3, 4, 5, 6, 7].map(|col: usize| columns[row * SIDE + col]);
+        let samples =
+            transform(input).map(|value| (descaled(value, CONST_BITS + PASS_BITS + 3) + 128).clamp(0, 255) as u8);
+        plane[row * stride..row * stride + SIDE].copy_from_slice(&samples);
+    }
+}
+
+impl Component {
+    fn row(&self, row: usize) -> &[u8] {
+        let stride = self.blocks_across * SIDE;
+        &self.plane[row * stride..row * stride + self.width_px]
+    }
+
+    /// One line of the picture, upsampled by whole factors.
+    fn line(&self, row: usize, across: usize, down: usize, out: &mut Vec<u8>) {
+        out.clear();
+        let own = row / down;
+        let near = match (row.is_multiple_of(down), own) {
+            (true, 0) => 0,
+            (true, _) => own - 1,
+            (false, _) => (own + 1).min(self.height_px - 1),
+        };
+        let (this, other) = (self.row(own), self.row(near));
+        let fancy_across = across == 2 && self.width_px > 2;
+        match (across, down) {
+            (1, 1) => out.extend_from_slice(this),
+            (2, 1) if fancy_across => twice_across(this, out),
+            (1, 2) => {
+                let bias = if row.is_multiple_of(2) { 1 } else { 2 };
+                out.extend(
+                    this.iter().zip(other).map(|(&a, &b)| ((u16::from(a) * 3 + u16::from(b) + bias) >> 2) as u8),
+                );
+            }
+            (2, 2) if fancy_across => twice_both(this, other, out),
+            _ => this.iter().for_each(|&sample| out.extend(std::iter::repeat_n(sample, across))),
+        }
+    }
+}
+
+/// A triangle filter along a line: three parts of the nearer sample, one of the farther.
+fn twice_across(line: &[u8], out: &mut Vec<u8>) {
+    let at = |index: usize| u16::from(line[index]);
+    let last = line.len() - 1;
+    for index in 0..=last {
+        out.push(if index == 0 { line[0] } else { ((at(index) * 3 + at(index - 1) + 1) >> 2) as u8 });
+        out.push(if index == last { line[last] } else { ((at(index) * 3 + at(index + 1) + 2) >> 2) as u8 });
+    }
+}
+
+/// The same in both directions: first down, then along.
+fn twice_both(this: &[u8], other: &[u8], out: &mut Vec<u8>) {
+    let sum = |index: usize| u16::from(this[index]) * 3 + u16::from(other[index]);
+    let last = this.len() - 1;
+    for index in 0..=last {
+        let own = sum(index);
+        let left = if index == 0 { own * 4 + 8 } else { own * 3 + sum(index - 1) + 8 };
+        let right = if index == last { own * 4 + 7 } else { own * 3 + sum(index + 1) + 7 };
+        out.extend([(left >> 4) as u8, (right >> 4) as u8]);
+    }
+}
+
+/// Red, green and blue of luma and two colour differences (JFIF 1.02), in 16 binary places.
+fn to_rgb([y, cb, cr]: [u8; 3]) -> [u8; 3] {
+    const HALF: i32 = 1 << 15;
+    let (y, cb, cr) = (i32::from(y), i32::from(cb) - 128, i32::from(cr) - 128);
+    let red = y + ((91_881 * cr + HALF) >> 16);
+    let green = y + ((-22_554 * cb - 46_802 * cr + HALF) >> 16);
+    let blue = y + ((116_130 * cb + HALF) >> 16);
+    [red, green, blue].map(|color| color.clamp(0, 255) as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The transform as its definition words it (T.81, annex A.3.3).
+    fn by_definition(coefficients: &[i32; BLOCK]) -> [f64; BLOCK] {
+        let scale = |index: usize| if index == 0 { 0.5_f64.sqrt() } else { 1.0 };
+        let cosine = |at: usize, index: usize| ((2 * at + 1) as f64 * index as f64 * std::f64::consts::PI / 16.0).cos();
+        std::array::from_fn(|place| {
+            let (row, col) = (place / SIDE, place % SIDE);
+            let term = |k: usize| {
+                let (v, u) = (k / SIDE, k % SIDE);
+                scale(u) * scale(v) * f64::from(coefficients[k]) * cosine(col, u) * cosine(row, v)
+            };
+            (0..BLOCK).map(term).sum::<f64>() / 4.0 + 128.0
+        })
+    }
+
+    #[test]
+    fn the_transform_is_that_of_the_definition_rounded() {
+        let mut noise = 7_u32;
+        for _ in 0..200 {
+            let mut coefficients = [0; BLOCK];
+            for (index, coefficient) in coefficients.iter_mut().enumerate() {
+                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                *coefficient = ((noise >> 24) as i32 - 128) / (1 + index as i32);
+            }
+            let mut plane = [0; BLOCK];
+            inverse_transform(&coefficients, &mut plane, SIDE);
+            let exact = by_definition(&coefficients);
+            assert!(
+                plane.iter().zip(exact).all(|(&found, exact)| (f64::from(found) - exact.clamp(0.0, 255.0)).abs() < 0.6)
+            );
+        }
+    }
+
+    #[test]
+    fn flat_lines_stay_flat_and_edges_are_kept() {
+        let mut line = Vec::new();
+        twice_across(&[9, 9, 9], &mut line);
+        twice_both(&[9, 9, 9], &[9, 9, 9], &mut line);
+        assert!(line.iter().all(|&sample| sample == 9) && line.len() == 12);
+        line.clear();
+        twice_across(&[0, 100, 200], &mut line);
+        assert_eq!(line, [0, 25, 75, 125, 175, 200]);
+    }
+
+    #[test]
+    fn gray_is_gray_and_the_primaries_are_themselves() {
+        assert_eq!(to_rgb([77, 128, 128]), [77, 77, 77]);
+        assert_eq!(to_rgb([76, 85, 255]), [254, 0, 0]);
+        assert_eq!(to_rgb([255, 0, 255]), [255, 208, 28]);
+    }
+
+    #[test]
+    fn what_is_no_jpeg_or_another_kind_is_told() {
+        assert_eq!(decode(b"", true, 100).unwrap_err(), Fault::Bad("no start of image"));
+        assert_eq!(decode(b"\xff\xd8\xff\xc2\0\x02", true, 100).unwrap_err(), Fault::OtherKind);
+        assert!(matches!(decode(b"\xff\xd8\xff\xd9", true, 100).unwrap_err(), Fault::Bad(_)));
+    }
+}
