@@ -57,6 +57,10 @@ fn any_jpeg(stream: &[u8], ycbcr: bool, target: Target<'_>) -> Result<()> {
     decoder.decode_headers().map_err(wrong)?;
     let info = decoder.info().ok_or_else(|| corrupt("JPEG", "no frame"))?;
     let samples = usize::from(info.components);
+    // Before its coefficients are given room: they take more than the block.
+    if samples != target.samples {
+        return Err(corrupt("JPEG", &format!("{samples} components for {} bands", target.samples)));
+    }
     let colors = match (samples, decoder.input_colorspace()) {
         (1, _) => ColorSpace::Luma,
         // Components are left alone by asking for what they are said to be.
