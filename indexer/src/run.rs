@@ -9,7 +9,7 @@ use std::{
 
 use aurora_daemon::{
     descriptors, metrics,
-    serve::{self, Bounds, Connections},
+    serve::{self, Bounds, Connections, Inherited, Listeners},
     stop,
 };
 use aurora_queue::RetryPolicy;
@@ -93,8 +93,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     let executor = executor(&settings)?;
     let database = Arc::new(Database::open(&places.state).await?);
     let recorder = metrics::install().map_err(|error| IndexerError::Metrics { reason: error.to_string() })?;
-    let listener =
-        serve::listen(settings.listen).map_err(IndexerError::io("listen on", settings.listen.to_string()))?;
+    let listeners = listeners(&settings)?;
     tracing::info!(listen = %settings.listen, root = %places.root.path.display(), results = %places.results.display(), "ready");
 
     let watch = Arc::new(WatchStatus::default());
@@ -111,7 +110,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     let shared = shared(&settings, &places, &database, watch, guard, &stop);
     let (connections, files, results) = (shared.connections.clone(), shared.files.clone(), shared.results.clone());
     let serving =
-        serve::serve(listener, routes::routes(shared, recorder), connections, Bounds::default(), stop.clone());
+        serve::serve(listeners, routes::routes(shared, recorder), connections, Bounds::default(), stop.clone());
     let closing = async {
         let (files, results) = (files.shelf(), results.shelf());
         tokio::join!(files.close_idle_until(stop.clone()), results.close_idle_until(stop.clone()))
@@ -119,6 +118,16 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     tokio::join!(patrol.run(stop.clone()), dispatcher.run(stop.clone()), janitor.run(stop.clone()), closing, serving);
     database.close().await;
     Ok(())
+}
+
+/// The sockets handed over at start, or our own.
+fn listeners(settings: &Settings) -> Result<Listeners> {
+    let tls = settings
+        .tls
+        .load()
+        .map_err(|error| IndexerError::Setting { setting: "tls-cert", reason: error.to_string() })?;
+    let listeners = Inherited::take().and_then(|inherited| inherited.rest_or_listen(settings.listen));
+    Ok(listeners.map_err(IndexerError::io("listen on", settings.listen.to_string()))?.secured(tls))
 }
 
 /// The folders, made where needed, with all links resolved.

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use aurora_daemon::{
     log::LogArgs,
     size::{ByteSize, Span},
+    tls::TlsArgs,
 };
 use clap::{Parser, ValueEnum};
 
@@ -122,6 +123,9 @@ pub struct Settings {
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub max_detections: usize,
 
+    /// Certificate and key
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// How it logs
     #[command(flatten)]
     pub log: LogArgs,

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
-use aurora_daemon::serve::{self, Bounds, Connections};
+use aurora_daemon::serve::{self, Bounds, Connections, Inherited, Listeners};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -11,7 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{app::App, catalogue, routes, settings::Settings};
 
 /// Connections that the admin listener takes, beside those of clients.
-const ADMIN_CONNECTIONS: usize = 32;
+pub(crate) const ADMIN_CONNECTIONS: usize = 16;
 
 /// A server that accepts requests.
 #[derive(Debug)]
@@ -51,25 +51,34 @@ pub fn start(
     stop: CancellationToken,
 ) -> anyhow::Result<Running> {
     let app = Arc::new(App::new(settings, stop.clone())?);
-    let listen = |address: SocketAddr| serve::listen(address).with_context(|| format!("cannot listen on {address}"));
-    let listener = listen(app.settings.listen)?;
-    let admin = app.settings.admin_listen.map(listen).transpose()?;
-    let address = listener.local_addr()?;
-    let admin_address = admin.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?;
+    let (listeners, admin) = listeners(&app.settings)?;
+    let (address, admin_address) = (listeners.local_addr()?, admin.as_ref().map(Listeners::local_addr).transpose()?);
 
     let tasks = TaskTracker::new();
     follow_indexers(&app, &tasks);
     let connections = app.connections.clone();
     let router = routes::all(Arc::clone(&app), metrics.clone());
-    tasks.spawn(serve::serve(listener, router, connections, Bounds::default(), stop.clone()));
+    tasks.spawn(serve::serve(listeners, router, connections, Bounds::default(), stop.clone()));
     if let Some(admin) = admin {
-        let router = routes::admin(Arc::clone(&app), metrics);
-        tasks.spawn(serve::serve(admin, router, Connections::new(ADMIN_CONNECTIONS), Bounds::default(), stop));
+        let (router, connections) = (routes::admin(Arc::clone(&app), metrics), Connections::new(ADMIN_CONNECTIONS));
+        tasks.spawn(serve::serve_apart("admin", admin, router, connections, Bounds::default(), stop)?);
     }
     tasks.close();
     tracing::info!(%address, memory = %app.settings.memory, threads = app.pool.threads(), "serving");
     let done = tokio::spawn(async move { tasks.wait().await });
     Ok(Running { address, admin_address, done })
+}
+
+/// The sockets of clients and of the admin listener: handed over, or our own.
+fn listeners(settings: &Settings) -> anyhow::Result<(Listeners, Option<Listeners>)> {
+    let tls = settings.tls.load()?;
+    let mut inherited = Inherited::take().context("the sockets handed over cannot be used")?;
+    let admin = settings.admin_listen.map(|address| {
+        inherited.at_or_listen(address).with_context(|| format!("cannot listen on {address}"))
+    });
+    let address = settings.listen;
+    let clients = inherited.rest_or_listen(address).with_context(|| format!("cannot listen on {address}"))?;
+    Ok((clients.secured(tls), admin.transpose()?))
 }
 
 fn follow_indexers(app: &Arc<App>, tasks: &TaskTracker) {

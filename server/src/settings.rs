@@ -5,6 +5,7 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 use aurora_daemon::{
     log::LogArgs,
     size::{ByteSize, Span},
+    tls::TlsArgs,
 };
 use clap::Parser;
 use reqwest::Url;
@@ -72,6 +73,10 @@ pub struct Settings {
     /// Folder for the catalogue's snapshot; without it a restart has to wait for the indexers
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+
+    /// Certificate and key.
+    #[command(flatten)]
+    pub tls: TlsArgs,
 
     /// How to log.
     #[command(flatten)]

@@ -12,6 +12,8 @@ pub mod size;
 #[cfg(feature = "http")]
 pub mod descriptors;
 #[cfg(feature = "http")]
+pub mod fair;
+#[cfg(feature = "http")]
 pub mod metrics;
 #[cfg(feature = "http")]
 pub mod problem;
@@ -19,3 +21,5 @@ pub mod problem;
 pub mod serve;
 #[cfg(feature = "http")]
 pub mod stop;
+#[cfg(feature = "http")]
+pub mod tls;

@@ -1,67 +1,251 @@
-//! The accept loop with real sockets: bounds hold and a stop drains.
+//! Serving with real sockets: every bound holds, everybody gets a turn, and a stop loses nothing.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use aurora_daemon::serve::{Bounds, Connections, listen, serve};
-use axum::{Router, routing::get};
+use axum::{Router, body::Bytes, routing::get};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     task::JoinHandle,
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
-fn start(connections: usize, bounds: Bounds) -> (SocketAddr, CancellationToken, JoinHandle<()>, Connections) {
-    let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
-    let address = listener.local_addr().unwrap();
+/// Longest time anything here may take before a test is called stuck.
+const LIVENESS: Duration = Duration::from_secs(30);
+
+/// More than the kernel buffers on both sides of a connection.
+const HUGE_BYTES: usize = 32 << 20;
+
+struct Started {
+    address: SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+    connections: Connections,
+}
+
+fn start(connections: usize, bounds: Bounds) -> Started {
     let slow = || async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         "slow"
     };
-    let router = Router::new().route("/", get(|| async { "hello" })).route("/slow", get(slow));
+    let router = Router::new()
+        .route("/", get(|| async { "hello" }).post(|body: Bytes| async move { body.len().to_string() }))
+        .route("/slow", get(slow))
+        .route("/huge", get(|| async { vec![1_u8; HUGE_BYTES] }));
+    let listeners = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = listeners.local_addr().unwrap();
     let stop = CancellationToken::new();
     let connections = Connections::new(connections);
-    let task = tokio::spawn(serve(listener, router, connections.clone(), bounds, stop.clone()));
-    (address, stop, task, connections)
+    let task = tokio::spawn(serve(listeners, router, connections.clone(), bounds, stop.clone()));
+    Started { address, stop, task, connections }
+}
+
+/// Bounds with one of them short.
+fn short(change: impl FnOnce(&mut Bounds, Duration)) -> Bounds {
+    let mut bounds = Bounds::default();
+    change(&mut bounds, Duration::from_millis(300));
+    bounds
+}
+
+async fn connect(address: SocketAddr) -> TcpStream {
+    timeout(LIVENESS, TcpStream::connect(address)).await.expect("connects in time").unwrap()
 }
 
 async fn get_path(address: SocketAddr, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut stream = connect(address).await;
     let head = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
+    read_to_end(&mut stream).await
+}
+
+async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    let read = timeout(LIVENESS, stream.read_to_string(&mut answer)).await;
+    read.expect("the connection stayed open").unwrap();
     answer
+}
+
+/// Asks for `/` on a connection kept alive: the answer's head and body.
+async fn ask(stream: &mut TcpStream) -> String {
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"hello") {
+        assert!(timeout(LIVENESS, stream.read_buf(&mut answer)).await.expect("answers in time").unwrap() > 0);
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+/// Waits until so many connections are open.
+async fn until(connections: &Connections, open: usize) {
+    let there = async {
+        while connections.open() != open {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(LIVENESS, there).await.unwrap_or_else(|_| panic!("{} are open instead of {open}", connections.open()));
 }
 
 #[tokio::test]
 async fn a_stop_lets_a_request_finish() {
-    let (address, stop, task, _) = start(10, Bounds::default());
-    let request = tokio::spawn(async move { get_path(address, "/slow").await });
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    stop.cancel();
+    let server = start(10, Bounds::default());
+    let request = tokio::spawn(get_path(server.address, "/slow"));
+    until(&server.connections, 1).await;
+    server.stop.cancel();
     assert!(request.await.unwrap().ends_with("slow"));
-    task.await.unwrap();
-    assert!(TcpStream::connect(address).await.is_err(), "still listening after the stop");
+    timeout(LIVENESS, server.task).await.unwrap().unwrap();
+    assert!(TcpStream::connect(server.address).await.is_err(), "still listening after the stop");
 }
 
 #[tokio::test]
 async fn more_clients_than_connections_are_all_served_in_turn() {
-    let (address, _stop, _task, connections) = start(2, Bounds::default());
-    let requests: Vec<_> = (0..20).map(|_| tokio::spawn(get_path(address, "/"))).collect();
+    let server = start(2, Bounds::default());
+    let requests: Vec<_> = (0..20).map(|_| tokio::spawn(get_path(server.address, "/"))).collect();
     for request in requests {
         assert!(request.await.unwrap().ends_with("hello"));
     }
-    assert_eq!(connections.limit(), 2);
+    assert_eq!(server.connections.limit(), 2);
+}
+
+#[tokio::test]
+async fn clients_that_keep_their_connections_make_room_for_others() {
+    let server = start(20, Bounds::default());
+    let mut first = connect(server.address).await;
+    assert!(!ask(&mut first).await.contains("connection: close"), "alone, a client keeps its connection");
+    let crowd = (0..100).map(|_| {
+        tokio::spawn(async move {
+            // Never closed by the client.
+            let mut stream = connect(server.address).await;
+            (ask(&mut stream).await, stream)
+        })
+    });
+    let crowd: Vec<_> = futures_util::future::join_all(crowd).await.into_iter().map(Result::unwrap).collect();
+    assert!(crowd.iter().any(|(answer, _)| answer.contains("connection: close")));
+    assert!(server.connections.open() <= 19, "the last twentieth is never used");
 }
 
 #[tokio::test]
 async fn a_client_that_never_ends_its_head_is_closed() {
-    let bounds = Bounds { header_timeout: Duration::from_millis(200), ..Bounds::default() };
-    let (address, ..) = start(10, bounds);
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ").await.unwrap();
+    let server = start(10, short(|bounds, time| bounds.header_timeout = time));
+    for beginning in ["", "P", "PRI * HTTP/2.0\r\n", "GET / HTTP/1.1\r\nHost: a\r\nX-Slow: "] {
+        let mut stream = connect(server.address).await;
+        stream.write_all(beginning.as_bytes()).await.unwrap();
+        assert_eq!(read_to_end(&mut stream).await, "", "{beginning:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_dribbles_in_gets_no_more_time() {
+    let server = start(10, short(|bounds, time| bounds.header_timeout = time));
+    let (mut reader, mut writer) = connect(server.address).await.into_split();
+    let dribble = tokio::spawn(async move {
+        while writer.write_all(b"a").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
     let mut rest = Vec::new();
-    let closed = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut rest)).await;
-    assert!(closed.is_ok(), "the connection stayed open");
+    let ended = timeout(LIVENESS, reader.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "the connection stayed open");
+    dribble.abort();
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_after_its_time() {
+    let server = start(10, short(|bounds, time| bounds.idle_timeout = time));
+    let mut stream = connect(server.address).await;
+    ask(&mut stream).await;
+    ask(&mut stream).await;
+    assert_eq!(read_to_end(&mut stream).await, "");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_its_answer_is_closed() {
+    let server = start(10, short(|bounds, time| bounds.write_timeout = time));
+    let mut stream = connect(server.address).await;
+    stream.write_all(b"GET /huge HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    until(&server.connections, 1).await;
+    until(&server.connections, 0).await;
+}
+
+#[tokio::test]
+async fn a_client_that_reads_steadily_gets_all_of_its_answer_however_long_it_takes() {
+    let server = start(10, short(|bounds, time| bounds.write_timeout = time));
+    let mut stream = connect(server.address).await;
+    stream.write_all(b"GET /huge HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    let (mut length, mut chunk) = (0, vec![0; 4 << 20]);
+    loop {
+        let read = timeout(LIVENESS, stream.read(&mut chunk)).await.unwrap().unwrap();
+        length += read;
+        if read == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    assert!(length > HUGE_BYTES, "{length}");
+}
+
+#[tokio::test]
+async fn heads_and_bodies_are_bounded() {
+    let server = start(10, Bounds::default());
+    let ask = |request: String| async move {
+        let mut stream = connect(server.address).await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        read_to_end(&mut stream).await
+    };
+    let long = "x".repeat(70_000);
+    let answer = ask(format!("GET / HTTP/1.1\r\nHost: a\r\nX-Long: {long}\r\n\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    let answer = ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999999\r\n\r\n".to_owned()).await;
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("application/problem+json"), "{answer}");
+    let answer =
+        ask("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc".to_owned()).await;
+    assert!(answer.ends_with('3'), "{answer}");
+}
+
+#[tokio::test]
+async fn a_flood_of_silent_connections_keeps_nobody_out() {
+    let server = start(10, short(|bounds, time| bounds.header_timeout = time));
+    let mut flood = Vec::new();
+    for _ in 0..50 {
+        flood.push(connect(server.address).await);
+    }
+    assert!(get_path(server.address, "/").await.ends_with("hello"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_under_load_loses_no_request() {
+    let server = start(1000, Bounds::default());
+    let answered = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let clients: Vec<_> = (0..40)
+        .map(|_| {
+            let (address, answered) = (server.address, Arc::clone(&answered));
+            tokio::spawn(async move {
+                // Until the server is gone, which a client may only notice at the connecting.
+                while let Ok(mut stream) = TcpStream::connect(address).await {
+                    loop {
+                        let answer = ask(&mut stream).await;
+                        answered.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        if answer.contains("connection: close") {
+                            break;
+                        }
+                    }
+                }
+            })
+        })
+        .collect();
+    while answered.load(std::sync::atomic::Ordering::Relaxed) < 1000 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    server.stop.cancel();
+    for client in clients {
+        timeout(LIVENESS, client).await.unwrap().expect("every request was answered");
+    }
+    timeout(LIVENESS, server.task).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_refused() {
+    let server = start(1, Bounds::default());
+    assert!(listen(server.address).is_err());
 }

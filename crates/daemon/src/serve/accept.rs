@@ -1,0 +1,55 @@
+//! Accepting: one loop a socket, which pauses while there is no room.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::task::TaskTracker;
+
+use super::{connection::Host, sockets};
+use crate::fair::Client;
+
+/// Pause after a failed accept, so that a lack of descriptors or memory never spins.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Accepts until the stop, and then whoever was already waiting at a socket of our own; at an inherited one they wait
+/// for whoever takes it over.
+pub(super) async fn accept(socket: TcpListener, inherited: bool, host: Arc<Host>, tasks: TaskTracker) {
+    let stop = host.stop.clone();
+    while let Some(accepted) = stop.run_until_cancelled(socket.accept()).await {
+        admit(accepted, &host, &tasks).await;
+    }
+    if inherited {
+        return;
+    }
+    if let Err(error) = sockets::close_queue(&socket) {
+        tracing::warn!(%error, "clients that come now may be turned away");
+    }
+    let waiting = async {
+        while let Ok(accepted) = tokio::time::timeout(Duration::ZERO, socket.accept()).await {
+            admit(accepted, &host, &tasks).await;
+        }
+    };
+    if tokio::time::timeout(host.bounds.grace, waiting).await.is_err() {
+        tracing::warn!("some clients still waited to be accepted at the end of the grace");
+    }
+}
+
+/// Begins to serve a client, once there is room: until then nobody else is accepted at this socket. Room is asked for
+/// after accepting, or a socket at which nobody knocks would keep some for itself.
+async fn admit(accepted: io::Result<(TcpStream, SocketAddr)>, host: &Arc<Host>, tasks: &TaskTracker) {
+    match accepted {
+        Ok((stream, peer)) => {
+            let room = host.connections.room().await;
+            // Small answers must not wait for more to send.
+            let _ = stream.set_nodelay(true);
+            let entered = host.connections.enter(Client::at(peer.ip()), room);
+            tasks.spawn(Arc::clone(host).serve(stream, peer, entered));
+        }
+        // A client who left while waiting is nothing to worry about.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+        Err(error) => {
+            tracing::warn!(%error, "accept failed");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! One connection, from its first byte to its end.
+
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, extract::ConnectInfo, response::IntoResponse};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::Limited;
+use hyper::{
+    body::{Body as _, Incoming},
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_util::sync::CancellationToken;
+use tower::Service;
+
+use super::{
+    Bounds,
+    body::Answer,
+    ledger::{Connections, Entered, Entry},
+    stream::Watched,
+    turns::{Gated, Turns},
+};
+use crate::{problem::Problem, tls::Tls};
+
+/// Why a connection ended before its time.
+type Ended = Box<dyn std::error::Error + Send + Sync>;
+
+/// Streams of one HTTP/2 connection under way at once.
+const MAX_STREAMS: u32 = 100;
+
+/// Bytes of one HTTP/2 stream buffered for writing.
+const MAX_SEND_BYTES: usize = 64 * 1024;
+
+/// Time between two looks whether the other end of an HTTP/2 connection is still there.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+
+/// What all connections of a listener share.
+pub(super) struct Host {
+    pub(super) router: Router,
+    pub(super) connections: Connections,
+    pub(super) bounds: Bounds,
+    pub(super) tls: Option<Tls>,
+    pub(super) stop: CancellationToken,
+    pub(super) turns: Turns,
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+}
+
+impl Host {
+    pub(super) fn new(
+        router: Router,
+        connections: Connections,
+        bounds: Bounds,
+        tls: Option<Tls>,
+        stop: CancellationToken,
+    ) -> Self {
+        let mut http1 = http1::Builder::new();
+        // The sweep ends connections whose head does not come; a timer a request is spared.
+        http1.header_read_timeout(None).max_buf_size(bounds.max_head_bytes);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_send_buf_size(MAX_SEND_BYTES)
+            .max_header_list_size(u32::try_from(bounds.max_head_bytes).unwrap_or(u32::MAX))
+            .keep_alive_interval(PING_INTERVAL);
+        Self { router, connections, bounds, tls, stop, turns: Turns::new(), http1, http2 }
+    }
+
+    /// Serves a client until it or we have had enough.
+    pub(super) async fn serve(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, entered: Entered) {
+        let stream = Watched::new(stream, Arc::clone(&entered.entry), self.bounds.write_timeout);
+        let visit = Arc::new(Visit { entry: Arc::clone(&entered.entry), peer, host: self });
+        let ended = match &visit.host.tls {
+            // Rare beside plain connections, which should not pay for its size.
+            Some(tls) => Box::pin(visit.secured(tls, stream)).await,
+            None => visit.plain(stream).await,
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%peer, error, "connection ended early");
+        }
+    }
+}
+
+/// One client's connection.
+struct Visit {
+    host: Arc<Host>,
+    entry: Arc<Entry>,
+    peer: SocketAddr,
+}
+
+impl Visit {
+    async fn plain(self: &Arc<Self>, mut stream: Watched) -> Result<(), Ended> {
+        let Some(http2) = until_told(&self.entry, stream.speaks_http2()).await else { return Ok(()) };
+        match http2? {
+            true => Box::pin(self.speak_http2(stream)).await,
+            false => self.speak_http1(stream).await,
+        }
+    }
+
+    async fn secured(self: &Arc<Self>, tls: &Tls, stream: Watched) -> Result<(), Ended> {
+        let Some(accepted) = until_told(&self.entry, tls.accept(stream)).await else { return Ok(()) };
+        let stream = accepted?;
+        match stream.get_ref().1.alpn_protocol() {
+            Some(b"h2") => self.speak_http2(stream).await,
+            _ => self.speak_http1(stream).await,
+        }
+    }
+
+    async fn speak_http1<S>(&self, stream: S) -> Result<(), Ended>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let service = service_fn(|request| self.answer(request));
+        let mut connection = pin!(self.host.http1.serve_connection(TokioIo::new(stream), service));
+        loop {
+            tokio::select! {
+                ended = &mut connection => return Ok(ended?),
+                () = self.entry.told() => match self.entry.is_killed() {
+                    true => return Ok(()),
+                    false => connection.as_mut().graceful_shutdown(),
+                },
+            }
+        }
+    }
+
+    async fn speak_http2<S>(self: &Arc<Self>, stream: S) -> Result<(), Ended>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.entry.multiplex();
+        // Its requests are tasks of their own.
+        let service = service_fn(|request| {
+            let visit = Arc::clone(self);
+            async move { visit.answer(request).await }
+        });
+        let mut connection = pin!(self.host.http2.serve_connection(TokioIo::new(stream), service));
+        loop {
+            tokio::select! {
+                ended = &mut connection => return Ok(ended?),
+                () = self.entry.told() => match self.entry.is_killed() {
+                    true => return Ok(()),
+                    false => connection.as_mut().graceful_shutdown(),
+                },
+            }
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
+        let under_way = self.entry.begin();
+        let client = self.entry.client;
+        let turn = self.host.turns.turn(client).await;
+        let call = pin!(client.scope(self.routed(request)));
+        let mut response = Gated { turn: Some(turn), call }.await;
+        if self.host.connections.is_crowded() || self.host.stop.is_cancelled() {
+            // Room for whoever waits.
+            match self.entry.is_multiplexed() {
+                true => self.entry.close(),
+                false => drop(response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"))),
+            }
+        }
+        Ok(response.map(|body| Answer::new(body, under_way)))
+    }
+
+    async fn routed(&self, request: Request<Incoming>) -> axum::response::Response {
+        let limit_bytes = self.host.bounds.max_body_bytes;
+        if request.body().size_hint().lower() > limit_bytes as u64 {
+            let detail = format!("the request's body is longer than {limit_bytes} bytes");
+            return Problem::client(StatusCode::PAYLOAD_TOO_LARGE, detail).into_response();
+        }
+        let mut request = request.map(|body| Body::new(Limited::new(body, limit_bytes)));
+        request.extensions_mut().insert(ConnectInfo(self.peer));
+        let Ok(response) = self.host.router.clone().call(request).await;
+        response
+    }
+}
+
+/// `work`, unless the connection shall end first.
+async fn until_told<T>(entry: &Entry, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        done = work => Some(done),
+        () = entry.told() => None,
+    }
+}

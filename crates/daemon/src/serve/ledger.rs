@@ -1,0 +1,350 @@
+//! Which connections are open, whose they are, and what each is at.
+//!
+//! The ledger only knows and tells; [`super::sweep`] decides who has to go, and each connection's own task
+//! ([`super::connection`]) lets it go. One look a quarter of a second replaces a timer a connection.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{
+            AtomicBool, AtomicU32, AtomicU64,
+            Ordering::{Relaxed, SeqCst},
+        },
+    },
+    time::{Duration, Instant},
+};
+
+use slab::Slab;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+use crate::fair::Client;
+
+/// Share of the limit, in percent, from which connections are closed after each answer.
+const HURRY_PERCENT: usize = 85;
+
+/// Share of the limit, in percent, at which accepting pauses.
+const PAUSE_PERCENT: usize = 95;
+
+/// The connections of one or more listeners, counted against one limit. Cheap to clone.
+#[derive(Clone)]
+pub struct Connections {
+    ledger: Arc<Ledger>,
+}
+
+struct Ledger {
+    limit: usize,
+    pause_at: usize,
+    hurry_at: usize,
+    permits: Arc<Semaphore>,
+    open: Mutex<Open>,
+    born: Instant,
+    crowded: Notify,
+}
+
+#[derive(Default)]
+struct Open {
+    entries: Slab<Arc<Entry>>,
+    by_client: HashMap<Client, usize>,
+}
+
+impl Connections {
+    /// Room for `limit` connections, of which the last twentieth is never used.
+    pub fn new(limit: usize) -> Self {
+        let share = |percent: usize| (limit * percent).div_ceil(100).max(1);
+        let (pause_at, hurry_at) = (share(PAUSE_PERCENT), share(HURRY_PERCENT));
+        let ledger = Ledger {
+            limit,
+            pause_at,
+            hurry_at,
+            permits: Arc::new(Semaphore::new(pause_at)),
+            open: Mutex::default(),
+            born: Instant::now(),
+            crowded: Notify::new(),
+        };
+        Self { ledger: Arc::new(ledger) }
+    }
+
+    /// Connections open now.
+    pub fn open(&self) -> usize {
+        self.ledger.pause_at - self.ledger.permits.available_permits()
+    }
+
+    /// Connections that may be open.
+    pub fn limit(&self) -> usize {
+        self.ledger.limit
+    }
+
+    /// Whether so many are open that others may be waiting: who was answered makes room.
+    pub fn is_crowded(&self) -> bool {
+        self.open() >= self.ledger.hurry_at
+    }
+
+    /// Connections beyond which it is crowded.
+    pub(super) fn hurry_at(&self) -> usize {
+        self.ledger.hurry_at
+    }
+
+    /// Room for one more, when there is some.
+    pub(super) async fn room(&self) -> OwnedSemaphorePermit {
+        if self.is_crowded() {
+            self.ledger.crowded.notify_one();
+        }
+        let permit = Arc::clone(&self.ledger.permits).acquire_owned().await;
+        permit.expect("the semaphore is never closed")
+    }
+
+    /// Waits until somebody wanted room while it was crowded.
+    pub(super) async fn crowding(&self) {
+        self.ledger.crowded.notified().await;
+    }
+
+    /// Enters a connection; it leaves the ledger when the guard is dropped.
+    pub(super) fn enter(&self, client: Client, permit: OwnedSemaphorePermit) -> Entered {
+        let entry = Arc::new(Entry {
+            client,
+            born: self.ledger.born,
+            phase: AtomicU64::new(0),
+            write_deadline_ms: AtomicU64::new(0),
+            under_way: AtomicU32::new(0),
+            multiplexed: AtomicBool::new(false),
+            killed: AtomicBool::new(false),
+            told: Notify::new(),
+        });
+        entry.set(Phase::Silent);
+        let mut open = self.lock();
+        *open.by_client.entry(client).or_insert(0) += 1;
+        let key = open.entries.insert(Arc::clone(&entry));
+        Entered { connections: self.clone(), entry, key, _permit: permit }
+    }
+
+    /// Every open connection, and how many its client has.
+    pub(super) fn all(&self) -> Vec<(Arc<Entry>, usize)> {
+        let open = self.lock();
+        let count = |entry: &Entry| open.by_client.get(&entry.client).copied().unwrap_or(0);
+        open.entries.iter().map(|(_, entry)| (Arc::clone(entry), count(entry))).collect()
+    }
+
+    /// Drops every connection.
+    pub(super) fn kill_all(&self) {
+        self.all().iter().for_each(|(entry, _)| entry.kill());
+    }
+
+    /// Milliseconds on the clock of the entries.
+    pub(super) fn now_ms(&self) -> u64 {
+        since_ms(self.ledger.born)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.ledger.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn since_ms(born: Instant) -> u64 {
+    // Zero means "never" in some fields.
+    u64::try_from(born.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+/// A connection's place in the ledger.
+pub(super) struct Entered {
+    pub(super) entry: Arc<Entry>,
+    connections: Connections,
+    key: usize,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let mut open = self.connections.lock();
+        open.entries.try_remove(self.key);
+        let client = self.entry.client;
+        if let Some(count) = open.by_client.get_mut(&client) {
+            *count -= 1;
+            if *count == 0 {
+                open.by_client.remove(&client);
+            }
+        }
+    }
+}
+
+/// What a connection is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing was ever sent on it.
+    Silent,
+    /// A request is coming in.
+    Head,
+    /// A request is answered.
+    Busy,
+    /// It waits for the next request.
+    Idle,
+}
+
+/// What is known of one connection. All methods are cheap and lock nothing.
+pub(super) struct Entry {
+    pub(super) client: Client,
+    born: Instant,
+    /// Milliseconds at which the phase began, then two bits of phase.
+    phase: AtomicU64,
+    /// Until when what is being written must move; 0 while nothing waits.
+    write_deadline_ms: AtomicU64,
+    under_way: AtomicU32,
+    /// HTTP/2: bytes that come in are not always a request.
+    multiplexed: AtomicBool,
+    killed: AtomicBool,
+    told: Notify,
+}
+
+impl Entry {
+    fn set(&self, phase: Phase) {
+        self.phase.store(since_ms(self.born) << 2 | phase as u64, Relaxed);
+    }
+
+    /// The phase and the milliseconds at which it began.
+    pub(super) fn phase(&self) -> (Phase, u64) {
+        let word = self.phase.load(Relaxed);
+        let phase = [Phase::Silent, Phase::Head, Phase::Busy, Phase::Idle][(word & 3) as usize];
+        (phase, word >> 2)
+    }
+
+    /// Bytes have come in.
+    pub(super) fn heard(&self) {
+        let (phase, _) = self.phase();
+        let waits = matches!(phase, Phase::Silent | Phase::Idle);
+        if waits && !(phase == Phase::Idle && self.multiplexed.load(Relaxed)) {
+            self.set(Phase::Head);
+        }
+    }
+
+    pub(super) fn multiplex(&self) {
+        self.multiplexed.store(true, Relaxed);
+        self.set(Phase::Idle);
+    }
+
+    pub(super) fn is_multiplexed(&self) -> bool {
+        self.multiplexed.load(Relaxed)
+    }
+
+    /// A request has come in whole; it is under way until the guard is dropped, with the last byte of its answer.
+    pub(super) fn begin(self: &Arc<Self>) -> UnderWay {
+        self.under_way.fetch_add(1, SeqCst);
+        self.set(Phase::Busy);
+        UnderWay(Arc::clone(self))
+    }
+
+    /// The client took nothing of what waits for it: it has until `patience` from now, unless it was told so before.
+    pub(super) fn write_blocked(&self, patience: Duration) {
+        let deadline_ms = since_ms(self.born) + patience.as_millis() as u64;
+        let _ = self.write_deadline_ms.compare_exchange(0, deadline_ms, Relaxed, Relaxed);
+    }
+
+    /// The client took some; what is still waiting gets `more` time, though never more than `patience` from now.
+    pub(super) fn write_moved(&self, more: Duration, patience: Duration) {
+        let known_ms = self.write_deadline_ms.load(Relaxed);
+        if known_ms > 0 {
+            let latest_ms = since_ms(self.born) + patience.as_millis() as u64;
+            let deadline_ms = (known_ms + more.as_millis() as u64).min(latest_ms);
+            self.write_deadline_ms.store(deadline_ms, Relaxed);
+        }
+    }
+
+    /// Nothing waits to be written.
+    pub(super) fn write_done(&self) {
+        if self.write_deadline_ms.load(Relaxed) > 0 {
+            self.write_deadline_ms.store(0, Relaxed);
+        }
+    }
+
+    /// Until when what is being written must move, if something waits.
+    pub(super) fn write_deadline_ms(&self) -> Option<u64> {
+        Some(self.write_deadline_ms.load(Relaxed)).filter(|&deadline_ms| deadline_ms > 0)
+    }
+
+    /// Asks the connection's task to close it at the end of what is under way.
+    pub(super) fn close(&self) {
+        self.told.notify_one();
+    }
+
+    /// Makes the connection's task drop it.
+    pub(super) fn kill(&self) {
+        self.killed.store(true, SeqCst);
+        self.told.notify_one();
+    }
+
+    /// Waits until the connection shall end.
+    pub(super) async fn told(&self) {
+        self.told.notified().await;
+    }
+
+    pub(super) fn is_killed(&self) -> bool {
+        self.killed.load(SeqCst)
+    }
+}
+
+/// A request under way.
+pub(super) struct UnderWay(Arc<Entry>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if self.0.under_way.fetch_sub(1, SeqCst) == 1 {
+            self.0.set(Phase::Idle);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_are_counted_by_client_until_they_go() {
+        let connections = Connections::new(100);
+        assert_eq!((connections.limit(), connections.hurry_at()), (100, 85));
+        let client = Client::at(IpAddr::from([10, 0, 0, 1]));
+        let mut entered = Vec::new();
+        for _ in 0..95 {
+            entered.push(connections.enter(client, connections.room().await));
+        }
+        assert!(connections.is_crowded());
+        assert!(futures_util::FutureExt::now_or_never(connections.room()).is_none());
+        assert!(connections.all().iter().all(|(_, count)| *count == 95));
+        entered.truncate(3);
+        assert_eq!((connections.open(), connections.all()[0].1), (3, 3));
+        entered.clear();
+        assert!(connections.all().is_empty() && connections.lock().by_client.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_silent_then_heard_then_busy_then_idle() {
+        let connections = Connections::new(1);
+        let entered = connections.enter(Client::OWN, connections.room().await);
+        let phase = || entered.entry.phase().0;
+        assert_eq!(phase(), Phase::Silent);
+        entered.entry.heard();
+        assert_eq!(phase(), Phase::Head);
+        let first = entered.entry.begin();
+        let second = entered.entry.begin();
+        drop(first);
+        assert_eq!(phase(), Phase::Busy);
+        drop(second);
+        assert_eq!(phase(), Phase::Idle);
+    }
+
+    #[tokio::test]
+    async fn a_slow_reader_gets_time_for_what_it_takes_and_no_more() {
+        let connections = Connections::new(1);
+        let entered = connections.enter(Client::OWN, connections.room().await);
+        let (entry, patience) = (&entered.entry, Duration::from_secs(10));
+        assert_eq!(entry.write_deadline_ms(), None);
+        entry.write_blocked(patience);
+        let first = entry.write_deadline_ms().unwrap();
+        entry.write_blocked(Duration::from_secs(100));
+        assert_eq!(entry.write_deadline_ms(), Some(first), "trying again gives no more time");
+        entry.write_moved(Duration::from_secs(1000), patience);
+        assert!(entry.write_deadline_ms().unwrap() <= connections.now_ms() + 10_000);
+        entry.write_done();
+        assert_eq!(entry.write_deadline_ms(), None);
+    }
+}

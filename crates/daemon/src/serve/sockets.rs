@@ -1,0 +1,136 @@
+//! The sockets that clients knock at: our own, or those that whoever started us hands over.
+//!
+//! One address has several sockets (`SO_REUSEPORT`), because the kernel keeps at most `net.core.somaxconn` clients
+//! waiting at each, and a client that waits there costs no descriptor.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+};
+
+use listenfd::ListenFd;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+use crate::tls::Tls;
+
+/// Length of the kernel's queue of clients not yet accepted at each socket.
+const BACKLOG: i32 = 4096;
+
+/// Sockets at one address: some 32,000 clients can wait.
+const SOCKETS: usize = 8;
+
+/// Sockets at one address that listen.
+#[derive(Debug)]
+pub struct Listeners {
+    pub(super) sockets: Vec<TcpListener>,
+    /// Another process may go on listening on them.
+    pub(super) inherited: bool,
+    pub(super) tls: Option<Tls>,
+}
+
+impl Listeners {
+    fn new(sockets: Vec<TcpListener>, inherited: bool) -> Self {
+        Self { sockets, inherited, tls: None }
+    }
+
+    /// The address, with the port it was given.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.sockets.first().ok_or(io::ErrorKind::NotConnected)?.local_addr()
+    }
+
+    /// The same, speaking TLS if so configured.
+    #[must_use]
+    pub fn secured(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
+    }
+}
+
+/// Listens on `address` (port 0 picks one; ask the listeners which).
+///
+/// # Errors
+/// When the address cannot be bound, among others because another program listens on it.
+pub fn listen(address: SocketAddr) -> io::Result<Listeners> {
+    // Sockets that share an address would share it with a second server too; a plain one finds that out.
+    let plain = socket(address)?;
+    plain.bind(&address.into())?;
+    drop(plain);
+    let first = shared(address)?;
+    let bound = first.local_addr()?;
+    let others = (1..SOCKETS).map(|_| shared(bound));
+    let sockets = std::iter::once(Ok(first)).chain(others).collect::<io::Result<_>>()?;
+    Ok(Listeners::new(sockets, false))
+}
+
+fn socket(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    Ok(socket)
+}
+
+fn shared(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket(address)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Takes no more clients into the queue of a socket of our own, so that what is in it can be served to the end.
+pub(super) fn close_queue(socket: &tokio::net::TcpListener) -> io::Result<()> {
+    SockRef::from(socket).listen(0)
+}
+
+/// Sockets handed over at start (`LISTEN_FDS` and `LISTEN_PID`, as systemd does it), by address.
+#[derive(Debug, Default)]
+pub struct Inherited {
+    sockets: Vec<(SocketAddr, TcpListener)>,
+}
+
+impl Inherited {
+    /// Takes them from the environment; none when the program was started without. Call once.
+    ///
+    /// # Errors
+    /// When a descriptor handed over is no listening TCP socket.
+    pub fn take() -> io::Result<Self> {
+        let mut handed = ListenFd::from_env();
+        let mut sockets = Vec::new();
+        for index in 0..handed.len() {
+            let Some(socket) = handed.take_tcp_listener(index)? else { continue };
+            socket.set_nonblocking(true)?;
+            // Whoever made it may have been content with a shorter queue.
+            SockRef::from(&socket).listen(BACKLOG)?;
+            sockets.push((socket.local_addr()?, socket));
+        }
+        Ok(Self { sockets })
+    }
+
+    /// Those at the port of `address`, or a socket of our own.
+    ///
+    /// # Errors
+    /// As [`listen`].
+    pub fn at_or_listen(&mut self, address: SocketAddr) -> io::Result<Listeners> {
+        let is_there = |(at, _): &(SocketAddr, TcpListener)| at.port() == address.port();
+        let (there, others) = std::mem::take(&mut self.sockets).into_iter().partition(is_there);
+        self.sockets = others;
+        Self::or_listen(there, address)
+    }
+
+    /// All that are left, whatever their address, or sockets of our own.
+    ///
+    /// # Errors
+    /// As [`listen`].
+    pub fn rest_or_listen(self, address: SocketAddr) -> io::Result<Listeners> {
+        Self::or_listen(self.sockets, address)
+    }
+
+    fn or_listen(sockets: Vec<(SocketAddr, TcpListener)>, address: SocketAddr) -> io::Result<Listeners> {
+        if sockets.is_empty() {
+            return listen(address);
+        }
+        Ok(Listeners::new(sockets.into_iter().map(|(_, socket)| socket).collect(), true))
+    }
+}

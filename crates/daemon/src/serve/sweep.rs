@@ -1,0 +1,113 @@
+//! Which connections have to go, looked at a few times a second.
+//!
+//! Always: those whose client does not finish asking, does not take its answer, or has not asked for long. When it is
+//! crowded also those that wait for nothing in particular, the clients with the most connections first, so that one
+//! that opens thousands makes room before one that has a handful.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Bounds,
+    ledger::{Connections, Entry, Phase},
+};
+
+/// Time between two looks.
+const PACE: Duration = Duration::from_millis(250);
+
+/// Time between two looks while stopping.
+const STOPPING_PACE: Duration = Duration::from_millis(50);
+
+/// Least time between two looks that crowding asks for.
+const CROWDED_PACE: Duration = Duration::from_millis(20);
+
+/// Time that a client has for its request's head while it is crowded.
+const HURRIED_HEADER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Time after a stop in which a request that was on its way still comes in on a connection kept alive.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// Looks until `done`.
+pub(super) async fn sweep(connections: Connections, bounds: Bounds, stop: CancellationToken, done: CancellationToken) {
+    let mut stopped_ms = None;
+    loop {
+        let pace = if stopped_ms.is_some() { STOPPING_PACE } else { PACE };
+        tokio::select! {
+            () = done.cancelled() => return,
+            () = tokio::time::sleep(pace) => {}
+            () = crowding(&connections) => {}
+            () = stop.cancelled(), if stopped_ms.is_none() => stopped_ms = Some(connections.now_ms()),
+        }
+        let look =
+            Look { now_ms: connections.now_ms(), stopped_ms, crowded: connections.is_crowded(), bounds: &bounds };
+        look.at(&connections);
+    }
+}
+
+async fn crowding(connections: &Connections) {
+    connections.crowding().await;
+    tokio::time::sleep(CROWDED_PACE).await;
+}
+
+/// One look at all connections.
+struct Look<'a> {
+    now_ms: u64,
+    stopped_ms: Option<u64>,
+    crowded: bool,
+    bounds: &'a Bounds,
+}
+
+impl Look<'_> {
+    fn at(&self, connections: &Connections) {
+        let mut spare = Vec::new();
+        for (entry, of_client) in connections.all() {
+            if self.must_go(&entry) {
+                entry.kill();
+            } else if self.may_go(&entry) {
+                entry.close();
+            } else if self.crowded && is_idle(&entry) {
+                spare.push((of_client, entry));
+            }
+        }
+        let surplus = connections.open().saturating_sub(connections.hurry_at() - 1);
+        // The most connections first, and of one client those idle for longest.
+        spare.sort_unstable_by_key(|(of_client, entry)| (std::cmp::Reverse(*of_client), entry.phase().1));
+        spare.iter().take(surplus).for_each(|(_, entry)| entry.close());
+    }
+
+    fn is_past(&self, since_ms: u64, patience: Duration) -> bool {
+        u128::from(self.now_ms.saturating_sub(since_ms)) >= patience.as_millis()
+    }
+
+    /// Its client keeps us waiting.
+    fn must_go(&self, entry: &Entry) -> bool {
+        if entry.write_deadline_ms().is_some_and(|deadline_ms| deadline_ms <= self.now_ms) {
+            return true;
+        }
+        let patience = match (self.crowded, self.stopped_ms) {
+            (_, Some(_)) => LINGER,
+            (true, None) => self.bounds.header_timeout.min(HURRIED_HEADER_TIMEOUT),
+            (false, None) => self.bounds.header_timeout,
+        };
+        match entry.phase() {
+            (Phase::Silent, since_ms) => self.is_past(since_ms, patience),
+            (Phase::Head, since_ms) if self.stopped_ms.is_some() => self.is_past(since_ms, self.bounds.header_timeout),
+            (Phase::Head, since_ms) => self.is_past(since_ms, patience),
+            _ => false,
+        }
+    }
+
+    /// Nobody needs it any more.
+    fn may_go(&self, entry: &Entry) -> bool {
+        let lingered = self.stopped_ms.is_some_and(|stopped_ms| self.is_past(stopped_ms, LINGER));
+        let told_at_once = self.stopped_ms.is_some() && entry.is_multiplexed();
+        let idle = |patience| matches!(entry.phase(), (Phase::Idle, since_ms) if self.is_past(since_ms, patience));
+        told_at_once || is_idle(entry) && (lingered || idle(self.bounds.idle_timeout))
+    }
+}
+
+/// It waits for its client's next request, and has handed over all of the last answer.
+fn is_idle(entry: &Entry) -> bool {
+    entry.phase().0 == Phase::Idle && entry.write_deadline_ms().is_none()
+}
