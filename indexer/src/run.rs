@@ -89,7 +89,8 @@ pub fn run_until_signal(settings: Settings) -> Result<()> {
 /// What keeps it from starting.
 pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     let places = Places::make(&settings)?;
-    let guard = Guard::new(settings.listen, settings.token_file.as_deref())?;
+    let guard = Guard::new(settings.listen, settings.token_file.as_deref())
+        .map_err(|error| IndexerError::Setting { setting: "token-file", reason: error.to_string() })?;
     let executor = executor(&settings)?;
     let database = Arc::new(Database::open(&places.state).await?);
     let recorder = metrics::install().map_err(|error| IndexerError::Metrics { reason: error.to_string() })?;

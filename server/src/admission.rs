@@ -1,17 +1,23 @@
 //! Who may render now, who waits, and who is sent away.
 //!
 //! A few renders are under way at once (enough to keep all threads busy while others wait for their bytes); a bounded
-//! number waits in order of arrival; everybody else is answered 503 at once, which costs next to nothing.
+//! number waits, in turns by client; everybody else is answered 503 at once, which costs next to nothing. No client
+//! can take all places, and the rasters of no one origin all permits: an origin that hangs holds only its own.
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use aurora_daemon::fair::{Client, FairQueue};
+use aurora_raster::GeoTiff;
+use tokio::sync::oneshot;
+
+use crate::source::origin_of;
 
 /// Renders under way for each thread: one computes, the others wait for bytes.
 const RENDERS_PER_THREAD: usize = 8;
@@ -23,11 +29,28 @@ pub(crate) struct Overloaded;
 
 /// The door to rendering.
 pub(crate) struct Admission {
-    permits: Arc<Semaphore>,
-    waiting: AtomicUsize,
-    limit: usize,
+    state: Arc<Mutex<State>>,
     patience: Duration,
     shed: AtomicU64,
+}
+
+struct State {
+    /// Renders that may be inside: under way and waiting.
+    places: usize,
+    /// How many of them one client may have.
+    places_of_one: usize,
+    permits: usize,
+    permits_of_one: usize,
+    inside: HashMap<Client, usize>,
+    inside_all: usize,
+    running: HashMap<Arc<str>, usize>,
+    running_all: usize,
+    waiting: FairQueue<Waiting>,
+}
+
+struct Waiting {
+    origin: Arc<str>,
+    go: oneshot::Sender<Permit>,
 }
 
 /// How full it is.
@@ -44,85 +67,232 @@ pub(crate) struct Depth {
 impl Admission {
     /// Room for the renders that keep `threads` threads busy; `limit` more may wait, none longer than `patience`.
     pub(crate) fn new(threads: usize, limit: usize, patience: Duration) -> Self {
-        let permits = Arc::new(Semaphore::new(threads * RENDERS_PER_THREAD));
-        Self { permits, waiting: AtomicUsize::new(0), limit, patience, shed: AtomicU64::new(0) }
+        let permits = threads * RENDERS_PER_THREAD;
+        let places = permits + limit;
+        let state = State {
+            places,
+            places_of_one: places - limit / 4,
+            permits,
+            permits_of_one: permits.div_ceil(2),
+            inside: HashMap::new(),
+            inside_all: 0,
+            running: HashMap::new(),
+            running_all: 0,
+            waiting: FairQueue::default(),
+        };
+        Self { state: Arc::new(Mutex::new(state)), patience, shed: AtomicU64::new(0) }
     }
 
-    /// A permit to render, kept until it is dropped.
-    pub(crate) async fn admit(&self) -> Result<OwnedSemaphorePermit, Overloaded> {
-        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-            return Ok(permit);
+    /// A place inside, kept until it is dropped; take it before anything is done for a render.
+    pub(crate) fn enter(&self) -> Result<Place, Overloaded> {
+        let client = Client::current();
+        let mut state = self.lock();
+        let all = state.inside_all;
+        let (places, places_of_one) = (state.places, state.places_of_one);
+        let of_client = state.inside.entry(client).or_insert(0);
+        if all >= places || *of_client >= places_of_one {
+            if *of_client == 0 {
+                state.inside.remove(&client);
+            }
+            drop(state);
+            return Err(self.sent_away());
         }
-        let admitted = match Place::take(self) {
-            Some(_place) => tokio::time::timeout(self.patience, Arc::clone(&self.permits).acquire_owned()).await.ok(),
-            None => None,
+        *of_client += 1;
+        state.inside_all += 1;
+        Ok(Place { state: Arc::clone(&self.state), client })
+    }
+
+    /// A permit to render `tiff`, kept until it is dropped.
+    pub(crate) async fn admit(&self, tiff: &GeoTiff) -> Result<Permit, Overloaded> {
+        self.admit_from(&origin_of(tiff.source().as_ref())).await
+    }
+
+    async fn admit_from(&self, origin: &Arc<str>) -> Result<Permit, Overloaded> {
+        let wait = {
+            let mut state = self.lock();
+            if state.may_run(origin) {
+                state.run(origin);
+                return Ok(Permit { state: Some(Arc::clone(&self.state)), origin: Arc::clone(origin) });
+            }
+            let (go, wait) = oneshot::channel();
+            state.waiting.push(Client::current(), Waiting { origin: Arc::clone(origin), go });
+            wait
         };
-        admitted.and_then(Result::ok).ok_or_else(|| {
-            self.shed.fetch_add(1, Relaxed);
-            metrics::counter!("aurora_shed_total").increment(1);
-            Overloaded
-        })
+        let admitted = tokio::time::timeout(self.patience, wait).await.ok().and_then(Result::ok);
+        admitted.ok_or_else(|| self.sent_away())
     }
 
     /// How full it is now.
     pub(crate) fn depth(&self) -> Depth {
-        Depth { depth: self.waiting.load(Relaxed), limit: self.limit, shed: self.shed.load(Relaxed) }
+        let state = self.lock();
+        let depth = state.inside_all.saturating_sub(state.running_all);
+        Depth { depth, limit: state.places - state.permits, shed: self.shed.load(Relaxed) }
+    }
+
+    fn sent_away(&self) -> Overloaded {
+        self.shed.fetch_add(1, Relaxed);
+        metrics::counter!("aurora_shed_total").increment(1);
+        Overloaded
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A place in the queue, given back when dropped, also by a caller who leaves.
-struct Place<'a>(&'a Admission);
+impl State {
+    fn may_run(&self, origin: &Arc<str>) -> bool {
+        let of_origin = self.running.get(origin).copied().unwrap_or(0);
+        self.running_all < self.permits && of_origin < self.permits_of_one
+    }
 
-impl<'a> Place<'a> {
-    fn take(admission: &'a Admission) -> Option<Self> {
-        // Made before the check, so that its drop undoes the count either way.
-        let place = Self(admission);
-        (admission.waiting.fetch_add(1, Relaxed) < admission.limit).then_some(place)
+    fn run(&mut self, origin: &Arc<str>) {
+        *self.running.entry(Arc::clone(origin)).or_insert(0) += 1;
+        self.running_all += 1;
+    }
+
+    fn end(&mut self, origin: &Arc<str>) {
+        self.running_all -= 1;
+        less_one(&mut self.running, origin);
+    }
+
+    /// The next who waits and may run now; it counts as running from here on.
+    fn next(&mut self) -> Option<Waiting> {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let next = waiting.pop_if(1, |waiting| waiting.go.is_closed() || self.may_run(&waiting.origin));
+        self.waiting = waiting;
+        let (_, next) = next?;
+        self.run(&next.origin);
+        Some(next)
     }
 }
 
-impl Drop for Place<'_> {
+fn less_one<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+/// A place inside, given back when dropped, also by a caller who leaves.
+pub(crate) struct Place {
+    state: Arc<Mutex<State>>,
+    client: Client,
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Relaxed);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.inside_all -= 1;
+        less_one(&mut state.inside, &self.client);
+    }
+}
+
+/// The right to render, handed on when dropped.
+pub(crate) struct Permit {
+    state: Option<Arc<Mutex<State>>>,
+    origin: Arc<str>,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let Some(shared) = self.state.take() else { return };
+        let lock = || shared.lock().unwrap_or_else(PoisonError::into_inner);
+        lock().end(&self.origin);
+        loop {
+            let next = lock().next();
+            let Some(Waiting { origin, go }) = next else { return };
+            if let Err(mut back) = go.send(Permit { state: Some(Arc::clone(&shared)), origin }) {
+                // Whoever waited has gone: the permit is for the next.
+                back.state = None;
+                lock().end(&back.origin);
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use futures_util::{FutureExt, future::join_all};
+    use std::net::IpAddr;
+
+    use futures_util::FutureExt;
 
     use super::*;
 
-    fn admission(limit: usize, patience: Duration) -> Admission {
-        Admission::new(1, limit, patience)
+    fn origin(name: &str) -> Arc<str> {
+        name.into()
     }
 
-    async fn fill(admission: &Admission) -> Vec<OwnedSemaphorePermit> {
-        join_all((0..RENDERS_PER_THREAD).map(|_| admission.admit())).await.into_iter().map(Result::unwrap).collect()
+    /// Permits for all that may run at once, half of them from each of two origins.
+    async fn fill(admission: &Admission) -> Vec<Permit> {
+        let mut permits = Vec::new();
+        for number in 0..RENDERS_PER_THREAD {
+            permits.push(admission.admit_from(&origin(["a", "b"][number % 2])).await.unwrap());
+        }
+        permits
     }
 
     #[tokio::test]
-    async fn beyond_the_limit_callers_are_sent_away_at_once_and_later_let_in() {
-        let admission = admission(1, Duration::from_secs(60));
-        let mut running = fill(&admission).await;
-        let mut waiting = Box::pin(admission.admit());
-        assert!(waiting.as_mut().now_or_never().is_none());
-        assert!(matches!(admission.admit().now_or_never(), Some(Err(Overloaded))));
-        running.pop();
-        assert!(waiting.await.is_ok());
+    async fn beyond_the_places_callers_are_sent_away_at_once_and_later_let_in() {
+        let admission = Admission::new(1, 3, Duration::from_secs(60));
+        let mut places: Vec<_> = (0..RENDERS_PER_THREAD + 3).map(|_| admission.enter().unwrap()).collect();
+        assert!(matches!(admission.enter(), Err(Overloaded)));
+        places.pop();
+        assert!(admission.enter().is_ok());
+        places.clear();
         let depth = admission.depth();
-        assert_eq!((depth.depth, depth.shed), (0, 1));
+        assert_eq!((depth.depth, depth.limit, depth.shed), (0, 3, 1));
     }
 
     #[tokio::test]
-    async fn patience_ends_and_leaving_frees_the_place() {
-        let admission = admission(1, Duration::from_millis(5));
-        let _running = fill(&admission).await;
-        let mut left = Box::pin(admission.admit());
-        assert!(left.as_mut().now_or_never().is_none());
-        assert_eq!(admission.depth().depth, 1);
+    async fn one_client_leaves_places_for_others() {
+        let admission = Admission::new(1, 100, Duration::from_secs(60));
+        let client = |last: u8| Client::at(IpAddr::from([10, 0, 0, last]));
+        let mut places = Vec::new();
+        client(1)
+            .scope(async {
+                while let Ok(place) = admission.enter() {
+                    places.push(place);
+                }
+            })
+            .await;
+        assert_eq!(places.len(), RENDERS_PER_THREAD + 75);
+        assert!(client(2).scope(async { admission.enter() }).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_permit_given_back_goes_to_who_waits_and_leaving_frees_the_place() {
+        let admission = Admission::new(1, 9, Duration::from_secs(60));
+        let mut running = fill(&admission).await;
+        let (a, c) = (origin("a"), origin("c"));
+        let mut left = Box::pin(admission.admit_from(&c));
+        let mut waiting = Box::pin(admission.admit_from(&c));
+        assert!(left.as_mut().now_or_never().is_none() && waiting.as_mut().now_or_never().is_none());
         drop(left);
-        assert_eq!(admission.depth().depth, 0);
-        assert!(matches!(admission.admit().await, Err(Overloaded)));
+        running.pop();
+        let admitted = waiting.await;
+        assert!(admitted.is_ok());
+        drop(running);
+        drop(admitted);
+        assert_eq!(admission.lock().running_all, 0);
+        assert!(admission.admit_from(&a).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn an_origin_that_hangs_holds_no_more_than_half_of_the_permits() {
+        let admission = Admission::new(1, 100, Duration::from_millis(20));
+        let (hangs, works) = (origin("hangs"), origin("works"));
+        let mut stuck = Vec::new();
+        while let Ok(permit) = admission.admit_from(&hangs).await {
+            stuck.push(permit);
+        }
+        assert_eq!(stuck.len(), RENDERS_PER_THREAD / 2);
+        let mut queued = Box::pin(admission.admit_from(&hangs));
+        assert!(queued.as_mut().now_or_never().is_none());
+        assert!(admission.admit_from(&works).now_or_never().is_some_and(|admitted| admitted.is_ok()));
+        stuck.pop();
+        assert!(queued.await.is_ok());
     }
 }

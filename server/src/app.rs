@@ -3,28 +3,30 @@
 use std::{sync::Arc, time::Instant};
 
 use anyhow::{Context, ensure};
-use aurora_daemon::{descriptors::Descriptors, log::LogFormat, serve::Connections};
+use aurora_daemon::{log::LogFormat, serve::Connections, token::Token};
 use aurora_raster::{Limits, cache::BlockCache};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     admission::Admission,
-    budget::{Budget, InFlight, MIN_MEMORY_BYTES},
+    budget::{Budget, MIN_MEMORY_BYTES, Room},
     catalogue::{self, Catalogue},
+    descriptors::Descriptors,
     pool::Pool,
     query::MAX_SIDE_PX,
-    rasters::Rasters,
+    rasters::{Rasters, Reader},
     render::Stretches,
     settings::Settings,
-    source::{self, AllowList},
+    source::{self, AllowList, LocalFiles, Locator, Origins},
     tiles::Tiles,
 };
 
-/// Descriptors kept from clients: files, sources, the indexers, the admin listener.
-const RESERVED_DESCRIPTORS: u64 = 512;
-
-/// Share of the request timeout after which a render no longer waits for a permit.
+/// Share of the request timeout after which a render no longer waits for a permit or for room.
 const PATIENCE: f64 = 0.5;
+
+/// Looks at and reads of local files at once, half of them in one allowed folder: those of a mount that hangs hold a
+/// thread each.
+pub(crate) const FILE_THREADS: usize = 24;
 
 /// Longest side of a render in pixels: a tile at `@4x` of its largest size is not more than this.
 const MAX_VIEW_SIDE_PX: u32 = 2 * MAX_SIDE_PX;
@@ -32,16 +34,18 @@ const MAX_VIEW_SIDE_PX: u32 = 2 * MAX_SIDE_PX;
 /// The server's parts.
 pub(crate) struct App {
     pub(crate) settings: Settings,
-    pub(crate) allow: AllowList,
+    pub(crate) allow: Arc<AllowList>,
+    pub(crate) files: Arc<LocalFiles>,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) rasters: Rasters,
     pub(crate) blocks: Arc<BlockCache>,
     pub(crate) tiles: Tiles,
     pub(crate) stretches: Stretches,
     pub(crate) admission: Admission,
-    pub(crate) in_flight: InFlight,
-    pub(crate) pool: Pool,
+    pub(crate) in_flight: Arc<Room>,
+    pub(crate) pool: Arc<Pool>,
     pub(crate) budget: Budget,
+    pub(crate) token: Option<Token>,
     pub(crate) descriptors: Descriptors,
     pub(crate) connections: Connections,
     pub(crate) access_log: bool,
@@ -57,23 +61,42 @@ impl App {
         let budget = Budget::split(memory_bytes);
         let threads = settings.render_threads();
         let timeout = settings.request_timeout.0;
-        let client = source::client(timeout)?;
-        let descriptors = aurora_daemon::descriptors::raise(RESERVED_DESCRIPTORS);
+        let descriptors = Descriptors::raise();
         let indexers = settings.indexers();
         let mirrors = catalogue::load(settings.state.as_deref(), &indexers);
+        let (patience, stall) = (timeout.mul_f64(PATIENCE), source::stall_timeout(timeout));
+        let client = source::client(timeout, stall, None)?;
+        let token = settings.token_file.as_deref().map(Token::read).transpose()?;
+        let shown_to = indexers.iter().map(|indexer| Locator::Url(indexer.clone()).origin()).collect();
+        let allow = Arc::new(AllowList::new(&settings.allow, &indexers)?);
+        let origins = Arc::new(Origins::new(descriptors.requests, stall).showing(token.clone(), shown_to));
+        let folders = Arc::new(Origins::new(FILE_THREADS, stall));
+        let files = Arc::new(LocalFiles::new(Arc::clone(&allow), folders, descriptors.files, stall));
+        let room = Arc::new(Room::new(&budget, patience));
+        let pool = Arc::new(Pool::new(threads).context("the render threads cannot be started")?);
+        let reader = Reader {
+            client,
+            files: Arc::clone(&files),
+            origins,
+            limits: limits(&budget),
+            room: Arc::clone(&room),
+            pool: Arc::clone(&pool),
+        };
         Ok(Self {
-            allow: AllowList::new(&settings.allow, &indexers)?,
+            allow,
+            files,
             catalogue: Arc::new(Catalogue::new(mirrors)),
-            rasters: Rasters::new(client, limits(&budget), budget.headers_bytes, settings.revalidate.0),
+            rasters: Rasters::new(reader, budget.headers_bytes, settings.revalidate.0),
             blocks: Arc::new(BlockCache::new(budget.blocks_bytes)),
-            tiles: Tiles::new(budget.tiles_bytes),
+            tiles: Tiles::new(budget.tiles_bytes, Arc::clone(&room)),
             stretches: Stretches::new(),
-            admission: Admission::new(threads, settings.queue_limit, timeout.mul_f64(PATIENCE)),
-            in_flight: InFlight::new(budget.in_flight_bytes),
-            pool: Pool::new(threads).context("the render threads cannot be started")?,
+            admission: Admission::new(threads, settings.queue_limit, patience),
+            in_flight: room,
+            pool,
             budget,
+            token,
             descriptors,
-            connections: Connections::new(descriptors.connections),
+            connections: Connections::new(descriptors.clients),
             access_log: settings.log.log == LogFormat::Json,
             started: Instant::now(),
             stop,
@@ -86,8 +109,8 @@ impl App {
 fn limits(budget: &Budget) -> Limits {
     let defaults = Limits::default();
     Limits {
-        max_header_bytes: defaults.max_header_bytes.min(budget.headers_bytes),
-        max_tag_bytes: defaults.max_tag_bytes.min(budget.headers_bytes),
+        max_header_bytes: defaults.max_header_bytes.min(budget.headers_bytes / 2),
+        max_tag_bytes: defaults.max_tag_bytes.min(budget.headers_bytes / 2),
         max_block_bytes: defaults.max_block_bytes.min(budget.in_flight_bytes),
         max_compressed_bytes: defaults.max_compressed_bytes.min(budget.in_flight_bytes),
         max_render_bytes: budget.in_flight_bytes,

@@ -1,11 +1,19 @@
-//! Divides `--memory` between what is kept and what is under way.
+//! Divides `--memory` between what is kept and what is under way, and keeps account of the latter.
 //!
-//! Every part weighs its own entries; nothing is shared between parts, so that a flood of headers cannot push out
-//! tiles. The rest of the process (code, connections, the catalogue) is the overhead that comes on top.
+//! Every cache weighs its own entries; nothing is shared between them, so that a flood of headers cannot push out
+//! tiles. [`Room`] accounts for everything else that lives: what renders and header reads hold, and encoded tiles until
+//! the last client has taken them. The rest of the process (code, connections, the catalogue) is the overhead that
+//! comes on top.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use aurora_daemon::fair::{Client, FairQueue};
+use tokio::{sync::oneshot, time::timeout};
+
+use crate::admission::Overloaded;
 
 /// Below this a single render of a large block has no room.
 pub(crate) const MIN_MEMORY_BYTES: u64 = 32 << 20;
@@ -36,32 +44,105 @@ impl Budget {
     }
 }
 
-/// Bytes of renders under way: a render waits until what it needs is free.
-pub(crate) struct InFlight {
-    units: Arc<Semaphore>,
-    limit: u32,
+/// Bytes that live outside of the caches of headers and blocks. Tiles count as long as they live, be it in their cache
+/// or in the answers of clients that take their time: the latter leave less room for renders.
+pub(crate) struct Room {
+    account: Arc<Mutex<Account>>,
+    /// What one reservation may take.
+    render_bytes: u64,
+    patience: Duration,
 }
 
-/// Granularity of [`InFlight`]; tokio counts permits in `u32`.
-const UNIT_BYTES: u64 = 4096;
+struct Account {
+    limit_bytes: u64,
+    used_bytes: u64,
+    waiting: FairQueue<(u64, oneshot::Sender<Reserved>)>,
+}
 
-impl InFlight {
-    pub(crate) fn new(limit_bytes: u64) -> Self {
-        let limit = u32::try_from(limit_bytes / UNIT_BYTES).unwrap_or(u32::MAX).max(1);
-        Self { units: Arc::new(Semaphore::new(limit as usize)), limit }
+/// Bytes taken, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    account: Option<Arc<Mutex<Account>>>,
+    bytes: u64,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Account").field("used_bytes", &self.used_bytes).finish_non_exhaustive()
+    }
+}
+
+impl Room {
+    /// Room for renders and for the tiles in their cache; nobody waits for longer than `patience`.
+    pub(crate) fn new(budget: &Budget, patience: Duration) -> Self {
+        let limit_bytes = budget.in_flight_bytes + budget.tiles_bytes;
+        let account = Account { limit_bytes, used_bytes: 0, waiting: FairQueue::default() };
+        Self { account: Arc::new(Mutex::new(account)), render_bytes: budget.in_flight_bytes, patience }
     }
 
-    /// Waits for room for `cost_bytes`. What costs more than everything runs alone; the raster's own limits keep
-    /// that within bounds.
-    pub(crate) async fn reserve(&self, cost_bytes: u64) -> OwnedSemaphorePermit {
-        let units = u32::try_from(cost_bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX).min(self.limit);
-        Arc::clone(&self.units).acquire_many_owned(units).await.expect("the semaphore is never closed")
+    /// Waits for room for `cost_bytes`. What costs more than all renders may have runs alone; the raster's own limits
+    /// keep that within bounds.
+    pub(crate) async fn reserve(&self, cost_bytes: u64) -> Result<Reserved, Overloaded> {
+        let bytes = cost_bytes.min(self.render_bytes);
+        let waits = {
+            let mut account = lock(&self.account);
+            if account.waiting.is_empty() && account.fits(bytes) {
+                account.used_bytes += bytes;
+                return Ok(Reserved { account: Some(Arc::clone(&self.account)), bytes });
+            }
+            let (sender, receiver) = oneshot::channel();
+            account.waiting.push(Client::current(), (bytes, sender));
+            receiver
+        };
+        timeout(self.patience, waits).await.ok().and_then(Result::ok).ok_or(Overloaded)
     }
 
-    /// Bytes reserved now.
-    pub(crate) fn reserved_bytes(&self) -> u64 {
-        (u64::from(self.limit) - self.units.available_permits() as u64) * UNIT_BYTES
+    /// Accounts for bytes that are there already.
+    pub(crate) fn hold(&self, bytes: u64) -> Reserved {
+        lock(&self.account).used_bytes += bytes;
+        Reserved { account: Some(Arc::clone(&self.account)), bytes }
     }
+
+    /// Bytes taken now.
+    pub(crate) fn used_bytes(&self) -> u64 {
+        lock(&self.account).used_bytes
+    }
+}
+
+impl Account {
+    fn fits(&self, bytes: u64) -> bool {
+        self.used_bytes + bytes <= self.limit_bytes
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        let Some(account) = self.account.take() else { return };
+        lock(&account).used_bytes -= self.bytes;
+        while let Some((bytes, sender)) = next(&account) {
+            if let Err(mut back) = sender.send(Reserved { account: Some(Arc::clone(&account)), bytes }) {
+                // Whoever waited has gone.
+                back.account = None;
+                lock(&account).used_bytes -= bytes;
+            }
+        }
+    }
+}
+
+/// Takes the next one who waits, if there is room for it; until then nobody passes it, or what is large would starve.
+fn next(account: &Arc<Mutex<Account>>) -> Option<(u64, oneshot::Sender<Reserved>)> {
+    let mut account = lock(account);
+    let (bytes, sender) = account.waiting.peek()?;
+    let (bytes, has_gone) = (*bytes, sender.is_closed());
+    if !has_gone && !account.fits(bytes) {
+        return None;
+    }
+    account.used_bytes += bytes;
+    account.waiting.pop(bytes).map(|(_, waiting)| waiting)
+}
+
+fn lock(account: &Arc<Mutex<Account>>) -> MutexGuard<'_, Account> {
+    account.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -69,6 +150,11 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
+
+    fn room(render_bytes: u64, tiles_bytes: u64) -> Room {
+        let budget = Budget { headers_bytes: 0, blocks_bytes: 0, tiles_bytes, in_flight_bytes: render_bytes };
+        Room::new(&budget, Duration::from_secs(60))
+    }
 
     #[test]
     fn the_parts_stay_within_the_whole() {
@@ -81,14 +167,40 @@ mod tests {
 
     #[tokio::test]
     async fn a_render_waits_for_room_and_a_huge_one_runs_alone() {
-        let bytes = InFlight::new(16 * UNIT_BYTES);
-        let small = bytes.reserve(1).await;
-        assert!(bytes.reserve(u64::MAX).now_or_never().is_none());
+        let room = room(100, 0);
+        let small = room.reserve(1).await.unwrap();
+        let mut huge = Box::pin(room.reserve(u64::MAX));
+        assert!(huge.as_mut().now_or_never().is_none());
+        let mut after = Box::pin(room.reserve(1));
+        assert!(after.as_mut().now_or_never().is_none(), "nobody passes who waits");
         drop(small);
-        let huge = bytes.reserve(u64::MAX).await;
-        assert_eq!(bytes.reserved_bytes(), 16 * UNIT_BYTES);
-        assert!(bytes.reserve(1).now_or_never().is_none());
+        let huge = huge.await.unwrap();
+        assert_eq!(room.used_bytes(), 100);
+        assert!(after.as_mut().now_or_never().is_none());
         drop(huge);
-        assert_eq!(bytes.reserved_bytes(), 0);
+        drop(after.await.unwrap());
+        assert_eq!(room.used_bytes(), 0);
+    }
+
+    #[tokio::test]
+    async fn tiles_that_clients_still_hold_leave_less_room_for_renders() {
+        let room = room(100, 50);
+        let held = room.hold(80);
+        let mut render = Box::pin(room.reserve(100));
+        assert!(render.as_mut().now_or_never().is_none());
+        drop(held);
+        assert!(render.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_has_gone_leaves_no_trace_and_who_waits_for_long_is_sent_away() {
+        let mut room = room(100, 0);
+        room.patience = Duration::from_millis(5);
+        let all = room.reserve(100).await.unwrap();
+        drop(Box::pin(room.reserve(60)).now_or_never());
+        assert!(matches!(room.reserve(60).await, Err(Overloaded)));
+        drop(all);
+        assert_eq!(room.used_bytes(), 0);
+        assert!(room.reserve(100).await.is_ok());
     }
 }

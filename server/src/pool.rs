@@ -1,10 +1,9 @@
-//! Threads for rendering: as many as cores, apart from the async threads, so that `/livez` answers under any load.
+//! Threads for what costs CPU: as many as cores, apart from the async threads, so that `/livez` answers under any load.
 //!
-//! The queue in front is bounded by the callers' admission permits, not here. Work whose caller has gone before a
-//! thread took it up is dropped.
+//! Work goes in turns by client, each charged with the time it took. The queue is bounded by the callers' admission,
+//! not here. Work whose caller has gone before a thread took it up is dropped.
 
 use std::{
-    collections::VecDeque,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -12,9 +11,11 @@ use std::{
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     thread,
+    time::{Duration, Instant},
 };
 
-use tokio::sync::oneshot;
+use aurora_daemon::fair::{Client, FairQueue};
+use tokio::{runtime::Handle, sync::oneshot};
 
 /// The work panicked; the thread lives on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,16 +24,20 @@ pub(crate) struct Panicked;
 
 type Job = Box<dyn FnOnce() + Send>;
 
+/// What a piece of work is taken to cost until it is known: about a tile's planning and painting.
+const EXPECTED: Duration = Duration::from_millis(4);
+
 #[derive(Default)]
 struct Queue {
     waiting: Mutex<Waiting>,
     arrived: Condvar,
     cancelled: AtomicU64,
+    wasted_us: AtomicU64,
 }
 
 #[derive(Default)]
 struct Waiting {
-    jobs: VecDeque<Job>,
+    jobs: FairQueue<Job>,
     closed: bool,
 }
 
@@ -53,23 +58,49 @@ impl Pool {
         Ok(Self { queue, threads })
     }
 
-    /// Runs `work` on a thread of the pool. Dropping the future before a thread took the work up cancels it.
+    /// Runs `work` on a thread of the pool, in the name of the client whose request the present task answers. Dropping
+    /// the future before a thread took the work up cancels it.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Panicked> {
         let (sender, receiver) = oneshot::channel();
         let queue = Arc::clone(&self.queue);
-        self.queue.push(Box::new(move || {
+        let job = move || {
             if sender.is_closed() {
                 queue.cancelled.fetch_add(1, Relaxed);
                 return;
             }
+            let begun = Instant::now();
             let result = catch_unwind(AssertUnwindSafe(work)).map_err(|_| Panicked);
-            // Nobody waits any more: the result is dropped.
-            let _ = sender.send(result);
-        }));
+            if sender.send(result).is_err() {
+                // Nobody waits any more: the result is dropped, and what it cost was for nothing.
+                queue.wasted_us.fetch_add(micros(begun.elapsed()), Relaxed);
+            }
+        };
+        self.queue.push(Client::current(), Box::new(job));
         receiver.await.unwrap_or(Err(Panicked))
+    }
+
+    /// Runs `work`, which waits now and then, such that a thread of the pool is only taken while it computes. Dropping
+    /// the future cancels it. Call inside the runtime whose input and output the work waits for.
+    pub(crate) async fn drive<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Panicked> {
+        let (queue, client, runtime) = (Arc::clone(&self.queue), Client::current(), Handle::current());
+        let schedule = move |runnable: async_task::Runnable| {
+            let runtime = runtime.clone();
+            let job = move || {
+                let _inside = runtime.enter();
+                runnable.run();
+            };
+            queue.push(client, Box::new(job));
+        };
+        let caught = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(work));
+        let (runnable, task) = async_task::spawn(caught, schedule);
+        runnable.schedule();
+        task.await.map_err(|_| Panicked)
     }
 
     /// Number of threads.
@@ -81,6 +112,11 @@ impl Pool {
     pub(crate) fn cancelled(&self) -> u64 {
         self.queue.cancelled.load(Relaxed)
     }
+
+    /// Time spent on work whose callers went while it was done.
+    pub(crate) fn wasted(&self) -> Duration {
+        Duration::from_micros(self.queue.wasted_us.load(Relaxed))
+    }
 }
 
 impl Drop for Pool {
@@ -91,21 +127,24 @@ impl Drop for Pool {
 }
 
 impl Queue {
-    fn push(&self, job: Job) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).jobs.push_back(job);
+    fn push(&self, client: Client, job: Job) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).jobs.push(client, job);
         self.arrived.notify_one();
     }
 
     fn work(&self) {
-        while let Some(job) = self.next() {
+        while let Some((client, job)) = self.next() {
+            let begun = Instant::now();
             job();
+            let more = micros(begun.elapsed()).saturating_sub(micros(EXPECTED));
+            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).jobs.charge(client, more);
         }
     }
 
-    fn next(&self) -> Option<Job> {
+    fn next(&self) -> Option<(Client, Job)> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(job) = waiting.jobs.pop_front() {
+            if let Some(job) = waiting.jobs.pop(micros(EXPECTED)) {
                 return Some(job);
             }
             if waiting.closed {
@@ -114,6 +153,10 @@ impl Queue {
             waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -126,7 +169,25 @@ mod tests {
     async fn a_panic_is_an_answer_and_the_thread_lives_on() {
         let pool = Pool::new(1).unwrap();
         assert_eq!(pool.run(|| panic!("on purpose")).await, Err::<(), _>(Panicked));
+        assert_eq!(pool.drive(async { panic!("on purpose") }).await, Err::<(), _>(Panicked));
         assert_eq!(pool.run(|| 7).await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn work_that_waits_leaves_the_thread_to_others() {
+        let pool = Pool::new(1).unwrap();
+        let (go, gate) = oneshot::channel::<u32>();
+        let here = thread::current().id();
+        let waits = pool.drive(async move {
+            assert_ne!(thread::current().id(), here);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            gate.await.unwrap()
+        });
+        let others = async {
+            assert_eq!(pool.run(|| 1).await, Ok(1));
+            go.send(7).unwrap();
+        };
+        assert_eq!(tokio::join!(waits, others).0, Ok(7));
     }
 
     #[tokio::test]
@@ -143,7 +204,7 @@ mod tests {
         let abandon = async {
             has_started.await.unwrap();
             let abandoned = pool.run(move || flag.store(true, Relaxed));
-            assert!(tokio::time::timeout(std::time::Duration::from_millis(20), abandoned).await.is_err());
+            assert!(tokio::time::timeout(Duration::from_millis(20), abandoned).await.is_err());
             release.send(()).unwrap();
         };
         let (answer, ()) = tokio::join!(busy, abandon);
@@ -151,6 +212,25 @@ mod tests {
         // The same thread takes pieces in order, so the abandoned one is behind us after this.
         pool.run(|| ()).await.unwrap();
         assert!(!done.load(Relaxed));
-        assert_eq!(pool.cancelled(), 1);
+        assert_eq!((pool.cancelled(), pool.wasted()), (1, Duration::ZERO));
+    }
+
+    #[tokio::test]
+    async fn a_client_with_little_work_does_not_wait_behind_all_of_another() {
+        let pool = Pool::new(1).unwrap();
+        let client = |last: u8| Client::at(std::net::IpAddr::from([10, 0, 0, last]));
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let work = |who: u8| {
+            let order = Arc::clone(&order);
+            client(who).scope(pool.run(move || {
+                thread::sleep(Duration::from_millis(1));
+                order.lock().unwrap().push(who);
+            }))
+        };
+        let greedy = futures_util::future::join_all((0..50).map(|_| work(1)));
+        let (_, alone) = tokio::join!(greedy, work(2));
+        assert!(alone.is_ok());
+        let place = order.lock().unwrap().iter().position(|&who| who == 2).unwrap();
+        assert!(place <= 2, "{place}");
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! A scene's raster is known by the catalogue's revision and its file's validator, so that a file that is overwritten
 //! before the catalogue knows of it is never mixed with its old self. One named by `url=` is known by its validator
-//! alone, looked at again when the last look is older than `--revalidate`; if the source cannot be reached then, the version known goes
-//! on, so that cached tiles outlive their origin. Callers: the handlers and [`crate::render`].
+//! alone: a local file is looked at for every request, a remote one when the last look is older than `--revalidate`; if
+//! the source cannot be reached then, the version known goes on, so that cached tiles outlive their origin.
+//!
+//! Headers are read within the room for renders and parsed on their threads. Callers: the handlers and [`crate::render`].
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -16,17 +18,21 @@ use aurora_raster::{
 };
 use moka::sync::Cache;
 use reqwest::Client;
-use tokio::sync::Semaphore;
 
 use crate::{
+    budget::Room,
     failure::Failure,
     flights::Flights,
-    source::{HttpSource, LocalSource, Locator},
+    pool::Pool,
+    source::{HttpSource, LocalFiles, Locator, Origins},
     target::{Origin, Target},
 };
 
-/// Headers read at once.
-const PARALLEL_OPENS: usize = 64;
+/// Header bytes read at first: all but the largest block tables.
+const COMMON_HEADER_BYTES: u64 = 256 << 10;
+
+/// What reading a header takes for each of its bytes: the bytes, the entries decoded from them, and the table made of these.
+const ROOM_PER_HEADER_BYTE: u64 = 6;
 
 /// What an opened raster costs beside its block tables, measured at 2 to 4 KiB.
 const OPENED_OVERHEAD_BYTES: usize = 4096;
@@ -64,26 +70,33 @@ pub(crate) struct Rasters {
     revalidate: Duration,
 }
 
-struct Reader {
-    client: Client,
-    limits: Limits,
-    slots: Semaphore,
+/// What headers are read with.
+pub(crate) struct Reader {
+    pub(crate) client: Client,
+    pub(crate) files: Arc<LocalFiles>,
+    pub(crate) origins: Arc<Origins>,
+    pub(crate) limits: Limits,
+    pub(crate) room: Arc<Room>,
+    pub(crate) pool: Arc<Pool>,
 }
 
 impl Rasters {
-    /// Keeps headers of at most `capacity_bytes`; files may ask no more than `limits`.
-    pub(crate) fn new(client: Client, limits: Limits, capacity_bytes: u64, revalidate: Duration) -> Self {
+    /// Keeps headers of at most `capacity_bytes`.
+    pub(crate) fn new(reader: Reader, capacity_bytes: u64, revalidate: Duration) -> Self {
         let opened = Cache::builder()
             .max_capacity(capacity_bytes)
             .weigher(|name: &String, opened: &Arc<Opened>| weight_bytes(name, opened))
             .build();
-        let reader = Arc::new(Reader { client, limits, slots: Semaphore::new(PARALLEL_OPENS) });
         let versions = Cache::new(KNOWN_VERSIONS);
-        Self { opened, versions, flights: Flights::new(), reader, revalidate }
+        Self { opened, versions, flights: Flights::new(), reader: Arc::new(reader), revalidate }
     }
 
     /// Decides which version of `target` answers. Reads nothing for a scene that is known.
     pub(crate) async fn pin(&self, target: &Target) -> Result<Pinned, Failure> {
+        if let Locator::File(file) = &target.locator {
+            let of_file = self.reader.files.version(file).await?;
+            return Ok(Pinned { version: of_file.to_string(), of_file, opened: None });
+        }
         let Origin::Scene { version, .. } = &target.origin else {
             let opened = self.current(target).await?;
             let of_file: Arc<str> = opened.tiff.source().version().into();
@@ -105,8 +118,13 @@ impl Rasters {
         if let Some(opened) = &pinned.opened {
             return Ok(Arc::clone(opened));
         }
-        let opened = self.known_or_read(name(target), target).await?;
-        if opened.tiff.source().version() != &*pinned.of_file {
+        let name = name(target);
+        let is_pinned = |opened: &Arc<Opened>| opened.tiff.source().version() == &*pinned.of_file;
+        let opened = match self.opened.get(&name).filter(is_pinned) {
+            Some(opened) => opened,
+            None => self.read(name, target.locator.clone()).await?,
+        };
+        if !is_pinned(&opened) {
             return Err(SourceError::Changed { name: target.locator.to_string() }.into());
         }
         Ok(opened)
@@ -178,24 +196,41 @@ struct FreshSource {
 
 impl Reader {
     async fn source(&self, locator: &Locator) -> Result<FreshSource, SourceError> {
-        let _slot = self.slots.acquire().await;
         Ok(match locator {
             Locator::Url(url) => {
-                let http = HttpSource::open(&self.client, url.clone()).await?;
+                let origin = self.origins.named(&locator.origin());
+                let http = HttpSource::open(&self.client, origin, url.clone()).await?;
                 FreshSource { shared: Arc::clone(&http) as SharedSource, http: Some(http) }
             }
-            Locator::File(path) => FreshSource { shared: LocalSource::open(path.clone()).await?, http: None },
+            Locator::File(file) => FreshSource { shared: self.files.open(file).await?, http: None },
         })
     }
 
     async fn open(&self, source: FreshSource) -> Result<Opened, Failure> {
-        let _slot = self.slots.acquire().await;
-        let tiff = GeoTiff::open(source.shared, self.limits).await?;
+        let common_bytes = COMMON_HEADER_BYTES.min(self.limits.max_header_bytes);
+        let tiff = match self.header(&source.shared, common_bytes).await {
+            Err(Failure::Raster(RasterError::TooLarge { limit, .. }))
+                if limit == common_bytes && limit < self.limits.max_header_bytes =>
+            {
+                self.header(&source.shared, self.limits.max_header_bytes).await?
+            }
+            read => read?,
+        };
         let kept_bytes = source.http.map_or(0, |http| {
             http.release_head();
             http.kept_bytes()
         });
         Ok(Opened { tiff, kept_bytes, looked_at: Mutex::new(Instant::now()) })
+    }
+}
+
+impl Reader {
+    /// Reads a header of at most `max_bytes`, within the room that takes.
+    async fn header(&self, source: &SharedSource, max_bytes: u64) -> Result<Arc<GeoTiff>, Failure> {
+        let _reserved = self.room.reserve(max_bytes.saturating_mul(ROOM_PER_HEADER_BYTE)).await?;
+        let max_tag_bytes = self.limits.max_tag_bytes.min(max_bytes);
+        let limits = Limits { max_header_bytes: max_bytes, max_tag_bytes, ..self.limits };
+        Ok(self.pool.drive(GeoTiff::open(Arc::clone(source), limits)).await??)
     }
 }
 

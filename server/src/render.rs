@@ -67,9 +67,10 @@ struct Wanted {
 /// Makes a picture, or a file of values.
 pub(crate) async fn picture(app: Arc<App>, order: Order) -> Result<Tile, Failure> {
     let mut stages = Stages::begin();
+    let _place = app.admission.enter()?;
     let tiff = Arc::clone(&app.rasters.open(&order.target, &order.pinned).await?.tiff);
     stages.end("open");
-    let _permit = app.admission.admit().await?;
+    let _permit = app.admission.admit(&tiff).await?;
     stages.end("queue");
     let options = order.query.read_options(order.target.nodata);
     let (shown, query) = (order.shown.clone(), order.query.clone());
@@ -204,8 +205,8 @@ async fn paint<T: Send + 'static>(
     stages: &mut Stages,
     finish: impl FnOnce(Pixels, &mut Stages) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    let reserved =
-        app.in_flight.reserve(plan.cost_bytes().saturating_add(buffer_bytes(&plan, process_bytes_per_px))).await;
+    let cost_bytes = plan.cost_bytes().saturating_add(buffer_bytes(&plan, process_bytes_per_px));
+    let reserved = app.in_flight.reserve(cost_bytes).await?;
     stages.end("room");
     let fetched = render::fetch(&tiff, &plan, &app.blocks).await?;
     stages.end("read");
@@ -271,7 +272,8 @@ pub(crate) async fn point(
     options: &ReadOptions,
     process: &Process,
 ) -> Result<Vec<Option<f64>>, Failure> {
-    let _permit = app.admission.admit().await?;
+    let _place = app.admission.enter()?;
+    let _permit = app.admission.admit(&tiff).await?;
     let mut process = process.clone();
     process.algorithm = process.algorithm.filter(|algorithm| algorithm.buffer_px() == 0);
     let setting = Setting::of(tiff.header(), options.bands.as_deref(), (1.0, 1.0));

@@ -73,9 +73,9 @@ pub fn start(
 fn listeners(settings: &Settings) -> anyhow::Result<(Listeners, Option<Listeners>)> {
     let tls = settings.tls.load()?;
     let mut inherited = Inherited::take().context("the sockets handed over cannot be used")?;
-    let admin = settings.admin_listen.map(|address| {
-        inherited.at_or_listen(address).with_context(|| format!("cannot listen on {address}"))
-    });
+    let admin = settings
+        .admin_listen
+        .map(|address| inherited.at_or_listen(address).with_context(|| format!("cannot listen on {address}")));
     let address = settings.listen;
     let clients = inherited.rest_or_listen(address).with_context(|| format!("cannot listen on {address}"))?;
     Ok((clients.secured(tls), admin.transpose()?))
@@ -83,7 +83,7 @@ fn listeners(settings: &Settings) -> anyhow::Result<(Listeners, Option<Listeners
 
 fn follow_indexers(app: &Arc<App>, tasks: &TaskTracker) {
     for index in 0..app.settings.indexers().len() {
-        let following = catalogue::follow(Arc::clone(&app.catalogue), index, app.stop.clone());
+        let following = catalogue::follow(Arc::clone(&app.catalogue), index, app.token.clone(), app.stop.clone());
         tasks.spawn(async move {
             if let Err(error) = following.await {
                 tracing::error!(%error, "an indexer cannot be followed");

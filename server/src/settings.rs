@@ -54,7 +54,7 @@ pub struct Settings {
     #[arg(long, default_value = "10s", value_name = "TIME")]
     pub request_timeout: Span,
 
-    /// Age at which a raster named by `url=` is checked for a newer version
+    /// Age at which a remote raster named by `url=` is checked for a newer version
     #[arg(long, default_value = "5s", value_name = "TIME")]
     pub revalidate: Span,
 
@@ -73,6 +73,10 @@ pub struct Settings {
     /// Folder for the catalogue's snapshot; without it a restart has to wait for the indexers
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+
+    /// File whose first line is the token that indexers are shown
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
 
     /// Certificate and key.
     #[command(flatten)]

@@ -1,4 +1,5 @@
-//! Where rasters lie and who may read them: [`Locator`], the allow list, and the HTTP client for ranges.
+//! Where rasters lie and who may read them: [`Locator`], the allow list, the origins with their shares of requests, local
+//! files and the HTTP client for ranges.
 //!
 //! Nothing here caches or knows TIFF; its caller is [`crate::rasters`].
 
@@ -6,32 +7,58 @@ mod allow;
 mod file;
 mod http;
 mod multipart;
+mod origins;
 mod ranges;
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use reqwest::{Client, Url, redirect};
+use aurora_daemon::token::Token;
+use aurora_raster::source::ByteSource;
+use reqwest::{
+    Client, Url,
+    header::{self, HeaderMap},
+    redirect,
+};
 
 pub(crate) use allow::{AllowList, Refusal, below};
-pub(crate) use file::LocalSource;
+pub(crate) use file::{LocalFile, LocalFiles};
 pub(crate) use http::HttpSource;
+pub(crate) use origins::{Origin, Origins};
 
 /// The place of a raster, already found to be allowed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Locator {
     /// Behind an HTTP server that answers ranges.
     Url(Url),
-    /// A local file, without links in its path.
-    File(PathBuf),
+    /// A local file.
+    File(LocalFile),
+}
+
+impl Locator {
+    /// The name of the origin it is read from.
+    pub(crate) fn origin(&self) -> Arc<str> {
+        match self {
+            Self::Url(url) => url.origin().ascii_serialization().into(),
+            Self::File(file) => Arc::clone(&file.folder),
+        }
+    }
 }
 
 impl fmt::Display for Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Url(url) => url.fmt(f),
-            Self::File(path) => path.display().fmt(f),
+            Self::File(file) => file.path.display().fmt(f),
         }
     }
+}
+
+/// The name of the origin that `source` reads from: that of a file server, or one for all local files.
+pub(crate) fn origin_of(source: &dyn ByteSource) -> Arc<str> {
+    let after_scheme = source.name().find("://").map(|at| at + "://".len());
+    let Some(start) = after_scheme.filter(|_| !source.name().starts_with('/')) else { return "files".into() };
+    let end = source.name()[start..].find('/').map_or(source.name().len(), |length| start + length);
+    source.name()[..end].into()
 }
 
 /// Time for a connection to a file server.
@@ -43,16 +70,28 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Idle connections kept to one file server.
 const IDLE_CONNECTIONS: usize = 16;
 
-/// A client that goes where it is sent and nowhere else: no redirects, no proxy from the environment.
-pub(crate) fn client(timeout: Duration) -> reqwest::Result<Client> {
+/// Longest time in which a source may send nothing.
+const MAX_STALL: Duration = Duration::from_secs(5);
+
+/// Time in which a source may send nothing, of the time that a request has.
+pub(crate) fn stall_timeout(request_timeout: Duration) -> Duration {
+    MAX_STALL.min(request_timeout / 2)
+}
+
+/// A client that goes where it is sent and nowhere else: no redirects, no proxy from the environment. A request gets
+/// `timeout` in all, and `stall` in which nothing comes; all of them show `token`.
+pub(crate) fn client(timeout: Duration, stall: Duration, token: Option<&Token>) -> reqwest::Result<Client> {
     // reqwest is built without a TLS provider of its own; a second installation is refused and does no harm.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let headers: HeaderMap = token.map(|token| (header::AUTHORIZATION, token.authorization())).into_iter().collect();
     let builder = || {
         Client::builder()
             .user_agent(concat!("aurora-server/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
+            .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+            .read_timeout(stall)
+            .default_headers(headers.clone())
             .timeout(timeout)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)

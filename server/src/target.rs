@@ -52,13 +52,9 @@ impl Target {
     }
 
     async fn of_url(app: &Arc<App>, text: String) -> Result<Self, Failure> {
-        let looking = Arc::clone(app);
-        let name = text.clone();
-        // Local paths are resolved on the file system, which may be a slow mount.
-        let located = if text.starts_with('/') {
-            tokio::task::spawn_blocking(move || looking.allow.locate(&name)).await.unwrap_or(Err(Refusal::Forbidden))
-        } else {
-            app.allow.locate(&text)
+        let located = match text.starts_with('/') {
+            true => app.files.locate(&text).await?.map(Locator::File),
+            false => app.allow.locate(&text),
         };
         let locator = located.map_err(|refusal| match refusal {
             Refusal::Forbidden => Problem::client(StatusCode::FORBIDDEN, format!("`url` is {refusal}")),

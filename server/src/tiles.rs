@@ -15,7 +15,13 @@ use std::{
 use bytes::Bytes;
 use moka::sync::Cache;
 
-use crate::{failure::Failure, flights::Flights, render::Stages};
+use crate::{
+    budget::{Reserved, Room},
+    failure::Failure,
+    flights::Flights,
+    render::Stages,
+    shelf::Shelf,
+};
 
 /// What an entry costs beside its bytes: key, counters and moka's own node.
 const ENTRY_OVERHEAD_BYTES: usize = 320;
@@ -66,6 +72,18 @@ impl Tile {
     }
 }
 
+/// The bytes of a tile, accounted for until its cache and all answers have let go of them.
+struct Held {
+    bytes: Bytes,
+    _reserved: Reserved,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// Where an answer came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Provenance {
@@ -89,7 +107,8 @@ impl Provenance {
 
 /// All tiles at hand.
 pub(crate) struct Tiles {
-    kept: Cache<Key, Arc<Tile>>,
+    kept: Cache<Key, Shelf<Tile>>,
+    room: Arc<Room>,
     flights: Flights<Key, Result<Arc<Tile>, Failure>>,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -108,12 +127,15 @@ pub(crate) struct TileCounts {
 }
 
 impl Tiles {
-    /// Keeps at most `capacity_bytes`.
-    pub(crate) fn new(capacity_bytes: u64) -> Self {
-        let kept =
-            Cache::builder().max_capacity(capacity_bytes).weigher(|_, tile: &Arc<Tile>| weight_bytes(tile)).build();
+    /// Keeps at most `capacity_bytes`; what lives beyond that, in answers that clients take slowly, counts in `room`.
+    pub(crate) fn new(capacity_bytes: u64, room: Arc<Room>) -> Self {
+        let kept = Cache::builder()
+            .max_capacity(capacity_bytes)
+            .weigher(|_, shelf: &Shelf<Tile>| shelf.get().map_or(0, |tile| weight_bytes(&tile.bytes)))
+            .eviction_listener(|_, shelf, _| shelf.clear())
+            .build();
         let zero = AtomicU64::default;
-        Self { kept, flights: Flights::new(), hits: zero(), misses: zero(), joined: zero() }
+        Self { kept, room, flights: Flights::new(), hits: zero(), misses: zero(), joined: zero() }
     }
 
     /// The tile of `key`, made by `render` if nobody has it or makes it. The render is dropped when all who wait for
@@ -126,16 +148,21 @@ impl Tiles {
     where
         F: Future<Output = Result<Tile, Failure>> + Send + 'static,
     {
-        if let Some(tile) = self.kept.get(&key) {
+        if let Some(tile) = self.kept.get(&key).and_then(|shelf| shelf.get()) {
             self.hits.fetch_add(1, Relaxed);
             return Ok((tile, Provenance::Hit));
         }
-        let kept = self.kept.clone();
+        let (kept, room) = (self.kept.clone(), Arc::clone(&self.room));
         let (flight, joined) = self.flights.join(key, || {
             let render = render();
             async move {
-                let tile = Arc::new(render.await?);
-                kept.insert(key, Arc::clone(&tile));
+                let Tile { bytes, media_type, stages } = render.await?;
+                let reserved = room.hold(u64::from(weight_bytes(&bytes)));
+                let bytes = Bytes::from_owner(Held { bytes, _reserved: reserved });
+                let tile = Arc::new(Tile { bytes, media_type, stages });
+                kept.insert(key, Shelf::of(&tile));
+                // What no longer fits is let go now, or moka would let some sixty entries wait beyond the bound.
+                kept.run_pending_tasks();
                 Ok(tile)
             }
         });
@@ -158,13 +185,21 @@ impl Tiles {
     }
 }
 
-fn weight_bytes(tile: &Tile) -> u32 {
-    u32::try_from(tile.bytes.len() + ENTRY_OVERHEAD_BYTES).unwrap_or(u32::MAX)
+fn weight_bytes(bytes: &Bytes) -> u32 {
+    u32::try_from(bytes.len() + ENTRY_OVERHEAD_BYTES).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::budget::Budget;
+
+    fn tiles() -> (Tiles, Arc<Room>) {
+        let room = Arc::new(Room::new(&Budget::split(64 << 20), Duration::from_secs(60)));
+        (Tiles::new(100_000, Arc::clone(&room)), room)
+    }
 
     fn tile(size_bytes: usize) -> Tile {
         Tile { bytes: vec![1; size_bytes].into(), media_type: "image/png", stages: Stages::default() }
@@ -179,19 +214,25 @@ mod tests {
 
     #[tokio::test]
     async fn two_hundred_tiles_stay_within_the_bytes() {
-        let tiles = Tiles::new(100_000);
+        let (tiles, room) = tiles();
+        let mut answers = Vec::new();
         for number in 0..200 {
             let key = Key::of(&[&number.to_string()]);
-            tiles.get_or_render(key, || async { Ok(tile(10_000)) }).await.unwrap();
+            let (tile, _) = tiles.get_or_render(key, || async { Ok(tile(10_000)) }).await.unwrap();
+            answers.push(tile.bytes.clone());
         }
         let counts = tiles.counts();
         assert!(counts.size_bytes <= 100_000 && counts.tiles >= 5, "{counts:?}");
         assert_eq!((counts.misses, counts.in_flight), (200, 0));
+        // Slow clients still hold them all; once they have gone, only the kept ones count.
+        assert!(room.used_bytes() >= 200 * 10_000);
+        answers.clear();
+        assert_eq!(room.used_bytes(), counts.size_bytes);
     }
 
     #[tokio::test]
     async fn a_failure_is_not_kept() {
-        let tiles = Tiles::new(100_000);
+        let (tiles, _) = tiles();
         let key = Key::of(&["a"]);
         assert!(tiles.get_or_render(key, || async { Err(Failure::Overloaded) }).await.is_err());
         let (_, provenance) = tiles.get_or_render(key, || async { Ok(tile(1)) }).await.unwrap();

@@ -361,9 +361,13 @@ async fn many_tiles_stay_within_the_memory() {
         let requests = (0..20).map(|col| {
             let path = path(&url, &tile(col, row), "@4x.npy?");
             let server = Arc::clone(&server);
-            async move { server.get(&path).await.bytes().await.unwrap().len() }
+            async move {
+                let answer = server.get(&path).await;
+                (answer.status(), answer.bytes().await.unwrap().len())
+            }
         });
-        assert!(join_all(requests).await.into_iter().all(|size| size > 4_000_000));
+        let answers = join_all(requests).await;
+        assert!(answers.iter().all(|(_, size)| *size > 4_000_000), "{answers:?}");
     }
     let health = server.json("/health").await;
     let (memory, parts) = (&health["memory"], &health["memory"]["parts"]);

@@ -23,3 +23,5 @@ pub mod serve;
 pub mod stop;
 #[cfg(feature = "http")]
 pub mod tls;
+#[cfg(feature = "http")]
+pub mod token;

@@ -11,6 +11,7 @@ use std::{
 };
 
 use aurora_catalog::ChangePage;
+use aurora_daemon::token::Token;
 use jiff::Timestamp;
 use reqwest::{Client, Response, Url};
 use tokio_util::sync::CancellationToken;
@@ -51,9 +52,15 @@ enum FeedError {
     Stuck(u64),
 }
 
-/// Follows mirror `index` of `catalogue` until `stop`.
-pub(crate) async fn follow(catalogue: Arc<Catalogue>, index: usize, stop: CancellationToken) -> anyhow::Result<()> {
-    let client = source::client(ANSWER_TIMEOUT)?;
+/// Follows mirror `index` of `catalogue` until `stop`; shows its indexer `token`.
+pub(crate) async fn follow(
+    catalogue: Arc<Catalogue>,
+    index: usize,
+    token: Option<Token>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    // A feed that has nothing to tell is silent for as long as it was asked to wait.
+    let client = source::client(ANSWER_TIMEOUT, ANSWER_TIMEOUT, token.as_ref())?;
     let mut follower = Follower { catalogue, index, client, next_epoch: None };
     let mut failures = 0;
     while !stop.is_cancelled() {

@@ -10,6 +10,7 @@ use axum::{
 
 use crate::{
     settings::Settings,
+    source::Locator,
     target::{Origin, Target},
     tiles::{Key, Provenance, Tile},
 };
@@ -32,6 +33,8 @@ impl Marks {
             _ if target.is_revision(revision) => IMMUTABLE.to_owned(),
             // The next revision may come at any time, and shows at once.
             Origin::Scene { .. } => "public, no-cache".to_owned(),
+            // So may another version of a local file, which is looked at for every request.
+            Origin::Url(_) if matches!(target.locator, Locator::File(_)) => "public, no-cache".to_owned(),
             Origin::Url(_) => format!("public, max-age={}", settings.revalidate.0.as_secs()),
         };
         Self { etag: key.etag(), cache_control }

@@ -49,7 +49,8 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> impl IntoResponse {
             "peak_rss": usage.peak_rss_bytes,
             "budget": app.settings.memory.0,
             "parts": app.budget,
-            "in_flight_bytes": app.in_flight.reserved_bytes(),
+            // Tiles at hand are told among the caches.
+            "in_flight_bytes": app.in_flight.used_bytes().saturating_sub(app.tiles.counts().size_bytes),
             "caches": caches(&app),
         },
         "connections": { "open": app.connections.open(), "limit": app.connections.limit() },
@@ -57,6 +58,7 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> impl IntoResponse {
         "threads": { "process": usage.threads, "render": app.pool.threads() },
         "queue": app.admission.depth(),
         "cancelled": app.pool.cancelled(),
+        "wasted_ms": u64::try_from(app.pool.wasted().as_millis()).unwrap_or(u64::MAX),
         "listeners": app.catalogue.listeners(),
         "indexers": indexers,
         "database": database(&app),

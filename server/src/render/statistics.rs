@@ -24,7 +24,8 @@ pub(crate) async fn statistics(
     max_side_px: u32,
 ) -> Result<Tile, Failure> {
     let mut stages = Stages::begin();
-    let _permit = app.admission.admit().await?;
+    let _place = app.admission.enter()?;
+    let _permit = app.admission.admit(&tiff).await?;
     stages.end("queue");
     let plan = render::plan_whole(&tiff, max_side_px, &options)?;
     let (setting, bytes_per_px) = (overview_setting(&tiff, &options, &plan), process.bytes_per_px());
@@ -41,7 +42,8 @@ pub(crate) async fn statistics(
 /// Statistics of what lies under a feature, each pixel weighed by how much of it is covered, as JSON. `scale` is how many
 /// times finer than the pixels that is looked at.
 pub(crate) async fn of_feature(app: &App, tiff: Arc<GeoTiff>, asked: Asked, scale: u32) -> Result<Value, Failure> {
-    let _permit = app.admission.admit().await?;
+    let _place = app.admission.enter()?;
+    let _permit = app.admission.admit(&tiff).await?;
     let Asked { query, options, outline, sizing } = asked;
     let (wanted, process) = (query.statistics.wanted(), query.process.clone());
     let (shown, reading) = (Shown::Feature(Arc::new(outline), sizing), options.clone());

@@ -6,11 +6,13 @@
 use std::{
     io,
     path::{Component, Path, PathBuf},
+    sync::Arc,
 };
 
+use aurora_raster::source::FileSource;
 use reqwest::Url;
 
-use super::Locator;
+use super::{LocalFile, Locator};
 
 /// The list in force.
 #[derive(Debug, Clone, Default)]
@@ -68,15 +70,24 @@ impl AllowList {
         allowed.then_some(Locator::Url(url)).ok_or(Refusal::Forbidden)
     }
 
-    fn locate_file(&self, path: &Path) -> Result<PathBuf, Refusal> {
+    /// Finds what `path` names and looks at it. Blocks on the file system.
+    pub(super) fn locate_file(&self, path: &Path) -> Result<LocalFile, Refusal> {
         match path.canonicalize() {
             Ok(real) if !self.holds(&real) => Err(Refusal::Forbidden),
-            Ok(real) if real.is_file() => Ok(real),
-            // What does not exist is only admitted to for places that may be asked about.
-            Ok(_) => Err(Refusal::NotFound),
+            Ok(real) => match FileSource::version_at(&real) {
+                Ok(version) => Ok(LocalFile::new(self.folder_of(&real), real, version)),
+                // What does not exist is only admitted to for places that may be asked about.
+                Err(_) => Err(Refusal::NotFound),
+            },
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.would_hold(path) => Err(Refusal::NotFound),
             Err(_) => Err(Refusal::Forbidden),
         }
+    }
+
+    /// The allowed folder that `path` lies in, by its spelling alone: the name of its origin.
+    pub(super) fn folder_of(&self, path: &Path) -> Arc<str> {
+        let folder = self.folders.iter().find(|folder| path.starts_with(folder));
+        folder.map_or_else(|| "elsewhere".into(), |folder| folder.display().to_string().into())
     }
 
     fn holds(&self, real: &Path) -> bool {

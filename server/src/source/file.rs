@@ -1,45 +1,245 @@
-//! Local files without blocking an async thread: each read runs on tokio's blocking threads.
+//! Local files: named, looked at and read without blocking an async thread, and without a descriptor for each.
+//!
+//! Every look and read runs on tokio's blocking threads within the share of its folder's origin: a mount that hangs
+//! holds only that many of them. Files are kept open for the next read, a bounded number of them; one that was closed
+//! meanwhile is opened again, and is another version if it was replaced.
 
-use std::{ops::Range, path::PathBuf, sync::Arc};
+use std::{
+    ops::Range,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use aurora_raster::source::{ByteSource, FileSource, SourceError, SourceFuture};
 use bytes::Bytes;
-use tokio::task::spawn_blocking;
+use futures_util::FutureExt;
+use moka::sync::Cache;
+use tokio::{task::spawn_blocking, time::timeout};
+
+use super::{AllowList, Origins, Refusal};
+use crate::shelf::Shelf;
+
+/// Time after which a file that nobody reads is closed, so that one that was deleted does not keep its place on disk.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Names that were looked at, kept for the time that their folder hangs; each is a few hundred bytes.
+const KNOWN_NAMES: u64 = 4096;
+
+/// An allowed file, with all links resolved, and the version it had at the look that found it.
+#[derive(Debug, Clone)]
+pub(crate) struct LocalFile {
+    pub(crate) path: PathBuf,
+    /// The allowed folder it lies in.
+    pub(crate) folder: Arc<str>,
+    /// Taken by the first who asks; who comes back because the file has changed looks again.
+    seen: Arc<Mutex<Option<Arc<str>>>>,
+}
+
+impl LocalFile {
+    pub(crate) fn new(folder: Arc<str>, path: PathBuf, version: String) -> Self {
+        Self { path, folder, seen: Arc::new(Mutex::new(Some(version.into()))) }
+    }
+
+    fn take_seen(&self) -> Option<Arc<str>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The same with its version still to be taken.
+    fn afresh(&self) -> Self {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self { seen: Arc::new(Mutex::new(seen)), ..self.clone() }
+    }
+}
+
+impl PartialEq for LocalFile {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+}
+
+/// All local files.
+pub(crate) struct LocalFiles {
+    allow: Arc<AllowList>,
+    origins: Arc<Origins>,
+    open: Cache<PathBuf, Shelf<FileSource>>,
+    known: Cache<String, LocalFile>,
+    patience: Duration,
+}
+
+impl LocalFiles {
+    /// Keeps at most `open` files open; a look or a read that takes longer than `patience` counts as hanging.
+    pub(crate) fn new(allow: Arc<AllowList>, origins: Arc<Origins>, open: usize, patience: Duration) -> Self {
+        let open = Cache::builder()
+            .max_capacity(open as u64)
+            .time_to_idle(IDLE_TIMEOUT)
+            .eviction_listener(|_, file: Shelf<FileSource>, _| file.clear())
+            .build();
+        Self { allow, origins, open, known: Cache::new(KNOWN_NAMES), patience }
+    }
+
+    /// The allowed file that `text` names, as it is now; as it was last while its folder hangs.
+    pub(crate) async fn locate(&self, text: &str) -> Result<Result<LocalFile, Refusal>, SourceError> {
+        let (allow, path) = (Arc::clone(&self.allow), PathBuf::from(text));
+        let folder = self.allow.folder_of(&path);
+        match self.off_thread(&folder, text, move || Ok(allow.locate_file(&path))).await {
+            Ok(Ok(file)) => {
+                self.known.insert(text.to_owned(), file.afresh());
+                Ok(Ok(file))
+            }
+            Err(error @ SourceError::Unavailable { .. }) => {
+                self.known.get(text).map(|known| Ok(known.afresh())).ok_or(error)
+            }
+            other => other,
+        }
+    }
+
+    /// The file's version now, or at the look that found it.
+    pub(crate) async fn version(&self, file: &LocalFile) -> Result<Arc<str>, SourceError> {
+        if let Some(version) = file.take_seen() {
+            return Ok(version);
+        }
+        let (path, name) = (file.path.clone(), file.path.display().to_string());
+        self.off_thread(&file.folder, &name, move || FileSource::version_at(&path)).await.map(Arc::from)
+    }
+
+    /// Opens it.
+    pub(crate) async fn open(self: &Arc<Self>, file: &LocalFile) -> Result<Arc<LocalSource>, SourceError> {
+        let (files, path, name) = (Arc::clone(self), file.path.clone(), file.path.display().to_string());
+        let opened = self.off_thread(&file.folder, &name, move || files.open_now(path)).await?;
+        let (version, size_bytes) = (opened.version().to_owned(), opened.size_bytes());
+        Ok(Arc::new(LocalSource { files: Arc::clone(self), file: file.clone(), name, version, size_bytes }))
+    }
+
+    fn open_now(&self, path: PathBuf) -> Result<Arc<FileSource>, SourceError> {
+        let opened = FileSource::open(&path)?;
+        self.open.insert(path, Shelf::of(&opened));
+        // What no longer fits is closed before anybody opens another.
+        self.open.run_pending_tasks();
+        Ok(opened)
+    }
+
+    /// Runs `work` where blocking is allowed, within the share of `folder`. A thread that hangs keeps its place.
+    async fn off_thread<T: Send + 'static>(
+        &self,
+        folder: &Arc<str>,
+        name: &str,
+        work: impl FnOnce() -> Result<T, SourceError> + Send + 'static,
+    ) -> Result<T, SourceError> {
+        let visit = self.origins.named(folder).enter().await?;
+        let told = move || (work(), visit);
+        match timeout(self.patience, spawn_blocking(told)).await {
+            Ok(Ok((result, visit))) => {
+                // A file that cannot be read says nothing of the others.
+                visit.succeeded();
+                result
+            }
+            Ok(Err(error)) => Err(unavailable(name, &error)),
+            Err(_) => {
+                self.origins.named(folder).failed();
+                Err(unavailable(name, &"its folder does not answer"))
+            }
+        }
+    }
+}
+
+fn unavailable(name: &str, reason: &dyn std::fmt::Display) -> SourceError {
+    SourceError::Unavailable { name: name.to_owned(), reason: reason.to_string() }
+}
 
 /// A local file at one version.
-pub(crate) struct LocalSource(Arc<FileSource>);
+pub(crate) struct LocalSource {
+    files: Arc<LocalFiles>,
+    file: LocalFile,
+    name: String,
+    version: String,
+    size_bytes: u64,
+}
 
 impl LocalSource {
-    pub(crate) async fn open(path: PathBuf) -> Result<Arc<Self>, SourceError> {
+    /// The open file, if it is still this version.
+    fn opened(files: &LocalFiles, path: PathBuf, version: &str) -> Result<Arc<FileSource>, SourceError> {
+        if let Some(open) = files.open.get(&path).and_then(|shelf| shelf.get()).filter(|open| open.version() == version)
+        {
+            return Ok(open);
+        }
         let name = path.display().to_string();
-        let opened = spawn_blocking(move || FileSource::open(path)).await;
-        opened.map_err(|error| lost(&name, &error))?.map(|file| Arc::new(Self(file)))
+        let opened = files.open_now(path)?;
+        if opened.version() == version { Ok(opened) } else { Err(SourceError::Changed { name }) }
     }
 }
 
 impl ByteSource for LocalSource {
     fn name(&self) -> &str {
-        self.0.name()
+        &self.name
     }
 
     fn size_bytes(&self) -> u64 {
-        self.0.size_bytes()
+        self.size_bytes
     }
 
     fn version(&self) -> &str {
-        self.0.version()
+        &self.version
     }
 
     fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> SourceFuture<'a, Vec<Bytes>> {
-        let (file, wanted) = (Arc::clone(&self.0), ranges.to_vec());
-        Box::pin(async move {
-            let read = spawn_blocking(move || futures_util::FutureExt::now_or_never(file.read(&wanted))).await;
-            let read = read.map_err(|error| lost(self.name(), &error))?;
-            read.unwrap_or_else(|| Err(lost(self.name(), &"a local read did not finish at once")))
-        })
+        let (files, path, version) = (Arc::clone(&self.files), self.file.path.clone(), self.version.clone());
+        let (wanted, name) = (ranges.to_vec(), self.name.clone());
+        let work = move || {
+            let file = Self::opened(&files, path, &version)?;
+            let read = file.read(&wanted).now_or_never();
+            read.unwrap_or_else(|| Err(unavailable(&name, &"a local read did not finish at once")))
+        };
+        Box::pin(async move { self.files.off_thread(&self.file.folder, &self.name, work).await })
     }
 }
 
-fn lost(name: &str, reason: &dyn std::fmt::Display) -> SourceError {
-    SourceError::Unavailable { name: name.to_owned(), reason: reason.to_string() }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(folder: &std::path::Path, open: usize) -> Arc<LocalFiles> {
+        let allow = AllowList::new(&[folder.to_str().unwrap().to_owned()], &[]).unwrap();
+        let (origins, patience) = (Arc::new(Origins::new(16, Duration::from_secs(30))), Duration::from_secs(30));
+        Arc::new(LocalFiles::new(Arc::new(allow), origins, open, patience))
+    }
+
+    fn descriptors_below(folder: &std::path::Path) -> usize {
+        let links = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+        links.filter(|link| std::fs::read_link(link.path()).is_ok_and(|path| path.starts_with(folder))).count()
+    }
+
+    #[tokio::test]
+    async fn many_files_are_read_through_few_descriptors() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = files(folder.path(), 4);
+        let mut sources = Vec::new();
+        for number in 0..50_u8 {
+            let path = folder.path().join(number.to_string());
+            std::fs::write(&path, [number; 10]).unwrap();
+            let file = files.locate(path.to_str().unwrap()).await.unwrap().unwrap();
+            sources.push(files.open(&file).await.unwrap());
+        }
+        for (number, source) in sources.iter().enumerate().rev() {
+            let read = source.read(&[3..5, 9..10]).await.unwrap();
+            assert_eq!(read.concat(), [number as u8; 3]);
+            assert!(descriptors_below(folder.path()) <= 5, "{}", descriptors_below(folder.path()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_replaced_while_it_was_closed_is_another_version() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, "old").unwrap();
+        let files = files(folder.path(), 4);
+        let file = files.locate(path.to_str().unwrap()).await.unwrap().unwrap();
+        let source = files.open(&file).await.unwrap();
+        assert_eq!(files.version(&file).await.unwrap().as_ref(), source.version());
+        files.open.invalidate_all();
+        std::fs::write(folder.path().join("b"), "newer").unwrap();
+        std::fs::rename(folder.path().join("b"), &path).unwrap();
+        assert!(matches!(source.read(std::slice::from_ref(&(0..3))).await, Err(SourceError::Changed { .. })));
+        assert_ne!(files.version(&file).await.unwrap().as_ref(), source.version());
+    }
 }

@@ -5,7 +5,7 @@
 //! a body is read than was asked for, and nothing of it is kept that was read only to get past it.
 
 use std::{
-    ops::Range,
+    ops::{Deref, Range},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU8, Ordering::Relaxed},
@@ -21,7 +21,9 @@ use reqwest::{
 };
 
 use super::{
+    Origin,
     multipart::{Multipart, MultipartError, content_range},
+    origins::Visit,
     ranges::{Scatter, Span, Stretch, spans, stretches},
 };
 
@@ -58,6 +60,7 @@ impl Several {
 /// A file at one version.
 pub(crate) struct HttpSource {
     client: Client,
+    origin: Arc<Origin>,
     url: Url,
     size_bytes: u64,
     validator: Validator,
@@ -106,8 +109,8 @@ impl Validator {
 
 impl HttpSource {
     /// Asks for the first bytes, and learns size and version from the answer.
-    pub(crate) async fn open(client: &Client, url: Url) -> Result<Arc<Self>, SourceError> {
-        let response = send(&url, ranged(client, &url, &(0..HEAD_BYTES))).await?;
+    pub(crate) async fn open(client: &Client, origin: Arc<Origin>, url: Url) -> Result<Arc<Self>, SourceError> {
+        let response = send(&origin, &url, ranged(client, &url, &(0..HEAD_BYTES))).await?;
         let validator = Validator::of(response.headers());
         let status = response.status();
         let (size_bytes, expected) = match status {
@@ -131,6 +134,7 @@ impl HttpSource {
         let whole = status == StatusCode::OK;
         Ok(Arc::new(Self {
             client: client.clone(),
+            origin,
             url,
             size_bytes,
             validator,
@@ -182,7 +186,8 @@ impl HttpSource {
     /// One stretch by one request.
     async fn one(&self, ranges: &[Range<u64>], stretch: Stretch) -> Result<Answers, SourceError> {
         let bytes = stretch.bytes.clone();
-        let response = send(&self.url, self.validator.guard(ranged(&self.client, &self.url, &bytes))).await?;
+        let request = self.validator.guard(ranged(&self.client, &self.url, &bytes));
+        let response = send(&self.origin, &self.url, request).await?;
         self.check_status(&response)?;
         let (sent, size) = content_range_of(&self.url, response.headers())?;
         if size != self.size_bytes || Validator::of(response.headers()) != self.validator {
@@ -226,7 +231,7 @@ impl HttpSource {
         };
         let wanted: u64 = group.iter().map(|stretch| stretch.bytes.end - stretch.bytes.start).sum();
         let asked = several_ranges(&self.client, &self.url, &group);
-        let response = send(&self.url, self.validator.guard(asked)).await?;
+        let response = send(&self.origin, &self.url, self.validator.guard(asked)).await?;
         if response.status() == StatusCode::PRECONDITION_FAILED {
             return Err(self.changed());
         }
@@ -314,13 +319,48 @@ fn identity(request: RequestBuilder) -> RequestBuilder {
     request.header(header::ACCEPT_ENCODING, "identity")
 }
 
-async fn send(url: &Url, request: RequestBuilder) -> Result<Response, SourceError> {
+/// An answer that has begun, and the visit to its origin, which lasts until the body has been read.
+struct Answered {
+    response: Response,
+    visit: Visit,
+}
+
+impl Deref for Answered {
+    type Target = Response;
+
+    fn deref(&self) -> &Response {
+        &self.response
+    }
+}
+
+/// Sends a request within its origin's share.
+async fn send(origin: &Arc<Origin>, url: &Url, request: RequestBuilder) -> Result<Answered, SourceError> {
+    let visit = origin.enter().await?;
+    let request = match origin.token() {
+        Some(token) => request.header(header::AUTHORIZATION, token.authorization()),
+        None => request,
+    };
     metrics::counter!("aurora_source_requests_total").increment(1);
-    request.send().await.map_err(|error| unavailable(url, &error))
+    match request.send().await {
+        Ok(response) if is_ill(response.status()) => {
+            visit.failed();
+            Err(refused(url, response.status()))
+        }
+        Ok(response) => Ok(Answered { response, visit }),
+        Err(error) => {
+            visit.failed();
+            Err(unavailable(url, &error))
+        }
+    }
+}
+
+/// Whether the whole server is ill rather than the one file.
+fn is_ill(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }
 
 /// Exactly `expected` bytes; a longer body is not read to its end.
-async fn body(url: &Url, response: Response, expected: u64) -> Result<Bytes, SourceError> {
+async fn body(url: &Url, response: Answered, expected: u64) -> Result<Bytes, SourceError> {
     let length = usize::try_from(expected).map_err(|_| bad(url, "more bytes than this host can address"))?;
     let mut bytes = BytesMut::with_capacity(length);
     each_chunk(url, response, expected, |chunk| {
@@ -337,18 +377,28 @@ async fn body(url: &Url, response: Response, expected: u64) -> Result<Bytes, Sou
 /// Hands out a body as it arrives; one of more than `most` bytes is not read to its end.
 async fn each_chunk(
     url: &Url,
-    mut response: Response,
+    answered: Answered,
     most: u64,
     mut take: impl FnMut(&[u8]) -> Result<(), SourceError>,
 ) -> Result<(), SourceError> {
+    let Answered { mut response, visit } = answered;
     let mut received = 0;
-    while let Some(chunk) = response.chunk().await.map_err(|error| unavailable(url, &error))? {
+    loop {
+        let chunk = match response.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => break,
+            Err(error) => {
+                visit.failed();
+                return Err(unavailable(url, &error));
+            }
+        };
         received += chunk.len() as u64;
         if received > most {
             return Err(bad(url, format!("more than the {most} bytes asked for")));
         }
         take(&chunk)?;
     }
+    visit.succeeded();
     metrics::counter!("aurora_source_bytes_total").increment(received);
     Ok(())
 }
@@ -370,9 +420,7 @@ fn refused(url: &Url, status: StatusCode) -> SourceError {
             name,
             reason: "its server sends elsewhere, and redirects are not followed".to_owned(),
         },
-        status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-            SourceError::Unavailable { name, reason: format!("status {status}") }
-        }
+        status if is_ill(status) => SourceError::Unavailable { name, reason: format!("status {status}") },
         status => SourceError::BadAnswer { name, reason: format!("status {status}") },
     }
 }
@@ -455,8 +503,10 @@ mod tests {
         let url = format!("http://{}/a.tif", listener.local_addr().expect("bound")).parse().expect("an address");
         let router = Router::new().route("/a.tif", get(file)).with_state(Arc::clone(&server));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let source =
-            HttpSource::open(&client(std::time::Duration::from_secs(20)).expect("a client"), url).await.expect("opens");
+        let time = std::time::Duration::from_secs(20);
+        let client = client(time, time, None).expect("a client");
+        let origin = super::super::Origins::new(16, time).named(&"it".into());
+        let source = HttpSource::open(&client, origin, url).await.expect("opens");
         // In disorder; the first lies in the bytes that opening brought, the last two adjoin.
         let mut ranges: Vec<Range<u64>> = (0..100).map(|at| at * 90_000..at * 90_000 + 700).rev().collect();
         ranges.push(9_000_000..9_000_050);

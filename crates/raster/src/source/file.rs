@@ -48,6 +48,19 @@ impl FileSource {
         Ok(Arc::new(Self { file, name, version, size_bytes }))
     }
 
+    /// The version that the file at `path` has now: what opening it would say.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn version_at(path: impl AsRef<Path>) -> Result<String, SourceError> {
+        let name = path.as_ref().display().to_string();
+        let metadata = std::fs::metadata(path).map_err(|error| source_error(&name, &error))?;
+        if !metadata.is_file() {
+            return Err(SourceError::Unavailable { name, reason: "not a regular file".to_owned() });
+        }
+        Ok(version(&metadata))
+    }
+
     fn read_range(&self, range: &Range<u64>) -> Result<Bytes, SourceError> {
         let length = range.end.checked_sub(range.start).filter(|_| range.end <= self.size_bytes);
         let length = length.and_then(|length| usize::try_from(length).ok()).ok_or_else(|| SourceError::BadAnswer {

@@ -1,0 +1,249 @@
+//! The places that bytes come from, kept apart so that one that hangs or dies takes only its own requests with it.
+//!
+//! An origin is a file server (scheme, host, port) or an allowed folder, which may be a mount. Each has its own share
+//! of the requests that may be under way, and a circuit breaker: after some failures in a row nobody asks it for a
+//! while, then one request tries whether it is back.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use aurora_daemon::token::Token;
+use aurora_raster::source::SourceError;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+/// Failures in a row after which an origin is left alone.
+const MAX_FAILURES: u32 = 5;
+
+/// Time for which it is left alone at first; doubled with every further failure.
+const FIRST_REST: Duration = Duration::from_secs(1);
+
+/// Longest time for which it is left alone.
+const MAX_REST: Duration = Duration::from_secs(30);
+
+/// Least requests to one origin.
+const MIN_REQUESTS: usize = 4;
+
+/// All origins so far. They are as many as there are in `--allow` and `--indexer`, for nothing else is ever asked.
+pub(crate) struct Origins {
+    by_name: Mutex<HashMap<Arc<str>, Arc<Origin>>>,
+    requests: Arc<Semaphore>,
+    requests_of_one: usize,
+    patience: Duration,
+    token: Option<Token>,
+    shown_to: Vec<Arc<str>>,
+}
+
+/// One of them.
+pub(crate) struct Origin {
+    name: Arc<str>,
+    all_requests: Arc<Semaphore>,
+    requests: Arc<Semaphore>,
+    patience: Duration,
+    token: Option<Token>,
+    health: Mutex<Health>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Health {
+    failures: u32,
+    rests: u32,
+    rests_until: Option<Instant>,
+    /// One request has gone to see whether it is back.
+    is_tried: bool,
+}
+
+/// A request under way. Tell how it ended; one that was given up tells nothing.
+pub(crate) struct Visit {
+    origin: Arc<Origin>,
+    _permits: [OwnedSemaphorePermit; 2],
+}
+
+impl Origins {
+    /// At most `requests` under way in all, half of them to one origin; nobody waits for longer than `patience`.
+    pub(crate) fn new(requests: usize, patience: Duration) -> Self {
+        let requests_of_one = (requests / 2).max(MIN_REQUESTS);
+        Self {
+            by_name: Mutex::default(),
+            requests: Arc::new(Semaphore::new(requests)),
+            requests_of_one,
+            patience,
+            token: None,
+            shown_to: Vec::new(),
+        }
+    }
+
+    /// The same, showing `token` to the origins of these names and to no other.
+    pub(crate) fn showing(self, token: Option<Token>, shown_to: Vec<Arc<str>>) -> Self {
+        Self { token, shown_to, ..self }
+    }
+
+    /// The origin of this name.
+    pub(crate) fn named(&self, name: &Arc<str>) -> Arc<Origin> {
+        let mut by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
+        let origin = by_name.entry(Arc::clone(name)).or_insert_with(|| {
+            Arc::new(Origin {
+                name: Arc::clone(name),
+                all_requests: Arc::clone(&self.requests),
+                requests: Arc::new(Semaphore::new(self.requests_of_one)),
+                patience: self.patience,
+                token: self.token.clone().filter(|_| self.shown_to.contains(name)),
+                health: Mutex::default(),
+            })
+        });
+        Arc::clone(origin)
+    }
+}
+
+impl Origin {
+    /// A place for one request.
+    ///
+    /// # Errors
+    /// `Unavailable` while the origin is left alone, or when others wait for it for too long already.
+    pub(crate) async fn enter(self: &Arc<Self>) -> Result<Visit, SourceError> {
+        self.check(Instant::now())?;
+        let places = async {
+            // Its own places first: who waits for a slow origin must not hold a place that others could use.
+            let own = Arc::clone(&self.requests).acquire_owned().await.ok()?;
+            let all = Arc::clone(&self.all_requests).acquire_owned().await.ok()?;
+            Some([own, all])
+        };
+        let places = timeout(self.patience, places).await.ok().flatten();
+        let permits = places.ok_or_else(|| self.unavailable("too many others wait for it"))?;
+        // It may have been given up meanwhile.
+        self.try_again(Instant::now())?;
+        Ok(Visit { origin: Arc::clone(self), _permits: permits })
+    }
+
+    /// What its requests show.
+    pub(crate) fn token(&self) -> Option<&Token> {
+        self.token.as_ref()
+    }
+
+    fn check(&self, now: Instant) -> Result<(), SourceError> {
+        match self.lock().rests_until {
+            Some(until) if now < until => Err(self.unavailable("it failed several times in a row")),
+            _ => Ok(()),
+        }
+    }
+
+    /// As [`Self::check`]; after a rest only one goes, and the others wait for what becomes of it.
+    fn try_again(&self, now: Instant) -> Result<(), SourceError> {
+        self.check(now)?;
+        let mut health = self.lock();
+        if health.rests_until.is_some() {
+            health.rests_until = Some(now + self.patience);
+            health.is_tried = true;
+        }
+        Ok(())
+    }
+
+    fn succeeded(&self) {
+        let mut health = self.lock();
+        if health.rests_until.is_some() {
+            tracing::info!(origin = &*self.name, "it answers again");
+        }
+        *health = Health::default();
+    }
+
+    pub(super) fn failed(&self) {
+        let (mut health, now) = (self.lock(), Instant::now());
+        let rests = health.rests_until.is_some_and(|until| now < until);
+        if rests && !health.is_tried {
+            // It was under way when the others failed, and says nothing new.
+            return;
+        }
+        health.failures = health.failures.saturating_add(1);
+        if health.failures < MAX_FAILURES {
+            return;
+        }
+        if health.rests == 0 {
+            tracing::warn!(origin = &*self.name, "it failed several times in a row: left alone for a while");
+            metrics::counter!("aurora_origin_rests_total").increment(1);
+        }
+        let rest = FIRST_REST.saturating_mul(1 << health.rests.min(16)).min(MAX_REST);
+        *health =
+            Health { rests: health.rests.saturating_add(1), rests_until: Some(now + rest), is_tried: false, ..*health };
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unavailable(&self, reason: &str) -> SourceError {
+        SourceError::Unavailable { name: self.name.to_string(), reason: reason.to_owned() }
+    }
+}
+
+impl Visit {
+    /// The origin answered, be it that it does not have what was asked for.
+    pub(crate) fn succeeded(self) {
+        self.origin.succeeded();
+    }
+
+    /// The origin did not answer, or said that it cannot.
+    pub(crate) fn failed(self) {
+        self.origin.failed();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn origins(patience: Duration) -> (Arc<Origin>, Arc<Origin>) {
+        let origins = Origins::new(12, patience);
+        (origins.named(&"http://a".into()), origins.named(&"http://b".into()))
+    }
+
+    #[tokio::test]
+    async fn an_origin_that_hangs_takes_no_more_than_its_share() {
+        let (hangs, works) = origins(Duration::from_millis(20));
+        let mut stuck = Vec::new();
+        while let Ok(visit) = hangs.enter().await {
+            stuck.push(visit);
+        }
+        assert_eq!(stuck.len(), 6);
+        works.enter().await.unwrap().succeeded();
+        stuck.pop();
+        assert!(hangs.enter().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_origin_that_fails_is_left_alone_until_one_request_finds_it_back() {
+        let (fails, works) = origins(Duration::from_secs(60));
+        // More than it takes are under way when it fails, which makes its rest no longer.
+        let mut visits = Vec::new();
+        while let Some(visit) = fails.enter().now_or_never() {
+            visits.push(visit.unwrap());
+        }
+        assert!(visits.len() > MAX_FAILURES as usize);
+        visits.into_iter().for_each(Visit::failed);
+        assert!(fails.enter().await.is_err());
+        assert!(fails.lock().rests_until.unwrap() <= Instant::now() + FIRST_REST);
+        works.enter().await.unwrap().succeeded();
+        // As if the rest were over.
+        fails.lock().rests_until = Some(Instant::now());
+        let trying = fails.enter().await.unwrap();
+        assert!(fails.enter().await.is_err(), "only one tries");
+        trying.succeeded();
+        assert!(fails.enter().await.is_ok() && fails.enter().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_success_between_failures_begins_the_count_anew() {
+        let (flickers, _) = origins(Duration::from_secs(60));
+        for _ in 0..3 * MAX_FAILURES {
+            flickers.enter().await.unwrap().failed();
+            flickers.enter().await.unwrap().succeeded();
+        }
+        assert!(flickers.enter().await.is_ok());
+    }
+}

@@ -1,0 +1,148 @@
+//! Where bytes come from: files that are replaced, more files than descriptors, origins that hang.
+
+mod support;
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    http::{HeaderMap, Uri},
+};
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+use support::{
+    LIVENESS, Server, encoded,
+    origin::{Fault, Origin},
+    raster::{tiff, tile},
+};
+
+/// The path of a tile of `url` that needs no statistics.
+fn path(url: &str, tile: &str) -> String {
+    format!("/cog/tiles/WebMercatorQuad/{tile}.png?rescale=0,1000&url={}", encoded(url))
+}
+
+fn name(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[tokio::test]
+async fn a_local_file_that_is_replaced_shows_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, next) = (folder.path().join("a.tif"), folder.path().join("next"));
+    std::fs::write(&file, tiff(1)).unwrap();
+    let server = Server::start(&["--allow", name(folder.path()), "--revalidate", "1h"]);
+    let old = server.get(&path(name(&file), &tile(3, 3))).await;
+    assert_eq!((old.status(), old.headers()["cache-control"].as_bytes()), (StatusCode::OK, &b"public, no-cache"[..]));
+    std::fs::write(&next, tiff(300)).unwrap();
+    std::fs::rename(&next, &file).unwrap();
+    let new = server.get(&path(name(&file), &tile(3, 3))).await;
+    assert_ne!(old.headers()["etag"], new.headers()["etag"]);
+    assert_ne!(old.bytes().await.unwrap(), new.bytes().await.unwrap());
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(server.problem(&path(name(&file), &tile(3, 3))).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_local_file_rewritten_in_place_is_never_mixed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.tif");
+    std::fs::write(&file, tiff(1)).unwrap();
+    let server = Server::start(&["--allow", name(folder.path())]);
+    let at = format!("/cog/point/0.005,-0.005?url={}", encoded(name(&file)));
+    let before = server.json(&at).await["values"][0].as_f64().unwrap();
+    std::fs::write(&file, tiff(5000)).unwrap();
+    assert!(server.json(&at).await["values"][0].as_f64().unwrap() >= before + 4999.0);
+}
+
+#[tokio::test]
+async fn an_origin_that_hangs_takes_only_its_own_requests_with_it() {
+    let (hangs, works) = (Origin::start().await, Origin::start().await);
+    let flags = ["--allow", &hangs.address, "--allow", &works.address];
+    let server = Server::start(&[&flags[..], &["--threads", "1", "--request-timeout", "4s"]].concat());
+    let (stuck, fine) = (hangs.put("a.tif", tiff(1)), works.put("a.tif", tiff(2)));
+    let at_hand = path(&stuck, &tile(1, 1));
+    assert_eq!(server.get(&at_hand).await.status(), StatusCode::OK);
+    hangs.misbehave(Fault::Slow(LIVENESS));
+
+    let lost = join_all((0..60).map(|number| {
+        let (server, path) = (&server, path(&hangs.put(&format!("{number}.tif"), tiff(1)), &tile(5, 5)));
+        async move { server.get(&path).await.status() }
+    }));
+    let others = async {
+        // The hanging ones are all under way by now.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let begun = std::time::Instant::now();
+        for number in 0..20 {
+            assert_eq!(server.get(&path(&fine, &tile(number, 7))).await.status(), StatusCode::OK);
+            assert_eq!(server.get(&at_hand).await.status(), StatusCode::OK);
+        }
+        // Any one of them would have waited for two seconds, had it waited for the other origin at all.
+        begun.elapsed()
+    };
+    let (lost, took) = tokio::join!(lost, others);
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    let is_failure = |status: &StatusCode| matches!(status.as_u16(), 503 | 504);
+    assert!(lost.iter().all(is_failure), "{lost:?}");
+
+    // It is left alone by now: what needs it fails without waiting, what is at hand goes on.
+    let requests = hangs.requests();
+    let unseen = hangs.put("unseen.tif", tiff(1));
+    assert_eq!(server.problem(&path(&unseen, &tile(12, 12))).await.0, 503);
+    assert_eq!(server.get(&at_hand).await.status(), StatusCode::OK);
+    assert!(hangs.requests() <= requests + 1);
+    hangs.misbehave(Fault::None);
+    let again = async {
+        while server.get(&path(&unseen, &tile(13, 13))).await.status() != StatusCode::OK {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(LIVENESS, again).await.expect("it is asked again");
+}
+
+#[tokio::test]
+async fn a_header_that_has_no_room_is_refused_and_one_that_has_is_read() {
+    let origin = Origin::start().await;
+    let server = Server::start(&["--allow", &origin.address, "--memory", "32MiB"]);
+    let url = origin.put("a.tif", tiff(1));
+    let opened = join_all((0..40).map(|number| {
+        let url = origin.put(&format!("{number}.tif"), tiff(number));
+        let server = &server;
+        async move { server.get(&format!("/cog/info?url={}", encoded(&url))).await.status() }
+    }));
+    assert!(opened.await.iter().all(|status| *status == StatusCode::OK));
+    assert_eq!(server.get(&path(&url, &tile(2, 2))).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn indexers_are_shown_the_token_and_nobody_else_is() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noting = Arc::clone(&seen);
+    let note = move |headers: HeaderMap, uri: Uri| async move {
+        let shown = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
+        noting.lock().unwrap().push((uri.path().to_owned(), shown));
+        r#"{"epoch":"1","changes":[],"next":0,"head":0}"#
+    };
+    let (indexer, stranger) = (Origin::start_with(Router::new().fallback(note.clone())).await, note);
+    let stranger = Origin::start_with(Router::new().fallback(stranger)).await;
+    let token = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(token.path(), "secret\n").unwrap();
+    let flags = ["--indexer", &indexer.address, "--allow", &indexer.address, "--allow", &stranger.address];
+    let server = Server::start(&[&flags[..], &["--token-file", name(token.path())]].concat());
+    server.until("/health", |health| health["indexers"][0]["connected"] == true).await;
+    for origin in [&indexer, &stranger] {
+        server.problem(&path(&format!("{}/other/{}", origin.address, origin.address.len()), &tile(1, 1))).await;
+    }
+    server.problem(&path(&format!("{}/strange/a", stranger.address), &tile(1, 1))).await;
+    let seen = seen.lock().unwrap();
+    let shown = |part: &str| {
+        seen.iter().filter(|(path, _)| path.starts_with(part)).map(|(_, shown)| shown.as_deref()).collect::<Vec<_>>()
+    };
+    assert!(!shown("/catalog/changes").is_empty());
+    assert!(shown("/catalog/changes").iter().all(|shown| *shown == Some("Bearer secret")));
+    assert!(shown("/other").contains(&Some("Bearer secret")));
+    assert!(!shown("/strange").is_empty() && shown("/strange").iter().all(Option::is_none), "{seen:?}");
+}
