@@ -1,7 +1,7 @@
 //! Divides the process's file descriptors, so that "too many open files" cannot happen.
 //!
 //! Each part is kept by whoever uses it: clients by the listener's connections, files by
-//! [`crate::source::OpenFiles`], requests to file servers by [`crate::source::Origins`].
+//! [`crate::source::LocalFiles`], requests to file servers by [`crate::source::Origins`].
 
 use crate::server::ADMIN_CONNECTIONS;
 
