@@ -120,6 +120,8 @@ impl Visit {
         let mut connection = pin!(self.host.http1.serve_connection(TokioIo::new(stream), service));
         loop {
             tokio::select! {
+                // What has come in meanwhile is answered first.
+                biased;
                 ended = &mut connection => return Ok(ended?),
                 () = self.entry.told() => match self.entry.is_killed() {
                     true => return Ok(()),
@@ -142,6 +144,8 @@ impl Visit {
         let mut connection = pin!(self.host.http2.serve_connection(TokioIo::new(stream), service));
         loop {
             tokio::select! {
+                // What has come in meanwhile is answered first.
+                biased;
                 ended = &mut connection => return Ok(ended?),
                 () = self.entry.told() => match self.entry.is_killed() {
                     true => return Ok(()),

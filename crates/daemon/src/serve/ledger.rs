@@ -111,7 +111,7 @@ impl Connections {
             killed: AtomicBool::new(false),
             told: Notify::new(),
         });
-        entry.set(Phase::Silent);
+        entry.phase.store(UNSEEN, Relaxed);
         let mut open = self.lock();
         *open.by_client.entry(client).or_insert(0) += 1;
         let key = open.entries.insert(Arc::clone(&entry));
@@ -139,6 +139,9 @@ impl Connections {
         self.ledger.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// [`Phase::Silent`] of a connection that nobody has looked at yet: it has not begun.
+const UNSEEN: u64 = (u64::MAX >> 2) << 2;
 
 fn since_ms(born: Instant) -> u64 {
     // Zero means "never" in some fields.
@@ -170,7 +173,7 @@ impl Drop for Entered {
 /// What a connection is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Nothing was ever sent on it.
+    /// Nothing was ever sent on it. It begins when the first look finds nothing: what came before is not its fault.
     Silent,
     /// A request is coming in.
     Head,
@@ -205,6 +208,13 @@ impl Entry {
         let word = self.phase.load(Relaxed);
         let phase = [Phase::Silent, Phase::Head, Phase::Busy, Phase::Idle][(word & 3) as usize];
         (phase, word >> 2)
+    }
+
+    /// A look for bytes found none.
+    pub(super) fn heard_nothing(&self) {
+        if self.phase.load(Relaxed) == UNSEEN {
+            self.set(Phase::Silent);
+        }
     }
 
     /// Bytes have come in.

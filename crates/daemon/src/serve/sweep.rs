@@ -25,6 +25,10 @@ const CROWDED_PACE: Duration = Duration::from_millis(20);
 /// Time that a client has for its request's head while it is crowded.
 const HURRIED_HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Time that a connection is kept for a next request while it is crowded: a client that asks again and again is told to
+/// close with its next answer, rather than cut off as it asks.
+const HURRIED_IDLE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Time after a stop in which a request that was on its way still comes in on a connection kept alive.
 const LINGER: Duration = Duration::from_millis(500);
 
@@ -63,10 +67,13 @@ impl Look<'_> {
         let mut spare = Vec::new();
         for (entry, of_client) in connections.all() {
             if self.must_go(&entry) {
+                let (phase, since_ms) = entry.phase();
+                let for_ms = self.now_ms.saturating_sub(since_ms);
+                tracing::debug!(?phase, for_ms, crowded = self.crowded, "a client keeps us waiting: closed");
                 entry.kill();
             } else if self.may_go(&entry) {
                 entry.close();
-            } else if self.crowded && is_idle(&entry) {
+            } else if self.crowded && self.is_idle_for(&entry, HURRIED_IDLE_TIMEOUT) {
                 spare.push((of_client, entry));
             }
         }
@@ -102,8 +109,11 @@ impl Look<'_> {
     fn may_go(&self, entry: &Entry) -> bool {
         let lingered = self.stopped_ms.is_some_and(|stopped_ms| self.is_past(stopped_ms, LINGER));
         let told_at_once = self.stopped_ms.is_some() && entry.is_multiplexed();
-        let idle = |patience| matches!(entry.phase(), (Phase::Idle, since_ms) if self.is_past(since_ms, patience));
-        told_at_once || is_idle(entry) && (lingered || idle(self.bounds.idle_timeout))
+        told_at_once || is_idle(entry) && lingered || self.is_idle_for(entry, self.bounds.idle_timeout)
+    }
+
+    fn is_idle_for(&self, entry: &Entry, time: Duration) -> bool {
+        is_idle(entry) && self.is_past(entry.phase().1, time)
     }
 }
 
