@@ -30,11 +30,11 @@ pub use sockets::{Inherited, Listeners, listen};
 /// The bounds of one listener.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// Time a client has to send a request's head, also the first one. Two seconds at most while it is crowded.
+    /// Time a client has to send a request's head, also the first one. Two seconds at most while others wait in vain.
     pub header_timeout: Duration,
     /// Time in which a client must take some of its answer.
     pub write_timeout: Duration,
-    /// Time that a connection is kept for a next request. None while it is crowded.
+    /// Time that a connection is kept for a next request. Two seconds at most while it is crowded.
     pub idle_timeout: Duration,
     /// Bytes of a request's head; 431 beyond.
     pub max_head_bytes: usize,

@@ -8,7 +8,7 @@ use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{
-            AtomicBool, AtomicU32, AtomicU64,
+            AtomicBool, AtomicU32, AtomicU64, AtomicUsize,
             Ordering::{Relaxed, SeqCst},
         },
     },
@@ -40,6 +40,10 @@ struct Ledger {
     open: Mutex<Open>,
     born: Instant,
     crowded: Notify,
+    /// Sockets at which an accepted client waits for room.
+    wanting: AtomicUsize,
+    /// When room was last given.
+    given_ms: AtomicU64,
 }
 
 #[derive(Default)]
@@ -61,6 +65,8 @@ impl Connections {
             open: Mutex::default(),
             born: Instant::now(),
             crowded: Notify::new(),
+            wanting: AtomicUsize::new(0),
+            given_ms: AtomicU64::new(0),
         };
         Self { ledger: Arc::new(ledger) }
     }
@@ -90,8 +96,17 @@ impl Connections {
         if self.is_crowded() {
             self.ledger.crowded.notify_one();
         }
+        self.ledger.wanting.fetch_add(1, SeqCst);
         let permit = Arc::clone(&self.ledger.permits).acquire_owned().await;
+        self.ledger.wanting.fetch_sub(1, SeqCst);
+        self.ledger.given_ms.store(self.now_ms(), Relaxed);
         permit.expect("the semaphore is never closed")
+    }
+
+    /// Whether somebody wants room and nobody was given any for `time`: those who are here do not make way.
+    pub(super) fn is_stalled(&self, time: Duration) -> bool {
+        let waited_ms = self.now_ms().saturating_sub(self.ledger.given_ms.load(Relaxed));
+        self.ledger.wanting.load(SeqCst) > 0 && u128::from(waited_ms) >= time.as_millis()
     }
 
     /// Waits until somebody wanted room while it was crowded.

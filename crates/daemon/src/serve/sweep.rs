@@ -22,7 +22,11 @@ const STOPPING_PACE: Duration = Duration::from_millis(50);
 /// Least time between two looks that crowding asks for.
 const CROWDED_PACE: Duration = Duration::from_millis(20);
 
-/// Time that a client has for its request's head while it is crowded.
+/// Time without room for anybody after which those who do not make way are hurried.
+const STALL: Duration = Duration::from_secs(1);
+
+/// Time that a client has for its request's head while others wait in vain. Not always while it is crowded: a client that
+/// has much to do itself may take a while to ask.
 const HURRIED_HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Time that a connection is kept for a next request while it is crowded: a client that asks again and again is told to
@@ -43,8 +47,13 @@ pub(super) async fn sweep(connections: Connections, bounds: Bounds, stop: Cancel
             () = crowding(&connections) => {}
             () = stop.cancelled(), if stopped_ms.is_none() => stopped_ms = Some(connections.now_ms()),
         }
-        let look =
-            Look { now_ms: connections.now_ms(), stopped_ms, crowded: connections.is_crowded(), bounds: &bounds };
+        let look = Look {
+            now_ms: connections.now_ms(),
+            stopped_ms,
+            crowded: connections.is_crowded(),
+            stalled: connections.is_stalled(STALL),
+            bounds: &bounds,
+        };
         look.at(&connections);
     }
 }
@@ -59,6 +68,7 @@ struct Look<'a> {
     now_ms: u64,
     stopped_ms: Option<u64>,
     crowded: bool,
+    stalled: bool,
     bounds: &'a Bounds,
 }
 
@@ -92,7 +102,7 @@ impl Look<'_> {
         if entry.write_deadline_ms().is_some_and(|deadline_ms| deadline_ms <= self.now_ms) {
             return true;
         }
-        let patience = match (self.crowded, self.stopped_ms) {
+        let patience = match (self.stalled, self.stopped_ms) {
             (_, Some(_)) => LINGER,
             (true, None) => self.bounds.header_timeout.min(HURRIED_HEADER_TIMEOUT),
             (false, None) => self.bounds.header_timeout,
