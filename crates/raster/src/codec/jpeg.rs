@@ -6,6 +6,14 @@
 //! filters for subsampled components, and its fixed-point colour conversion. Format: ITU-T T.81. Read are sequential
 //! Huffman-coded pictures of 8 bits, which is what TIFF holds; anything else is handed back to the caller.
 
+mod color;
+mod entropy;
+mod transform;
+
+use color::{to_rgb, twice_across, twice_both};
+use entropy::{Bits, Huffman};
+use transform::inverse_transform;
+
 /// Samples `[row][col][component]` of a picture.
 #[derive(Debug)]
 pub(super) struct Decoded {
@@ -124,134 +132,6 @@ impl Tables {
             segment = after;
         }
         Ok(())
-    }
-}
-
-/// Bits that a code is looked up by at once.
-const LOOKUP_BITS: u32 = 9;
-
-/// A Huffman code: short codes by a table, long ones by their first code and place (T.81, annex F.2.2.3).
-struct Huffman {
-    /// Length and symbol by the next [`LOOKUP_BITS`] bits; length 0 for longer codes.
-    short: [(u8, u8); 1 << LOOKUP_BITS],
-    /// By length: one more than the last code of it, left-aligned to 16 bits, and what to add to a code for its place.
-    long: [(u32, i32); 17],
-    symbols: Vec<u8>,
-}
-
-impl Huffman {
-    fn new(counts: &[u8], symbols: &[u8]) -> Result<Self> {
-        let mut code = 0_u32;
-        let mut table = Self { short: [(0, 0); 1 << LOOKUP_BITS], long: [(0, 0); 17], symbols: symbols.to_vec() };
-        let mut place = 0_usize;
-        for (length, &count) in (1_u32..).zip(counts) {
-            let end = code + u32::from(count);
-            if end > 1 << length {
-                return Err(Fault::Bad("a Huffman table with too many codes"));
-            }
-            table.long[length as usize] = (end << (16 - length), place as i32 - code as i32);
-            for (code, &symbol) in (code..end).zip(&symbols[place..]) {
-                if length <= LOOKUP_BITS {
-                    let first = (code << (LOOKUP_BITS - length)) as usize;
-                    table.short[first..first + (1 << (LOOKUP_BITS - length))].fill((length as u8, symbol));
-                }
-            }
-            place += usize::from(count);
-            code = end << 1;
-        }
-        Ok(table)
-    }
-
-    fn symbol(&self, bits: &mut Bits<'_>) -> Result<u8> {
-        let next = bits.peek_16();
-        let (length, symbol) = self.short[(next >> (16 - LOOKUP_BITS)) as usize];
-        if length > 0 {
-            bits.skip(length.into());
-            return Ok(symbol);
-        }
-        let found = (LOOKUP_BITS + 1..=16).find(|&length| next < self.long[length as usize].0);
-        let length = found.ok_or(Fault::Bad("a code that no table has"))?;
-        bits.skip(length);
-        let place = (next >> (16 - length)) as i32 + self.long[length as usize].1;
-        usize::try_from(place)
-            .ok()
-            .and_then(|place| self.symbols.get(place))
-            .copied()
-            .ok_or(Fault::Bad("a code that no table has"))
-    }
-}
-
-/// Bits of entropy-coded data, which ends at a marker; zeros follow its end, as libjpeg supplies them.
-struct Bits<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    pending: u64,
-    count: u32,
-    /// Zeros made up so far, in bytes.
-    made_up: usize,
-}
-
-/// Made-up bytes after which a stream is held to be cut short rather than one that left out its last zeros.
-const MOST_MADE_UP_BYTES: usize = 64;
-
-impl<'a> Bits<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, pending: 0, count: 0, made_up: 0 }
-    }
-
-    fn fill(&mut self) {
-        while self.count <= 48 {
-            let byte = match (self.bytes.get(self.at), self.bytes.get(self.at + 1)) {
-                (Some(0xff), Some(0)) => {
-                    self.at += 2;
-                    0xff
-                }
-                (Some(0xff), _) | (None, _) => {
-                    self.made_up += 1;
-                    0
-                }
-                (Some(&byte), _) => {
-                    self.at += 1;
-                    byte
-                }
-            };
-            self.pending = self.pending << 8 | u64::from(byte);
-            self.count += 8;
-        }
-    }
-
-    fn peek_16(&mut self) -> u32 {
-        if self.count < 16 {
-            self.fill();
-        }
-        (self.pending >> (self.count - 16)) as u32 & 0xffff
-    }
-
-    fn skip(&mut self, count: u32) {
-        self.count -= count;
-    }
-
-    /// A number of `length` bits, of which the lower half is negative (T.81, figure F.12).
-    fn number(&mut self, length: u8) -> i32 {
-        if length == 0 {
-            return 0;
-        }
-        let length = u32::from(length.min(16));
-        let bits = (self.peek_16() >> (16 - length)) as i32;
-        self.skip(length);
-        if bits < 1 << (length - 1) { bits - (1 << length) + 1 } else { bits }
-    }
-
-    /// Goes on after a restart marker.
-    fn restart(&mut self) -> Result<()> {
-        let (pending, count) = (0, 0);
-        match self.bytes.get(self.at..self.at + 2) {
-            Some([0xff, 0xd0..=0xd7]) => {
-                *self = Self { at: self.at + 2, pending, count, made_up: 0, ..*self };
-                Ok(())
-            }
-            _ => Err(Fault::Bad("a restart marker is missing")),
-        }
     }
 }
 
@@ -374,14 +254,14 @@ impl Frame {
                     inverse_transform(&coefficients, &mut component.plane[y * SIDE * stride + x * SIDE..], stride);
                 }
             }
-            if bits.made_up > MOST_MADE_UP_BYTES {
+            if bits.is_cut_short() {
                 return Err(Fault::Bad("a scan that ends early"));
             }
         }
         for part in &parts {
             self.components[part.place].is_scanned = true;
         }
-        Ok(&data[bits.at.min(data.len())..])
+        Ok(bits.rest())
     }
 
     /// All components at full size, as colours.
@@ -448,58 +328,6 @@ impl Part {
     }
 }
 
-/// Binary places of the transform's constants, and of what its first pass keeps.
-const CONST_BITS: u32 = 13;
-const PASS_BITS: u32 = 2;
-
-/// One pass over eight numbers: the even and the odd part of the transform, before rounding.
-fn transform(input: [i32; SIDE]) -> [i32; SIDE] {
-    // √2 times sums of cosines, as whole numbers of 13 binary places.
-    let times = i32::wrapping_mul;
-    let plus = i32::wrapping_add;
-    let minus = i32::wrapping_sub;
-    let [a, b, c, d, e, f, g, h] = input;
-    let z = times(plus(c, g), 4433);
-    let (low, high) = (minus(z, times(g, 15137)), plus(z, times(c, 6270)));
-    let (sum, difference) = (plus(a, e).wrapping_shl(CONST_BITS), minus(a, e).wrapping_shl(CONST_BITS));
-    let even = [plus(sum, high), plus(difference, low), minus(difference, low), minus(sum, high)];
-
-    let (z1, z2, z3, z4) = (plus(h, b), plus(f, d), plus(h, d), plus(f, b));
-    let z5 = times(plus(z3, z4), 9633);
-    let (z1, z2) = (times(z1, -7373), times(z2, -20995));
-    let (z3, z4) = (plus(times(z3, -16069), z5), plus(times(z4, -3196), z5));
-    let odd = [
-        plus(plus(times(b, 12299), z1), z4),
-        plus(plus(times(d, 25172), z2), z3),
-        plus(plus(times(f, 16819), z2), z4),
-        plus(plus(times(h, 2446), z1), z3),
-    ];
-    let up = |k: usize| plus(even[k], odd[k]);
-    let down = |k: usize| minus(even[k], odd[k]);
-    [up(0), up(1), up(2), up(3), down(3), down(2), down(1), down(0)]
-}
-
-fn descaled(value: i32, bits: u32) -> i32 {
-    value.wrapping_add(1 << (bits - 1)) >> bits
-}
-
-/// The samples of a block into a plane of `stride` samples a row.
-fn inverse_transform(coefficients: &[i32; BLOCK], plane: &mut [u8], stride: usize) {
-    let mut columns = [0; BLOCK];
-    for col in 0..SIDE {
-        let input = [0, 1, 2, 3, 4, 5, 6, 7].map(|row: usize| coefficients[row * SIDE + col]);
-        for (row, value) in transform(input).into_iter().enumerate() {
-            columns[row * SIDE + col] = descaled(value, CONST_BITS - PASS_BITS);
-        }
-    }
-    for row in 0..SIDE {
-        let input = [0, 1, 2, 3, 4, 5, 6, 7].map(|col: usize| columns[row * SIDE + col]);
-        let samples =
-            transform(input).map(|value| (descaled(value, CONST_BITS + PASS_BITS + 3) + 128).clamp(0, 255) as u8);
-        plane[row * stride..row * stride + SIDE].copy_from_slice(&samples);
-    }
-}
-
 impl Component {
     fn row(&self, row: usize) -> &[u8] {
         let stride = self.blocks_across * SIDE;
@@ -532,91 +360,9 @@ impl Component {
     }
 }
 
-/// A triangle filter along a line: three parts of the nearer sample, one of the farther.
-fn twice_across(line: &[u8], out: &mut Vec<u8>) {
-    let at = |index: usize| u16::from(line[index]);
-    let last = line.len() - 1;
-    for index in 0..=last {
-        out.push(if index == 0 { line[0] } else { ((at(index) * 3 + at(index - 1) + 1) >> 2) as u8 });
-        out.push(if index == last { line[last] } else { ((at(index) * 3 + at(index + 1) + 2) >> 2) as u8 });
-    }
-}
-
-/// The same in both directions: first down, then along.
-fn twice_both(this: &[u8], other: &[u8], out: &mut Vec<u8>) {
-    let sum = |index: usize| u16::from(this[index]) * 3 + u16::from(other[index]);
-    let last = this.len() - 1;
-    for index in 0..=last {
-        let own = sum(index);
-        let left = if index == 0 { own * 4 + 8 } else { own * 3 + sum(index - 1) + 8 };
-        let right = if index == last { own * 4 + 7 } else { own * 3 + sum(index + 1) + 7 };
-        out.extend([(left >> 4) as u8, (right >> 4) as u8]);
-    }
-}
-
-/// Red, green and blue of luma and two colour differences (JFIF 1.02), in 16 binary places.
-fn to_rgb([y, cb, cr]: [u8; 3]) -> [u8; 3] {
-    const HALF: i32 = 1 << 15;
-    let (y, cb, cr) = (i32::from(y), i32::from(cb) - 128, i32::from(cr) - 128);
-    let red = y + ((91_881 * cr + HALF) >> 16);
-    let green = y + ((-22_554 * cb - 46_802 * cr + HALF) >> 16);
-    let blue = y + ((116_130 * cb + HALF) >> 16);
-    [red, green, blue].map(|color| color.clamp(0, 255) as u8)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The transform as its definition words it (T.81, annex A.3.3).
-    fn by_definition(coefficients: &[i32; BLOCK]) -> [f64; BLOCK] {
-        let scale = |index: usize| if index == 0 { 0.5_f64.sqrt() } else { 1.0 };
-        let cosine = |at: usize, index: usize| ((2 * at + 1) as f64 * index as f64 * std::f64::consts::PI / 16.0).cos();
-        std::array::from_fn(|place| {
-            let (row, col) = (place / SIDE, place % SIDE);
-            let term = |k: usize| {
-                let (v, u) = (k / SIDE, k % SIDE);
-                scale(u) * scale(v) * f64::from(coefficients[k]) * cosine(col, u) * cosine(row, v)
-            };
-            (0..BLOCK).map(term).sum::<f64>() / 4.0 + 128.0
-        })
-    }
-
-    #[test]
-    fn the_transform_is_that_of_the_definition_rounded() {
-        let mut noise = 7_u32;
-        for _ in 0..200 {
-            let mut coefficients = [0; BLOCK];
-            for (index, coefficient) in coefficients.iter_mut().enumerate() {
-                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                *coefficient = ((noise >> 24) as i32 - 128) / (1 + index as i32);
-            }
-            let mut plane = [0; BLOCK];
-            inverse_transform(&coefficients, &mut plane, SIDE);
-            let exact = by_definition(&coefficients);
-            assert!(
-                plane.iter().zip(exact).all(|(&found, exact)| (f64::from(found) - exact.clamp(0.0, 255.0)).abs() < 0.6)
-            );
-        }
-    }
-
-    #[test]
-    fn flat_lines_stay_flat_and_edges_are_kept() {
-        let mut line = Vec::new();
-        twice_across(&[9, 9, 9], &mut line);
-        twice_both(&[9, 9, 9], &[9, 9, 9], &mut line);
-        assert!(line.iter().all(|&sample| sample == 9) && line.len() == 12);
-        line.clear();
-        twice_across(&[0, 100, 200], &mut line);
-        assert_eq!(line, [0, 25, 75, 125, 175, 200]);
-    }
-
-    #[test]
-    fn gray_is_gray_and_the_primaries_are_themselves() {
-        assert_eq!(to_rgb([77, 128, 128]), [77, 77, 77]);
-        assert_eq!(to_rgb([76, 85, 255]), [254, 0, 0]);
-        assert_eq!(to_rgb([255, 0, 255]), [255, 208, 28]);
-    }
 
     #[test]
     fn what_is_no_jpeg_or_another_kind_is_told() {
