@@ -7,13 +7,16 @@
 use std::{
     fs::File,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use aurora_catalog::{ChangeBody, store};
 use aurora_queue::Job;
 use jiff::Timestamp;
-use rustix::fs::{FlockOperation, flock};
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+};
 use sqlx::{
     Sqlite, SqliteConnection, SqlitePool, Transaction,
     migrate::Migrator,
@@ -33,6 +36,12 @@ use mark::Mark;
 
 /// The database's file in the state folder.
 const DATABASE_NAME: &str = "indexer.db";
+
+/// How long a start waits for the state folder's lock before the folder is held to be another indexer's.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Pause between two tries for it.
+const LOCK_LOOK: Duration = Duration::from_millis(20);
 
 /// Connections for reading.
 const READERS: u32 = 4;
@@ -60,7 +69,7 @@ impl Database {
         if let Ok(Some(file_system)) = file_system::network_name(state_dir) {
             return Err(IndexerError::NetworkDatabase { path: state_dir.to_owned(), file_system });
         }
-        let lock = lock(state_dir)?;
+        let lock = lock(state_dir).await?;
         let options = SqliteConnectOptions::new()
             .filename(state_dir.join(DATABASE_NAME))
             .create_if_missing(true)
@@ -155,12 +164,20 @@ async fn live_on(conn: &mut SqliteConnection, state_dir: &Path) -> Result<(Strin
     Ok((epoch, head, mark))
 }
 
-fn lock(state_dir: &Path) -> Result<File> {
+/// Takes the state folder for this process alone. A killed indexer's lock can outlive it for a moment: a child that it
+/// was just starting holds every descriptor until it runs its program or dies too.
+async fn lock(state_dir: &Path) -> Result<File> {
     let path: PathBuf = state_dir.join("indexer.lock");
     let file = File::create(&path).map_err(IndexerError::io("create", &path))?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive)
-        .map_err(|_| IndexerError::InUse { path: state_dir.to_owned() })?;
-    Ok(file)
+    let begun = Instant::now();
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(Errno::WOULDBLOCK) if begun.elapsed() < LOCK_PATIENCE => tokio::time::sleep(LOCK_LOOK).await,
+            Err(Errno::WOULDBLOCK) => return Err(IndexerError::InUse { path: state_dir.to_owned() }),
+            Err(errno) => return Err(IndexerError::io("lock", &path)(errno.into())),
+        }
+    }
 }
 
 /// A write transaction: dropped, it leaves nothing; committed, it wakes the feed's readers.
@@ -233,6 +250,19 @@ mod tests {
         first.close().await;
         drop(first);
         assert_eq!(Database::open(dir.path()).await.unwrap().epoch(), epoch);
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_outlives_its_indexer_for_a_moment_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let left = lock(dir.path()).await.unwrap();
+        let next = Database::open(dir.path());
+        let leave = async {
+            tokio::time::sleep(5 * LOCK_LOOK).await;
+            drop(left);
+        };
+        let (opened, ()) = tokio::join!(next, leave);
+        assert!(opened.is_ok());
     }
 
     async fn told(dir: &Path, scene_id: &str) -> String {
