@@ -128,6 +128,19 @@ pub(crate) struct Components {
     pub(crate) members: Vec<Vec<u32>>,
 }
 
+impl Components {
+    /// Only those whose cells `is_kept` takes, numbered anew.
+    pub(crate) fn only(self, is_kept: impl Fn(&[u32]) -> bool) -> Self {
+        let Self { mut labels, mut members } = self;
+        members.retain(|cells| is_kept(cells));
+        labels.cells.fill(0);
+        for (index, cells) in members.iter().enumerate() {
+            cells.iter().for_each(|cell| labels.cells[*cell as usize] = index as u32 + 1);
+        }
+        Self { labels, members }
+    }
+}
+
 /// Groups the true cells that share an edge.
 pub(crate) fn components(mask: &Grid<bool>) -> Components {
     let mut labels = Grid::filled(mask.width, mask.height, 0_u32);

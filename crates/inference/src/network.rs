@@ -22,7 +22,7 @@ use rten_tensor::{AsView as _, Layout as _, NdTensor};
 use crate::{
     detect::{Outcome, Sea, scored},
     error::{Error, Result},
-    grid::{Components, Grid, components, quantile},
+    grid::{Grid, components, quantile},
     survey::Survey,
 };
 
@@ -84,7 +84,8 @@ impl Network {
         let probability = self.probability(&db)?;
         let oil = probability.derive(|x, y| probability.at(x, y) >= THRESHOLD && !db.at(x, y).is_nan());
         let cell = survey.frame.cell();
-        let segments = only_large(components(&oil), (MIN_AREA_KM2 / cell.km2()).ceil() as usize);
+        let min_cells = (MIN_AREA_KM2 / cell.km2()).ceil() as usize;
+        let segments = components(&oil).only(|cells| cells.len() >= min_cells);
         let land = db.map(|_| false);
         let mean = |members: &[u32]| {
             let sum: f64 = members.iter().map(|cell| f64::from(probability.cells[*cell as usize])).sum();
@@ -190,17 +191,6 @@ fn spans(length: usize, tile: usize) -> Vec<Span> {
         from = to;
     }
     spans
-}
-
-/// Drops spots of fewer cells, and numbers the rest anew.
-fn only_large(parts: Components, min_cells: usize) -> Components {
-    let members: Vec<Vec<u32>> = parts.members.into_iter().filter(|members| members.len() >= min_cells).collect();
-    let mut labels = parts.labels;
-    labels.cells.fill(0);
-    for (index, cells) in members.iter().enumerate() {
-        cells.iter().for_each(|cell| labels.cells[*cell as usize] = index as u32 + 1);
-    }
-    Components { labels, members }
 }
 
 #[cfg(test)]

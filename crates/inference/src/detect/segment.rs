@@ -46,7 +46,10 @@ pub(super) fn find(contrast: &Grid<f32>, noise_db: f32, cell: CellSize) -> Compo
     let opened = closed.eroded(MORPHOLOGY).dilated(MORPHOLOGY);
     let kept = opened.derive(|x, y| opened.at(x, y) && !contrast.at(x, y).is_nan());
     let whole = joined(components(&kept), cell);
-    only_large(whole, contrast, strong_db, [min_core, cells_of(MIN_AREA_KM2, cell)])
+    // What has become too small goes.
+    let min_area = cells_of(MIN_AREA_KM2, cell);
+    let strong_cells = |cells: &[u32]| values(contrast, cells).filter(|value| *value < strong_db).count();
+    whole.only(|cells| cells.len() >= min_area && strong_cells(cells) >= min_core)
 }
 
 /// Drops crumbs, and gives the small pieces beside a large one to it. Pieces of like size stay on their own: they may
@@ -104,20 +107,6 @@ fn cells_of(area_km2: f64, cell: CellSize) -> usize {
 
 fn values<'a>(contrast: &'a Grid<f32>, members: &'a [u32]) -> impl Iterator<Item = f32> + 'a {
     members.iter().map(|cell| contrast.cells[*cell as usize])
-}
-
-/// Drops what has become too small, and numbers the rest anew.
-fn only_large(parts: Components, contrast: &Grid<f32>, strong_db: f32, [min_core, min_area]: [usize; 2]) -> Components {
-    let is_large = |members: &Vec<u32>| {
-        members.len() >= min_area && values(contrast, members).filter(|value| *value < strong_db).count() >= min_core
-    };
-    let members: Vec<Vec<u32>> = parts.members.into_iter().filter(is_large).collect();
-    let mut labels = parts.labels;
-    labels.cells.fill(0);
-    for (index, cells) in members.iter().enumerate() {
-        cells.iter().for_each(|cell| labels.cells[*cell as usize] = index as u32 + 1);
-    }
-    Components { labels, members }
 }
 
 #[cfg(test)]
