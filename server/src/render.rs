@@ -41,7 +41,6 @@ pub(crate) struct Order {
 }
 
 /// What part of a raster is shown, and how large.
-#[allow(dead_code, reason = "previews and boxes have no addresses yet")]
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Shown {
     /// A map tile; the query's buffer makes it larger.
