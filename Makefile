@@ -1,6 +1,7 @@
 # Few verbs. `make demo` and `make test` do all set-up themselves.
 #   demo     synthetic scenes on a map at http://127.0.0.1:8080/ until Ctrl-C; ONCE=1: follow one scene and end
 #   test     everything CI runs: lints, documentation, unit, end-to-end and browser tests
+#   nightly  what takes minutes: 10,000 scenes dropped at once
 #   build    the programs, into target/release
 #   check    formatting, clippy, rustdoc, TypeScript; no test is run
 #   bench    speed of the tile engine by stage, and of the server
@@ -9,7 +10,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build check bench load docs setup setup-build frontend rust-test frontend-test
+.PHONY: help demo test nightly build check bench load docs setup setup-build frontend rust-test frontend-test
 
 URL ?= http://127.0.0.1:8080
 # Warnings fail `make check`, not a build: a newer lint must not stop a user.
@@ -49,6 +50,9 @@ rust-test: setup build
 	cargo test --release --locked --workspace
 
 test: check frontend-test rust-test
+
+nightly: build
+	cargo test --release --locked --workspace --test drops -- --ignored --nocapture
 
 bench: build
 	perf/bench.sh
