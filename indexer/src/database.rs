@@ -28,6 +28,7 @@ use tokio::sync::watch;
 use crate::{
     error::{IndexerError, Result},
     file_system, job_view, random,
+    step::{self, Step},
 };
 
 mod mark;
@@ -228,10 +229,13 @@ impl Write<'_> {
     /// # Errors
     /// When it could not be made durable; then nothing of it happened.
     pub async fn commit(self) -> Result<()> {
+        step::reached(Step::Written);
         self.inner.commit().await?;
+        step::reached(Step::Committed);
         if let Some(head) = self.head {
             self.database.mark.note(&self.database.epoch, head);
             self.database.head.send_replace(head);
+            step::reached(Step::Told);
         }
         Ok(())
     }

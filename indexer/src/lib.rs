@@ -16,6 +16,7 @@ pub mod intake;
 pub mod paths;
 pub mod run;
 pub mod settings;
+pub mod step;
 pub mod watch;
 pub mod work;
 

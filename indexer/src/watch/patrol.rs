@@ -25,6 +25,7 @@ use crate::{
     lane::Lane,
     paths::Root,
     random,
+    step::{self, Step},
 };
 
 /// Pause after a hint, so that one look serves a burst of them.
@@ -295,6 +296,7 @@ impl Patrol {
             }
         };
         let Some(file) = examined.filter(|file| file.stamp == stamp) else { return Ok(()) };
+        step::reached(Step::Settled);
         if matches!(file.content, Content::Incomplete(_)) {
             self.tracker.incomplete(path, stamp);
             return Ok(());

@@ -15,7 +15,10 @@ use super::{
     collect::{self, Outputs},
     publish::{result_dir, sync_above},
 };
-use crate::paths;
+use crate::{
+    paths,
+    step::{self, Step},
+};
 
 /// Carries results from one scene's revision to another's.
 #[derive(Debug, Clone)]
@@ -55,6 +58,7 @@ impl Carrier {
     fn link(&self, source: &Path, scene_id: &str, revision: u64) -> Result<Outputs, String> {
         let target = result_dir(&self.results, scene_id, revision);
         link_files(source, &target).map_err(|error| format!("{}: {error}", source.display()))?;
+        step::reached(Step::Linked);
         let verified = collect::verify(&target, scene_id, revision, self.max_detections);
         if verified.is_err() {
             let _ = fs::remove_dir_all(&target);

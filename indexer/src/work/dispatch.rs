@@ -20,7 +20,12 @@ use super::{
     executor::{Executor, Outcome, Refusal, Status, SubmitError},
     publish::Publisher,
 };
-use crate::{database::Database, error::Result, job_view};
+use crate::{
+    database::Database,
+    error::Result,
+    job_view,
+    step::{self, Step},
+};
 
 mod drain;
 mod finish;
@@ -242,6 +247,7 @@ impl Dispatcher {
         let job = held.job.clone();
         match outcome {
             Outcome::Success => {
+                step::reached(Step::Ended);
                 // An adopted one may have come so far before.
                 if job.state != State::Collecting {
                     held.job = advance(&self.database, &job, State::Collecting).await?;
@@ -307,6 +313,7 @@ impl Dispatcher {
         let Some(held) = self.active.remove(key) else { return };
         let dir = AttemptDir::of(&self.terms.results, &held.job);
         let _ = tokio::task::spawn_blocking(move || dir.clear()).await;
+        step::reached(Step::Cleared);
     }
 
     /// Takes jobs while there is room.
@@ -337,11 +344,13 @@ impl Dispatcher {
         if let Err(error) = made.and_then(|made| made) {
             return self.end(&job, End::Failed, &format!("no room for the attempt: {error}")).await;
         }
+        step::reached(Step::FolderMade);
         let task = task(&self.terms.root, &self.terms.results, &job);
         let key = task.key.clone();
         if let Err(error) = self.executor.submit(task).await {
             return self.not_accepted(&job, &error).await;
         }
+        step::reached(Step::Accepted);
         let submitted = advance(&self.database, &job, State::Submitted).await;
         let lost = submitted.is_err();
         self.active.insert(key.clone(), Active { job: submitted.unwrap_or(job), finishing: false, lost });

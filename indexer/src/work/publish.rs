@@ -23,6 +23,7 @@ use crate::{
     error::{IndexerError, Result},
     intake::describe,
     paths,
+    step::{self, Step},
 };
 
 /// Moves results into place.
@@ -158,13 +159,18 @@ fn place(from: &Path, to: &Path) -> io::Result<()> {
         settle(&entry?)?;
     }
     File::open(from)?.sync_all()?;
+    step::reached(Step::Synced);
     let parent = to.parent().ok_or(io::ErrorKind::InvalidInput)?;
     fs::create_dir_all(parent)?;
     if to.exists() {
         fs::remove_dir_all(to)?;
     }
+    step::reached(Step::PlaceFreed);
     fs::rename(from, to)?;
-    sync_above(to)
+    step::reached(Step::Renamed);
+    sync_above(to)?;
+    step::reached(Step::Placed);
+    Ok(())
 }
 
 /// Makes one output durable. A result is files and folders of files: pipes, sockets and links that a command left are

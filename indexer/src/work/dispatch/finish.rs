@@ -5,6 +5,7 @@ use aurora_queue::Job;
 use super::Terms;
 use crate::{
     error::IndexerError,
+    step::{self, Step},
     work::{
         attempt::AttemptDir,
         collect,
@@ -35,6 +36,7 @@ async fn try_finish(publisher: &Publisher, terms: &Terms, job: &Job) -> Finish {
         Ok(Err(reason)) => return Finish::Bad(reason),
         Err(error) => return Finish::Bad(format!("verifying failed: {error}")),
     };
+    step::reached(Step::Verified);
     match publisher.publish(job, outputs).await {
         Ok(Publication::Done | Publication::Superseded) => Finish::Done,
         Err(error) => Finish::Failed(error),
