@@ -1,7 +1,6 @@
 //! The one database: scenes, feed and jobs, so that they change together.
 //!
-//! SQLite in WAL mode with full synchronisation: a commit that returned is on disk. One connection writes, a few
-//! read. Readers of the feed are woken after every commit that appended to it. The tables and their SQL live in
+//! A commit that returned is on disk. One connection writes, a few read. Readers of the feed are woken after every commit that appended to it. The tables and their SQL live in
 //! `aurora_catalog::store` and `aurora_queue`.
 
 use std::{
@@ -11,18 +10,14 @@ use std::{
 };
 
 use aurora_catalog::{ChangeBody, store};
+use aurora_database::{Address, Backend, Connection, Pools};
 use aurora_queue::Job;
 use jiff::Timestamp;
 use rustix::{
     fs::{FlockOperation, flock},
     io::Errno,
 };
-use sqlx::{
-    Sqlite, SqliteConnection, SqlitePool, Transaction,
-    migrate::Migrator,
-    pool::PoolConnection,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
+use sqlx::{Any, Transaction, migrate::Migration, pool::PoolConnection};
 use tokio::sync::watch;
 
 use crate::{
@@ -44,16 +39,9 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 /// Pause between two tries for it.
 const LOCK_LOOK: Duration = Duration::from_millis(20);
 
-/// Connections for reading.
-const READERS: u32 = 4;
-
-/// How long a statement waits for a lock. Only backups and people with a shell hold others.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// The open database; cheap to clone through an `Arc`.
 pub struct Database {
-    writer: SqlitePool,
-    readers: SqlitePool,
+    pools: Pools,
     epoch: String,
     head: watch::Sender<u64>,
     mark: Mark,
@@ -71,30 +59,12 @@ impl Database {
             return Err(IndexerError::NetworkDatabase { path: state_dir.to_owned(), file_system });
         }
         let lock = lock(state_dir).await?;
-        let options = SqliteConnectOptions::new()
-            .filename(state_dir.join(DATABASE_NAME))
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT);
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options.clone())
-            .await?;
-        let mut migrations = store::migrations::all();
-        migrations.extend(aurora_queue::migrations::all());
-        Migrator::with_migrations(migrations).run(&writer).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .connect_with(options.read_only(true).create_if_missing(false))
-            .await?;
-
-        let mut conn = writer.acquire().await?;
+        let pools = Pools::open(&Address::Sqlite(state_dir.join(DATABASE_NAME))).await?;
+        pools.migrate(migrations(pools.backend())).await?;
+        let mut conn = pools.write().await?;
         let (epoch, head, mark) = live_on(&mut conn, state_dir).await?;
         drop(conn);
-        Ok(Self { writer, readers, epoch, head: watch::Sender::new(head), mark, _lock: lock })
+        Ok(Self { pools, epoch, head: watch::Sender::new(head), mark, _lock: lock })
     }
 
     /// Whether `state_dir` has a database already.
@@ -116,8 +86,8 @@ impl Database {
     ///
     /// # Errors
     /// When there is none within the pool's time.
-    pub async fn read(&self) -> Result<PoolConnection<Sqlite>> {
-        Ok(self.readers.acquire().await?)
+    pub async fn read(&self) -> Result<PoolConnection<Any>> {
+        Ok(self.pools.read().await?)
     }
 
     /// Begins the one write transaction there can be; keep it short, and never across a job or slow files.
@@ -125,8 +95,8 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn begin(&self) -> Result<Write<'_>> {
-        let inner = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(Write { inner, database: self, head: None, now: Timestamp::now() })
+        let inner = self.pools.begin().await?;
+        Ok(Write { inner, database: self, changes: Vec::new(), now: Timestamp::now() })
     }
 
     /// One page of the feed.
@@ -140,13 +110,19 @@ impl Database {
 
     /// Closes all connections, so that the log is folded into the database.
     pub async fn close(&self) {
-        self.readers.close().await;
-        self.writer.close().await;
+        self.pools.close().await;
     }
 }
 
+/// All tables: the catalogue's and the queue's.
+fn migrations(backend: Backend) -> Vec<Migration> {
+    let mut migrations = store::migrations::all(backend);
+    migrations.extend(aurora_queue::migrations::all(backend));
+    migrations
+}
+
 /// The database's epoch and newest change; a new epoch when the database is a restored one.
-async fn live_on(conn: &mut SqliteConnection, state_dir: &Path) -> Result<(String, u64, Mark)> {
+async fn live_on(conn: &mut Connection, state_dir: &Path) -> Result<(String, u64, Mark)> {
     let (mark_path, database_path) = (state_dir.join("indexer.mark"), state_dir.join(DATABASE_NAME));
     let (mark, told) = Mark::open(&mark_path).map_err(IndexerError::io("open", &mark_path))?;
     let metadata = std::fs::metadata(&database_path).map_err(IndexerError::io("look at", &database_path))?;
@@ -183,15 +159,16 @@ async fn lock(state_dir: &Path) -> Result<File> {
 
 /// A write transaction: dropped, it leaves nothing; committed, it wakes the feed's readers.
 pub struct Write<'d> {
-    inner: Transaction<'static, Sqlite>,
+    inner: Transaction<'static, Any>,
     database: &'d Database,
-    head: Option<u64>,
+    /// What the feed tells of it, appended with the commit.
+    changes: Vec<ChangeBody>,
     now: Timestamp,
 }
 
 impl Write<'_> {
     /// For the functions of the catalogue and the queue.
-    pub fn conn(&mut self) -> &mut SqliteConnection {
+    pub fn conn(&mut self) -> &mut Connection {
         &mut self.inner
     }
 
@@ -206,33 +183,30 @@ impl Write<'_> {
     }
 
     /// Appends a change to the feed.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn change(&mut self, body: &ChangeBody) -> Result<()> {
-        self.head = Some(store::changes::append(&mut self.inner, body, self.now).await?);
-        Ok(())
+    pub fn change(&mut self, body: ChangeBody) {
+        self.changes.push(body);
     }
 
     /// Appends that a job moved.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn job_moved(&mut self, job: &Job) -> Result<()> {
+    pub fn job_moved(&mut self, job: &Job) {
         tracing::debug!(job = %job.job_id, scene = %job.subject, state = %job.state, attempt = job.attempt, "job moved");
         metrics::counter!("aurora_indexer_job_moves_total", "to" => job.state.name()).increment(1);
-        self.change(&ChangeBody::Job { job: job_view::of(job) }).await
+        self.change(ChangeBody::Job { job: job_view::of(job) });
     }
 
     /// Makes everything durable at once.
     ///
     /// # Errors
     /// When it could not be made durable; then nothing of it happened.
-    pub async fn commit(self) -> Result<()> {
+    pub async fn commit(mut self) -> Result<()> {
+        let head = match self.changes.as_slice() {
+            [] => None,
+            changes => Some(store::changes::append(&mut self.inner, changes, self.now).await?),
+        };
         step::reached(Step::Written);
         self.inner.commit().await?;
         step::reached(Step::Committed);
-        if let Some(head) = self.head {
+        if let Some(head) = head {
             self.database.mark.note(&self.database.epoch, head);
             self.database.head.send_replace(head);
             step::reached(Step::Told);
@@ -272,7 +246,7 @@ mod tests {
     async fn told(dir: &Path, scene_id: &str) -> String {
         let database = Database::open(dir).await.unwrap();
         let mut write = database.begin().await.unwrap();
-        write.change(&ChangeBody::Withdrawn { scene_id: scene_id.to_owned(), revision: 1 }).await.unwrap();
+        write.change(ChangeBody::Withdrawn { scene_id: scene_id.to_owned(), revision: 1 });
         write.commit().await.unwrap();
         database.close().await;
         database.epoch().to_owned()
@@ -308,11 +282,11 @@ mod tests {
         let head = database.head();
         let withdrawn = ChangeBody::Withdrawn { scene_id: "a".to_owned(), revision: 1 };
         let mut write = database.begin().await.unwrap();
-        write.change(&withdrawn).await.unwrap();
+        write.change(withdrawn.clone());
         drop(write);
         assert!(!head.has_changed().unwrap());
         let mut write = database.begin().await.unwrap();
-        write.change(&withdrawn).await.unwrap();
+        write.change(withdrawn.clone());
         write.commit().await.unwrap();
         assert!(head.has_changed().unwrap());
         let page = database.changes(0, store::changes::PageLimits::default()).await.unwrap();

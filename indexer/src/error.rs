@@ -39,13 +39,9 @@ pub enum IndexerError {
         #[from]
         source: sqlx::Error,
     },
-    /// The database's tables could not be brought to this version's form.
-    #[error("the database cannot be migrated: {source}")]
-    Migrate {
-        /// Why.
-        #[from]
-        source: sqlx::migrate::MigrateError,
-    },
+    /// The database could not be opened.
+    #[error(transparent)]
+    Open(#[from] aurora_database::OpenError),
     /// The catalogue's tables.
     #[error(transparent)]
     Store(#[from] aurora_catalog::store::StoreError),

@@ -1,7 +1,7 @@
 //! What the holder of a lease does with its job: every call names the fence it holds.
 
+use aurora_database::Connection;
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
 use crate::{Job, QueueError, Result, RetryPolicy, State, lease, row};
 
@@ -10,8 +10,8 @@ use crate::{Job, QueueError, Result, RetryPolicy, State, lease, row};
 /// # Errors
 /// [`QueueError::Fenced`] when the job is no longer held under `fence`; [`QueueError::Illegal`] for a move that the
 /// table does not have.
-pub async fn advance(conn: &mut SqliteConnection, job_id: &str, fence: u64, to: State, now: Timestamp) -> Result<Job> {
-    let job = held(conn, job_id, fence).await?;
+pub async fn advance(conn: &mut Connection, job_id: &str, fence: u64, to: State, now: Timestamp) -> Result<Job> {
+    let job = lock(conn, job_id, fence).await?;
     if !to.is_held() && to != State::Published {
         return Err(QueueError::Illegal { job_id: job.job_id, from: job.state, to });
     }
@@ -25,14 +25,14 @@ pub async fn advance(conn: &mut SqliteConnection, job_id: &str, fence: u64, to: 
 /// # Errors
 /// [`QueueError::Fenced`] when the job is no longer held under `fence`.
 pub async fn fail(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     job_id: &str,
     fence: u64,
     reason: &str,
     policy: &RetryPolicy,
     now: Timestamp,
 ) -> Result<Job> {
-    let job = held(conn, job_id, fence).await?;
+    let job = lock(conn, job_id, fence).await?;
     let from = job.state;
     if !policy.has_attempts_left(job.attempt) {
         return row::moved(conn, from, unheld(job, State::Failed, Some(reason), now)).await;
@@ -45,14 +45,8 @@ pub async fn fail(
 ///
 /// # Errors
 /// [`QueueError::Fenced`] when the job is no longer held under `fence`.
-pub async fn refuse(
-    conn: &mut SqliteConnection,
-    job_id: &str,
-    fence: u64,
-    reason: &str,
-    now: Timestamp,
-) -> Result<Job> {
-    let job = held(conn, job_id, fence).await?;
+pub async fn refuse(conn: &mut Connection, job_id: &str, fence: u64, reason: &str, now: Timestamp) -> Result<Job> {
+    let job = lock(conn, job_id, fence).await?;
     let from = job.state;
     row::moved(conn, from, unheld(job, State::Failed, Some(reason), now)).await
 }
@@ -61,8 +55,8 @@ pub async fn refuse(
 ///
 /// # Errors
 /// [`QueueError::Fenced`] when the job is no longer held under `fence`.
-pub async fn release(conn: &mut SqliteConnection, job_id: &str, fence: u64, now: Timestamp) -> Result<Job> {
-    let job = held(conn, job_id, fence).await?;
+pub async fn release(conn: &mut Connection, job_id: &str, fence: u64, now: Timestamp) -> Result<Job> {
+    let job = lock(conn, job_id, fence).await?;
     let attempt = job.attempt.saturating_sub(1);
     let from = job.state;
     row::moved(conn, from, Job { attempt, ..unheld(job, State::Queued, None, now) }).await
@@ -72,13 +66,18 @@ pub async fn release(conn: &mut SqliteConnection, job_id: &str, fence: u64, now:
 ///
 /// # Errors
 /// [`QueueError::Fenced`] when it is not.
-pub async fn held(conn: &mut SqliteConnection, job_id: &str, fence: u64) -> Result<Job> {
-    let job = row::get(conn, job_id).await?;
-    if job.fence == fence && job.state.is_held() {
-        Ok(job)
-    } else {
-        Err(QueueError::Fenced { job_id: job.job_id, fence })
-    }
+pub async fn held(conn: &mut Connection, job_id: &str, fence: u64) -> Result<Job> {
+    under(fence, row::get(conn, job_id).await?)
+}
+
+/// The same, standing still for the rest of the transaction.
+async fn lock(conn: &mut Connection, job_id: &str, fence: u64) -> Result<Job> {
+    under(fence, row::lock(conn, job_id).await?)
+}
+
+fn under(fence: u64, job: Job) -> Result<Job> {
+    let is_held = job.fence == fence && job.state.is_held();
+    if is_held { Ok(job) } else { Err(QueueError::Fenced { job_id: job.job_id, fence }) }
 }
 
 /// `job` in a state in which nobody holds it.

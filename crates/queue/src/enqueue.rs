@@ -1,7 +1,7 @@
 //! Making jobs, and telling that an input became whole.
 
+use aurora_database::Connection;
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
 use crate::{Job, NewJob, QueueError, Result, State, attempt::unheld, row};
 
@@ -9,7 +9,7 @@ use crate::{Job, NewJob, QueueError, Result, State, attempt::unheld, row};
 ///
 /// # Errors
 /// When the database fails.
-pub async fn queued(conn: &mut SqliteConnection, new: NewJob, now: Timestamp) -> Result<Job> {
+pub async fn queued(conn: &mut Connection, new: NewJob, now: Timestamp) -> Result<Job> {
     make(conn, new, State::Queued, None, now).await
 }
 
@@ -18,38 +18,29 @@ pub async fn queued(conn: &mut SqliteConnection, new: NewJob, now: Timestamp) ->
 ///
 /// # Errors
 /// When the database fails.
-pub async fn incomplete(conn: &mut SqliteConnection, new: NewJob, missing: &str, now: Timestamp) -> Result<Job> {
+pub async fn incomplete(conn: &mut Connection, new: NewJob, missing: &str, now: Timestamp) -> Result<Job> {
     let reason = Some(missing.to_owned());
-    match row::find(conn, &new.job_id).await? {
-        Some(job) if job.state == State::Cancelled => {
-            row::moved(conn, job.state, unheld(job, State::Incomplete, reason.as_deref(), now)).await
-        }
-        _ => make(conn, new, State::Incomplete, reason, now).await,
+    let made = make(conn, new, State::Incomplete, reason.clone(), now).await?;
+    if made.state != State::Cancelled {
+        return Ok(made);
     }
+    let job = row::lock(conn, &made.job_id).await?;
+    row::moved(conn, job.state, unheld(job, State::Incomplete, reason.as_deref(), now)).await
 }
 
 /// An incomplete job's input became whole.
 ///
 /// # Errors
 /// When there is no such job, or it is not incomplete.
-pub async fn became_whole(conn: &mut SqliteConnection, job_id: &str, now: Timestamp) -> Result<Job> {
-    let job = row::get(conn, job_id).await?;
+pub async fn became_whole(conn: &mut Connection, job_id: &str, now: Timestamp) -> Result<Job> {
+    let job = row::lock(conn, job_id).await?;
     if job.state != State::Incomplete {
         return Err(QueueError::Illegal { job_id: job.job_id, from: job.state, to: State::Queued });
     }
     row::moved(conn, job.state, Job { state: State::Queued, reason: None, updated_at: now, ..job }).await
 }
 
-async fn make(
-    conn: &mut SqliteConnection,
-    new: NewJob,
-    state: State,
-    reason: Option<String>,
-    now: Timestamp,
-) -> Result<Job> {
-    if let Some(job) = row::find(conn, &new.job_id).await? {
-        return Ok(job);
-    }
+async fn make(conn: &mut Connection, new: NewJob, state: State, reason: Option<String>, now: Timestamp) -> Result<Job> {
     let NewJob { job_id, subject, revision, input, priority } = new;
     let (attempt, fence) = (0, 0);
     let (worker, lease_until, retry_at) = (None, None, None);

@@ -2,25 +2,34 @@
 
 use std::time::Duration;
 
+use aurora_database::{Connection, Spelled};
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
 use crate::{Job, QueueError, Result, RetryPolicy, State, attempt, row};
+
+/// The job that goes first. Where several workers look at once, each passes over what another is just taking.
+const FIRST_DUE: Spelled = Spelled {
+    sqlite: "SELECT * FROM job
+             WHERE state IN ('queued', 'retryable') AND (state = 'queued' OR retry_at_ms <= $1)
+             ORDER BY priority DESC, created_at_ms DESC, job_id LIMIT 1",
+    postgres: "SELECT * FROM job
+               WHERE state IN ('queued', 'retryable') AND (state = 'queued' OR retry_at_ms <= $1)
+               ORDER BY priority DESC, created_at_ms DESC, job_id LIMIT 1 FOR UPDATE SKIP LOCKED",
+};
+
+/// Leases that ran out. Where several workers look at once, one gives each up; a renewal under way is not disturbed.
+const RUN_OUT: Spelled = Spelled {
+    sqlite: "SELECT * FROM job WHERE lease_until_ms < $1 ORDER BY job_id",
+    postgres: "SELECT * FROM job WHERE lease_until_ms < $1 ORDER BY job_id FOR UPDATE SKIP LOCKED",
+};
 
 /// Takes the job that goes first for `worker` until `now + length`, or `None` when none is due. Begins an attempt under
 /// a new fence.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn take(conn: &mut SqliteConnection, worker: &str, length: Duration, now: Timestamp) -> Result<Option<Job>> {
-    let waiting = sqlx::query(
-        "SELECT * FROM job
-         WHERE state IN ('queued', 'retryable') AND (state = 'queued' OR retry_at_ms <= ?)
-         ORDER BY priority DESC, created_at_ms DESC, job_id LIMIT 1",
-    )
-    .bind(now.as_millisecond())
-    .fetch_optional(&mut *conn)
-    .await?;
+pub async fn take(conn: &mut Connection, worker: &str, length: Duration, now: Timestamp) -> Result<Option<Job>> {
+    let waiting = sqlx::query(FIRST_DUE.on(conn)).bind(now.as_millisecond()).fetch_optional(&mut *conn).await?;
     let Some(job) = waiting.as_ref().map(row::decode).transpose()? else {
         return Ok(None);
     };
@@ -43,15 +52,9 @@ pub async fn take(conn: &mut SqliteConnection, worker: &str, length: Duration, n
 ///
 /// # Errors
 /// [`QueueError::Fenced`] when it is no longer held under `fence`: stop working on it.
-pub async fn renew(
-    conn: &mut SqliteConnection,
-    job_id: &str,
-    fence: u64,
-    length: Duration,
-    now: Timestamp,
-) -> Result<()> {
+pub async fn renew(conn: &mut Connection, job_id: &str, fence: u64, length: Duration, now: Timestamp) -> Result<()> {
     let renewed = sqlx::query(
-        "UPDATE job SET lease_until_ms = ? WHERE job_id = ? AND fence = ?
+        "UPDATE job SET lease_until_ms = $1 WHERE job_id = $2 AND fence = $3
          AND state IN ('leased', 'submitted', 'running', 'collecting')",
     )
     .bind(after(now, length).as_millisecond())
@@ -66,11 +69,8 @@ pub async fn renew(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn expire(conn: &mut SqliteConnection, policy: &RetryPolicy, now: Timestamp) -> Result<Vec<Job>> {
-    let rows = sqlx::query("SELECT * FROM job WHERE lease_until_ms < ?")
-        .bind(now.as_millisecond())
-        .fetch_all(&mut *conn)
-        .await?;
+pub async fn expire(conn: &mut Connection, policy: &RetryPolicy, now: Timestamp) -> Result<Vec<Job>> {
+    let rows = sqlx::query(RUN_OUT.on(conn)).bind(now.as_millisecond()).fetch_all(&mut *conn).await?;
     let mut expired = Vec::with_capacity(rows.len());
     for row in &rows {
         let job = row::decode(row)?;
@@ -85,12 +85,7 @@ pub async fn expire(conn: &mut SqliteConnection, policy: &RetryPolicy, now: Time
 ///
 /// # Errors
 /// When the database fails.
-pub async fn recover(
-    conn: &mut SqliteConnection,
-    worker: &str,
-    policy: &RetryPolicy,
-    now: Timestamp,
-) -> Result<Vec<Job>> {
+pub async fn recover(conn: &mut Connection, worker: &str, policy: &RetryPolicy, now: Timestamp) -> Result<Vec<Job>> {
     let at_once = RetryPolicy { base_delay: Duration::ZERO, ..*policy };
     let mut recovered = Vec::new();
     for job in held_by(conn, worker).await? {
@@ -104,8 +99,8 @@ pub async fn recover(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn held_by(conn: &mut SqliteConnection, worker: &str) -> Result<Vec<Job>> {
-    let rows = sqlx::query("SELECT * FROM job WHERE worker = ? AND lease_until_ms IS NOT NULL ORDER BY job_id")
+pub async fn held_by(conn: &mut Connection, worker: &str) -> Result<Vec<Job>> {
+    let rows = sqlx::query("SELECT * FROM job WHERE worker = $1 AND lease_until_ms IS NOT NULL ORDER BY job_id")
         .bind(worker)
         .fetch_all(conn)
         .await?;
@@ -116,19 +111,19 @@ pub async fn held_by(conn: &mut SqliteConnection, worker: &str) -> Result<Vec<Jo
 ///
 /// # Errors
 /// When the database fails.
-pub async fn is_any_due(conn: &mut SqliteConnection, now: Timestamp) -> Result<bool> {
-    let found = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM job
-         WHERE state IN ('queued', 'retryable') AND (state = 'queued' OR retry_at_ms <= ?))",
+pub async fn is_any_due(conn: &mut Connection, now: Timestamp) -> Result<bool> {
+    let found = sqlx::query(
+        "SELECT job_id FROM job
+         WHERE state IN ('queued', 'retryable') AND (state = 'queued' OR retry_at_ms <= $1) LIMIT 1",
     );
-    Ok(found.bind(now.as_millisecond()).fetch_one(conn).await?)
+    Ok(found.bind(now.as_millisecond()).fetch_optional(conn).await?.is_some())
 }
 
 /// When a retryable job is due next, if there is one.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn next_due(conn: &mut SqliteConnection) -> Result<Option<Timestamp>> {
+pub async fn next_due(conn: &mut Connection) -> Result<Option<Timestamp>> {
     let millis: Option<i64> =
         sqlx::query_scalar("SELECT MIN(retry_at_ms) FROM job WHERE state = 'retryable'").fetch_one(conn).await?;
     Ok(millis.and_then(|millis| Timestamp::from_millisecond(millis).ok()))

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{Row, SqliteConnection};
+use aurora_database::Connection;
+use sqlx::Row as _;
 
 use crate::{Job, Result, State, row};
 
@@ -21,7 +22,7 @@ pub struct Filter {
 ///
 /// # Errors
 /// [`crate::QueueError::NoSuchJob`], or the database failed.
-pub async fn get(conn: &mut SqliteConnection, job_id: &str) -> Result<Job> {
+pub async fn get(conn: &mut Connection, job_id: &str) -> Result<Job> {
     row::get(conn, job_id).await
 }
 
@@ -29,7 +30,7 @@ pub async fn get(conn: &mut SqliteConnection, job_id: &str) -> Result<Job> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find(conn: &mut SqliteConnection, job_id: &str) -> Result<Option<Job>> {
+pub async fn find(conn: &mut Connection, job_id: &str) -> Result<Option<Job>> {
     row::find(conn, job_id).await
 }
 
@@ -37,7 +38,7 @@ pub async fn find(conn: &mut SqliteConnection, job_id: &str) -> Result<Option<Jo
 ///
 /// # Errors
 /// When the database fails, or `after` names no job.
-pub async fn page(conn: &mut SqliteConnection, filter: &Filter) -> Result<Vec<Job>> {
+pub async fn page(conn: &mut Connection, filter: &Filter) -> Result<Vec<Job>> {
     let (before_ms, before_id) = match &filter.after {
         Some(job_id) => {
             let job = row::get(conn, job_id).await?;
@@ -47,13 +48,13 @@ pub async fn page(conn: &mut SqliteConnection, filter: &Filter) -> Result<Vec<Jo
     };
     let rows = sqlx::query(
         "SELECT * FROM job
-         WHERE (updated_at_ms < ?1 OR (updated_at_ms = ?1 AND job_id > ?2)) AND (?3 IS NULL OR state = ?3)
-         ORDER BY updated_at_ms DESC, job_id LIMIT ?4",
+         WHERE (updated_at_ms < $1 OR (updated_at_ms = $1 AND job_id > $2)) AND ($3 IS NULL OR state = $3)
+         ORDER BY updated_at_ms DESC, job_id LIMIT $4",
     )
     .bind(before_ms)
     .bind(before_id)
     .bind(filter.state.map(State::name))
-    .bind(filter.limit)
+    .bind(i64::from(filter.limit))
     .fetch_all(conn)
     .await?;
     rows.iter().map(row::decode).collect()
@@ -63,7 +64,7 @@ pub async fn page(conn: &mut SqliteConnection, filter: &Filter) -> Result<Vec<Jo
 ///
 /// # Errors
 /// When the database fails.
-pub async fn counts(conn: &mut SqliteConnection) -> Result<BTreeMap<State, u64>> {
+pub async fn counts(conn: &mut Connection) -> Result<BTreeMap<State, u64>> {
     let rows = sqlx::query("SELECT state, COUNT(*) AS jobs FROM job GROUP BY state").fetch_all(conn).await?;
     let mut counts = BTreeMap::new();
     for row in rows {
@@ -78,7 +79,7 @@ pub async fn counts(conn: &mut SqliteConnection) -> Result<BTreeMap<State, u64>>
 ///
 /// # Errors
 /// When the database fails.
-pub async fn incomplete_inputs(conn: &mut SqliteConnection) -> Result<Vec<String>> {
+pub async fn incomplete_inputs(conn: &mut Connection) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar("SELECT input FROM job WHERE state = 'incomplete'").fetch_all(conn).await?)
 }
 
@@ -86,8 +87,8 @@ pub async fn incomplete_inputs(conn: &mut SqliteConnection) -> Result<Vec<String
 ///
 /// # Errors
 /// When the database fails.
-pub async fn incomplete_of(conn: &mut SqliteConnection, input: &str) -> Result<Vec<Job>> {
+pub async fn incomplete_of(conn: &mut Connection, input: &str) -> Result<Vec<Job>> {
     let rows =
-        sqlx::query("SELECT * FROM job WHERE state = 'incomplete' AND input = ?").bind(input).fetch_all(conn).await?;
+        sqlx::query("SELECT * FROM job WHERE state = 'incomplete' AND input = $1").bind(input).fetch_all(conn).await?;
     rows.iter().map(row::decode).collect()
 }

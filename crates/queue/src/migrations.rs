@@ -1,21 +1,23 @@
 //! The queue's tables, version by version. The caller runs them together with its own.
 
-use std::borrow::Cow;
-
-use sqlx::{
-    SqlSafeStr,
-    migrate::{Migration, MigrationType},
+use aurora_database::{
+    Backend, Spelled,
+    migrate::{Step, numbered},
 };
+use sqlx::migrate::Migration;
 
-/// First version number of this crate's migrations; other crates in the same database use other thousands.
-pub const FIRST_VERSION: i64 = 2_000;
+/// This crate's migrations come after this number; other crates in the same database use other thousands.
+pub const BASE: i64 = 2_000;
+
+const STEPS: [Step; 1] = [Step {
+    name: "jobs",
+    text: Spelled {
+        sqlite: include_str!("../migrations/sqlite/0001_job.sql"),
+        postgres: include_str!("../migrations/postgres/0001_job.sql"),
+    },
+}];
 
 /// Every migration, in order.
-pub fn all() -> Vec<Migration> {
-    let steps = [("jobs", include_str!("../migrations/0001_job.sql"))];
-    let migration = |(number, (name, sql)): (i64, (&'static str, &'static str))| {
-        let version = FIRST_VERSION + number;
-        Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
-    };
-    (1..).zip(steps).map(migration).collect()
+pub fn all(backend: Backend) -> Vec<Migration> {
+    numbered(BASE, &STEPS, backend)
 }

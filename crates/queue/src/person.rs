@@ -1,8 +1,8 @@
 //! What people, and events outside the job, do to it: cancel and retry. No lease is needed; a holder notices by its
 //! fence.
 
+use aurora_database::{Connection, Spelled};
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
 use crate::{Job, Result, State, attempt::unheld, row};
 
@@ -10,28 +10,25 @@ use crate::{Job, Result, State, attempt::unheld, row};
 ///
 /// # Errors
 /// When there is no such job, or the table has no such move.
-pub async fn cancel(conn: &mut SqliteConnection, job_id: &str, reason: &str, now: Timestamp) -> Result<Job> {
-    let job = row::get(conn, job_id).await?;
+pub async fn cancel(conn: &mut Connection, job_id: &str, reason: &str, now: Timestamp) -> Result<Job> {
+    let job = row::lock(conn, job_id).await?;
     let from = job.state;
     row::moved(conn, from, unheld(job, State::Cancelled, Some(reason), now)).await
 }
+
+/// Jobs of a subject that may be cancelled; they stand still until the transaction ends.
+const OPEN: Spelled = Spelled {
+    sqlite: "SELECT job_id FROM job WHERE subject = $1 AND state NOT IN ('published', 'cancelled') ORDER BY job_id",
+    postgres: "SELECT job_id FROM job WHERE subject = $1 AND state NOT IN ('published', 'cancelled') ORDER BY job_id
+               FOR UPDATE",
+};
 
 /// Cancels every job of `subject` that is neither published nor cancelled; returns them.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn cancel_subject(
-    conn: &mut SqliteConnection,
-    subject: &str,
-    reason: &str,
-    now: Timestamp,
-) -> Result<Vec<Job>> {
-    let ids: Vec<String> = sqlx::query_scalar(
-        "SELECT job_id FROM job WHERE subject = ? AND state NOT IN ('published', 'cancelled') ORDER BY job_id",
-    )
-    .bind(subject)
-    .fetch_all(&mut *conn)
-    .await?;
+pub async fn cancel_subject(conn: &mut Connection, subject: &str, reason: &str, now: Timestamp) -> Result<Vec<Job>> {
+    let ids: Vec<String> = sqlx::query_scalar(OPEN.on(conn)).bind(subject).fetch_all(&mut *conn).await?;
     let mut cancelled = Vec::with_capacity(ids.len());
     for job_id in ids {
         cancelled.push(cancel(conn, &job_id, reason, now).await?);
@@ -43,8 +40,8 @@ pub async fn cancel_subject(
 ///
 /// # Errors
 /// When there is no such job, or it stands where nothing is to be retried.
-pub async fn retry(conn: &mut SqliteConnection, job_id: &str, now: Timestamp) -> Result<Job> {
-    let job = row::get(conn, job_id).await?;
+pub async fn retry(conn: &mut Connection, job_id: &str, now: Timestamp) -> Result<Job> {
+    let job = row::lock(conn, job_id).await?;
     let from = job.state;
     if !matches!(from, State::Failed | State::Cancelled | State::Retryable) {
         return Err(crate::QueueError::Illegal { job_id: job.job_id, from, to: State::Queued });

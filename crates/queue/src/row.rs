@@ -1,12 +1,13 @@
 //! Jobs to rows and back; the only SQL that reads or writes a whole job.
 
+use aurora_database::{Connection, Row, Spelled};
 use jiff::Timestamp;
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::Row as _;
 
 use crate::{Job, QueueError, Result, State, state};
 
 /// A job from a `SELECT *` row.
-pub(crate) fn decode(row: &SqliteRow) -> Result<Job> {
+pub(crate) fn decode(row: &Row) -> Result<Job> {
     let job_id: String = row.try_get("job_id")?;
     let unreadable = |column| QueueError::Unreadable { job_id: job_id.clone(), column };
     let number =
@@ -34,13 +35,24 @@ pub(crate) fn decode(row: &SqliteRow) -> Result<Job> {
     })
 }
 
-pub(crate) async fn find(conn: &mut SqliteConnection, job_id: &str) -> Result<Option<Job>> {
-    let row = sqlx::query("SELECT * FROM job WHERE job_id = ?").bind(job_id).fetch_optional(conn).await?;
+pub(crate) async fn find(conn: &mut Connection, job_id: &str) -> Result<Option<Job>> {
+    let row = sqlx::query("SELECT * FROM job WHERE job_id = $1").bind(job_id).fetch_optional(conn).await?;
     row.as_ref().map(decode).transpose()
 }
 
-pub(crate) async fn get(conn: &mut SqliteConnection, job_id: &str) -> Result<Job> {
+pub(crate) async fn get(conn: &mut Connection, job_id: &str) -> Result<Job> {
     find(conn, job_id).await?.ok_or_else(|| QueueError::NoSuchJob { job_id: job_id.to_owned() })
+}
+
+/// The job as it stands, and stands still until the transaction ends: what a move starts from. SQLite has one writer, so
+/// there it does anyway.
+pub(crate) async fn lock(conn: &mut Connection, job_id: &str) -> Result<Job> {
+    const LOCK: Spelled = Spelled {
+        sqlite: "SELECT * FROM job WHERE job_id = $1",
+        postgres: "SELECT * FROM job WHERE job_id = $1 FOR UPDATE",
+    };
+    let row = sqlx::query(LOCK.on(conn)).bind(job_id).fetch_optional(conn).await?;
+    row.as_ref().map(decode).transpose()?.ok_or_else(|| QueueError::NoSuchJob { job_id: job_id.to_owned() })
 }
 
 /// Rows keep milliseconds; what is returned must equal what is read back.
@@ -58,17 +70,19 @@ fn as_kept(job: Job) -> Job {
     }
 }
 
-/// SQLite's integers are signed; counts never come near the sign.
+/// The databases' integers are signed; counts never come near the sign.
 pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-pub(crate) async fn insert(conn: &mut SqliteConnection, job: Job) -> Result<Job> {
+/// Writes a new job; answers the one that is there when there is one of its id.
+pub(crate) async fn insert(conn: &mut Connection, job: Job) -> Result<Job> {
     let job = as_kept(job);
-    sqlx::query(
+    let done = sqlx::query(
         "INSERT INTO job (job_id, subject, revision, input, priority, state, attempt, fence, reason,
                           created_at_ms, updated_at_ms)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         ON CONFLICT (job_id) DO NOTHING",
     )
     .bind(&job.job_id)
     .bind(&job.subject)
@@ -76,29 +90,29 @@ pub(crate) async fn insert(conn: &mut SqliteConnection, job: Job) -> Result<Job>
     .bind(&job.input)
     .bind(job.priority)
     .bind(job.state.name())
-    .bind(job.attempt)
+    .bind(i64::from(job.attempt))
     .bind(signed(job.fence))
     .bind(&job.reason)
     .bind(job.created_at.as_millisecond())
     .bind(job.updated_at.as_millisecond())
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(job)
+    if done.rows_affected() == 1 { Ok(job) } else { get(conn, &job.job_id).await }
 }
 
 /// Writes `job` as moved from `from`; the one place where the table of moves is held.
-pub(crate) async fn moved(conn: &mut SqliteConnection, from: State, job: Job) -> Result<Job> {
+pub(crate) async fn moved(conn: &mut Connection, from: State, job: Job) -> Result<Job> {
     if !state::allowed(from, job.state) {
         return Err(QueueError::Illegal { job_id: job.job_id, from, to: job.state });
     }
     let job = as_kept(job);
     let done = sqlx::query(
-        "UPDATE job SET state = ?, attempt = ?, fence = ?, worker = ?, lease_until_ms = ?, retry_at_ms = ?,
-                        reason = ?, updated_at_ms = ?
-         WHERE job_id = ? AND state = ?",
+        "UPDATE job SET state = $1, attempt = $2, fence = $3, worker = $4, lease_until_ms = $5, retry_at_ms = $6,
+                        reason = $7, updated_at_ms = $8
+         WHERE job_id = $9 AND state = $10",
     )
     .bind(job.state.name())
-    .bind(job.attempt)
+    .bind(i64::from(job.attempt))
     .bind(signed(job.fence))
     .bind(&job.worker)
     .bind(job.lease_until.map(|time| time.as_millisecond()))

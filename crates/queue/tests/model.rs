@@ -1,13 +1,17 @@
-//! The queue against a model: whatever is done to it in whatever order, its rows say what a map in memory says.
+//! The queue against a model, on both databases: whatever is done to it in whatever order, its rows say what a map in
+//! memory says.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 
+use aurora_database::{
+    Connection,
+    trial::{Trial, on_both},
+};
 use aurora_queue::{
     Job, NewJob, QueueError, RetryPolicy, State, attempt, enqueue, lease, list, migrations, person, state,
 };
 use jiff::Timestamp;
-use proptest::prelude::*;
-use sqlx::{Connection, SqliteConnection, migrate::Migrator, sqlite::SqliteConnectOptions};
+use proptest::{prelude::*, test_runner::TestRunner};
 
 const LEASE: Duration = Duration::from_secs(60);
 const JOBS: u8 = 4;
@@ -63,27 +67,23 @@ struct Known {
     retry_at: Option<Timestamp>,
 }
 
-struct World {
-    conn: SqliteConnection,
+struct World<'c> {
+    conn: &'c mut Connection,
     now: Timestamp,
     policy: RetryPolicy,
     model: BTreeMap<String, Known>,
-    _dir: tempfile::TempDir,
 }
 
 fn job_id(number: u8) -> String {
     format!("job-{number}")
 }
 
-impl World {
-    async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let options = SqliteConnectOptions::new().filename(dir.path().join("queue.db")).create_if_missing(true);
-        let mut conn = SqliteConnection::connect_with(&options.pragma("synchronous", "OFF")).await.unwrap();
-        Migrator::with_migrations(migrations::all()).run(&mut conn).await.unwrap();
+impl<'c> World<'c> {
+    async fn new(conn: &'c mut Connection) -> Self {
+        sqlx::query("DELETE FROM job").execute(&mut *conn).await.unwrap();
         let policy = RetryPolicy { max_attempts: 2, ..RetryPolicy::default() };
         let now = Timestamp::from_second(1_700_000_000).unwrap();
-        Self { conn, now, policy, model: BTreeMap::new(), _dir: dir }
+        Self { conn, now, policy, model: BTreeMap::new() }
     }
 
     fn fence(&self, number: u8, stale: u64) -> u64 {
@@ -130,9 +130,9 @@ impl World {
             priority: i64::from(number % 2),
         };
         let job = if whole {
-            enqueue::queued(&mut self.conn, new, self.now).await.unwrap()
+            enqueue::queued(self.conn, new, self.now).await.unwrap()
         } else {
-            enqueue::incomplete(&mut self.conn, new, "100 bytes missing", self.now).await.unwrap()
+            enqueue::incomplete(self.conn, new, "100 bytes missing", self.now).await.unwrap()
         };
         let state = if whole { State::Queued } else { State::Incomplete };
         let fresh = Known { state, attempt: 0, fence: 0, created_at: self.now, lease_until: None, retry_at: None };
@@ -158,7 +158,7 @@ impl World {
     }
 
     async fn take(&mut self) {
-        let taken = lease::take(&mut self.conn, "worker", LEASE, self.now).await.unwrap();
+        let taken = lease::take(self.conn, "worker", LEASE, self.now).await.unwrap();
         assert_eq!(taken.as_ref().map(|job| job.job_id.clone()), self.first());
         let Some(job) = taken else { return };
         let known = self.model[&job.job_id].clone();
@@ -170,7 +170,7 @@ impl World {
     }
 
     async fn advance(&mut self, number: u8, fence: u64, to: State) {
-        let outcome = attempt::advance(&mut self.conn, &job_id(number), fence, to, self.now).await;
+        let outcome = attempt::advance(self.conn, &job_id(number), fence, to, self.now).await;
         let held = self.is_held(number, fence);
         let legal =
             held && (to.is_held() || to == State::Published) && state::allowed(self.model[&job_id(number)].state, to);
@@ -187,7 +187,7 @@ impl World {
 
     async fn fail(&mut self, number: u8, fence: u64) {
         let policy = self.policy;
-        let outcome = attempt::fail(&mut self.conn, &job_id(number), fence, "why", &policy, self.now).await;
+        let outcome = attempt::fail(self.conn, &job_id(number), fence, "why", &policy, self.now).await;
         assert_eq!(outcome.is_ok(), self.is_held(number, fence));
         if let Ok(job) = outcome {
             self.failed(&job, false);
@@ -195,7 +195,7 @@ impl World {
     }
 
     async fn refuse(&mut self, number: u8, fence: u64) {
-        let outcome = attempt::refuse(&mut self.conn, &job_id(number), fence, "why", self.now).await;
+        let outcome = attempt::refuse(self.conn, &job_id(number), fence, "why", self.now).await;
         assert_eq!(outcome.is_ok(), self.is_held(number, fence));
         if let Ok(job) = outcome {
             self.take_over(&job, State::Failed, job.attempt);
@@ -203,7 +203,7 @@ impl World {
     }
 
     async fn release(&mut self, number: u8, fence: u64) {
-        let outcome = attempt::release(&mut self.conn, &job_id(number), fence, self.now).await;
+        let outcome = attempt::release(self.conn, &job_id(number), fence, self.now).await;
         assert_eq!(outcome.is_ok(), self.is_held(number, fence));
         if let Ok(job) = outcome {
             let before = self.model[&job.job_id].attempt;
@@ -212,7 +212,7 @@ impl World {
     }
 
     async fn renew(&mut self, number: u8, fence: u64) {
-        let outcome = lease::renew(&mut self.conn, &job_id(number), fence, LEASE, self.now).await;
+        let outcome = lease::renew(self.conn, &job_id(number), fence, LEASE, self.now).await;
         assert_eq!(outcome.is_ok(), self.is_held(number, fence));
         if outcome.is_ok() {
             self.model.get_mut(&job_id(number)).unwrap().lease_until = Some(self.now + LEASE);
@@ -222,8 +222,8 @@ impl World {
     async fn by_person(&mut self, number: u8, to: State) {
         let id = job_id(number);
         let outcome = match to {
-            State::Cancelled => person::cancel(&mut self.conn, &id, "by hand", self.now).await,
-            _ => person::retry(&mut self.conn, &id, self.now).await,
+            State::Cancelled => person::cancel(self.conn, &id, "by hand", self.now).await,
+            _ => person::retry(self.conn, &id, self.now).await,
         };
         let before = self.model.get(&id).map(|known| known.state);
         let retryable = matches!(before, Some(State::Failed | State::Cancelled | State::Retryable));
@@ -236,7 +236,7 @@ impl World {
     }
 
     async fn became_whole(&mut self, number: u8) {
-        let outcome = enqueue::became_whole(&mut self.conn, &job_id(number), self.now).await;
+        let outcome = enqueue::became_whole(self.conn, &job_id(number), self.now).await;
         let before = self.model.get(&job_id(number)).map(|known| known.state);
         assert_eq!(outcome.is_ok(), before == Some(State::Incomplete));
         if let Ok(job) = outcome {
@@ -247,9 +247,9 @@ impl World {
     async fn give_up(&mut self, all: bool) {
         let (policy, now) = (self.policy, self.now);
         let jobs = if all {
-            lease::recover(&mut self.conn, "worker", &policy, now).await.unwrap()
+            lease::recover(self.conn, "worker", &policy, now).await.unwrap()
         } else {
-            lease::expire(&mut self.conn, &policy, now).await.unwrap()
+            lease::expire(self.conn, &policy, now).await.unwrap()
         };
         let gone = |known: &&Known| known.lease_until.is_some_and(|until| all || until < now);
         assert_eq!(jobs.len(), self.model.values().filter(gone).count());
@@ -277,10 +277,10 @@ impl World {
     }
 
     async fn compare(&mut self) {
-        let all = list::page(&mut self.conn, &list::Filter { limit: 100, ..list::Filter::default() }).await.unwrap();
+        let all = list::page(self.conn, &list::Filter { limit: 100, ..list::Filter::default() }).await.unwrap();
         let rows: BTreeMap<String, Known> = all.into_iter().map(|job| (job.job_id.clone(), as_known(&job))).collect();
         assert_eq!(rows, self.model);
-        let counts = list::counts(&mut self.conn).await.unwrap();
+        let counts = list::counts(self.conn).await.unwrap();
         assert_eq!(counts.values().sum::<u64>(), self.model.len() as u64);
     }
 }
@@ -291,27 +291,30 @@ fn as_known(job: &Job) -> Known {
     Known { state, attempt, fence, created_at, lease_until, retry_at }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
-
-    #[test]
-    fn the_queue_does_what_its_model_does(steps in prop::collection::vec(step(), 1..60)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let mut world = World::new().await;
-            for step in steps {
-                world.run(step).await;
-                world.compare().await;
-            }
+#[test]
+fn the_queue_does_what_its_model_does() {
+    for trial in Trial::both(migrations::all) {
+        let trial = RefCell::new(trial);
+        let mut runner =
+            TestRunner::new(ProptestConfig { cases: 150, source_file: Some(file!()), ..ProptestConfig::default() });
+        let outcome = runner.run(&prop::collection::vec(step(), 1..60), |steps| {
+            trial.borrow_mut().run(async |conn| {
+                let mut world = World::new(conn).await;
+                for step in steps {
+                    world.run(step).await;
+                    world.compare().await;
+                }
+            });
+            Ok(())
         });
+        outcome.unwrap();
     }
 }
 
 #[test]
 fn pages_follow_each_other_without_gap_or_repeat() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let mut world = World::new().await;
+    on_both(migrations::all, async |conn| {
+        let mut world = World::new(conn).await;
         for number in 0..25 {
             world.enqueue(number, true).await;
             world.now += Duration::from_millis(u64::from(number % 3));
@@ -319,7 +322,7 @@ fn pages_follow_each_other_without_gap_or_repeat() {
         let mut seen = Vec::new();
         let mut filter = list::Filter { limit: 7, ..list::Filter::default() };
         loop {
-            let page = list::page(&mut world.conn, &filter).await.unwrap();
+            let page = list::page(world.conn, &filter).await.unwrap();
             let Some(last) = page.last() else { break };
             filter.after = Some(last.job_id.clone());
             seen.extend(page.into_iter().map(|job| job.job_id));

@@ -86,7 +86,7 @@ pub async fn cancel(_: Permitted, State(shared): State<Shared>, Part(job_id): Pa
 }
 
 async fn told(mut write: crate::database::Write<'_>, job: Job) -> Result<Json<JobView>, Problem> {
-    write.job_moved(&job).await.map_err(problem)?;
+    write.job_moved(&job);
     write.commit().await.map_err(problem)?;
     Ok(Json(job_view::of(&job)))
 }

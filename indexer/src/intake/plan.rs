@@ -7,7 +7,7 @@ use aurora_catalog::{
     name,
     store::{Entry, scenes},
 };
-use sqlx::SqliteConnection;
+use aurora_database::Connection;
 
 use super::Examined;
 use crate::{error::Result, paths, watch::candidate};
@@ -38,12 +38,7 @@ pub(super) struct Registration {
 
 /// Plans for the file at `path`. `gone` are catalogued files that are not at their paths just now: one of them may have
 /// been moved here.
-pub(super) async fn plan(
-    conn: &mut SqliteConnection,
-    path: &str,
-    file: &Examined,
-    gone: &HashSet<String>,
-) -> Result<Plan> {
+pub(super) async fn plan(conn: &mut Connection, path: &str, file: &Examined, gone: &HashSet<String>) -> Result<Plan> {
     let here = scenes::by_path(conn, path).await?;
     if let Some(entry) = here.as_ref().filter(|entry| !entry.withdrawn) {
         return Ok(if entry.identity == file.identity {
@@ -96,7 +91,7 @@ fn is_form_of(scene_id: &str, plain: &str) -> bool {
 
 /// The name's own id, or the one with the path's hash when another file has it. Should that be taken too, by a scene
 /// that was moved away from this path, the hash is taken anew.
-pub(super) async fn free_id(conn: &mut SqliteConnection, path: &str) -> Result<String> {
+pub(super) async fn free_id(conn: &mut Connection, path: &str) -> Result<String> {
     let file_name = paths::file_name(path);
     let mut id = name::scene_id(file_name, None);
     let mut hash = blake3::hash(path.as_bytes());

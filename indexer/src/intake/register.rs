@@ -80,7 +80,7 @@ impl Intake {
         let before = list::find(write.conn(), &new.job_id).await?;
         let job = enqueue::incomplete(write.conn(), new, missing, now).await?;
         if before.as_ref() != Some(&job) {
-            write.job_moved(&job).await?;
+            write.job_moved(&job);
             tracing::warn!(path, missing, "incomplete");
         }
         write.commit().await
@@ -176,7 +176,7 @@ async fn register(
     let Registration { scene_id, revision, old, renamed, .. } = registration;
     if old.is_some() {
         cancel_jobs(write, &scene_id, "its file was replaced").await?;
-        clear_detections(write, &scene_id, revision).await?;
+        clear_detections(write, &scene_id, revision);
     }
     let elsewhere = old.filter(|entry| !entry.withdrawn && entry.scene.path != path);
     let moved_from = renamed.as_ref().or(elsewhere.as_ref()).map(|entry| entry.scene.path.clone());
@@ -213,8 +213,9 @@ async fn withdraw(write: &mut Write<'_>, entry: Entry, reason: &str) -> Result<(
     cancel_jobs(write, &scene_id, reason).await?;
     let updated_at = write.now();
     scenes::put(write.conn(), &Entry { withdrawn: true, updated_at, ..entry }).await?;
-    clear_detections(write, &scene_id, revision).await?;
-    write.change(&ChangeBody::Withdrawn { scene_id, revision }).await
+    clear_detections(write, &scene_id, revision);
+    write.change(ChangeBody::Withdrawn { scene_id, revision });
+    Ok(())
 }
 
 async fn put_with_job(write: &mut Write<'_>, scene: Scene, file: &Examined) -> Result<()> {
@@ -226,13 +227,15 @@ async fn put_with_job(write: &mut Write<'_>, scene: Scene, file: &Examined) -> R
         Some(listed) => enqueue::became_whole(write.conn(), &listed.job_id, now).await?,
         None => enqueue::queued(write.conn(), new, now).await?,
     };
-    write.job_moved(&job).await
+    write.job_moved(&job);
+    Ok(())
 }
 
 async fn put(write: &mut Write<'_>, scene: Scene, file: &Examined) -> Result<()> {
     let entry = entry(scene, file, write);
     scenes::put(write.conn(), &entry).await?;
-    write.change(&ChangeBody::Scene { scene: entry.scene }).await
+    write.change(ChangeBody::Scene { scene: entry.scene });
+    Ok(())
 }
 
 fn entry(scene: Scene, file: &Examined, write: &Write<'_>) -> Entry {
@@ -263,15 +266,15 @@ fn incomplete_id(path: &str, stamp: Stamp) -> String {
     format!("i{}", &hasher.finalize().to_hex()[..16])
 }
 
-async fn clear_detections(write: &mut Write<'_>, scene_id: &str, revision: u64) -> Result<()> {
+fn clear_detections(write: &mut Write<'_>, scene_id: &str, revision: u64) {
     let scene_id = scene_id.to_owned();
-    write.change(&ChangeBody::Detections { scene_id, revision, detections: Vec::new() }).await
+    write.change(ChangeBody::Detections { scene_id, revision, detections: Vec::new() });
 }
 
 async fn cancel_jobs(write: &mut Write<'_>, scene_id: &str, reason: &str) -> Result<()> {
     let now = write.now();
     for job in person::cancel_subject(write.conn(), scene_id, reason, now).await? {
-        write.job_moved(&job).await?;
+        write.job_moved(&job);
     }
     Ok(())
 }
@@ -283,7 +286,7 @@ async fn cancel_incomplete(write: &mut Write<'_>, path: &str, still: Option<&str
     for listed in list::incomplete_of(write.conn(), path).await? {
         if Some(listed.job_id.as_str()) != still {
             let job = person::cancel(write.conn(), &listed.job_id, "its file changed or left", now).await?;
-            write.job_moved(&job).await?;
+            write.job_moved(&job);
         }
     }
     Ok(())

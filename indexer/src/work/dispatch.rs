@@ -138,7 +138,7 @@ impl Dispatcher {
         let now = write.now();
         for job in lease::recover(write.conn(), WORKER, &self.terms.policy, now).await? {
             tracing::warn!(job = %job.job_id, scene = %job.subject, state = %job.state, "recovered after a sudden end");
-            write.job_moved(&job).await?;
+            write.job_moved(&job);
         }
         write.commit().await
     }
@@ -152,7 +152,7 @@ impl Dispatcher {
             lease::renew(write.conn(), &job.job_id, job.fence, LEASE, now).await?;
             if job.state == State::Leased {
                 job = attempt::advance(write.conn(), &job.job_id, job.fence, State::Submitted, now).await?;
-                write.job_moved(&job).await?;
+                write.job_moved(&job);
             }
             adopted.push(job);
         }
@@ -189,7 +189,7 @@ impl Dispatcher {
             }
         }
         for job in lease::expire(write.conn(), &self.terms.policy, now).await? {
-            write.job_moved(&job).await?;
+            write.job_moved(&job);
         }
         job_view::gauge(&list::counts(write.conn()).await?);
         write.commit().await?;
@@ -298,7 +298,7 @@ impl Dispatcher {
             End::Released => attempt::release(write.conn(), &job.job_id, job.fence, now).await,
         };
         match ended {
-            Ok(job) => write.job_moved(&job).await?,
+            Ok(job) => write.job_moved(&job),
             // Cancelled in the meantime: that stands.
             Err(QueueError::Fenced { .. }) => return Ok(()),
             Err(error) => return Err(error.into()),
@@ -322,7 +322,7 @@ impl Dispatcher {
             let mut write = self.database.begin().await?;
             let now = write.now();
             let Some(job) = lease::take(write.conn(), WORKER, LEASE, now).await? else { return Ok(()) };
-            write.job_moved(&job).await?;
+            write.job_moved(&job);
             write.commit().await?;
             self.submit(job).await?;
         }
@@ -395,7 +395,7 @@ async fn advance(database: &Database, job: &Job, to: State) -> Result<Job> {
     let mut write = database.begin().await?;
     let now = write.now();
     let job = attempt::advance(write.conn(), &job.job_id, job.fence, to, now).await?;
-    write.job_moved(&job).await?;
+    write.job_moved(&job);
     write.commit().await?;
     Ok(job)
 }

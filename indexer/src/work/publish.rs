@@ -92,7 +92,7 @@ impl Publisher {
         let mut write = self.database.begin().await?;
         let now = write.now();
         let job = person::cancel(write.conn(), &job.job_id, "the scene has changed since", now).await?;
-        write.job_moved(&job).await?;
+        write.job_moved(&job);
         write.commit().await?;
         Ok(Publication::Superseded)
     }
@@ -105,7 +105,7 @@ impl Publisher {
             return Ok(Publication::Superseded);
         };
         put(&mut write, entry, revision, outputs).await?;
-        write.job_moved(&published).await?;
+        write.job_moved(&published);
         write.commit().await?;
         let seconds = now.duration_since(job.created_at).as_secs_f64();
         metrics::histogram!("aurora_indexer_settled_to_published_seconds").record(seconds);
@@ -138,8 +138,9 @@ pub(crate) async fn put(write: &mut Write<'_>, mut entry: Entry, revision: u64, 
     entry.updated_at = now;
     scenes::put(write.conn(), &entry).await?;
     let scene_id = entry.scene.scene_id.clone();
-    write.change(&ChangeBody::Detections { scene_id, revision, detections }).await?;
-    write.change(&ChangeBody::Scene { scene: entry.scene }).await
+    write.change(ChangeBody::Detections { scene_id, revision, detections });
+    write.change(ChangeBody::Scene { scene: entry.scene });
+    Ok(())
 }
 
 /// Where a published revision lies.

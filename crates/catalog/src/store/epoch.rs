@@ -1,6 +1,6 @@
 //! The database's name of its own life: made with the database, and anew when the database went back in time.
 
-use sqlx::SqliteConnection;
+use aurora_database::Connection;
 
 use super::Result;
 
@@ -8,8 +8,8 @@ use super::Result;
 ///
 /// # Errors
 /// When the database fails.
-pub async fn get_or_make(conn: &mut SqliteConnection, fresh: &str) -> Result<String> {
-    sqlx::query("INSERT INTO catalogue (name, value) VALUES ('epoch', ?) ON CONFLICT DO NOTHING")
+pub async fn get_or_make(conn: &mut Connection, fresh: &str) -> Result<String> {
+    sqlx::query("INSERT INTO catalogue (name, value) VALUES ('epoch', $1) ON CONFLICT DO NOTHING")
         .bind(fresh)
         .execute(&mut *conn)
         .await?;
@@ -21,8 +21,8 @@ pub async fn get_or_make(conn: &mut SqliteConnection, fresh: &str) -> Result<Str
 ///
 /// # Errors
 /// When the database fails.
-pub async fn renew(conn: &mut SqliteConnection, fresh: &str) -> Result<()> {
-    sqlx::query("UPDATE catalogue SET value = ? WHERE name = 'epoch'").bind(fresh).execute(conn).await?;
+pub async fn renew(conn: &mut Connection, fresh: &str) -> Result<()> {
+    sqlx::query("UPDATE catalogue SET value = $1 WHERE name = 'epoch'").bind(fresh).execute(conn).await?;
     Ok(())
 }
 
@@ -30,7 +30,7 @@ pub async fn renew(conn: &mut SqliteConnection, fresh: &str) -> Result<()> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn file(conn: &mut SqliteConnection) -> Result<Option<String>> {
+pub async fn file(conn: &mut Connection) -> Result<Option<String>> {
     Ok(sqlx::query_scalar("SELECT value FROM catalogue WHERE name = 'file'").fetch_optional(conn).await?)
 }
 
@@ -38,9 +38,9 @@ pub async fn file(conn: &mut SqliteConnection) -> Result<Option<String>> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn put_file(conn: &mut SqliteConnection, file: &str) -> Result<()> {
+pub async fn put_file(conn: &mut Connection, file: &str) -> Result<()> {
     sqlx::query(
-        "INSERT INTO catalogue (name, value) VALUES ('file', ?)
+        "INSERT INTO catalogue (name, value) VALUES ('file', $1)
          ON CONFLICT (name) DO UPDATE SET value = excluded.value",
     )
     .bind(file)

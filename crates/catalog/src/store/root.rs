@@ -1,6 +1,6 @@
 //! Which folder the watched root was when it was last believed, as the watcher writes it.
 
-use sqlx::SqliteConnection;
+use aurora_database::Connection;
 
 use super::Result;
 
@@ -8,7 +8,7 @@ use super::Result;
 ///
 /// # Errors
 /// When the database fails.
-pub async fn get(conn: &mut SqliteConnection) -> Result<Option<String>> {
+pub async fn get(conn: &mut Connection) -> Result<Option<String>> {
     Ok(sqlx::query_scalar("SELECT value FROM catalogue WHERE name = 'root'").fetch_optional(conn).await?)
 }
 
@@ -16,9 +16,9 @@ pub async fn get(conn: &mut SqliteConnection) -> Result<Option<String>> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn put(conn: &mut SqliteConnection, identity: &str) -> Result<()> {
+pub async fn put(conn: &mut Connection, identity: &str) -> Result<()> {
     sqlx::query(
-        "INSERT INTO catalogue (name, value) VALUES ('root', ?)
+        "INSERT INTO catalogue (name, value) VALUES ('root', $1)
          ON CONFLICT (name) DO UPDATE SET value = excluded.value",
     )
     .bind(identity)

@@ -1,7 +1,8 @@
 //! Scenes as last catalogued, with what their files looked like then.
 
+use aurora_database::{Connection, Row};
 use jiff::Timestamp;
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::Row as _;
 
 use super::{Result, StoreError};
 use crate::Scene;
@@ -34,8 +35,8 @@ pub struct Entry {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn by_id(conn: &mut SqliteConnection, scene_id: &str) -> Result<Option<Entry>> {
-    let row = sqlx::query("SELECT * FROM scene WHERE scene_id = ?").bind(scene_id).fetch_optional(conn).await?;
+pub async fn by_id(conn: &mut Connection, scene_id: &str) -> Result<Option<Entry>> {
+    let row = sqlx::query("SELECT * FROM scene WHERE scene_id = $1").bind(scene_id).fetch_optional(conn).await?;
     row.as_ref().map(decode).transpose()
 }
 
@@ -43,8 +44,8 @@ pub async fn by_id(conn: &mut SqliteConnection, scene_id: &str) -> Result<Option
 ///
 /// # Errors
 /// When the database fails.
-pub async fn by_path(conn: &mut SqliteConnection, path: &str) -> Result<Option<Entry>> {
-    let row = sqlx::query("SELECT * FROM scene WHERE path = ?").bind(path).fetch_optional(conn).await?;
+pub async fn by_path(conn: &mut Connection, path: &str) -> Result<Option<Entry>> {
+    let row = sqlx::query("SELECT * FROM scene WHERE path = $1").bind(path).fetch_optional(conn).await?;
     row.as_ref().map(decode).transpose()
 }
 
@@ -52,10 +53,10 @@ pub async fn by_path(conn: &mut SqliteConnection, path: &str) -> Result<Option<E
 ///
 /// # Errors
 /// When the database fails.
-pub async fn page(conn: &mut SqliteConnection, after: &str, limit: u32) -> Result<Vec<Entry>> {
-    let rows = sqlx::query("SELECT * FROM scene WHERE scene_id > ? AND withdrawn = 0 ORDER BY scene_id LIMIT ?")
+pub async fn page(conn: &mut Connection, after: &str, limit: u32) -> Result<Vec<Entry>> {
+    let rows = sqlx::query("SELECT * FROM scene WHERE scene_id > $1 AND withdrawn = 0 ORDER BY scene_id LIMIT $2")
         .bind(after)
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(conn)
         .await?;
     rows.iter().map(decode).collect()
@@ -65,8 +66,8 @@ pub async fn page(conn: &mut SqliteConnection, after: &str, limit: u32) -> Resul
 ///
 /// # Errors
 /// When the database fails.
-pub async fn by_identity(conn: &mut SqliteConnection, identity: &str) -> Result<Vec<Entry>> {
-    let rows = sqlx::query("SELECT * FROM scene WHERE identity = ? ORDER BY withdrawn, updated_at_ms DESC, scene_id")
+pub async fn by_identity(conn: &mut Connection, identity: &str) -> Result<Vec<Entry>> {
+    let rows = sqlx::query("SELECT * FROM scene WHERE identity = $1 ORDER BY withdrawn, updated_at_ms DESC, scene_id")
         .bind(identity)
         .fetch_all(conn)
         .await?;
@@ -88,7 +89,7 @@ pub struct KnownFile {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn files(conn: &mut SqliteConnection) -> Result<Vec<KnownFile>> {
+pub async fn files(conn: &mut Connection) -> Result<Vec<KnownFile>> {
     let rows = sqlx::query("SELECT path, size_bytes, mtime_ns, vouched FROM scene WHERE withdrawn = 0")
         .fetch_all(conn)
         .await?;
@@ -99,7 +100,7 @@ pub async fn files(conn: &mut SqliteConnection) -> Result<Vec<KnownFile>> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn vouch(conn: &mut SqliteConnection) -> Result<()> {
+pub async fn vouch(conn: &mut Connection) -> Result<()> {
     sqlx::query("UPDATE scene SET vouched = 1 WHERE vouched = 0 AND withdrawn = 0").execute(conn).await?;
     Ok(())
 }
@@ -108,22 +109,22 @@ pub async fn vouch(conn: &mut SqliteConnection) -> Result<()> {
 ///
 /// # Errors
 /// When the database fails, also when another scene holds the path.
-pub async fn put(conn: &mut SqliteConnection, entry: &Entry) -> Result<()> {
+pub async fn put(conn: &mut Connection, entry: &Entry) -> Result<()> {
     let scene = &entry.scene;
     let body = serde_json::to_string(scene)
         .map_err(|source| StoreError::Unwritable { what: format!("scene `{}`", scene.scene_id), source })?;
     sqlx::query(
         "INSERT INTO scene (scene_id, path, revision, withdrawn, size_bytes, mtime_ns, identity, updated_at_ms, body)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          ON CONFLICT (scene_id) DO UPDATE SET path = excluded.path, revision = excluded.revision,
              withdrawn = excluded.withdrawn, size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns,
              identity = excluded.identity, updated_at_ms = excluded.updated_at_ms, body = excluded.body,
-             vouched = scene.vouched AND NOT excluded.withdrawn",
+             vouched = CASE WHEN excluded.withdrawn = 0 THEN scene.vouched ELSE 0 END",
     )
     .bind(&scene.scene_id)
     .bind(&scene.path)
     .bind(i64::try_from(scene.revision).unwrap_or(i64::MAX))
-    .bind(entry.withdrawn)
+    .bind(i64::from(entry.withdrawn))
     .bind(i64::try_from(entry.stamp.size_bytes).unwrap_or(i64::MAX))
     .bind(entry.stamp.mtime_ns)
     .bind(&entry.identity)
@@ -134,22 +135,26 @@ pub async fn put(conn: &mut SqliteConnection, entry: &Entry) -> Result<()> {
     Ok(())
 }
 
-fn known_file(row: &SqliteRow) -> Result<KnownFile> {
-    Ok(KnownFile { path: row.try_get("path")?, stamp: stamp(row)?, vouched: row.try_get("vouched")? })
+fn known_file(row: &Row) -> Result<KnownFile> {
+    Ok(KnownFile { path: row.try_get("path")?, stamp: stamp(row)?, vouched: is_true(row, "vouched")? })
 }
 
-fn stamp(row: &SqliteRow) -> Result<Stamp> {
+fn is_true(row: &Row, column: &str) -> Result<bool> {
+    Ok(row.try_get::<i64, _>(column)? != 0)
+}
+
+fn stamp(row: &Row) -> Result<Stamp> {
     let size_bytes: i64 = row.try_get("size_bytes")?;
     Ok(Stamp { size_bytes: size_bytes.unsigned_abs(), mtime_ns: row.try_get("mtime_ns")? })
 }
 
-fn decode(row: &SqliteRow) -> Result<Entry> {
+fn decode(row: &Row) -> Result<Entry> {
     let scene_id: &str = row.try_get("scene_id")?;
     let scene = serde_json::from_str(row.try_get("body")?)
         .map_err(|source| StoreError::Unreadable { what: format!("scene `{scene_id}`"), source })?;
     Ok(Entry {
         scene,
-        withdrawn: row.try_get("withdrawn")?,
+        withdrawn: is_true(row, "withdrawn")?,
         stamp: stamp(row)?,
         identity: row.try_get("identity")?,
         updated_at: Timestamp::from_millisecond(row.try_get("updated_at_ms")?).unwrap_or(Timestamp::UNIX_EPOCH),
