@@ -252,9 +252,10 @@ impl Stored<'_> {
     }
 }
 
-/// Whether a compression leaves numbers in native order whatever the file's.
+/// Whether a compression leaves numbers in native order whatever the file's. LERC does not: `libtiff` gives it numbers in the
+/// file's order as if they were native ones.
 fn is_own_order(compression: Compression) -> bool {
-    matches!(compression, Compression::Jpeg | Compression::WebP | Compression::Lerc(_))
+    matches!(compression, Compression::Jpeg | Compression::WebP)
 }
 
 /// Packed rows as numbers.

@@ -101,13 +101,22 @@ impl Crs {
 
     /// Whether coordinates are degrees.
     pub fn is_geographic(&self) -> bool {
+        match &self.0.kind {
+            Kind::Geographic => true,
+            Kind::Other(projection) => projection.is_geographic(),
+            Kind::WebMercator | Kind::TransverseMercator(_) => false,
+        }
+    }
+
+    /// Whether coordinates are longitude and latitude of WGS84 as they stand.
+    pub(crate) fn is_wgs84(&self) -> bool {
         matches!(self.0.kind, Kind::Geographic)
     }
 
     /// Whether a unit is a metre on the ground nearly everywhere the system is used (not so for degrees and for web
     /// Mercator, whose scale grows with the latitude).
     pub fn is_true_to_scale(&self) -> bool {
-        !matches!(self.0.kind, Kind::Geographic | Kind::WebMercator)
+        !self.is_geographic() && !matches!(self.0.kind, Kind::WebMercator)
     }
 
     /// Metres in one unit of its coordinates; for degrees, those of a degree at the equator.

@@ -60,6 +60,22 @@ impl SampleType {
         }
     }
 
+    /// Whether a number lies within the type's range. A nodata value beyond it is none, as GDAL has it.
+    fn reaches(self, number: f64) -> bool {
+        let within = |least: f64, most: f64| number.is_nan() || (least..=most).contains(&number);
+        match self {
+            Self::U8 => within(0.0, u8::MAX.into()),
+            Self::I8 => within(i8::MIN.into(), i8::MAX.into()),
+            Self::U16 => within(0.0, u16::MAX.into()),
+            Self::I16 => within(i16::MIN.into(), i16::MAX.into()),
+            Self::U32 => within(0.0, u32::MAX.into()),
+            Self::I32 => within(i32::MIN.into(), i32::MAX.into()),
+            Self::U64 => within(0.0, u64::MAX as f64),
+            Self::I64 => within(i64::MIN as f64, i64::MAX as f64),
+            Self::F32 | Self::F64 => true,
+        }
+    }
+
     /// Its name in numpy and rasterio.
     pub fn name(self) -> &'static str {
         match self {

@@ -47,11 +47,23 @@ pub(super) fn group4(input: &[u8], width: u32, line: &mut dyn FnMut(&[u32]) -> b
 }
 
 /// Lines of group 3.
-pub(super) fn group3(input: &[u8], _width: u32, line: &mut dyn FnMut(&[u32]) -> bool) {
+pub(super) fn group3(input: &[u8], width: u32, line: &mut dyn FnMut(&[u32]) -> bool) {
     let Ok(mut decoder) = Group3Decoder::new(input.iter().copied().map(Ok::<u8, Infallible>)) else { return };
-    while let Ok(status) = decoder.advance() {
-        if !line(decoder.transitions()) || status == DecodeStatus::End {
-            return;
+    loop {
+        match decoder.advance() {
+            Ok(DecodeStatus::Incomplete) if line(decoder.transitions()) => {}
+            Ok(DecodeStatus::Incomplete) => return,
+            Ok(DecodeStatus::End) => {
+                line(decoder.transitions());
+                return;
+            }
+            // The last line of a strip may end without the sign for that.
+            Err(_) => {
+                if decoder.transitions().last() == Some(&width) {
+                    line(decoder.transitions());
+                }
+                return;
+            }
         }
     }
 }

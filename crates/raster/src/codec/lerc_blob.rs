@@ -1,7 +1,8 @@
 //! LERC blobs (Esri's Limited Error Raster Compression), bare or wrapped in Deflate or ZSTD.
 //!
 //! What the header of a blob claims is held against the block before anything is decoded. Pixels that a blob masks are
-//! NaN in floats and 0 in integers; with one band more than the blob has, that band is alpha made of the mask.
+//! NaN in floats and 0 in integers; with one band more than the blob has, that band is alpha made of the mask. Bands may also follow
+//! each other in the blob, each with a mask of its own.
 
 use std::{borrow::Cow, io::Read};
 
@@ -69,13 +70,14 @@ fn decode<T: Sample + Pod>(blob: &[u8], target: Target<'_>, masked: T) -> Result
     let info = lerc::decode_info(blob).map_err(wrong)?;
     let Target { width_px, height_px, most_rows, samples_per_pixel, bytes, .. } = target;
     let depth = u32::from(samples_per_pixel);
-    let alpha_from_mask = info.depth + 1 == depth;
-    if info.width != width_px || info.height < height_px || info.bands != 1 || !(info.depth == depth || alpha_from_mask)
-    {
+    let alpha_from_mask = info.bands == 1 && info.depth.checked_add(1) == Some(depth);
+    let band_by_band = depth > 1 && info.bands == depth && info.depth == 1;
+    let together = info.bands == 1 && info.depth == depth;
+    if info.width != width_px || info.height < height_px || !(together || alpha_from_mask || band_by_band) {
         let found = format!("{} × {} × {} × {} samples", info.bands, info.height, info.width, info.depth);
         return Err(corrupt("LERC", &found));
     }
-    let samples = u64::from(info.width) * u64::from(info.height) * u64::from(info.depth);
+    let samples = u64::from(info.width) * u64::from(info.height) * u64::from(info.depth) * u64::from(info.bands);
     if info.height > most_rows {
         return Err(corrupt("LERC", "more rows than its block"));
     }
@@ -84,6 +86,14 @@ fn decode<T: Sample + Pod>(blob: &[u8], target: Target<'_>, masked: T) -> Result
     let out: &mut [T] = bytemuck::cast_slice_mut(bytes);
     if alpha_from_mask {
         return with_alpha(&values, &result, out, usize::from(samples_per_pixel));
+    }
+    if band_by_band {
+        let pixels_per_band = values.len() / usize::from(samples_per_pixel);
+        for (band, values) in values.chunks_exact(pixels_per_band).enumerate() {
+            let places = out[band..].iter_mut().step_by(usize::from(samples_per_pixel));
+            places.zip(values).for_each(|(place, &value)| *place = value);
+        }
+        return Ok(());
     }
     out.copy_from_slice(&values[..out.len()]);
     Ok(())

@@ -31,8 +31,11 @@ pub(super) fn kind(text: &str) -> Result<Kind, String> {
     let fields = Fields::new(text);
     check_datum(&fields)?;
     match fields.get("proj") {
-        Some("longlat" | "latlong") if is_wgs84_like(&fields) && fields.get("pm").is_none() => Ok(Kind::Geographic),
-        Some("longlat" | "latlong") => Err("geographic coordinates on another datum than WGS84".to_owned()),
+        // Such systems often count in grads, too, which their definitions do not say.
+        Some("longlat" | "latlong") if fields.get("pm").is_some() => {
+            Err("longitudes that do not count from Greenwich".to_owned())
+        }
+        Some("longlat" | "latlong") if is_wgs84_like(&fields) => Ok(Kind::Geographic),
         Some("utm" | "tmerc")
             if is_wgs84_like(&fields) && fields.get("pm").is_none() && fields.get("axis").is_none() =>
         {

@@ -13,9 +13,14 @@ const EASTINGS: &[u16] = &[3082, 3086, 3090];
 const NORTHINGS: &[u16] = &[3083, 3087, 3091];
 const SCALES: &[u16] = &[3092, 3093];
 
-/// The PROJ string of a projection on WGS84, or `None` for a method that is not known here. `double` gives the first of
-/// some keys that is there; lengths are in units of `unit_m` metres.
-pub(super) fn definition(method: u16, unit_m: f64, double: impl Fn(&[u16]) -> Option<f64>) -> Option<String> {
+/// The PROJ string of a projection of `body`, a datum or a sphere, or `None` for a method that is not known here. `double` gives
+/// the first of some keys that is there; lengths are in units of `unit_m` metres.
+pub(super) fn definition(
+    method: u16,
+    unit_m: f64,
+    body: &str,
+    double: impl Fn(&[u16]) -> Option<f64>,
+) -> Option<String> {
     let or = |keys: &[u16], default: f64| double(keys).unwrap_or(default);
     let lon_0 = or(LONGITUDES, 0.0);
     let lat_0 = or(LATITUDES, 0.0);
@@ -46,7 +51,7 @@ pub(super) fn definition(method: u16, unit_m: f64, double: impl Fn(&[u16]) -> Op
         _ => return None,
     };
     let (x_0, y_0) = (or(EASTINGS, 0.0) * unit_m, or(NORTHINGS, 0.0) * unit_m);
-    Some(format!("+proj={projection} +x_0={x_0} +y_0={y_0} +datum=WGS84 +to_meter={unit_m} +no_defs"))
+    Some(format!("+proj={projection} +x_0={x_0} +y_0={y_0} {body} +to_meter={unit_m} +no_defs"))
 }
 
 #[cfg(test)]
@@ -57,7 +62,7 @@ mod tests {
         let double = |keys: &[u16]| {
             keys.iter().find_map(|key| parameters.iter().find(|(known, _)| known == key).map(|(_, value)| *value))
         };
-        let text = definition(method, 1.0, double).expect("a method that is known");
+        let text = definition(method, 1.0, "+datum=WGS84", double).expect("a method that is known");
         Crs::from_definition(&text).unwrap_or_else(|why| panic!("{text}: {why}"))
     }
 
@@ -89,6 +94,6 @@ mod tests {
 
     #[test]
     fn other_methods_are_not_guessed() {
-        assert_eq!(definition(27, 1.0, |_| None), None);
+        assert_eq!(definition(27, 1.0, "+datum=WGS84", |_| None), None);
     }
 }

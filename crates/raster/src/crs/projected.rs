@@ -1,6 +1,9 @@
-//! Every other projection, by `proj4rs`, with its traps fenced in: radians, and answers outside the projection's reach.
+//! Every other projection, and degrees on other datums, by `proj4rs`, with its traps fenced in: radians, and answers outside
+//! the projection's reach.
 
 use proj4rs::{Proj, transform::transform};
+
+use super::METRES_PER_DEGREE;
 
 /// How far, in degrees, a point may land from where it started on the way there and back.
 const ROUND_TRIP_DEG: f64 = 1e-6;
@@ -16,14 +19,19 @@ impl Projected {
     pub(super) fn new(definition: &str) -> Result<Self, String> {
         let parse = |text: &str| Proj::from_proj_string(text).map_err(|error| error.to_string());
         let proj = parse(definition)?;
-        if proj.is_geocent() || proj.is_latlong() || !proj.has_inverse() || !proj.has_forward() {
+        if proj.is_geocent() || !(proj.is_latlong() || proj.has_inverse() && proj.has_forward()) {
             return Err("no map projection with an inverse".to_owned());
         }
         Ok(Self { proj, wgs84: parse("+proj=longlat +datum=WGS84 +no_defs")? })
     }
 
+    /// Whether its own units are degrees.
+    pub(super) fn is_geographic(&self) -> bool {
+        self.proj.is_latlong()
+    }
+
     pub(super) fn metres_per_unit(&self) -> f64 {
-        self.proj.to_meter()
+        if self.is_geographic() { METRES_PER_DEGREE } else { self.proj.to_meter() }
     }
 
     /// Degrees of a point in its own units.
@@ -47,11 +55,11 @@ impl Projected {
     fn forward(&self, lon_deg: f64, lat_deg: f64) -> Option<(f64, f64)> {
         let mut point = (lon_deg.to_radians(), lat_deg.to_radians(), 0.0);
         transform(&self.wgs84, &self.proj, &mut point).ok()?;
-        Some((point.0, point.1))
+        Some(if self.is_geographic() { (point.0.to_degrees(), point.1.to_degrees()) } else { (point.0, point.1) })
     }
 
     fn inverse(&self, x: f64, y: f64) -> Option<(f64, f64)> {
-        let mut point = (x, y, 0.0);
+        let mut point = if self.is_geographic() { (x.to_radians(), y.to_radians(), 0.0) } else { (x, y, 0.0) };
         transform(&self.proj, &self.wgs84, &mut point).ok()?;
         Some((point.0.to_degrees(), point.1.to_degrees()))
     }

@@ -35,7 +35,7 @@ fn include(bounds: [f64; 4], &(x, y): &(f64, f64)) -> [f64; 4] {
 /// `[west, south, east, north]` in degrees of bounds in `crs`, with west > east across the antimeridian; `None` where
 /// an edge cannot be carried over.
 pub(crate) fn bounds_wgs84(crs: &Crs, bounds: [f64; 4]) -> Option<[f64; 4]> {
-    if crs.is_geographic() {
+    if crs.is_wgs84() {
         return Some(bounds);
     }
     let [min_x, min_y, max_x, max_y] = bounds;
@@ -63,7 +63,7 @@ pub(super) fn footprint_wgs84(georef: &Georef, size_px: (u32, u32)) -> Vec<[f64;
         georef.crs.to_wgs84(x, y)
     };
     let mut points: Vec<_> = ring(corners, FOOTPRINT_STEPS).filter_map(to_wgs84).collect();
-    if !georef.crs.is_geographic() {
+    if !georef.crs.is_wgs84() {
         unwrap(&mut points);
     }
     if let Some(&first) = points.first() {

@@ -86,10 +86,13 @@ fn assemble(pages: &Pages<'_>, window: &Window<'_>, limits: &Limits) -> Result<H
         _ => samples::color(pages.full, window, levels[0].compression)?,
     };
     let nodata = metadata::nodata(&pages.full.text(window, tag::GDAL_NODATA)?);
+    let nodata = nodata.filter(|&value| samples.sample_type.reaches(value));
     let palette = match color {
         ColorInterpretation::Palette => samples::palette(pages.full, window, nodata)?,
-        _ => Vec::new(),
+        ColorInterpretation::Gray => samples::bilevel_palette(pages.full, window, samples)?,
+        ColorInterpretation::Rgb => Vec::new(),
     };
+    let color = if palette.is_empty() { color } else { ColorInterpretation::Palette };
     let (georef, georef_note) = georef::read(pages.full, window, (levels[0].width_px, levels[0].height_px))?;
     Ok(Header {
         levels,

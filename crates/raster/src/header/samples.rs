@@ -106,6 +106,20 @@ fn uniform(directory: &Directory, window: &Window<'_>, tag: u16, default: u16) -
     Ok(first)
 }
 
+/// What the samples mean as far as a palette stands for them where none is stored: bits are black and white, as GDAL has it.
+pub(super) fn bilevel_palette(directory: &Directory, window: &Window<'_>, samples: Samples) -> Result<Vec<[u8; 4]>> {
+    const BLACK: [u8; 4] = [0, 0, 0, 255];
+    const WHITE: [u8; 4] = [255; 4];
+    if samples.bands != 1 || samples.encoding != Encoding::Packed(1) {
+        return Ok(Vec::new());
+    }
+    Ok(match photometric(directory, window)? {
+        WHITE_IS_ZERO => vec![WHITE, BLACK],
+        BLACK_IS_ZERO => vec![BLACK, WHITE],
+        _ => Vec::new(),
+    })
+}
+
 /// What the samples mean, refusing colour spaces that would need a conversion. CMYK of more than 8 bits is served as the four
 /// inks it is.
 pub(super) fn color(

@@ -4,7 +4,13 @@ use std::ops::RangeInclusive;
 
 use aurora_tile::{Bounds, TileMatrixSet};
 
-use crate::{Result, crs::Crs, header::Header, render::project::apply};
+use crate::{
+    Result,
+    crs::Crs,
+    facts::place,
+    header::{Affine, Header, Placement},
+    render::project::apply,
+};
 
 /// Points to a side of the raster when its extent in the set's projection is looked for, as GDAL takes them.
 const STEPS_PER_SIDE: u32 = 20;
@@ -39,6 +45,7 @@ pub(super) fn suggested_size(header: &Header, target: &Crs) -> Option<SuggestedS
         return Some(SuggestedSize { resolution, width_px: size_px.0, height_px: size_px.1 });
     }
     let (width, height) = (f64::from(size_px.0), f64::from(size_px.1));
+    let to_crs = upright(to_crs, size_px);
     let mut corners = [(0.0, 0.0), (width, height)];
     let mut edges = edge_points(width, height);
     for points in [&mut corners[..], &mut edges[..]] {
@@ -59,6 +66,16 @@ pub(super) fn suggested_size(header: &Header, target: &Crs) -> Option<SuggestedS
         width_px: pixels(area.width()),
         height_px: pixels(area.height()),
     })
+}
+
+/// The grid itself, or for one askew as many pixels in the box round it, which is all that rasterio tells GDAL of it.
+fn upright(grid: Affine, size_px: (u32, u32)) -> Affine {
+    if grid.b == 0.0 && grid.d == 0.0 {
+        return grid;
+    }
+    let [min_x, min_y, max_x, max_y] = place::bounds_native(&Placement::Affine(grid), size_px);
+    let (a, e) = ((max_x - min_x) / f64::from(size_px.0), (min_y - max_y) / f64::from(size_px.1));
+    Affine { a, b: 0.0, c: min_x, d: 0.0, e, f: max_y }
 }
 
 fn edge_points(width: f64, height: f64) -> Vec<(f64, f64)> {

@@ -34,6 +34,22 @@ fn assert_like_proj(epsg: u32, lon_deg: f64, lat_deg: f64, tolerance_m: f64) {
     assert!(off_deg < TOLERANCE_DEG, "EPSG:{epsg} at {lon_deg} {lat_deg} comes back as {back:?}");
 }
 
+/// A Helmert shift stands behind these: their degrees are not WGS84's.
+#[test]
+fn degrees_on_other_datums_are_shifted() {
+    for (epsg, lon, lat) in [(4618, -45.0, -22.0), (4225, -45.0, -22.0)] {
+        let crs = Crs::from_epsg(epsg).expect("supported");
+        assert!(crs.is_geographic() && !crs.is_true_to_scale());
+        let own = crs.from_wgs84(lon, lat).expect("a place");
+        let by_proj = by_proj(epsg, lon, lat);
+        let (shift_m, off_m) =
+            (111_319.0 * (own.0 - lon).hypot(own.1 - lat), 111_319.0 * (own.0 - by_proj.0).hypot(own.1 - by_proj.1));
+        assert!(shift_m > 20.0 && off_m < 15.0, "EPSG:{epsg}: shifted by {shift_m} m, {off_m} m from PROJ");
+        let back = crs.to_wgs84(own.0, own.1).expect("the way back");
+        assert!((back.0 - lon).abs() < 1e-8 && (back.1 - lat).abs() < 1e-8);
+    }
+}
+
 #[test]
 fn systems_of_many_kinds_agree_with_proj() {
     let places: [(u32, f64, f64); 16] = [

@@ -11,6 +11,7 @@ mod mutations;
 mod pixels;
 mod rounds;
 mod sample;
+mod variants;
 
 #[global_allocator]
 static ALLOCATOR: counting::Counting = counting::Counting;

@@ -67,7 +67,7 @@ fn by_gdal(band: &gdal::raster::RasterBand<'_>) -> Vec<f64> {
 }
 
 /// Samples of one band of a level, from little-endian bytes.
-fn band_values(tiff: &GeoTiff, level: u16, band: usize) -> Vec<f64> {
+pub(crate) fn band_values(tiff: &GeoTiff, level: u16, band: usize) -> Vec<f64> {
     let pixels = sample::pixels(tiff, level).expect("decodes");
     let this = &tiff.header().levels[usize::from(level)];
     let sample_bytes = usize::from(tiff.header().sample_type.size_bytes());
