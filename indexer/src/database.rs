@@ -24,6 +24,7 @@ use crate::{
     error::{IndexerError, Result},
     file_system, job_view, random,
     step::{self, Step},
+    trouble::Trouble,
 };
 
 mod mark;
@@ -45,6 +46,7 @@ pub struct Database {
     epoch: String,
     head: watch::Sender<u64>,
     mark: Mark,
+    trouble: Trouble,
     /// Held for life: one indexer a state folder.
     _lock: File,
 }
@@ -64,7 +66,7 @@ impl Database {
         let mut conn = pools.write().await?;
         let (epoch, head, mark) = live_on(&mut conn, state_dir).await?;
         drop(conn);
-        Ok(Self { pools, epoch, head: watch::Sender::new(head), mark, _lock: lock })
+        Ok(Self { pools, epoch, head: watch::Sender::new(head), mark, trouble: Trouble::new("database"), _lock: lock })
     }
 
     /// Whether `state_dir` has a database already.
@@ -82,6 +84,11 @@ impl Database {
         self.head.subscribe()
     }
 
+    /// Why it cannot be written just now, if it cannot.
+    pub fn trouble(&self) -> &Trouble {
+        &self.trouble
+    }
+
     /// A connection that only reads.
     ///
     /// # Errors
@@ -95,7 +102,8 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn begin(&self) -> Result<Write<'_>> {
-        let inner = self.pools.begin().await?;
+        let begun = self.pools.begin().await;
+        let inner = begun.inspect_err(|error| self.trouble.is(error.to_string()))?;
         Ok(Write { inner, database: self, changes: Vec::new(), now: Timestamp::now() })
     }
 
@@ -204,7 +212,9 @@ impl Write<'_> {
             changes => Some(store::changes::append(&mut self.inner, changes, self.now).await?),
         };
         step::reached(Step::Written);
-        self.inner.commit().await?;
+        let committed = self.inner.commit().await;
+        committed.inspect_err(|error| self.database.trouble.is(error.to_string()))?;
+        self.database.trouble.over();
         step::reached(Step::Committed);
         if let Some(head) = head {
             self.database.mark.note(&self.database.epoch, head);

@@ -83,6 +83,16 @@ pub enum IndexerError {
 }
 
 impl IndexerError {
+    /// Whether the database itself failed, such as for want of room: the same may succeed later.
+    pub fn is_of_database(&self) -> bool {
+        use aurora_catalog::store::StoreError;
+        use aurora_queue::QueueError;
+        matches!(
+            self,
+            Self::Database { .. } | Self::Store(StoreError::Database { .. }) | Self::Queue(QueueError::Database { .. })
+        )
+    }
+
     /// For `map_err` on file operations.
     pub fn io(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();

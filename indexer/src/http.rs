@@ -17,7 +17,7 @@ use http::StatusCode;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::{database::Database, error::IndexerError, files::Tree, watch::status::WatchStatus};
+use crate::{database::Database, error::IndexerError, files::Tree, trouble::Trouble, watch::status::WatchStatus};
 
 /// What handlers share; cheap to clone.
 #[derive(Clone)]
@@ -30,6 +30,8 @@ pub struct Shared {
     pub results: Tree,
     /// How the watching goes.
     pub watch: Arc<WatchStatus>,
+    /// Why no attempt can begin, if so.
+    pub work: Arc<Trouble>,
     /// The listener's connections.
     pub connections: Connections,
     /// The limit of descriptors.

@@ -17,6 +17,7 @@ pub mod paths;
 pub mod run;
 pub mod settings;
 pub mod step;
+pub mod trouble;
 pub mod watch;
 pub mod work;
 

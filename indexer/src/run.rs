@@ -25,6 +25,7 @@ use crate::{
     intake::Intake,
     paths::Root,
     settings::{ExecutorKind, Settings, WatchMode},
+    trouble::Trouble,
     watch::{
         events::Hints,
         patrol::{Pace, Patrol},
@@ -92,8 +93,8 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     let guard = Guard::new(settings.listen, settings.token_file.as_deref())
         .map_err(|error| IndexerError::Setting { setting: "token-file", reason: error.to_string() })?;
     let executor = executor(&settings)?;
-    let database = Arc::new(Database::open(&places.state).await?);
     let recorder = metrics::install().map_err(|error| IndexerError::Metrics { reason: error.to_string() })?;
+    let database = Arc::new(Database::open(&places.state).await?);
     let listeners = listeners(&settings)?;
     tracing::info!(listen = %settings.listen, root = %places.root.path.display(), results = %places.results.display(), "ready");
 
@@ -101,14 +102,15 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     let carrier = Carrier { results: places.results.clone(), max_detections: settings.max_detections };
     let intake = Intake::new(Arc::clone(&database), carrier);
     let patrol = patrol(&settings, &places, intake, &watch).await?;
-    let dispatcher = Dispatcher::new(Arc::clone(&database), executor, terms(&settings, &places));
+    let work = Arc::new(Trouble::new("work"));
+    let dispatcher = Dispatcher::new(Arc::clone(&database), executor, terms(&settings, &places), Arc::clone(&work));
     let janitor = Janitor {
         database: Arc::clone(&database),
         results: places.results.clone(),
         grace: settings.result_grace.0,
         feed_keep: settings.feed_keep,
     };
-    let shared = shared(&settings, &places, &database, watch, guard, &stop);
+    let shared = shared(&settings, &places, &database, Status { watch, work }, guard, &stop);
     let (connections, files, results) = (shared.connections.clone(), shared.files.clone(), shared.results.clone());
     let serving =
         serve::serve(listeners, routes::routes(shared, recorder), connections, Bounds::default(), stop.clone());
@@ -278,11 +280,17 @@ fn hints(mode: WatchMode, places: &Places, status: &WatchStatus) -> Option<Hints
     None
 }
 
+/// How the loops go, for whoever asks.
+struct Status {
+    watch: Arc<WatchStatus>,
+    work: Arc<Trouble>,
+}
+
 fn shared(
     settings: &Settings,
     places: &Places,
     database: &Arc<Database>,
-    watch: Arc<WatchStatus>,
+    status: Status,
     token: Guard,
     stop: &CancellationToken,
 ) -> Shared {
@@ -296,7 +304,8 @@ fn shared(
         database: Arc::clone(database),
         files: tree(&places.root.path, &places.root.excluded),
         results: tree(&places.results, &[]),
-        watch,
+        watch: status.watch,
+        work: status.work,
         connections: Connections::new(descriptors.connections),
         descriptor_limit: descriptors.limit,
         followers: Arc::new(Semaphore::new(usize::from(settings.max_followers))),

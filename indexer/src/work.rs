@@ -15,5 +15,6 @@ pub mod janitor;
 pub mod local;
 pub mod outline;
 pub mod publish;
+pub mod room;
 pub mod slurm;
 pub mod template;

@@ -101,6 +101,13 @@ impl Pools {
     /// # Errors
     /// When the database fails.
     pub async fn begin(&self) -> sqlx::Result<Transaction<'static, Any>> {
+        let begun = self.writers.begin_with(BEGIN.by(self.backend)).await;
+        if !matches!(begun, Err(sqlx::Error::InvalidSavePointStatement)) {
+            return begun;
+        }
+        // SQLite has rolled a transaction back itself, for want of room or because the disk failed, and the connection does
+        // not know: it would never begin another.
+        self.writers.acquire().await?.close().await?;
         self.writers.begin_with(BEGIN.by(self.backend)).await
     }
 

@@ -31,13 +31,19 @@ pub async fn health(State(shared): State<Shared>) -> Result<Json<Value>, Problem
     let queue: Value = counts.iter().map(|(state, jobs)| (state.name().to_owned(), json!(jobs))).collect();
     job_view::gauge(&counts);
     let watch = shared.watch.figures();
-    let verdict = if watch.degraded.is_some() { "degraded" } else { "ok" };
+    let verdict = |is_ok: bool| if is_ok { "ok" } else { "degraded" };
+    let (work, database) = (shared.work.standing(), shared.database.trouble().standing());
+    let watched = watch.degraded.is_none();
     let usage = process::usage();
     Ok(Json(json!({
-        "status": verdict,
-        "watch": verdict,
+        "status": verdict(watched && work.is_none() && database.is_none()),
+        "watch": verdict(watched),
         "watch_reason": watch.degraded,
         "watch_figures": watch,
+        "work": verdict(work.is_none()),
+        "work_trouble": work,
+        "database": verdict(database.is_none()),
+        "database_trouble": database,
         "version": env!("CARGO_PKG_VERSION"),
         "timestamp": jiff::Timestamp::now(),
         "uptime_s": shared.started.elapsed().as_secs(),

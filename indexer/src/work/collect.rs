@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::detections;
 
 /// The verified outputs of one attempt.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Outputs {
     /// File name of the COG.
     pub light_name: String,

@@ -19,12 +19,14 @@ use super::{
     attempt::{AttemptDir, task},
     executor::{Executor, Outcome, Refusal, Status, SubmitError},
     publish::Publisher,
+    room,
 };
 use crate::{
     database::Database,
     error::Result,
     job_view,
     step::{self, Step},
+    trouble::Trouble,
 };
 
 mod drain;
@@ -47,8 +49,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// Pause after the database failed.
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Pause in which nothing is submitted to an executor that is away.
-const AWAY_PAUSE: Duration = Duration::from_secs(10);
+/// Pause in which nothing is begun after the executor was away or the results folder had no room.
+const AWAY_PAUSE: Duration = Duration::from_secs(5);
 
 /// What the dispatcher keeps to.
 #[derive(Debug, Clone)]
@@ -74,8 +76,10 @@ pub struct Dispatcher {
     active: HashMap<String, Active>,
     finishing: JoinSet<(String, Finish)>,
     next_heartbeat: Instant,
-    /// Until when the executor counts as away.
+    /// Until when nothing is begun: the executor is away, or there is no room.
     away_until: Option<Instant>,
+    /// Why, for whoever asks.
+    trouble: Arc<Trouble>,
 }
 
 /// A job that this dispatcher holds.
@@ -88,12 +92,12 @@ struct Active {
 }
 
 impl Dispatcher {
-    /// A dispatcher of `database`'s jobs to `executor`.
-    pub fn new(database: Arc<Database>, executor: Arc<dyn Executor>, terms: Terms) -> Self {
+    /// A dispatcher of `database`'s jobs to `executor`; `trouble` is told why nothing can be begun.
+    pub fn new(database: Arc<Database>, executor: Arc<dyn Executor>, terms: Terms, trouble: Arc<Trouble>) -> Self {
         let publisher = Publisher::new(Arc::clone(&database), terms.results.clone());
         let (active, finishing) = (HashMap::new(), JoinSet::new());
         let (next_heartbeat, away_until) = (Instant::now(), None);
-        Self { database, executor, publisher, terms, active, finishing, next_heartbeat, away_until }
+        Self { database, executor, publisher, terms, active, finishing, next_heartbeat, away_until, trouble }
     }
 
     /// Dispatches until `stop`, then gives its jobs back.
@@ -170,6 +174,7 @@ impl Dispatcher {
     async fn round(&mut self) -> Result<Duration> {
         self.keep_leases().await?;
         self.drop_lost().await?;
+        self.catch_up().await?;
         self.ask().await?;
         self.fill().await?;
         self.pause().await
@@ -209,6 +214,14 @@ impl Dispatcher {
                 }
                 Err(error) => return Err(error.into()),
             }
+        }
+        Ok(())
+    }
+
+    /// Notes what the executor accepted while the database could not be written.
+    async fn catch_up(&mut self) -> Result<()> {
+        for held in self.active.values_mut().filter(|held| !held.lost && held.job.state == State::Leased) {
+            held.job = advance(&self.database, &held.job, State::Submitted).await?;
         }
         Ok(())
     }
@@ -316,9 +329,13 @@ impl Dispatcher {
         step::reached(Step::Cleared);
     }
 
-    /// Takes jobs while there is room.
+    /// Takes jobs while more may run.
     async fn fill(&mut self) -> Result<()> {
-        while self.active.len() < self.terms.concurrency && !self.is_away() && self.is_any_due().await? {
+        while self.active.len() < self.terms.concurrency && !self.is_away() {
+            if !self.is_any_due().await? {
+                self.trouble.over();
+                return Ok(());
+            }
             let mut write = self.database.begin().await?;
             let now = write.now();
             let Some(job) = lease::take(write.conn(), WORKER, LEASE, now).await? else { return Ok(()) };
@@ -339,10 +356,8 @@ impl Dispatcher {
     }
 
     async fn submit(&mut self, job: Job) -> Result<()> {
-        let dir = AttemptDir::of(&self.terms.results, &job);
-        let made = tokio::task::spawn_blocking(move || dir.make()).await.map_err(std::io::Error::from);
-        if let Err(error) = made.and_then(|made| made) {
-            return self.end(&job, End::Failed, &format!("no room for the attempt: {error}")).await;
+        if let Err(error) = self.make_room(&job).await {
+            return self.hold_up(&job, format!("no room for an attempt: {error}")).await;
         }
         step::reached(Step::FolderMade);
         let task = task(&self.terms.root, &self.terms.results, &job);
@@ -351,8 +366,9 @@ impl Dispatcher {
             return self.not_accepted(&job, &error).await;
         }
         step::reached(Step::Accepted);
+        self.trouble.over();
         let submitted = advance(&self.database, &job, State::Submitted).await;
-        let lost = submitted.is_err();
+        let lost = submitted.as_ref().is_err_and(|error| !error.is_of_database());
         self.active.insert(key.clone(), Active { job: submitted.unwrap_or(job), finishing: false, lost });
         if lost {
             self.executor.cancel(&key).await;
@@ -360,16 +376,28 @@ impl Dispatcher {
         Ok(())
     }
 
+    /// Makes the attempt's folder, where there is room for its result.
+    async fn make_room(&self, job: &Job) -> std::io::Result<()> {
+        let dir = AttemptDir::of(&self.terms.results, job);
+        let (results, input) = (self.terms.results.clone(), self.terms.root.join(&job.input));
+        let making = tokio::task::spawn_blocking(move || room::check(&results, &input).and_then(|()| dir.make()));
+        making.await?
+    }
+
     async fn not_accepted(&mut self, job: &Job, error: &SubmitError) -> Result<()> {
-        let end = match error.kind {
-            Refusal::Permanent => End::Refused,
-            Refusal::Failed => End::Failed,
-            Refusal::Away => {
-                self.away_until = Some(Instant::now() + AWAY_PAUSE);
-                End::Released
-            }
-        };
-        self.end(job, end, &format!("not accepted: {error}")).await
+        let reason = format!("not accepted: {error}");
+        match error.kind {
+            Refusal::Permanent => self.end(job, End::Refused, &reason).await,
+            Refusal::Failed => self.end(job, End::Failed, &reason).await,
+            Refusal::Away => self.hold_up(job, reason).await,
+        }
+    }
+
+    /// Nothing can be begun just now: the job waits again, and that was no attempt of its.
+    async fn hold_up(&mut self, job: &Job, reason: String) -> Result<()> {
+        self.away_until = Some(Instant::now() + AWAY_PAUSE);
+        self.trouble.is(reason.clone());
+        self.end(job, End::Released, &reason).await
     }
 
     /// Until the next retry is due, or the next heartbeat.

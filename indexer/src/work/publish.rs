@@ -9,13 +9,14 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use aurora_catalog::{
     ChangeBody, SceneStatus,
     store::{Entry, scenes},
 };
-use aurora_queue::{Job, QueueError, State, attempt, person};
+use aurora_queue::{Job, QueueError, State, attempt, list, person};
 
 use super::{attempt::AttemptDir, collect::Outputs};
 use crate::{
@@ -25,6 +26,12 @@ use crate::{
     paths,
     step::{self, Step},
 };
+
+/// How long a result that is in its place waits for a database that fails.
+const TELL_PATIENCE: Duration = Duration::from_secs(600);
+
+/// Pause between two tries.
+const TELL_PAUSE: Duration = Duration::from_secs(1);
 
 /// Moves results into place.
 #[derive(Clone)]
@@ -66,12 +73,15 @@ impl Publisher {
             .map_err(io::Error::from)
             .and_then(|placed| placed)
             .map_err(IndexerError::io("publish", &placed))?;
-        match self.tell(job, revision, outputs).await {
+        match self.tell_at_last(job, revision, &outputs).await {
             Ok(Publication::Superseded) => {
                 unplace(placed).await;
                 self.supersede(job).await
             }
             Err(error @ IndexerError::Queue(QueueError::Fenced { .. })) => {
+                if self.is_told(job).await? {
+                    return Ok(Publication::Done);
+                }
                 unplace(placed).await;
                 Err(error)
             }
@@ -95,6 +105,27 @@ impl Publisher {
         write.job_moved(&job);
         write.commit().await?;
         Ok(Publication::Superseded)
+    }
+
+    /// Tells, again and again while the database fails: the result is in its place and need not be made anew.
+    async fn tell_at_last(&self, job: &Job, revision: u64, outputs: &Outputs) -> Result<Publication> {
+        let begun = Instant::now();
+        loop {
+            match self.tell(job, revision, outputs.clone()).await {
+                Err(error) if error.is_of_database() && begun.elapsed() < TELL_PATIENCE => {
+                    tracing::warn!(job = %job.job_id, scene = %job.subject, %error, "cannot be told of yet");
+                    tokio::time::sleep(TELL_PAUSE).await;
+                }
+                told => return told,
+            }
+        }
+    }
+
+    /// Whether a commit that seemed to fail was durable after all.
+    async fn is_told(&self, job: &Job) -> Result<bool> {
+        let mut conn = self.database.read().await?;
+        let now = list::find(&mut conn, &job.job_id).await?;
+        Ok(now.is_some_and(|now| now.state == State::Published && now.fence == job.fence))
     }
 
     async fn tell(&self, job: &Job, revision: u64, outputs: Outputs) -> Result<Publication> {

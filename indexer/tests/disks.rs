@@ -1,0 +1,250 @@
+//! Disks that are full, and disks that say so only when asked to keep what was written: a clear state, nothing lost, and
+//! all of it made good when there is room again.
+
+mod support;
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
+use support::{COPY, Indexer, tiff, until};
+
+/// A file system of its own at `at`; gone with this.
+struct Volume {
+    at: PathBuf,
+}
+
+impl Volume {
+    /// `None`, saying so, where mounting is not permitted.
+    fn mount(at: &Path, how: &[&str]) -> Option<Self> {
+        fs::create_dir_all(at).unwrap();
+        match run("mount", &[how, &[text(at)]].concat()) {
+            Ok(()) => Some(Self { at: at.to_owned() }),
+            Err(said) => {
+                println!("not run: nothing can be mounted here: {said}");
+                None
+            }
+        }
+    }
+
+    fn in_memory(at: &Path, size: &str) -> Option<Self> {
+        Self::mount(at, &["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+    }
+
+    /// Takes all room but `left_bytes`.
+    fn fill(&self, left_bytes: usize) {
+        let path = self.at.join("filler");
+        let mut filler = fs::File::create(&path).unwrap();
+        let page = [1; 4096];
+        while filler.write_all(&page).is_ok() {}
+        let length = filler.metadata().unwrap().len();
+        filler.set_len(length - left_bytes as u64).unwrap();
+    }
+
+    fn clear(&self) {
+        fs::remove_file(self.at.join("filler")).unwrap();
+    }
+}
+
+impl Drop for Volume {
+    fn drop(&mut self) {
+        // At once, whoever still has something open on it.
+        let _ = run("umount", &["-l", text(&self.at)]);
+    }
+}
+
+/// An ext4 file system of 64 MiB in an image that lies where there is room for 8: what is written is accepted, and fails
+/// when it is to be kept.
+struct Hollow {
+    mounted: Option<Volume>,
+    beneath: Volume,
+    at: PathBuf,
+}
+
+impl Hollow {
+    fn make(dir: &Path, at: &Path) -> Option<Self> {
+        let beneath = Volume::in_memory(&dir.join("beneath"), "8m")?;
+        let image = beneath.at.join("image");
+        fs::File::create(&image).unwrap().set_len(64 << 20).unwrap();
+        run("mkfs.ext4", &["-q", text(&image)]).unwrap();
+        let mut hollow = Self { mounted: None, beneath, at: at.to_owned() };
+        hollow.mounted = Some(hollow.mount()?);
+        Some(hollow)
+    }
+
+    fn mount(&self) -> Option<Volume> {
+        Volume::mount(&self.at, &["-o", "loop", text(&self.beneath.at.join("image"))])
+    }
+
+    /// From now on nothing new can be kept.
+    fn fill(&self) {
+        self.beneath.fill(0);
+    }
+
+    /// What an operator does: more room, a check, and mounted anew.
+    fn repair(&mut self) {
+        self.mounted = None;
+        run("mount", &["-o", "remount,size=128m", text(&self.beneath.at)]).unwrap();
+        self.beneath.clear();
+        let image = self.beneath.at.join("image");
+        // Its status says that it repaired something.
+        let _ = run("e2fsck", &["-fy", text(&image)]);
+        self.mounted = self.mount();
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
+    let output = output.map_err(|error| format!("{program}: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() { Ok(()) } else { Err(said) }
+}
+
+fn put(indexer: &Indexer, name: &str, seed: u16) {
+    fs::write(indexer.root().join(name), tiff(seed)).unwrap();
+}
+
+/// Waits until `part` is degraded, and answers why.
+fn until_degraded(indexer: &Indexer, part: &str) -> String {
+    let mut health = Value::Null;
+    until(&format!("trouble of {part}"), || {
+        health = indexer.json("/health");
+        health[part] == "degraded" && health["status"] == "degraded"
+    });
+    health[format!("{part}_trouble")]["reason"].as_str().unwrap().to_owned()
+}
+
+fn until_well(indexer: &Indexer) {
+    until("health", || indexer.json("/health")["status"] == "ok");
+}
+
+fn state_of(dir: &Path) -> PathBuf {
+    dir.join("state")
+}
+
+/// The database is whole; asked while no indexer runs.
+fn check_database(dir: &Path) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let said: String = runtime.block_on(async {
+        let options = SqliteConnectOptions::new().filename(state_of(dir).join("indexer.db"));
+        let mut conn = options.connect().await.unwrap();
+        let said = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut conn).await.unwrap();
+        conn.close().await.unwrap();
+        said
+    });
+    assert_eq!(said, "ok");
+}
+
+#[test]
+fn without_room_for_results_jobs_wait_and_say_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let results = dir.path().join("results");
+    let Some(volume) = Volume::in_memory(&results, "2m") else { return };
+    fs::create_dir(dir.path().join("root")).unwrap();
+    let needs_twice_the_room = format!(r#"cp "$1" "$2/scratch" && {COPY} && rm "$2/scratch""#);
+    let indexer = Indexer::start_in(dir, &needs_twice_the_room, &["--results", text(&results)]);
+    volume.fill(0);
+    put(&indexer, "a.tif", 1);
+    let reason = until_degraded(&indexer, "work");
+    assert!(reason.contains("0 bytes are left"), "{reason}");
+    assert_eq!(indexer.scene("a")["status"], "raw", "shown all the same");
+    assert_eq!(indexer.job_in("a.tif", "queued")["attempt"], 0, "waiting is no attempt");
+
+    // Enough to begin, and not to end.
+    volume.fill(tiff(1).len().next_multiple_of(4096));
+    let job = indexer.job_in("a.tif", "failed");
+    assert!(job["reason"].as_str().unwrap().contains("No space left on device"), "{job}");
+
+    volume.clear();
+    assert_eq!(indexer.post(&format!("/jobs/{}/retry", job["job_id"].as_str().unwrap())).status, 200);
+    indexer.scene_at("a", 2, "published");
+    until_well(&indexer);
+    assert_eq!(indexer.publications("a"), 1);
+}
+
+#[test]
+fn without_room_for_the_database_everything_waits_and_nothing_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(volume) = Volume::in_memory(&state_of(dir.path()), "8m") else { return };
+    let results = dir.path().join("results");
+    fs::create_dir(dir.path().join("root")).unwrap();
+    let mut indexer = Indexer::start_in(dir, COPY, &["--results", text(&results)]);
+    put(&indexer, "a.tif", 1);
+    indexer.scene_at("a", 2, "published");
+    volume.fill(0);
+    for number in 2..6 {
+        put(&indexer, &format!("s{number}.tif"), number);
+    }
+    let reason = until_degraded(&indexer, "database");
+    assert!(reason.contains("full"), "{reason}");
+    assert_eq!(indexer.get("/results/a/2/x.MBI_light.tif").status, 200, "what is there is served");
+
+    volume.clear();
+    for number in 2..6 {
+        indexer.scene_at(&format!("s{number}"), 2, "published");
+        assert_eq!(indexer.publications(&format!("s{number}")), 1);
+    }
+    until_well(&indexer);
+    assert!(indexer.stop().success());
+    check_database(indexer.dir.path());
+}
+
+#[test]
+fn a_database_that_cannot_be_kept_says_so_and_has_all_that_it_told_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(mut hollow) = Hollow::make(dir.path(), &state_of(dir.path())) else { return };
+    let results = dir.path().join("results");
+    fs::create_dir(dir.path().join("root")).unwrap();
+    let mut indexer = Indexer::start_in(dir, COPY, &["--results", text(&results)]);
+    put(&indexer, "a.tif", 1);
+    indexer.scene_at("a", 2, "published");
+    hollow.fill();
+    put(&indexer, "b.tif", 2);
+    until_degraded(&indexer, "database");
+    let told = indexer.changes();
+    assert_eq!(indexer.get("/results/a/2/x.MBI_light.tif").status, 200, "what is there is served");
+
+    indexer.kill();
+    hollow.repair();
+    check_database(indexer.dir.path());
+    indexer.restart();
+    indexer.scene_at("b", 2, "published");
+    until_well(&indexer);
+    let now = indexer.changes();
+    assert_eq!(now[..told.len()], told, "what was told of stands");
+    assert_eq!((indexer.publications("a"), indexer.publications("b")), (1, 1));
+    assert!(indexer.stop().success());
+    drop(hollow.mounted.take());
+}
+
+#[test]
+fn results_that_cannot_be_kept_are_not_told_of_and_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let results = dir.path().join("results");
+    let Some(mut hollow) = Hollow::make(dir.path(), &results) else { return };
+    fs::create_dir(dir.path().join("root")).unwrap();
+    let indexer = Indexer::start_in(dir, COPY, &["--results", text(&results)]);
+    put(&indexer, "a.tif", 1);
+    indexer.scene_at("a", 2, "published");
+    hollow.fill();
+    put(&indexer, "b.tif", 2);
+    until_degraded(&indexer, "work");
+    assert_eq!(indexer.scene("b")["status"], "raw", "no result that may be gone is told of");
+
+    hollow.repair();
+    indexer.scene_at("b", 2, "published");
+    until_well(&indexer);
+    for path in ["/results/a/2/x.MBI_light.tif", "/results/b/2/x.MBI_light.tif"] {
+        assert_eq!(indexer.get(path).status, 200, "{path}");
+    }
+    assert_eq!((indexer.publications("a"), indexer.publications("b")), (1, 1));
+}
