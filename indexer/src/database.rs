@@ -1,87 +1,155 @@
 //! The one database: scenes, feed and jobs, so that they change together.
 //!
-//! A commit that returned is on disk. One connection writes, a few read. Readers of the feed are woken after every commit that appended to it. The tables and their SQL live in
-//! `aurora_catalog::store` and `aurora_queue`.
+//! A commit that returned is on disk. Readers of the feed are woken after every commit that appended to it. SQLite is a
+//! file of this indexer's own; a PostgreSQL database may be shared with other indexers, whose commits [`follow`] hears
+//! of. The tables and their SQL live in `aurora_catalog::store` and `aurora_queue`.
 
 use std::{
-    fs::File,
-    path::{Path, PathBuf},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-use aurora_catalog::{ChangeBody, store};
-use aurora_database::{Address, Backend, Connection, Pools};
-use aurora_queue::Job;
-use jiff::Timestamp;
-use rustix::{
-    fs::{FlockOperation, flock},
-    io::Errno,
-};
-use sqlx::{Any, Transaction, migrate::Migration, pool::PoolConnection};
+use aurora_catalog::store;
+use aurora_database::{Address, Backend, OpenError, Pools, failure};
+use jiff::{SignedDuration, Timestamp};
+use sqlx::{Any, migrate::Migration, pool::PoolConnection};
 use tokio::sync::watch;
 
 use crate::{
     error::{IndexerError, Result},
-    file_system, job_view, random,
-    step::{self, Step},
+    file_system,
     trouble::Trouble,
 };
 
+mod follow;
+mod life;
+mod lock;
 mod mark;
+mod turn;
+mod worker;
+mod write;
 
+pub use turn::Turn;
+pub use write::Write;
+
+use lock::Lock;
 use mark::Mark;
 
-/// The database's file in the state folder.
+/// The database's file in the state folder, unless another is named.
 const DATABASE_NAME: &str = "indexer.db";
 
-/// How long a start waits for the state folder's lock before the folder is held to be another indexer's.
-const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a start waits for a server that is away: it may be starting too.
+const SERVER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Pause between two tries for it.
-const LOCK_LOOK: Duration = Duration::from_millis(20);
+const SERVER_LOOK: Duration = Duration::from_millis(500);
 
 /// The open database; cheap to clone through an `Arc`.
 pub struct Database {
     pools: Pools,
-    epoch: String,
-    head: watch::Sender<u64>,
+    feed: watch::Sender<Feed>,
     mark: Mark,
     trouble: Trouble,
-    /// Held for life: one indexer a state folder.
-    _lock: File,
+    /// The name under which this indexer holds its leases.
+    worker: String,
+    /// How far the database's clock is ahead of ours, in milliseconds: one clock for all who share it.
+    ahead_ms: AtomicI64,
+    /// Held for life: one indexer a database file, or a state folder.
+    _lock: Lock,
+}
+
+/// How far the feed has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feed {
+    /// Name of the database's life.
+    pub epoch: Arc<str>,
+    /// Number of the newest change.
+    pub head: u64,
+}
+
+impl Feed {
+    /// Whether there is something to read for who has seen `since` of `epoch`.
+    pub fn has_news(&self, epoch: &str, since: u64) -> bool {
+        self.head > since || *self.epoch != *epoch
+    }
 }
 
 impl Database {
-    /// Opens or makes the database in `state_dir` and brings its tables up to date.
-    ///
-    /// # Errors
-    /// When the folder is on a network file system, in use, or not usable, or the database is of a newer version.
-    pub async fn open(state_dir: &Path) -> Result<Self> {
-        if let Ok(Some(file_system)) = file_system::network_name(state_dir) {
-            return Err(IndexerError::NetworkDatabase { path: state_dir.to_owned(), file_system });
-        }
-        let lock = lock(state_dir).await?;
-        let pools = Pools::open(&Address::Sqlite(state_dir.join(DATABASE_NAME))).await?;
-        pools.migrate(migrations(pools.backend())).await?;
-        let mut conn = pools.write().await?;
-        let (epoch, head, mark) = live_on(&mut conn, state_dir).await?;
-        drop(conn);
-        Ok(Self { pools, epoch, head: watch::Sender::new(head), mark, trouble: Trouble::new("database"), _lock: lock })
+    /// Where the database is, unless told otherwise.
+    pub fn default_address(state_dir: &Path) -> Address {
+        Address::Sqlite(state_dir.join(DATABASE_NAME))
     }
 
-    /// Whether `state_dir` has a database already.
-    pub fn is_in(state_dir: &Path) -> bool {
-        state_dir.join(DATABASE_NAME).exists()
+    /// Whether an indexer with this state folder has used the database at `address` before.
+    pub fn was_used(state_dir: &Path, address: &Address) -> bool {
+        match address {
+            Address::Sqlite(path) => path.exists(),
+            Address::Postgres(_) => mark::path(state_dir, address).exists(),
+        }
+    }
+
+    /// Opens or makes the database at `address` and brings its tables up to date.
+    ///
+    /// # Errors
+    /// When its folder is on a network file system, in use, or not usable, the server cannot be reached, or the database
+    /// is of a newer version.
+    pub async fn open(state_dir: &Path, address: &Address) -> Result<Self> {
+        if let Address::Sqlite(path) = address {
+            let folder = path.parent().unwrap_or(path);
+            if let Ok(Some(file_system)) = file_system::network_name(folder) {
+                return Err(IndexerError::NetworkDatabase { path: folder.to_owned(), file_system });
+            }
+        }
+        let lock = Lock::take(&mark::beside(state_dir, address, "lock")).await?;
+        let (mark, told) = Mark::open(&mark::path(state_dir, address))?;
+        let worker = worker::name(state_dir, address)?;
+        let pools = opened(address).await?;
+        pools.migrate(migrations(pools.backend())).await?;
+        let file = match address {
+            Address::Sqlite(path) => Some(path.as_path()),
+            Address::Postgres(_) => None,
+        };
+        let feed = life::enter(&pools, file, told).await?;
+        mark.note(&feed.epoch, feed.head);
+        let (feed, ahead_ms) = (watch::Sender::new(feed), AtomicI64::new(0));
+        let trouble = Trouble::new("database");
+        Ok(Self { pools, feed, mark, trouble, worker, ahead_ms, _lock: lock })
+    }
+
+    /// How far the feed has come, watched.
+    pub fn feed(&self) -> watch::Receiver<Feed> {
+        self.feed.subscribe()
     }
 
     /// Name of this database's life.
-    pub fn epoch(&self) -> &str {
-        &self.epoch
+    pub fn epoch(&self) -> Arc<str> {
+        Arc::clone(&self.feed.borrow().epoch)
     }
 
-    /// Number of the newest change, watched.
-    pub fn head(&self) -> watch::Receiver<u64> {
-        self.head.subscribe()
+    /// The name under which this indexer holds its leases.
+    pub fn worker(&self) -> &str {
+        &self.worker
+    }
+
+    /// Who this indexer is to a database that others may share; `None` where it is the only one.
+    pub fn name_among_others(&self) -> Option<&str> {
+        (self.pools.backend() == Backend::Postgres).then_some(&self.worker)
+    }
+
+    /// The database's time, as last heard of.
+    pub fn now(&self) -> Timestamp {
+        let ahead = SignedDuration::from_millis(self.ahead_ms.load(Ordering::Relaxed));
+        let ours = Timestamp::now();
+        ours.checked_add(ahead).unwrap_or(ours)
+    }
+
+    fn is_told(&self, now: Timestamp) {
+        let ahead = now.duration_since(Timestamp::now()).as_millis();
+        self.ahead_ms.store(i64::try_from(ahead).unwrap_or(0), Ordering::Relaxed);
     }
 
     /// Why it cannot be written just now, if it cannot.
@@ -97,26 +165,29 @@ impl Database {
         Ok(self.pools.read().await?)
     }
 
-    /// Begins the one write transaction there can be; keep it short, and never across a job or slow files.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn begin(&self) -> Result<Write<'_>> {
-        let begun = self.pools.begin().await;
-        let inner = begun.inspect_err(|error| self.trouble.is(error.to_string()))?;
-        Ok(Write { inner, database: self, changes: Vec::new(), now: Timestamp::now() })
-    }
-
     /// One page of the feed.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn changes(&self, since: u64, limits: store::changes::PageLimits) -> Result<aurora_catalog::ChangePage> {
+        let epoch = self.epoch();
         let mut conn = self.read().await?;
-        Ok(store::changes::page(&mut conn, &self.epoch, since, limits).await?)
+        Ok(store::changes::page(&mut conn, &epoch, since, limits).await?)
     }
 
-    /// Closes all connections, so that the log is folded into the database.
+    /// The feed has come to `head` of `epoch`; followers wake.
+    fn told(&self, epoch: &Arc<str>, head: u64) {
+        self.feed.send_if_modified(|feed| {
+            let is_news = feed.epoch == *epoch && feed.head < head;
+            if is_news {
+                feed.head = head;
+                self.mark.note(epoch, head);
+            }
+            is_news
+        });
+    }
+
+    /// Closes all connections; SQLite then folds its log into the database.
     pub async fn close(&self) {
         self.pools.close().await;
     }
@@ -129,137 +200,67 @@ fn migrations(backend: Backend) -> Vec<Migration> {
     migrations
 }
 
-/// The database's epoch and newest change; a new epoch when the database is a restored one.
-async fn live_on(conn: &mut Connection, state_dir: &Path) -> Result<(String, u64, Mark)> {
-    let (mark_path, database_path) = (state_dir.join("indexer.mark"), state_dir.join(DATABASE_NAME));
-    let (mark, told) = Mark::open(&mark_path).map_err(IndexerError::io("open", &mark_path))?;
-    let metadata = std::fs::metadata(&database_path).map_err(IndexerError::io("look at", &database_path))?;
-    let file = mark::file_id(&metadata);
-    let mut epoch = store::epoch::get_or_make(conn, &random::name()).await?;
-    let head = store::changes::head(conn).await?;
-    let is_behind = told.is_some_and(|told| told.epoch != epoch || told.head > head);
-    let is_copy = store::epoch::file(conn).await?.is_some_and(|known| known != file);
-    if is_behind || is_copy {
-        epoch = random::name();
-        store::epoch::renew(conn, &epoch).await?;
-        tracing::warn!(epoch, "the database was restored: it begins a new epoch, and everybody reads it anew");
-    }
-    store::epoch::put_file(conn, &file).await?;
-    mark.note(&epoch, head);
-    Ok((epoch, head, mark))
-}
-
-/// Takes the state folder for this process alone. A killed indexer's lock can outlive it for a moment: a child that it
-/// was just starting holds every descriptor until it runs its program or dies too.
-async fn lock(state_dir: &Path) -> Result<File> {
-    let path: PathBuf = state_dir.join("indexer.lock");
-    let file = File::create(&path).map_err(IndexerError::io("create", &path))?;
+/// A server that is away is waited for.
+async fn opened(address: &Address) -> Result<Pools> {
     let begun = Instant::now();
     loop {
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(file),
-            Err(Errno::WOULDBLOCK) if begun.elapsed() < LOCK_PATIENCE => tokio::time::sleep(LOCK_LOOK).await,
-            Err(Errno::WOULDBLOCK) => return Err(IndexerError::InUse { path: state_dir.to_owned() }),
-            Err(errno) => return Err(IndexerError::io("lock", &path)(errno.into())),
+        match Pools::open(address).await {
+            Err(OpenError::Unusable { source, .. })
+                if failure::passes(&source)
+                    && matches!(address, Address::Postgres(_))
+                    && begun.elapsed() < SERVER_PATIENCE =>
+            {
+                tracing::warn!(%address, error = %source, "the database is away; it is waited for");
+                tokio::time::sleep(SERVER_LOOK).await;
+            }
+            opened => return Ok(opened?),
         }
-    }
-}
-
-/// A write transaction: dropped, it leaves nothing; committed, it wakes the feed's readers.
-pub struct Write<'d> {
-    inner: Transaction<'static, Any>,
-    database: &'d Database,
-    /// What the feed tells of it, appended with the commit.
-    changes: Vec<ChangeBody>,
-    now: Timestamp,
-}
-
-impl Write<'_> {
-    /// For the functions of the catalogue and the queue.
-    pub fn conn(&mut self) -> &mut Connection {
-        &mut self.inner
-    }
-
-    /// Name of the database's life.
-    pub fn epoch(&self) -> &str {
-        self.database.epoch()
-    }
-
-    /// The transaction's time.
-    pub fn now(&self) -> Timestamp {
-        self.now
-    }
-
-    /// Appends a change to the feed.
-    pub fn change(&mut self, body: ChangeBody) {
-        self.changes.push(body);
-    }
-
-    /// Appends that a job moved.
-    pub fn job_moved(&mut self, job: &Job) {
-        tracing::debug!(job = %job.job_id, scene = %job.subject, state = %job.state, attempt = job.attempt, "job moved");
-        metrics::counter!("aurora_indexer_job_moves_total", "to" => job.state.name()).increment(1);
-        self.change(ChangeBody::Job { job: job_view::of(job) });
-    }
-
-    /// Makes everything durable at once.
-    ///
-    /// # Errors
-    /// When it could not be made durable; then nothing of it happened.
-    pub async fn commit(mut self) -> Result<()> {
-        let head = match self.changes.as_slice() {
-            [] => None,
-            changes => Some(store::changes::append(&mut self.inner, changes, self.now).await?),
-        };
-        step::reached(Step::Written);
-        let committed = self.inner.commit().await;
-        committed.inspect_err(|error| self.database.trouble.is(error.to_string()))?;
-        self.database.trouble.over();
-        step::reached(Step::Committed);
-        if let Some(head) = head {
-            self.database.mark.note(&self.database.epoch, head);
-            self.database.head.send_replace(head);
-            step::reached(Step::Told);
-        }
-        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use aurora_catalog::ChangeBody;
+    use aurora_database::trial::Server;
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
+
+    async fn open(dir: &Path) -> Result<Database> {
+        Database::open(dir, &Database::default_address(dir)).await
+    }
 
     #[tokio::test]
     async fn a_second_indexer_is_refused_and_the_epoch_stays() {
         let dir = tempfile::tempdir().unwrap();
-        let first = Database::open(dir.path()).await.unwrap();
-        let epoch = first.epoch().to_owned();
-        assert!(matches!(Database::open(dir.path()).await, Err(IndexerError::InUse { .. })));
+        let first = open(dir.path()).await.unwrap();
+        let epoch = first.epoch();
+        assert!(matches!(open(dir.path()).await, Err(IndexerError::InUse { .. })));
         first.close().await;
         drop(first);
-        assert_eq!(Database::open(dir.path()).await.unwrap().epoch(), epoch);
+        assert_eq!(open(dir.path()).await.unwrap().epoch(), epoch);
     }
 
     #[tokio::test]
     async fn a_lock_that_outlives_its_indexer_for_a_moment_is_waited_for() {
         let dir = tempfile::tempdir().unwrap();
-        let left = lock(dir.path()).await.unwrap();
-        let next = Database::open(dir.path());
+        let left = Lock::take(&dir.path().join("indexer.lock")).await.unwrap();
+        let next = open(dir.path());
         let leave = async {
-            tokio::time::sleep(5 * LOCK_LOOK).await;
+            tokio::time::sleep(5 * lock::LOOK).await;
             drop(left);
         };
         let (opened, ()) = tokio::join!(next, leave);
         assert!(opened.is_ok());
     }
 
-    async fn told(dir: &Path, scene_id: &str) -> String {
-        let database = Database::open(dir).await.unwrap();
+    async fn told(dir: &Path, scene_id: &str) -> Arc<str> {
+        let database = open(dir).await.unwrap();
         let mut write = database.begin().await.unwrap();
         write.change(ChangeBody::Withdrawn { scene_id: scene_id.to_owned(), revision: 1 });
         write.commit().await.unwrap();
         database.close().await;
-        database.epoch().to_owned()
+        database.epoch()
     }
 
     #[tokio::test]
@@ -285,21 +286,139 @@ mod tests {
         assert_eq!(told(dir.path(), "f").await, third);
     }
 
+    /// A state folder and a fresh database of each kind.
+    fn both() -> Vec<(tempfile::TempDir, Address)> {
+        let made = || tempfile::tempdir().unwrap();
+        let server = Server::shared().map(|server| (made(), server.database().parse().unwrap()));
+        let dir = made();
+        let file = Database::default_address(dir.path());
+        [Some((dir, file)), server].into_iter().flatten().collect()
+    }
+
+    fn withdrawn(scene_id: &str) -> ChangeBody {
+        ChangeBody::Withdrawn { scene_id: scene_id.to_owned(), revision: 1 }
+    }
+
     #[tokio::test]
     async fn a_dropped_transaction_leaves_nothing_and_wakes_nobody() {
-        let dir = tempfile::tempdir().unwrap();
-        let database = Database::open(dir.path()).await.unwrap();
-        let head = database.head();
-        let withdrawn = ChangeBody::Withdrawn { scene_id: "a".to_owned(), revision: 1 };
-        let mut write = database.begin().await.unwrap();
-        write.change(withdrawn.clone());
-        drop(write);
-        assert!(!head.has_changed().unwrap());
-        let mut write = database.begin().await.unwrap();
-        write.change(withdrawn.clone());
-        write.commit().await.unwrap();
-        assert!(head.has_changed().unwrap());
-        let page = database.changes(0, store::changes::PageLimits::default()).await.unwrap();
-        assert_eq!((page.changes.len(), page.head), (1, *head.borrow()));
+        for (dir, address) in both() {
+            let database = Database::open(dir.path(), &address).await.unwrap();
+            let feed = database.feed();
+            let mut write = database.begin().await.unwrap();
+            write.change(withdrawn("a"));
+            drop(write);
+            assert!(!feed.has_changed().unwrap());
+            let mut write = database.begin().await.unwrap();
+            write.change(withdrawn("a"));
+            write.commit().await.unwrap();
+            assert!(feed.has_changed().unwrap());
+            let page = database.changes(0, store::changes::PageLimits::default()).await.unwrap();
+            assert_eq!((page.changes.len(), page.head), (1, feed.borrow().head));
+            database.close().await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn no_reader_sees_a_number_before_a_lower_one() {
+        const WRITERS: u64 = 6;
+        const COMMITS: u64 = 25;
+        for (dir, address) in both() {
+            let database = Arc::new(Database::open(dir.path(), &address).await.unwrap());
+            let writing = (0..WRITERS).map(|_| {
+                let database = Arc::clone(&database);
+                tokio::spawn(async move {
+                    for number in 0..COMMITS {
+                        let mut write = database.begin().await.unwrap();
+                        write.change(withdrawn("a"));
+                        write.change(withdrawn("b"));
+                        // Some are given up: a number that was never committed must not be missed by anybody.
+                        if number % 5 == 4 { drop(write) } else { write.commit().await.unwrap() }
+                    }
+                })
+            });
+            let writing: Vec<_> = writing.collect();
+            let (mut next, all) = (0, WRITERS * (COMMITS - COMMITS / 5) * 2);
+            while next < all {
+                let page = database.changes(next, store::changes::PageLimits::default()).await.unwrap();
+                let numbers: Vec<u64> = page.changes.iter().map(|change| change.seq).collect();
+                assert_eq!(numbers, (next + 1..=page.next).collect::<Vec<_>>(), "{address}");
+                next = page.next;
+            }
+            for writer in writing {
+                writer.await.unwrap();
+            }
+            assert_eq!(database.feed().borrow().head, all);
+            database.close().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_of_a_newer_version_is_refused() {
+        for (dir, address) in both() {
+            let database = Database::open(dir.path(), &address).await.unwrap();
+            let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                         SELECT 1999, 'newer', success, checksum, execution_time FROM _sqlx_migrations LIMIT 1";
+            let mut write = database.begin().await.unwrap();
+            sqlx::query(newer).execute(write.conn()).await.unwrap();
+            write.commit().await.unwrap();
+            database.close().await;
+            drop(database);
+            let refused = Database::open(dir.path(), &address).await;
+            assert!(matches!(refused, Err(IndexerError::Open(OpenError::Newer { step: 1999 }))), "{address}");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_indexer_of_several_watches_and_its_end_ends_what_it_writes() {
+        let Some(server) = Server::shared() else { return };
+        // A plain user who owns the database and nothing else.
+        server.psql("postgres", "CREATE ROLE plain LOGIN");
+        server.psql("postgres", "CREATE DATABASE plain OWNER plain");
+        let address: Address = server.url("plain").replace("postgres@", "plain@").parse().unwrap();
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let first = Database::open(one.path(), &address).await.unwrap();
+        let second = Database::open(other.path(), &address).await.unwrap();
+        assert_eq!(first.epoch(), second.epoch());
+        assert_ne!(first.worker(), second.worker());
+        let turn = first.turn().await;
+        first.begin_watching(&turn).await.unwrap();
+        let soon = tokio::time::timeout(Duration::from_millis(300), second.turn()).await;
+        assert!(soon.is_err(), "two watch at once");
+        drop(soon);
+        // The server ends the first one's session without its knowing.
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'";
+        server.psql("postgres", end);
+        let next = second.turn().await;
+        assert!(matches!(first.begin_watching(&turn).await, Err(IndexerError::TurnOver)));
+        turn.ended().await;
+        second.begin_watching(&next).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_indexer_hears_of_what_another_commits_and_of_a_new_epoch() {
+        let Some(server) = Server::shared() else { return };
+        let address: Address = server.database().parse().unwrap();
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let first = Database::open(one.path(), &address).await.unwrap();
+        let second = Database::open(other.path(), &address).await.unwrap();
+        let stop = CancellationToken::new();
+        let mut feed = second.feed();
+        let hearing = async {
+            let mut write = first.begin().await.unwrap();
+            write.change(withdrawn("a"));
+            write.commit().await.unwrap();
+            feed.wait_for(|feed| feed.head == 1).await.unwrap();
+            let mut write = first.begin().await.unwrap();
+            store::epoch::renew(write.conn(), "another").await.unwrap();
+            write.commit().await.unwrap();
+            feed.wait_for(|feed| *feed.epoch == *"another").await.unwrap();
+            stop.cancel();
+        };
+        tokio::join!(second.follow(stop.clone()), hearing);
+        drop((first, second));
+        // A later start knows the former epoch, and takes it for no sign of a restored database.
+        for dir in [one.path(), other.path()] {
+            assert_eq!(&*Database::open(dir, &address).await.unwrap().epoch(), "another");
+        }
     }
 }

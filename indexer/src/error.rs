@@ -2,6 +2,10 @@
 
 use std::{io, path::PathBuf};
 
+use aurora_catalog::store::StoreError;
+use aurora_database::failure;
+use aurora_queue::QueueError;
+
 /// The result of everything in this crate.
 pub type Result<T, E = IndexerError> = std::result::Result<T, E>;
 
@@ -42,12 +46,15 @@ pub enum IndexerError {
     /// The database could not be opened.
     #[error(transparent)]
     Open(#[from] aurora_database::OpenError),
+    /// Another indexer watches the root by now.
+    #[error("another indexer watches the root by now")]
+    TurnOver,
     /// The catalogue's tables.
     #[error(transparent)]
-    Store(#[from] aurora_catalog::store::StoreError),
+    Store(#[from] StoreError),
     /// The queue.
     #[error(transparent)]
-    Queue(#[from] aurora_queue::QueueError),
+    Queue(#[from] QueueError),
     /// A job's scene is not what the job was made for any more.
     #[error("job `{job_id}` is for a file that has left or changed since: there is nothing to retry")]
     Superseded {
@@ -83,14 +90,24 @@ pub enum IndexerError {
 }
 
 impl IndexerError {
+    /// What the database itself said, if it was that which failed.
+    fn of_database(&self) -> Option<&sqlx::Error> {
+        match self {
+            Self::Database { source }
+            | Self::Store(StoreError::Database { source })
+            | Self::Queue(QueueError::Database { source }) => Some(source),
+            _ => None,
+        }
+    }
+
     /// Whether the database itself failed, such as for want of room: the same may succeed later.
     pub fn is_of_database(&self) -> bool {
-        use aurora_catalog::store::StoreError;
-        use aurora_queue::QueueError;
-        matches!(
-            self,
-            Self::Database { .. } | Self::Store(StoreError::Database { .. }) | Self::Queue(QueueError::Database { .. })
-        )
+        self.of_database().is_some()
+    }
+
+    /// Whether the same may work a moment later: the database is away, busy or starting.
+    pub fn passes(&self) -> bool {
+        self.of_database().is_some_and(failure::passes)
     }
 
     /// For `map_err` on file operations.

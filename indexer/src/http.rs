@@ -55,7 +55,7 @@ pub(crate) fn problem(error: IndexerError) -> Problem {
         IndexerError::Queue(error @ (QueueError::Illegal { .. } | QueueError::Fenced { .. })) => {
             Problem::client(StatusCode::CONFLICT, error.to_string())
         }
-        IndexerError::Database { source: sqlx::Error::PoolTimedOut } => Problem::overloaded(1),
+        error if error.passes() => Problem::server(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(1),
         error => Problem::server(StatusCode::INTERNAL_SERVER_ERROR, error),
     }
 }

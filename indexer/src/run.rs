@@ -12,6 +12,7 @@ use aurora_daemon::{
     serve::{self, Bounds, Connections, Inherited, Listeners},
     stop,
 };
+use aurora_database::Address;
 use aurora_queue::RetryPolicy;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +42,8 @@ use crate::{
         template::{self, Template},
     },
 };
+
+mod turns;
 
 /// Descriptors kept from clients besides those for files: database, logs, pipes of attempts.
 const OWN_DESCRIPTORS: u64 = 96;
@@ -94,14 +97,16 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
         .map_err(|error| IndexerError::Setting { setting: "token-file", reason: error.to_string() })?;
     let executor = executor(&settings)?;
     let recorder = metrics::install().map_err(|error| IndexerError::Metrics { reason: error.to_string() })?;
-    let database = Arc::new(Database::open(&places.state).await?);
+    let database = Arc::new(Database::open(&places.state, &places.database).await?);
     let listeners = listeners(&settings)?;
     tracing::info!(listen = %settings.listen, root = %places.root.path.display(), results = %places.results.display(), "ready");
 
     let watch = Arc::new(WatchStatus::default());
     let carrier = Carrier { results: places.results.clone(), max_detections: settings.max_detections };
-    let intake = Intake::new(Arc::clone(&database), carrier);
-    let patrol = patrol(&settings, &places, intake, &watch).await?;
+    let patrol = async |turn| {
+        let intake = Intake::new(Arc::clone(&database), turn, carrier.clone());
+        patrol(&settings, &places, intake, &watch).await
+    };
     let work = Arc::new(Trouble::new("work"));
     let dispatcher = Dispatcher::new(Arc::clone(&database), executor, terms(&settings, &places), Arc::clone(&work));
     let janitor = Janitor {
@@ -110,7 +115,8 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
         grace: settings.result_grace.0,
         feed_keep: settings.feed_keep,
     };
-    let shared = shared(&settings, &places, &database, Status { watch, work }, guard, &stop);
+    let status = Status { watch: Arc::clone(&watch), work };
+    let shared = shared(&settings, &places, &database, status, guard, &stop);
     let (connections, files, results) = (shared.connections.clone(), shared.files.clone(), shared.results.clone());
     let serving =
         serve::serve(listeners, routes::routes(shared, recorder), connections, Bounds::default(), stop.clone());
@@ -118,7 +124,10 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
         let (files, results) = (files.shelf(), results.shelf());
         tokio::join!(files.close_idle_until(stop.clone()), results.close_idle_until(stop.clone()))
     };
-    tokio::join!(patrol.run(stop.clone()), dispatcher.run(stop.clone()), janitor.run(stop.clone()), closing, serving);
+    let watching = turns::watch(&database, &watch, patrol, stop.clone());
+    let following = database.follow(stop.clone());
+    let (dispatching, cleaning) = (dispatcher.run(stop.clone()), janitor.run(stop.clone()));
+    tokio::join!(watching, following, dispatching, cleaning, closing, serving);
     database.close().await;
     Ok(())
 }
@@ -139,13 +148,15 @@ struct Places {
     /// Name of the network file system that the root lies on, if it does.
     network: Option<&'static str>,
     state: PathBuf,
+    database: Address,
     results: PathBuf,
 }
 
 impl Places {
     fn make(settings: &Settings) -> Result<Self> {
         let missing = || IndexerError::Setting { setting: "root", reason: "is missing".to_owned() };
-        let was_here_before = Database::is_in(&settings.state);
+        let state = std::path::absolute(&settings.state).map_err(IndexerError::io("find", &settings.state))?;
+        let was_here_before = Database::was_used(&state, &settings.database_address(&state)?);
         let (root, network) = found(settings.root.as_deref().ok_or_else(missing)?, was_here_before)?;
         let state = made(&settings.state)?;
         let results = made(&settings.results_dir())?;
@@ -154,7 +165,8 @@ impl Places {
             return Err(IndexerError::Setting { setting: "root", reason });
         }
         let excluded = vec![state.clone(), results.clone()];
-        Ok(Self { root: Root { path: root, excluded }, network, state, results })
+        let database = settings.database_address(&state)?;
+        Ok(Self { root: Root { path: root, excluded }, network, state, database, results })
     }
 }
 

@@ -1,21 +1,31 @@
 //! What an operator can set, with every limit that the indexer keeps.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use aurora_daemon::{
     log::LogArgs,
     size::{ByteSize, Span},
     tls::TlsArgs,
 };
+use aurora_database::{Address, address::AddressError};
 use clap::{Parser, ValueEnum};
 
-use crate::cli::Verb;
+use crate::{
+    cli::Verb,
+    database::Database,
+    error::{IndexerError, Result},
+};
 
 const EXAMPLES: &str = "Examples:
   aurora-indexer --root /nas/mbi
   aurora-indexer --root /nas/mbi --state /var/lib/aurora --results /nas/results --jobs 4
   aurora-indexer --root /nas/mbi --command 'python3 model.py {input} --out {output_dir}'
   aurora-indexer --root /nas/mbi --results /nas/results --executor slurm --jobs 8 --slurm-partition gpu --slurm-gres gpu:1
+  aurora-indexer --root /nas/mbi --results /nas/results --database postgres://aurora@db/aurora
   aurora-indexer jobs list --state failed";
 
 /// Watches a folder, serves its files, runs the jobs
@@ -31,9 +41,13 @@ pub struct Settings {
     /// Address to listen on
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081")]
     pub listen: SocketAddr,
-    /// Folder for the database; not on a network file system
+    /// Folder for the database and what belongs to this indexer alone; not on a network file system
     #[arg(long, value_name = "DIR", default_value = "aurora-state")]
     pub state: PathBuf,
+    /// Database: `sqlite:///PATH`, or `postgres://USER@HOST/NAME` for several indexers [default: a file in the state
+    /// folder]
+    #[arg(long, value_name = "URL", hide_env_values = true)]
+    pub database: Option<DatabaseUrl>,
     /// Folder for what jobs publish [default: `results` in the state folder]
     #[arg(long, value_name = "DIR")]
     pub results: Option<PathBuf>,
@@ -131,6 +145,23 @@ pub struct Settings {
     pub log: LogArgs,
 }
 
+/// Where the database is, as it was written. It may hold a password: it is never shown, and is judged where that is
+/// kept to, [`Settings::database_address`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+impl From<String> for DatabaseUrl {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DatabaseUrl(…)")
+    }
+}
+
 /// Where jobs run.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExecutorKind {
@@ -156,6 +187,16 @@ impl Settings {
     pub fn results_dir(&self) -> PathBuf {
         self.results.clone().unwrap_or_else(|| self.state.join("results"))
     }
+
+    /// Where the database is; `state` is the state folder by its whole path.
+    ///
+    /// # Errors
+    /// When what was given names no database.
+    pub fn database_address(&self, state: &Path) -> Result<Address> {
+        let Some(DatabaseUrl(text)) = &self.database else { return Ok(Database::default_address(state)) };
+        text.parse()
+            .map_err(|error: AddressError| IndexerError::Setting { setting: "database", reason: error.to_string() })
+    }
 }
 
 #[cfg(test)]
@@ -167,6 +208,21 @@ mod tests {
         let settings: Settings = aurora_daemon::config::try_parse(&["aurora-indexer", "--root", "/nas"]).unwrap();
         assert_eq!(settings.results_dir(), PathBuf::from("aurora-state/results"));
         assert_eq!(settings.settle.0.as_secs(), 5);
+    }
+
+    #[test]
+    fn a_database_is_a_file_or_a_server_and_its_password_is_never_told() {
+        let with = |url: &str| {
+            let argv = ["aurora-indexer", "--root", "/nas", "--database", url];
+            aurora_daemon::config::try_parse::<Settings>(&argv).unwrap()
+        };
+        let address = |url: &str| with(url).database_address(Path::new("/state"));
+        assert_eq!(address("sqlite:///var/a.db").unwrap().to_string(), "sqlite:///var/a.db");
+        let secret = "postgres://u:s3cret@h/a";
+        let told = format!("{:?} {}", with(secret), address(secret).unwrap());
+        assert!(!told.contains("s3cret"), "{told}");
+        let refused = address("mysql://u:s3cret@h/a").unwrap_err().to_string();
+        assert!(refused.starts_with("--database: `mysql:` is no database") && !refused.contains("s3cret"), "{refused}");
     }
 
     #[test]

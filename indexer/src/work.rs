@@ -14,6 +14,7 @@ pub mod executor;
 pub mod janitor;
 pub mod local;
 pub mod outline;
+mod patience;
 pub mod publish;
 pub mod room;
 pub mod slurm;

@@ -10,6 +10,9 @@ pub mod error;
 pub mod migrations;
 pub mod root;
 pub mod scenes;
+pub mod watch;
+
+mod note;
 
 pub use error::{Result, StoreError};
 pub use scenes::{Entry, Stamp};

@@ -8,7 +8,7 @@ use std::{
 
 use aurora_catalog::{
     ChangeBody, Scene, SceneStatus,
-    store::{Entry, Stamp, changes, epoch, migrations, root, scenes},
+    store::{Entry, Stamp, changes, epoch, migrations, root, scenes, watch},
 };
 use aurora_database::{
     Connection,
@@ -162,16 +162,30 @@ fn the_epoch_is_made_once_and_renewed_on_purpose() {
         assert_eq!(epoch::get_or_make(conn, "second").await.unwrap(), "first");
         epoch::renew(conn, "third").await.unwrap();
         assert_eq!(epoch::get_or_make(conn, "fourth").await.unwrap(), "third");
+        assert!(epoch::was(conn, "first").await.unwrap() && !epoch::was(conn, "third").await.unwrap());
     });
 }
 
 #[test]
-fn the_root_is_remembered_as_it_was_last_believed() {
+fn the_root_is_remembered_as_each_indexer_last_believed_it() {
     on_both(migrations::all, async |conn| {
-        assert_eq!(root::get(conn).await.unwrap(), None);
-        for identity in ["one", "two"] {
-            root::put(conn, identity).await.unwrap();
-            assert_eq!(root::get(conn).await.unwrap().as_deref(), Some(identity));
+        for indexer in [None, Some("a"), Some("b")] {
+            assert_eq!(root::get(conn, indexer).await.unwrap(), None);
+            for identity in ["one", "two"] {
+                root::put(conn, indexer, identity).await.unwrap();
+                assert_eq!(root::get(conn, indexer).await.unwrap().as_deref(), Some(identity));
+            }
+        }
+    });
+}
+
+#[test]
+fn the_last_turn_to_begin_is_in_force() {
+    on_both(migrations::all, async |conn| {
+        assert_eq!(watch::lock(conn).await.unwrap(), None);
+        for term in ["one", "two"] {
+            watch::begin(conn, term).await.unwrap();
+            assert_eq!(watch::lock(conn).await.unwrap().as_deref(), Some(term));
         }
     });
 }

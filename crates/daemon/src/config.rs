@@ -118,14 +118,14 @@ fn words(value: &Value) -> Option<Vec<String>> {
     })
 }
 
-/// The settings in force, as a TOML document that `--config` reads again.
+/// The settings in force, as a TOML document that `--config` reads again; passwords in URLs are left out of it.
 fn effective(command: &Command, matches: &ArgMatches) -> String {
     let mut table = Table::new();
     for arg in command.get_arguments() {
         let (Some(long), Ok(Some(values))) = (arg.get_long(), matches.try_get_raw(arg.get_id().as_str())) else {
             continue;
         };
-        let mut texts: Vec<Value> = values.map(|value| Value::String(value.to_string_lossy().into_owned())).collect();
+        let mut texts: Vec<Value> = values.map(|value| Value::String(shown(&value.to_string_lossy()))).collect();
         let several = matches!(arg.get_action(), ArgAction::Append);
         let value = if several { Value::Array(texts) } else { texts.pop().unwrap_or(Value::Boolean(true)) };
         table.insert(long.to_owned(), value);
@@ -137,6 +137,28 @@ fn effective(command: &Command, matches: &ArgMatches) -> String {
         table.insert(name.to_owned(), Value::Table(text.parse().unwrap_or_default()));
     }
     table.to_string()
+}
+
+/// What stands in place of a password.
+const HIDDEN: &str = "***";
+
+/// `text` as it may be printed: without the password, if it is a URL that has one, before its host or as a parameter.
+fn shown(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let (place, query) = rest.split_once('?').map_or((rest, None), |(place, query)| (place, Some(query)));
+    let place = match place.rsplit_once('@') {
+        Some((who, host)) => match who.split_once(':') {
+            Some((user, _)) => format!("{user}:{HIDDEN}@{host}"),
+            None => place.to_owned(),
+        },
+        None => place.to_owned(),
+    };
+    let shown_pair = |pair: &str| match pair.split_once('=') {
+        Some((key, _)) if key.contains("password") => format!("{key}={HIDDEN}"),
+        _ => pair.to_owned(),
+    };
+    let query = query.map(|query| format!("?{}", query.split('&').map(shown_pair).collect::<Vec<_>>().join("&")));
+    format!("{scheme}://{place}{}", query.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -187,6 +209,18 @@ mod tests {
     fn unknown_keys_are_refused_by_name() {
         let error = parse_with("root = '/nas'\nsetle = '5s'", &[]).unwrap_err();
         assert!(error.to_string().contains("unknown key `setle`"), "{error}");
+    }
+
+    #[test]
+    fn a_password_is_not_printed() {
+        for (text, expected) in [
+            ("postgres://u:p@ss@h:5/d?sslmode=require", "postgres://u:***@h:5/d?sslmode=require"),
+            ("postgres://u@h/d?x=1&password=s", "postgres://u@h/d?x=1&password=***"),
+            ("http://a:8081", "http://a:8081"),
+            ("5s", "5s"),
+        ] {
+            assert_eq!(shown(text), expected);
+        }
     }
 
     #[test]

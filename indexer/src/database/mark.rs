@@ -7,14 +7,30 @@
 
 use std::{
     fs::{self, File, Metadata},
-    io,
     os::unix::fs::{FileExt, MetadataExt},
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, UNIX_EPOCH},
 };
 
+use aurora_database::Address;
+
+use crate::error::{IndexerError, Result};
+
 /// The open mark.
 pub(super) struct Mark(File);
+
+/// A file that belongs to the database at `address`: beside it, or in the state folder where it is no file.
+pub(super) fn beside(state_dir: &Path, address: &Address, extension: &str) -> PathBuf {
+    match address {
+        Address::Sqlite(path) => path.with_extension(extension),
+        Address::Postgres(_) => state_dir.join("indexer").with_extension(extension),
+    }
+}
+
+/// Where the mark lies.
+pub(super) fn path(state_dir: &Path, address: &Address) -> PathBuf {
+    beside(state_dir, address, "mark")
+}
 
 /// What a mark says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,9 +46,10 @@ const LENGTH: usize = 64;
 
 impl Mark {
     /// Opens the mark at `path`, and reads what it says; `None` when it says nothing yet.
-    pub(super) fn open(path: &Path) -> io::Result<(Self, Option<Told>)> {
+    pub(super) fn open(path: &Path) -> Result<(Self, Option<Told>)> {
         let text = fs::read_to_string(path).unwrap_or_default();
-        let file = File::options().write(true).create(true).truncate(false).open(path)?;
+        let file = File::options().write(true).create(true).truncate(false).open(path);
+        let file = file.map_err(IndexerError::io("open", path))?;
         let mut words = text.split_whitespace();
         let told = words.next().zip(words.next().and_then(|head| head.parse().ok()));
         Ok((Self(file), told.map(|(epoch, head)| Told { epoch: epoch.to_owned(), head })))

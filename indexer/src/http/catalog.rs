@@ -1,6 +1,6 @@
 //! `GET /catalog/changes`: the feed, a page at a time, waiting for news when there are none.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aurora_catalog::{ChangePage, store::changes::PageLimits};
 use aurora_daemon::problem::Problem;
@@ -40,22 +40,27 @@ pub struct Asked {
 /// # Errors
 /// 503 when too many wait.
 pub async fn changes(State(shared): State<Shared>, Typed(asked): Typed<Asked>) -> Result<Json<ChangePage>, Problem> {
-    let is_other_epoch = asked.epoch.as_deref().is_some_and(|epoch| epoch != shared.database.epoch());
+    let mut feed = shared.database.feed();
+    let (epoch, head) = {
+        let feed = feed.borrow();
+        (Arc::clone(&feed.epoch), feed.head)
+    };
+    let is_other_epoch = asked.epoch.as_deref().is_some_and(|theirs| *theirs != *epoch);
     let since = if is_other_epoch { 0 } else { asked.since };
     let limits = PageLimits { changes: asked.limit.unwrap_or(1000).clamp(1, MAX_PAGE), ..PageLimits::default() };
-    let mut head = shared.database.head();
-    if asked.epoch.is_some() && !is_other_epoch && asked.since > *head.borrow() {
+    if asked.epoch.is_some() && !is_other_epoch && asked.since > head {
         let mut page = shared.database.changes(0, limits).await.map_err(problem)?;
         page.epoch.push_str(REWOUND);
         return Ok(Json(page));
     }
-    if asked.wait > 0 && !is_other_epoch && *head.borrow() <= since {
+    if asked.wait > 0 && !is_other_epoch && head <= since {
         let _permit = shared.followers.try_acquire().map_err(|_| Problem::overloaded(5))?;
         let wait = Duration::from_secs(asked.wait.min(MAX_WAIT_S));
         tokio::select! {
-            _ = tokio::time::timeout(wait, head.wait_for(|head| *head > since)) => {}
+            _ = tokio::time::timeout(wait, feed.wait_for(|feed| feed.has_news(&epoch, since))) => {}
             () = shared.stop.cancelled() => {}
         }
     }
+    let since = if epoch == shared.database.epoch() { since } else { 0 };
     Ok(Json(shared.database.changes(since, limits).await.map_err(problem)?))
 }

@@ -1,7 +1,7 @@
 //! `GET /events`: the feed as server-sent events. Each event's id is `{epoch}:{seq}`, its name the kind of change, its
 //! data the change; `Last-Event-ID` resumes after it with nothing lost or doubled.
 
-use std::{collections::VecDeque, convert::Infallible, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
 use aurora_catalog::{Change, ChangeBody, store::changes::PageLimits};
 use aurora_daemon::problem::Problem;
@@ -17,6 +17,7 @@ use http::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::Shared;
+use crate::database::Feed;
 
 /// Changes read ahead of a client.
 const AHEAD: u32 = 100;
@@ -34,21 +35,26 @@ const FAILURE_PAUSE: Duration = Duration::from_secs(2);
 /// 503 when too many clients listen.
 pub async fn stream(State(shared): State<Shared>, headers: HeaderMap) -> Result<impl IntoResponse, Problem> {
     let permit = shared.followers.clone().try_acquire_owned().map_err(|_| Problem::overloaded(5))?;
-    let head = shared.database.head();
+    let feed = shared.database.feed();
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let mut ready = VecDeque::new();
-    let newest = *head.borrow();
-    let since = match last.map(|last| resume(last, shared.database.epoch())) {
+    let Feed { epoch, head: newest } = feed.borrow().clone();
+    let since = match last.map(|last| resume(last, &epoch)) {
         None => newest,
         Some(Some(seq)) if seq <= newest => seq,
         // Of another epoch, or of a future that this database does not know.
         Some(_) => {
-            ready.push_back(Event::default().event("reset").data("{}"));
+            ready.push_back(reset());
             0
         }
     };
-    let events = events(Reader { shared, head, since, ready, _permit: permit });
+    let events = events(Reader { shared, feed, epoch, since, ready, _permit: permit });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
+
+/// The client is to forget what it knows; everything follows.
+fn reset() -> Event {
+    Event::default().event("reset").data("{}")
 }
 
 /// The number in an event id of this epoch.
@@ -59,7 +65,8 @@ fn resume(id: &str, epoch: &str) -> Option<u64> {
 
 struct Reader {
     shared: Shared,
-    head: watch::Receiver<u64>,
+    feed: watch::Receiver<Feed>,
+    epoch: Arc<str>,
     since: u64,
     ready: VecDeque<Event>,
     _permit: OwnedSemaphorePermit,
@@ -70,7 +77,7 @@ fn events(reader: Reader) -> impl Stream<Item = Result<Event, Infallible>> {
         while reader.ready.is_empty() {
             tokio::select! {
                 () = reader.shared.stop.cancelled() => return None,
-                waited = reader.head.wait_for(|head| *head > reader.since) => { waited.ok()?; }
+                waited = reader.feed.wait_for(|feed| feed.has_news(&reader.epoch, reader.since)) => { waited.ok()?; }
             }
             reader.read_on().await;
         }
@@ -80,6 +87,11 @@ fn events(reader: Reader) -> impl Stream<Item = Result<Event, Infallible>> {
 
 impl Reader {
     async fn read_on(&mut self) {
+        let epoch = self.shared.database.epoch();
+        if epoch != self.epoch {
+            (self.epoch, self.since) = (epoch, 0);
+            self.ready.push_back(reset());
+        }
         let limits = PageLimits { changes: AHEAD, ..PageLimits::default() };
         match self.shared.database.changes(self.since, limits).await {
             Ok(page) => {

@@ -7,24 +7,23 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{Shared, problem};
-use crate::job_view;
+use crate::{error::IndexerError, job_view};
 
 /// 200 once the database answers.
 ///
 /// # Errors
 /// 503 while it does not.
 pub async fn ready(State(shared): State<Shared>) -> Result<&'static str, Problem> {
-    let mut conn =
-        shared.database.read().await.map_err(|error| Problem::server(StatusCode::SERVICE_UNAVAILABLE, error))?;
-    let asked = sqlx::query_scalar::<_, i64>("SELECT 1").fetch_one(&mut *conn).await;
-    asked.map_err(|error| Problem::server(StatusCode::SERVICE_UNAVAILABLE, error))?;
+    let away = |error: IndexerError| Problem::server(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(1);
+    let mut conn = shared.database.read().await.map_err(away)?;
+    sqlx::query("SELECT 1").execute(&mut *conn).await.map_err(|error| away(error.into()))?;
     Ok("ready")
 }
 
 /// Everything an operator wants to see at once.
 ///
 /// # Errors
-/// 500 when the database fails.
+/// 503 while the database is away, 500 when it fails.
 pub async fn health(State(shared): State<Shared>) -> Result<Json<Value>, Problem> {
     let mut conn = shared.database.read().await.map_err(problem)?;
     let counts = list::counts(&mut conn).await.map_err(|error| problem(error.into()))?;
@@ -35,6 +34,7 @@ pub async fn health(State(shared): State<Shared>) -> Result<Json<Value>, Problem
     let (work, database) = (shared.work.standing(), shared.database.trouble().standing());
     let watched = watch.degraded.is_none();
     let usage = process::usage();
+    let feed = shared.database.feed().borrow().clone();
     Ok(Json(json!({
         "status": verdict(watched && work.is_none() && database.is_none()),
         "watch": verdict(watched),
@@ -51,6 +51,6 @@ pub async fn health(State(shared): State<Shared>) -> Result<Json<Value>, Problem
         "connections": {"open": shared.connections.open(), "limit": shared.connections.limit()},
         "fds": {"open": usage.open_descriptors, "limit": shared.descriptor_limit},
         "queue": queue,
-        "feed": {"epoch": shared.database.epoch(), "head": *shared.database.head().borrow()},
+        "feed": {"epoch": *feed.epoch, "head": feed.head},
     })))
 }

@@ -62,7 +62,7 @@ pub async fn one(State(shared): State<Shared>, Part(job_id): Part) -> Result<Jso
 /// # Errors
 /// 401 without the token, 404, 409 when it stands where nothing is to be retried, or its scene has moved on.
 pub async fn retry(_: Permitted, State(shared): State<Shared>, Part(job_id): Part) -> Result<Json<JobView>, Problem> {
-    let mut write = shared.database.begin().await.map_err(problem)?;
+    let mut write = shared.database.begin_with_scenes().await.map_err(problem)?;
     let now = write.now();
     let job = list::get(write.conn(), &job_id).await.map_err(|error| problem(error.into()))?;
     let scene = scenes::by_id(write.conn(), &job.subject).await.map_err(|error| problem(error.into()))?;

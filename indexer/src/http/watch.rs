@@ -6,13 +6,20 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{Shared, token::Permitted};
+use crate::watch::status::Figures;
 
 /// The files that are gone will not come back: they are withdrawn once sweeps have missed them for the settle time more.
 ///
 /// # Errors
-/// 401 without the token, 409 when no file is gone.
+/// 401 without the token, 409 when no file is gone, or another indexer watches.
 pub async fn give_away(_: Permitted, State(shared): State<Shared>) -> Result<(StatusCode, Json<Value>), Problem> {
-    let gone = shared.watch.figures().gone;
+    let Figures { gone, watching, .. } = shared.watch.figures();
+    if !watching {
+        return Err(Problem::client(
+            StatusCode::CONFLICT,
+            "another indexer on this database watches the root: ask that one",
+        ));
+    }
     if gone == 0 {
         return Err(Problem::client(StatusCode::CONFLICT, "no file is gone: there is nothing to give away"));
     }

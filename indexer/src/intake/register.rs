@@ -16,7 +16,7 @@ use super::{
     plan::{Plan, Registration, free_id, plan},
 };
 use crate::{
-    database::{Database, Write},
+    database::{Database, Turn, Write},
     error::Result,
     work::{carry::Carrier, collect::Outputs, publish},
 };
@@ -25,13 +25,14 @@ use crate::{
 #[derive(Clone)]
 pub struct Intake {
     database: Arc<Database>,
+    turn: Arc<Turn>,
     carrier: Carrier,
 }
 
 impl Intake {
-    /// An intake into `database`; `carrier` takes results along with files that move.
-    pub fn new(database: Arc<Database>, carrier: Carrier) -> Self {
-        Self { database, carrier }
+    /// An intake into `database` for as long as `turn` goes on; `carrier` takes results along with files that move.
+    pub fn new(database: Arc<Database>, turn: Arc<Turn>, carrier: Carrier) -> Self {
+        Self { database, turn, carrier }
     }
 
     /// Catalogues the file at `path` and queues its job, unless its content has a result already. `gone` are catalogued
@@ -44,7 +45,7 @@ impl Intake {
         let planned = plan(&mut conn, path, file, gone).await?;
         drop(conn);
         let carried = self.carry(&planned).await;
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.begin_watching(&self.turn).await?;
         // Only what is still planned inside the transaction is told; a carried folder of other plans is left untold.
         let plan = plan(write.conn(), path, file, gone).await?;
         let carried = carried.filter(|_| plan == planned);
@@ -67,7 +68,7 @@ impl Intake {
     /// # Errors
     /// When the database fails.
     pub async fn incomplete(&self, path: &str, stamp: Stamp, missing: &str) -> Result<()> {
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.begin_watching(&self.turn).await?;
         let entry = scenes::by_path(write.conn(), path).await?;
         let (scene_id, revision) = match entry {
             Some(entry) => (entry.scene.scene_id, entry.scene.revision + 1),
@@ -91,7 +92,7 @@ impl Intake {
     /// # Errors
     /// When the database fails.
     pub async fn left(&self, path: &str) -> Result<()> {
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.begin_watching(&self.turn).await?;
         cancel_incomplete(&mut write, path, None).await?;
         let entry = scenes::by_path(write.conn(), path).await?;
         if let Some(entry) = entry.filter(|entry| !entry.withdrawn) {
@@ -106,7 +107,7 @@ impl Intake {
     /// # Errors
     /// When the database fails.
     pub async fn unlist(&self, path: &str) -> Result<()> {
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.begin_watching(&self.turn).await?;
         cancel_incomplete(&mut write, path, None).await?;
         write.commit().await
     }
@@ -126,7 +127,7 @@ impl Intake {
     /// When the database fails.
     pub async fn known(&self) -> Result<(Vec<KnownFile>, Option<String>)> {
         let mut conn = self.database.read().await?;
-        Ok((scenes::files(&mut conn).await?, root::get(&mut conn).await?))
+        Ok((scenes::files(&mut conn).await?, root::get(&mut conn, self.database.name_among_others()).await?))
     }
 
     /// The root was seen as it should be, under this identity: remembered across restarts.
@@ -134,9 +135,9 @@ impl Intake {
     /// # Errors
     /// When the database fails.
     pub async fn vouch(&self, root: &str) -> Result<()> {
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.begin_watching(&self.turn).await?;
         scenes::vouch(write.conn()).await?;
-        root::put(write.conn(), root).await?;
+        root::put(write.conn(), self.database.name_among_others(), root).await?;
         write.commit().await
     }
 }

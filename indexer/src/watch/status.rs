@@ -9,6 +9,8 @@ use tokio::sync::Notify;
 /// Last known figures of the watcher.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Figures {
+    /// Whether this indexer is the one that watches; others on the same database may take over.
+    pub watching: bool,
     /// Why the root is degraded, if it is.
     pub degraded: Option<String>,
     /// Since when.
@@ -52,6 +54,16 @@ impl WatchStatus {
     /// Changes the figures.
     pub fn update(&self, change: impl FnOnce(&mut Figures)) {
         change(&mut self.figures.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// This indexer's turn to watch begins or ends; what it knew of the root it does not know any more.
+    pub fn turn(&self, begins: bool) {
+        metrics::gauge!("aurora_indexer_watching").set(f64::from(u8::from(begins)));
+        self.judge(Ok(()));
+        self.update(|figures| {
+            figures.watching = begins;
+            figures.gone = 0;
+        });
     }
 
     /// Somebody says that the files that are gone will not come back.

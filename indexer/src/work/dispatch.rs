@@ -11,7 +11,6 @@ use std::{
 };
 
 use aurora_queue::{Job, QueueError, RetryPolicy, State, attempt, lease, list};
-use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -33,9 +32,6 @@ mod drain;
 mod finish;
 
 use finish::Finish;
-
-/// The name under which this database's one indexer holds its leases.
-const WORKER: &str = "indexer";
 
 /// Length of a lease; three heartbeats.
 const LEASE: Duration = Duration::from_secs(60);
@@ -102,7 +98,7 @@ impl Dispatcher {
 
     /// Dispatches until `stop`, then gives its jobs back.
     pub async fn run(mut self, stop: CancellationToken) {
-        let mut head = self.database.head();
+        let mut feed = self.database.feed();
         self.recover(&stop).await;
         while !stop.is_cancelled() {
             let pause = match self.round().await {
@@ -116,7 +112,7 @@ impl Dispatcher {
                 () = stop.cancelled() => {}
                 Some(finished) = self.finishing.join_next(), if !self.finishing.is_empty() => self.finished(finished).await,
                 () = self.executor.moved() => {}
-                _ = head.changed() => {}
+                _ = feed.changed() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -140,7 +136,7 @@ impl Dispatcher {
         }
         let mut write = self.database.begin().await?;
         let now = write.now();
-        for job in lease::recover(write.conn(), WORKER, &self.terms.policy, now).await? {
+        for job in lease::recover(write.conn(), self.database.worker(), &self.terms.policy, now).await? {
             tracing::warn!(job = %job.job_id, scene = %job.subject, state = %job.state, "recovered after a sudden end");
             write.job_moved(&job);
         }
@@ -152,7 +148,7 @@ impl Dispatcher {
         let mut write = self.database.begin().await?;
         let now = write.now();
         let mut adopted = Vec::new();
-        for mut job in lease::held_by(write.conn(), WORKER).await? {
+        for mut job in lease::held_by(write.conn(), self.database.worker()).await? {
             lease::renew(write.conn(), &job.job_id, job.fence, LEASE, now).await?;
             if job.state == State::Leased {
                 job = attempt::advance(write.conn(), &job.job_id, job.fence, State::Submitted, now).await?;
@@ -193,6 +189,11 @@ impl Dispatcher {
                 Err(error) => return Err(error.into()),
             }
         }
+        for job in self.unknown(lease::held_by(write.conn(), self.database.worker()).await?) {
+            tracing::warn!(job = %job.job_id, "was leased without our knowing; it is given back");
+            let released = attempt::release(write.conn(), &job.job_id, job.fence, now).await?;
+            write.job_moved(&released);
+        }
         for job in lease::expire(write.conn(), &self.terms.policy, now).await? {
             write.job_moved(&job);
         }
@@ -200,6 +201,12 @@ impl Dispatcher {
         write.commit().await?;
         self.next_heartbeat = Instant::now() + HEARTBEAT;
         Ok(())
+    }
+
+    /// Of `leased` jobs those that nobody works on: the database went away before it could answer that they are ours.
+    fn unknown(&self, leased: Vec<Job>) -> Vec<Job> {
+        let is_known = |job: &Job| self.active.values().any(|held| held.job.job_id == job.job_id);
+        leased.into_iter().filter(|job| job.state == State::Leased && !is_known(job)).collect()
     }
 
     /// Stops attempts whose job was cancelled or taken away.
@@ -296,7 +303,14 @@ impl Dispatcher {
         if let Some(reason) = reason
             && let Err(error) = self.end(&job, End::Failed, &reason).await
         {
-            tracing::error!(job = %job.job_id, %error, "its failure cannot be noted; its lease runs out");
+            tracing::error!(job = %job.job_id, %error, "its failure cannot be noted");
+            if error.is_of_database()
+                && let Some(held) = self.active.get_mut(&key)
+            {
+                // It ended as it did: the executor says so again in the next round.
+                held.finishing = false;
+                return;
+            }
         }
         self.let_go(&key).await;
     }
@@ -338,7 +352,7 @@ impl Dispatcher {
             }
             let mut write = self.database.begin().await?;
             let now = write.now();
-            let Some(job) = lease::take(write.conn(), WORKER, LEASE, now).await? else { return Ok(()) };
+            let Some(job) = lease::take(write.conn(), self.database.worker(), LEASE, now).await? else { return Ok(()) };
             write.job_moved(&job);
             write.commit().await?;
             self.submit(job).await?;
@@ -352,7 +366,7 @@ impl Dispatcher {
 
     async fn is_any_due(&self) -> Result<bool> {
         let mut conn = self.database.read().await?;
-        Ok(lease::is_any_due(&mut conn, Timestamp::now()).await?)
+        Ok(lease::is_any_due(&mut conn, self.database.now()).await?)
     }
 
     async fn submit(&mut self, job: Job) -> Result<()> {
@@ -404,7 +418,7 @@ impl Dispatcher {
     async fn pause(&self) -> Result<Duration> {
         let mut conn = self.database.read().await?;
         let due = lease::next_due(&mut conn).await?;
-        let until_due = due.and_then(|due| Duration::try_from(due.duration_since(Timestamp::now())).ok());
+        let until_due = due.and_then(|due| Duration::try_from(due.duration_since(self.database.now())).ok());
         let has_room = self.active.len() < self.terms.concurrency;
         let wait = if has_room { until_due.unwrap_or(MAX_PAUSE) } else { MAX_PAUSE };
         Ok(wait.clamp(Duration::from_millis(10), MAX_PAUSE))
@@ -422,7 +436,13 @@ enum End {
 async fn advance(database: &Database, job: &Job, to: State) -> Result<Job> {
     let mut write = database.begin().await?;
     let now = write.now();
-    let job = attempt::advance(write.conn(), &job.job_id, job.fence, to, now).await?;
+    let job = match attempt::advance(write.conn(), &job.job_id, job.fence, to, now).await {
+        // It was so committed, and the answer lost.
+        Err(QueueError::Illegal { from, .. }) if from == to => {
+            return Ok(attempt::held(write.conn(), &job.job_id, job.fence).await?);
+        }
+        moved => moved?,
+    };
     write.job_moved(&job);
     write.commit().await?;
     Ok(job)

@@ -9,7 +9,6 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
 };
 
 use aurora_catalog::{
@@ -18,7 +17,7 @@ use aurora_catalog::{
 };
 use aurora_queue::{Job, QueueError, State, attempt, list, person};
 
-use super::{attempt::AttemptDir, collect::Outputs};
+use super::{attempt::AttemptDir, collect::Outputs, patience::patiently};
 use crate::{
     database::{Database, Write},
     error::{IndexerError, Result},
@@ -26,12 +25,6 @@ use crate::{
     paths,
     step::{self, Step},
 };
-
-/// How long a result that is in its place waits for a database that fails.
-const TELL_PATIENCE: Duration = Duration::from_secs(600);
-
-/// Pause between two tries.
-const TELL_PAUSE: Duration = Duration::from_secs(1);
 
 /// Moves results into place.
 #[derive(Clone)]
@@ -49,6 +42,16 @@ pub enum Publication {
     Superseded,
 }
 
+/// Whose result lies in its place.
+enum Whose {
+    /// This attempt's: its commit was answered with silence.
+    Ours,
+    /// That of an attempt on another host, which took over while this one was held up.
+    Anothers,
+    /// A leftover that nothing names.
+    Nobodys,
+}
+
 impl Publisher {
     /// A publisher into `results`.
     pub fn new(database: Arc<Database>, results: PathBuf) -> Self {
@@ -60,8 +63,8 @@ impl Publisher {
     /// # Errors
     /// When the files or the database fail, or the job is held by somebody else; then nothing was told.
     pub async fn publish(&self, job: &Job, outputs: Outputs) -> Result<Publication> {
-        if !self.is_current(job).await? {
-            return self.supersede(job).await;
+        if !patiently(|| self.is_current(job)).await? {
+            return patiently(|| self.supersede(job)).await;
         }
         let revision = job.revision + 1;
         let from = AttemptDir::of(&self.results, job).out();
@@ -73,16 +76,17 @@ impl Publisher {
             .map_err(io::Error::from)
             .and_then(|placed| placed)
             .map_err(IndexerError::io("publish", &placed))?;
-        match self.tell_at_last(job, revision, &outputs).await {
+        match patiently(|| self.tell(job, revision, &outputs)).await {
             Ok(Publication::Superseded) => {
                 unplace(placed).await;
-                self.supersede(job).await
+                patiently(|| self.supersede(job)).await
             }
             Err(error @ IndexerError::Queue(QueueError::Fenced { .. })) => {
-                if self.is_told(job).await? {
-                    return Ok(Publication::Done);
+                match patiently(|| self.whose(job, revision)).await? {
+                    Whose::Ours => return Ok(Publication::Done),
+                    Whose::Anothers => {}
+                    Whose::Nobodys => unplace(placed).await,
                 }
-                unplace(placed).await;
                 Err(error)
             }
             // After a failed commit the folder stays: it may have been told of after all. The janitor knows later.
@@ -98,6 +102,18 @@ impl Publisher {
         Ok(entry.is_some_and(|entry| is_for(job, &entry)))
     }
 
+    /// Whose result is told of at `revision`, now that `job` is not held any more.
+    async fn whose(&self, job: &Job, revision: u64) -> Result<Whose> {
+        let mut conn = self.database.read().await?;
+        let stands = list::get(&mut conn, &job.job_id).await?;
+        if stands.state == State::Published && stands.fence == job.fence {
+            return Ok(Whose::Ours);
+        }
+        let entry = scenes::by_id(&mut conn, &job.subject).await?;
+        let is_told_of = entry.is_some_and(|entry| entry.scene.revision >= revision);
+        Ok(if is_told_of { Whose::Anothers } else { Whose::Nobodys })
+    }
+
     async fn supersede(&self, job: &Job) -> Result<Publication> {
         let mut write = self.database.begin().await?;
         let now = write.now();
@@ -107,35 +123,14 @@ impl Publisher {
         Ok(Publication::Superseded)
     }
 
-    /// Tells, again and again while the database fails: the result is in its place and need not be made anew.
-    async fn tell_at_last(&self, job: &Job, revision: u64, outputs: &Outputs) -> Result<Publication> {
-        let begun = Instant::now();
-        loop {
-            match self.tell(job, revision, outputs.clone()).await {
-                Err(error) if error.is_of_database() && begun.elapsed() < TELL_PATIENCE => {
-                    tracing::warn!(job = %job.job_id, scene = %job.subject, %error, "cannot be told of yet");
-                    tokio::time::sleep(TELL_PAUSE).await;
-                }
-                told => return told,
-            }
-        }
-    }
-
-    /// Whether a commit that seemed to fail was durable after all.
-    async fn is_told(&self, job: &Job) -> Result<bool> {
-        let mut conn = self.database.read().await?;
-        let now = list::find(&mut conn, &job.job_id).await?;
-        Ok(now.is_some_and(|now| now.state == State::Published && now.fence == job.fence))
-    }
-
-    async fn tell(&self, job: &Job, revision: u64, outputs: Outputs) -> Result<Publication> {
-        let mut write = self.database.begin().await?;
+    async fn tell(&self, job: &Job, revision: u64, outputs: &Outputs) -> Result<Publication> {
+        let mut write = self.database.begin_with_scenes().await?;
         let now = write.now();
         let published = attempt::advance(write.conn(), &job.job_id, job.fence, State::Published, now).await?;
         let Some(entry) = scenes::by_id(write.conn(), &job.subject).await?.filter(|entry| is_for(job, entry)) else {
             return Ok(Publication::Superseded);
         };
-        put(&mut write, entry, revision, outputs).await?;
+        put(&mut write, entry, revision, outputs.clone()).await?;
         write.job_moved(&published);
         write.commit().await?;
         let seconds = now.duration_since(job.created_at).as_secs_f64();
