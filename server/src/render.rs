@@ -21,7 +21,9 @@ use aurora_raster::{
 };
 use aurora_tile::{Bounds, TileId, TileMatrixSet};
 
-use crate::{app::App, failure::Failure, query::RasterQuery, rasters::Pinned, target::Target, tiles::Tile};
+use crate::{
+    app::App, budget::Reserved, failure::Failure, query::RasterQuery, rasters::Pinned, target::Target, tiles::Tile,
+};
 
 use cutline::Cutline;
 pub(crate) use cutline::Outline;
@@ -207,7 +209,10 @@ async fn paint<T: Send + 'static>(
     let cost_bytes = plan.cost_bytes().saturating_add(buffer_bytes(&plan, process_bytes_per_px));
     let reserved = app.in_flight.reserve(cost_bytes).await?;
     stages.end("room");
-    let fetched = render::fetch(&tiff, &plan, &app.blocks).await?;
+    let (plan, reserved) = (Arc::new(plan), Arc::new(reserved));
+    let before = paint_before_last(app, &tiff, &plan, &reserved).await?;
+    let last = plan.part_count() - 1;
+    let fetched = render::fetch(&tiff, &plan.part(&tiff, last), &app.blocks).await?;
     stages.end("read");
     let blocks = Arc::clone(&app.blocks);
     let mut inner = std::mem::take(stages);
@@ -215,7 +220,7 @@ async fn paint<T: Send + 'static>(
         .pool
         .run(move || {
             inner.end("thread");
-            let painted = render::paint(&tiff, &plan, fetched, &blocks);
+            let painted = render::paint_onto(&tiff, &plan.part(&tiff, last), fetched, &blocks, before);
             inner.end("paint");
             let result = painted.map_err(Failure::from).and_then(|pixels| finish(pixels, &mut inner));
             // Given back by the thread that used them: a caller who leaves does not free them early.
@@ -225,6 +230,28 @@ async fn paint<T: Send + 'static>(
         .await?;
     *stages = outer;
     result
+}
+
+/// Reads and paints all parts of a plan but the last. A caller who leaves stops it between two of them.
+async fn paint_before_last(
+    app: &App,
+    tiff: &Arc<GeoTiff>,
+    plan: &Arc<Plan>,
+    reserved: &Arc<Reserved>,
+) -> Result<Option<Pixels>, Failure> {
+    let mut painted = None;
+    for index in 0..plan.part_count() - 1 {
+        let fetched = render::fetch(tiff, &plan.part(tiff, index), &app.blocks).await?;
+        let (tiff, plan, blocks) = (Arc::clone(tiff), Arc::clone(plan), Arc::clone(&app.blocks));
+        let (before, held) = (painted.take(), Arc::clone(reserved));
+        let part = move || {
+            let pixels = render::paint_onto(&tiff, &plan.part(&tiff, index), fetched, &blocks, before);
+            drop(held);
+            pixels
+        };
+        painted = Some(app.pool.run(part).await??);
+    }
+    Ok(painted)
 }
 
 /// Bytes of a render's own buffers for each pixel beside its values: mask, picture, filtered lines, the file, and what

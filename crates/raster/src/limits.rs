@@ -21,8 +21,11 @@ pub struct Limits {
     pub max_side_px: u32,
     /// Bands in one file.
     pub max_bands: u16,
-    /// Source bytes (decoded) that one render may touch.
+    /// Bytes that one render may hold at once.
     pub max_render_bytes: u64,
+    /// Source bytes (decoded) that one render may walk over, part by part: a raster of 10,000 × 10,000 pixels without overviews
+    /// is shown whole up to 20 bytes a pixel.
+    pub max_walk_bytes: u64,
     /// Width or height of a render in pixels.
     pub max_view_side_px: u32,
 }
@@ -40,6 +43,7 @@ impl Default for Limits {
             max_side_px: 1 << 20,
             max_bands: 512,
             max_render_bytes: 128 << 20,
+            max_walk_bytes: 2 << 30,
             max_view_side_px: 4096,
         }
     }

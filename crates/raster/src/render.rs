@@ -1,7 +1,8 @@
 //! From a view to pixels: plan what to read, fetch it, decode and warp it.
 //!
 //! The three steps are apart because they belong to different threads: [`plan()`] is arithmetic on the header, [`fetch()`]
-//! waits for bytes, [`paint()`] burns CPU. None of them knows colours, formats or HTTP. The caller is the server's walk
+//! waits for bytes, [`paint()`] burns CPU. A plan that reads more than it may hold comes in parts ([`Plan::part`]), for each of
+//! which the last two are done in turn. None of them knows colours, formats or HTTP. The caller is the server's walk
 //! of a tile and [`crate::statistics`].
 //!
 //! Neighbouring views agree to the pixel: the level is chosen by the view's pixel size alone, and the warp
@@ -21,6 +22,7 @@ mod mosaic;
 mod nearest;
 mod outline;
 mod paint;
+mod parts;
 mod pixel;
 mod plan;
 mod project;
@@ -32,7 +34,7 @@ mod zooms;
 
 pub use fetch::{Fetched, fetch};
 pub use fit::{Sizing, carried_bounds, placement_of_whole};
-pub use paint::paint;
+pub use paint::{paint, paint_onto};
 pub use plan::{Plan, plan, plan_point, plan_stretched, plan_whole};
 pub use resampling::Resampling;
 pub use view::View;

@@ -10,7 +10,7 @@ use aurora_raster::{
     cache::{BlockCache, SourceKey},
     crs::Crs,
     facts,
-    render::{self, ReadOptions, View},
+    render::{self, ReadOptions, Resampling, View},
     statistics,
 };
 use aurora_tile::{Bounds, TileMatrixSet, lon_lat_to_mercator};
@@ -49,7 +49,7 @@ fn tiles_without_overviews_are_thinned_out_to_the_limit() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("tiled.tif");
     tiles_without_overviews().write(&path);
-    let limits = Limits { max_render_bytes: 4 << 20, ..Limits::default() };
+    let limits = Limits { max_render_bytes: 4 << 20, max_walk_bytes: 4 << 20, ..Limits::default() };
     let tiff = open_within(&path, limits).expect("a scene that is read");
     let (z, x, y) = WHOLE;
     let plan = render::plan(&tiff, &tile(z, x, y, 256), &ReadOptions::default()).expect("the tile is inside");
@@ -58,6 +58,46 @@ fn tiles_without_overviews_are_thinned_out_to_the_limit() {
     let whole = render(&open(&path).expect("a scene"), &tile(z, x, y, 256), &ReadOptions::default()).expect("rendered");
     let (thinned, whole) = (thinned.valid_px() as f64, whole.valid_px() as f64);
     assert!((thinned - whole).abs() < 0.2 * whole, "{thinned} valid pixels instead of {whole}");
+}
+
+/// What a render may hold decides in how many parts it is read, and nothing else.
+#[test]
+fn a_view_read_in_parts_is_the_view_read_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("tiled.tif");
+    for options in [tiles_without_overviews().options, &["BLOCKYSIZE=1", "COMPRESS=LZW"]] {
+        Scene { options, ..tiles_without_overviews() }.write(&path);
+        let at_once = open(&path).expect("a scene that is read");
+        let bounded = open_within(&path, Limits { max_render_bytes: 6 << 20, ..Limits::default() }).expect("read");
+        let (z, x, y) = WHOLE;
+        for resampling in [Resampling::Nearest, Resampling::Average] {
+            let options = ReadOptions { resampling, ..ReadOptions::default() };
+            let plans = |tiff| [statistics::plan(tiff, &options), render::plan(tiff, &tile(z, x, y, 256), &options)];
+            for (at, (whole, cut)) in plans(&at_once).into_iter().zip(plans(&bounded)).enumerate() {
+                let (whole, cut) = (whole.expect("planned"), cut.expect("planned"));
+                assert_eq!(whole.part_count(), 1);
+                assert!(cut.part_count() > 1 || at > 0, "one part");
+                assert!(cut.cost_bytes() <= bounded.limits().max_render_bytes, "{} bytes", cut.cost_bytes());
+                let (whole, cut) = (paint(&at_once, &whole).expect("painted"), paint(&bounded, &cut).expect("painted"));
+                assert_eq!(whole.mask, cut.mask);
+                assert!(resampling != Resampling::Nearest || whole.samples == cut.samples, "other values in parts");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_would_be_walked_over_has_a_limit_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("tiled.tif");
+    tiles_without_overviews().write(&path);
+    let limits = Limits { max_render_bytes: 4 << 20, max_walk_bytes: 8 << 20, ..Limits::default() };
+    let tiff = open_within(&path, limits).expect("read");
+    let refused = statistics::plan(&tiff, &ReadOptions::default()).expect_err("the whole scene has 18 MB");
+    assert!(matches!(refused, RasterError::TooLarge { limit, .. } if limit == limits.max_walk_bytes), "{refused}");
+    // A tile is thinned out instead.
+    let (z, x, y) = WHOLE;
+    assert!(render::plan(&tiff, &tile(z, x, y, 256), &ReadOptions::default()).is_ok());
 }
 
 #[test]

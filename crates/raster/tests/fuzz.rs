@@ -258,8 +258,13 @@ fn mutants_of_blocks_are_answered() {
 
 fn paint(tiff: &GeoTiff, plan: &Plan) -> Result<()> {
     let cache = BlockCache::new(0);
-    let fetched = render::fetch(tiff, plan, &cache).now_or_never().expect("ready at once")?;
-    let pixels = render::paint(tiff, plan, fetched, &cache)?;
+    let mut painted = None;
+    for index in 0..plan.part_count() {
+        let part = plan.part(tiff, index);
+        let fetched = render::fetch(tiff, &part, &cache).now_or_never().expect("ready at once")?;
+        painted = Some(render::paint_onto(tiff, &part, fetched, &cache, painted)?);
+    }
+    let pixels = painted.expect("a part");
     assert_eq!(pixels.mask.len(), pixels.pixels_per_band());
     Ok(())
 }

@@ -5,12 +5,12 @@ mod counting;
 mod support;
 
 use aurora_raster::{
-    GeoTiff,
+    GeoTiff, Limits,
     cache::BlockCache,
     render::{self, Plan, ReadOptions, Resampling},
 };
 use counting::{Counting, peak_bytes};
-use support::{open, scene::Scene, tile, wait};
+use support::{open, open_within, scene::Scene, tile, wait};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -23,8 +23,12 @@ fn peak_of(tiff: &GeoTiff, plan: &Plan) -> usize {
     // A cache that keeps nothing: what it would keep is in the books of its own.
     let cache = BlockCache::new(0);
     let ((), bytes) = peak_bytes(|| {
-        let fetched = wait(render::fetch(tiff, plan, &cache)).expect("fetched");
-        render::paint(tiff, plan, fetched, &cache).expect("painted");
+        let mut painted = None;
+        for index in 0..plan.part_count() {
+            let part = plan.part(tiff, index);
+            let fetched = wait(render::fetch(tiff, &part, &cache)).expect("fetched");
+            painted = Some(render::paint_onto(tiff, &part, fetched, &cache, painted).expect("painted"));
+        }
     });
     bytes
 }
@@ -60,6 +64,20 @@ fn no_render_holds_more_than_its_plan_says() {
             }
         }
     }
+}
+
+/// Of a raster without overviews a small picture needs all blocks, but never at once.
+#[test]
+fn a_render_in_parts_holds_one_of_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("tiled.tif");
+    scene(&["TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256", "COMPRESS=DEFLATE"], &[]).write(&path);
+    let limits = Limits { max_render_bytes: 6 << 20, ..Limits::default() };
+    let tiff = open_within(&path, limits).expect("a scene that is read");
+    let plan = render::plan_whole(&tiff, 500, &ReadOptions::default()).expect("planned");
+    let (peak, cost) = (peak_of(&tiff, &plan), plan.cost_bytes() as usize);
+    println!("{} parts: {peak} bytes held, {cost} planned", plan.part_count());
+    assert!(plan.part_count() > 4 && peak <= cost + ROOM_BYTES && cost <= 6 << 20);
 }
 
 /// A tile of a raw scene takes what the tile of a tiled one does, not whole rows of the scene.

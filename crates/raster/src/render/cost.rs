@@ -67,7 +67,8 @@ fn copies(header: &Header, grid: &Level) -> u64 {
     }
 }
 
-fn decoded_bytes(tiff: &GeoTiff, id: BlockId) -> u64 {
+/// Bytes of a block once it is decoded.
+pub(super) fn decoded_bytes(tiff: &GeoTiff, id: BlockId) -> u64 {
     let grid = grid_of(tiff.header(), id);
     if id.plane == MASK_PLANE { pixels_per_block(grid) } else { block_bytes(tiff.header(), grid) }
 }

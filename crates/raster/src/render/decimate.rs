@@ -1,7 +1,8 @@
 //! Reading fewer blocks than a view touches, where a raster has no overviews and the view takes in too much of it.
 //!
-//! Blocks are thinned out evenly, and a pixel whose block is left out takes the nearest pixel of one that is read. How
-//! far they are thinned depends on raster and zoom alone, so neighbouring views still agree.
+//! Up to a generous limit all of them are read, in parts. Beyond it blocks are thinned out evenly, and a pixel whose block is
+//! left out takes the nearest pixel of one that is read. How far they are thinned depends on raster and zoom alone, so
+//! neighbouring views still agree.
 
 use crate::{
     Limits,
@@ -16,7 +17,7 @@ use crate::{
 /// Side of the view, in pixels, that the thinning is reckoned for: a map tile.
 const RECKONED_VIEW_PX: f64 = 256.0;
 
-/// Part of a render's bytes that such a view may take; a view of twice the side then still fits.
+/// Part of a limit that such a view may take; a view of twice the side then still fits.
 const SHARE_OF_LIMIT: u64 = 4;
 
 /// Decimation below which a view is not too much of the raster, whatever it costs: with overviews it stays below two.
@@ -51,31 +52,7 @@ impl Decimation {
         bands: usize,
         limits: &Limits,
     ) -> Option<Self> {
-        let ratio = choice.source_px_per_view_px;
-        if ratio <= LEAST_SOURCE_PX_PER_VIEW_PX {
-            return None;
-        }
-        let planes = if level.planar == Planar::Separate { bands as u64 } else { 1 };
-        let touched = |block_px: u32, count: u32| {
-            let span = (RECKONED_VIEW_PX * ratio / f64::from(block_px) + 1.0).min(RECKONED_VIEW_PX);
-            (span as u32).min(count)
-        };
-        let across = touched(level.block_width_px, level.blocks_across());
-        let down = touched(level.block_height_px, level.blocks_down());
-        let budget_bytes = limits.max_render_bytes / SHARE_OF_LIMIT;
-        let axis = |side_px: u32, block_px: u32| Axis { side_px, block_px, group: unnoticed(block_px, ratio) };
-        let mut thinned = Self {
-            cols: axis(level.width_px, level.block_width_px),
-            rows: axis(level.height_px, level.block_height_px),
-        };
-        let left = |thinned: &Self| (across.div_ceil(thinned.cols.group), down.div_ceil(thinned.rows.group));
-        let cost =
-            |(across, down): (u32, u32)| u64::from(across) * u64::from(down) * planes * block_bytes(header, level);
-        while cost(left(&thinned)) > budget_bytes && left(&thinned) != (1, 1) {
-            let (across, down) = left(&thinned);
-            if across > down { thinned.cols.group *= 2 } else { thinned.rows.group *= 2 }
-        }
-        (thinned.cols.group > 1 || thinned.rows.group > 1).then_some(thinned)
+        Reckoned::of(header, level, choice, bands).thinned_to(limits.max_walk_bytes / SHARE_OF_LIMIT)
     }
 
     /// The nearest place, of the level that this was made for, that is read.
@@ -83,6 +60,68 @@ impl Decimation {
         let along = |place: i64, axis: &Axis| nearest_read(place, axis.side_px, axis.block_px, axis.group);
         Position { x: along(place.x, &self.cols), y: along(place.y, &self.rows) }
     }
+}
+
+/// What a view of a map tile's size touches at a zoom, wherever it lies.
+struct Reckoned {
+    /// Thinning that nobody notices.
+    thinned: Decimation,
+    across: u32,
+    down: u32,
+    /// Decoded bytes of the blocks of all planes at one place.
+    place_bytes: u64,
+    is_much: bool,
+}
+
+impl Reckoned {
+    fn of(header: &Header, level: &Level, choice: Choice, bands: usize) -> Self {
+        let ratio = choice.source_px_per_view_px;
+        let planes = if level.planar == Planar::Separate { bands as u64 } else { 1 };
+        let touched = |block_px: u32, count: u32| {
+            let span = RECKONED_VIEW_PX * ratio / f64::from(block_px) + 1.0;
+            (span as u32).min(count)
+        };
+        let is_much = ratio > LEAST_SOURCE_PX_PER_VIEW_PX;
+        let group = |block_px: u32| if is_much { unnoticed(block_px, ratio) } else { 1 };
+        let axis = |side_px: u32, block_px: u32| Axis { side_px, block_px, group: group(block_px) };
+        let thinned = Decimation {
+            cols: axis(level.width_px, level.block_width_px),
+            rows: axis(level.height_px, level.block_height_px),
+        };
+        Self {
+            thinned,
+            across: touched(level.block_width_px, level.blocks_across()),
+            down: touched(level.block_height_px, level.blocks_down()),
+            place_bytes: planes.saturating_mul(block_bytes(header, level)),
+            is_much,
+        }
+    }
+
+    fn left(&self) -> (u32, u32) {
+        (self.across.div_ceil(self.thinned.cols.group), self.down.div_ceil(self.thinned.rows.group))
+    }
+
+    fn bytes(&self) -> u64 {
+        let (across, down) = self.left();
+        u64::from(across).saturating_mul(down.into()).saturating_mul(self.place_bytes)
+    }
+
+    /// The least thinning that keeps the view within `budget_bytes`.
+    fn thinned_to(mut self, budget_bytes: u64) -> Option<Decimation> {
+        while self.is_much && self.bytes() > budget_bytes && self.left() != (1, 1) {
+            let (across, down) = self.left();
+            let Decimation { cols, rows } = &mut self.thinned;
+            if across > down { cols.group *= 2 } else { rows.group *= 2 }
+        }
+        (self.thinned.cols.group > 1 || self.thinned.rows.group > 1).then_some(self.thinned)
+    }
+}
+
+/// Whether a view of a map tile's size at this zoom reads more than its share of what a render may hold, so that it is read in
+/// parts.
+pub(super) fn is_walked(header: &Header, level: &Level, choice: Choice, bands: usize, limits: &Limits) -> bool {
+    let reckoned = Reckoned::of(header, level, choice, bands);
+    reckoned.is_much && reckoned.bytes() > limits.max_render_bytes / SHARE_OF_LIMIT
 }
 
 /// Blocks in a row or column of which one will do: their middle is never farther than a quarter of a view pixel. Strips

@@ -102,6 +102,11 @@ impl<'a, T: Pixel> Mosaic<'a, T> {
     pub(super) fn size_px(&self) -> (u32, u32) {
         (self.level.width_px, self.level.height_px)
     }
+
+    /// The level that the blocks are of.
+    pub(super) fn level(&self) -> &'a Level {
+        self.level
+    }
 }
 
 impl<T: Copy> Patch<'_, T> {

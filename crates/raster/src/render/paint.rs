@@ -14,11 +14,12 @@ use crate::{
         fetch::{Piece, grid_of},
         footprint::Footprint,
         gather::{self, Source},
-        mosaic::Mosaic,
+        mosaic::{Mosaic, pixel_of},
         nearest::Sampler,
         pixel::{Pixel, is_valid},
         plan::MASK_PLANE,
         resampling::Method,
+        touch::Touched,
     },
 };
 
@@ -31,18 +32,32 @@ const MASK_CHUNK_PX: usize = 1024;
 /// # Errors
 /// `Broken`, `Unsupported` or `TooLarge` when a block cannot be decoded.
 pub fn paint(tiff: &GeoTiff, plan: &Plan, fetched: Fetched, cache: &BlockCache) -> Result<Pixels> {
+    paint_onto(tiff, plan, fetched, cache, None)
+}
+
+/// Paints one part of a plan after the others, onto what they painted.
+///
+/// # Errors
+/// As [`paint`].
+pub fn paint_onto(
+    tiff: &GeoTiff,
+    plan: &Plan,
+    fetched: Fetched,
+    cache: &BlockCache,
+    painted: Option<Pixels>,
+) -> Result<Pixels> {
     let blocks = decode(tiff, plan, fetched, cache)?;
     match tiff.header().sample_type {
-        SampleType::U8 => warp::<u8>(tiff, plan, &blocks),
-        SampleType::I8 => warp::<i8>(tiff, plan, &blocks),
-        SampleType::U16 => warp::<u16>(tiff, plan, &blocks),
-        SampleType::I16 => warp::<i16>(tiff, plan, &blocks),
-        SampleType::U32 => warp::<u32>(tiff, plan, &blocks),
-        SampleType::I32 => warp::<i32>(tiff, plan, &blocks),
-        SampleType::U64 => warp::<u64>(tiff, plan, &blocks),
-        SampleType::I64 => warp::<i64>(tiff, plan, &blocks),
-        SampleType::F32 => warp::<f32>(tiff, plan, &blocks),
-        SampleType::F64 => warp::<f64>(tiff, plan, &blocks),
+        SampleType::U8 => warp::<u8>(tiff, plan, &blocks, painted),
+        SampleType::I8 => warp::<i8>(tiff, plan, &blocks, painted),
+        SampleType::U16 => warp::<u16>(tiff, plan, &blocks, painted),
+        SampleType::I16 => warp::<i16>(tiff, plan, &blocks, painted),
+        SampleType::U32 => warp::<u32>(tiff, plan, &blocks, painted),
+        SampleType::I32 => warp::<i32>(tiff, plan, &blocks, painted),
+        SampleType::U64 => warp::<u64>(tiff, plan, &blocks, painted),
+        SampleType::I64 => warp::<i64>(tiff, plan, &blocks, painted),
+        SampleType::F32 => warp::<f32>(tiff, plan, &blocks, painted),
+        SampleType::F64 => warp::<f64>(tiff, plan, &blocks, painted),
     }
 }
 
@@ -107,7 +122,7 @@ fn sources<'a, T: Pixel>(tiff: &'a GeoTiff, plan: &'a Plan, blocks: &'a [SharedB
 fn mask_mosaic<'a>(
     level: &Level,
     grid: &'a Level,
-    touched: &super::touch::Touched,
+    touched: &Touched,
     blocks: &'a [SharedBlock],
 ) -> Result<Mosaic<'a, u8>> {
     if (grid.width_px, grid.height_px) != (level.width_px, level.height_px) {
@@ -124,12 +139,9 @@ struct Canvas<'a, T> {
     mask: Vec<u8>,
 }
 
-fn warp<T: Pixel>(tiff: &GeoTiff, plan: &Plan, blocks: &[SharedBlock]) -> Result<Pixels> {
+fn warp<T: Pixel>(tiff: &GeoTiff, plan: &Plan, blocks: &[SharedBlock], painted: Option<Pixels>) -> Result<Pixels> {
     let sources = sources::<T>(tiff, plan, blocks)?;
-    let pixel_count = plan.width_px as usize * plan.height_px as usize;
-    let nodata = plan.nodata.and_then(T::nodata);
-    let values = vec![nodata.unwrap_or_default(); pixel_count * plan.bands.len()];
-    let mut canvas = Canvas { plan, nodata, values, mask: vec![0; pixel_count] };
+    let mut canvas = Canvas::new(plan, painted);
     for (band, mosaic) in sources.bands.iter().enumerate() {
         match plan.resampling.method() {
             Method::Nearest => canvas.paint_nearest(band, mosaic),
@@ -143,7 +155,18 @@ fn warp<T: Pixel>(tiff: &GeoTiff, plan: &Plan, blocks: &[SharedBlock]) -> Result
     Ok(canvas.into_pixels())
 }
 
-impl<T: Pixel> Canvas<'_, T> {
+impl<'a, T: Pixel> Canvas<'a, T> {
+    /// What was painted so far, or an empty one.
+    fn new(plan: &'a Plan, painted: Option<Pixels>) -> Self {
+        let pixel_count = plan.width_px as usize * plan.height_px as usize;
+        let nodata = plan.nodata.and_then(T::nodata);
+        let painted = painted.and_then(|pixels| Some((T::take(pixels.samples)?, pixels.mask)));
+        let (values, mask) = painted.unwrap_or_else(|| {
+            (vec![nodata.unwrap_or_default(); pixel_count * plan.bands.len()], vec![0; pixel_count])
+        });
+        Self { plan, nodata, values, mask }
+    }
+
     /// Places of a span's pixels in a band's part of the values.
     fn line(&self, span: &Span) -> std::ops::Range<usize> {
         let first = span.row as usize * self.plan.width_px as usize + span.col as usize;
@@ -153,7 +176,7 @@ impl<T: Pixel> Canvas<'_, T> {
     fn paint_nearest(&mut self, band: usize, mosaic: &Mosaic<'_, T>) {
         let mut sampler = Sampler::new(mosaic, self.nodata.unwrap_or_default());
         let start = band * self.mask.len();
-        for_each_span(self.plan, mosaic.size_px(), |span| {
+        for_each_span(self.plan, mosaic.level(), |span| {
             let line = self.line(&span);
             let values = &mut self.values[start..][line.clone()];
             sampler.sample(&span, values);
@@ -163,12 +186,12 @@ impl<T: Pixel> Canvas<'_, T> {
 
     fn paint_gathered(&mut self, band: usize, mosaic: &Mosaic<'_, T>, sources: &Sources<'_, T>, method: Method) {
         let validity = Validity { nodata: self.nodata, mask: sources.mask.as_ref(), alpha: sources.alpha.as_ref() };
-        let (plan, start, size_px) = (self.plan, band * self.mask.len(), mosaic.size_px());
+        let (plan, start, level) = (self.plan, band * self.mask.len(), mosaic.level());
         for cell in &plan.cells {
             let footprint = Footprint::of(cell, plan.source_px_per_view_px);
             let is_plain = footprint.magnifies() && !plan.thinned;
             let source = Source { mosaic, validity: &validity, footprint, confined: plan.thinned };
-            for_each_span_of(cell, size_px, |span| {
+            for_each_span_of(plan, cell, level, &mut |span| {
                 let line = self.line(&span);
                 let (values, mask) = (&mut self.values[start..][line.clone()], &mut self.mask[line]);
                 match method {
@@ -187,7 +210,7 @@ impl<T: Pixel> Canvas<'_, T> {
     fn hide_where_zero<M: Pixel>(&mut self, hiding: &Mosaic<'_, M>) {
         let mut opacity = vec![M::default(); self.plan.width_px as usize];
         let mut sampler = Sampler::new(hiding, M::default());
-        for_each_span(self.plan, hiding.size_px(), |span| {
+        for_each_span(self.plan, hiding.level(), |span| {
             let opacity = &mut opacity[..span.len as usize];
             sampler.sample(&span, opacity);
             let line = self.line(&span);
@@ -210,17 +233,34 @@ impl<T: Pixel> Canvas<'_, T> {
 }
 
 /// Hands out the spans of all cells, cut to the level.
-fn for_each_span(plan: &Plan, size_px: (u32, u32), mut visit: impl FnMut(Span)) {
-    plan.cells.iter().for_each(|cell| for_each_span_of(cell, size_px, &mut visit));
+fn for_each_span(plan: &Plan, level: &Level, mut visit: impl FnMut(Span)) {
+    plan.cells.iter().for_each(|cell| for_each_span_of(plan, cell, level, &mut visit));
 }
 
-/// Hands out the spans of one cell, cut to the level.
-fn for_each_span_of(cell: &Cell, (width_px, height_px): (u32, u32), mut visit: impl FnMut(Span)) {
-    cell.for_each_span(|span| {
-        if let Some(inside) = span.clipped(width_px, height_px) {
-            visit(inside);
-        }
+/// Hands out the spans of one cell, cut to the level, and of a part of a plan to its blocks.
+fn for_each_span_of(plan: &Plan, cell: &Cell, level: &Level, visit: &mut impl FnMut(Span)) {
+    cell.for_each_span(|span| match span.clipped(level.width_px, level.height_px) {
+        Some(inside) if plan.is_part => for_each_run(&plan.data, level, &inside, visit),
+        Some(inside) => visit(inside),
+        None => {}
     });
+}
+
+/// Hands out the runs of a span's pixels that fall into blocks of a part.
+fn for_each_run(part: &Touched, level: &Level, span: &Span, visit: &mut impl FnMut(Span)) {
+    let holds = |k: u32| {
+        let (col, row) = pixel_of(span.start.plus(span.step, k.into()));
+        part.holds((col as u32 / level.block_width_px, row as u32 / level.block_height_px))
+    };
+    let mut first = 0;
+    while first < span.len {
+        let is_held = holds(first);
+        let end = (first + 1..span.len).find(|&k| holds(k) != is_held).unwrap_or(span.len);
+        if is_held {
+            visit(span.part(first, end));
+        }
+        first = end;
+    }
 }
 
 /// Whether a mask is 255 throughout: line by line, since a look at each byte whether to go on costs more than the bytes.

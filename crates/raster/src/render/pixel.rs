@@ -10,6 +10,9 @@ pub(super) trait Pixel: Number + Default + PartialEq + 'static {
     /// Samples of this type.
     fn into_samples(values: Vec<Self>) -> Samples;
 
+    /// The values of samples of this type.
+    fn take(samples: Samples) -> Option<Vec<Self>>;
+
     /// The nearest value of this type; halves go up.
     fn nearest_to(number: f64) -> Self;
 
@@ -37,6 +40,10 @@ macro_rules! integer_pixel {
 
             fn into_samples(values: Vec<Self>) -> Samples {
                 Samples::$variant(values)
+            }
+
+            fn take(samples: Samples) -> Option<Vec<Self>> {
+                if let Samples::$variant(values) = samples { Some(values) } else { None }
             }
 
             fn nearest_to(number: f64) -> Self {
@@ -70,6 +77,10 @@ macro_rules! float_pixel {
 
             fn into_samples(values: Vec<Self>) -> Samples {
                 Samples::$variant(values)
+            }
+
+            fn take(samples: Samples) -> Option<Vec<Self>> {
+                if let Samples::$variant(values) = samples { Some(values) } else { None }
             }
 
             fn nearest_to(number: f64) -> Self {

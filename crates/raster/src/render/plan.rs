@@ -8,7 +8,7 @@ use crate::{
         ReadOptions, Resampling, Sizing, View,
         cell::{Cell, Patch, Shape},
         cost,
-        decimate::Decimation,
+        decimate::{self, Decimation},
         footprint,
         grid::{self, Sizes},
         level::{self, Choice},
@@ -30,7 +30,7 @@ pub struct Plan {
     pub(super) resampling: Resampling,
     /// Source pixels a view pixel, by raster and zoom alone.
     pub(super) source_px_per_view_px: f64,
-    /// Whether blocks are left out, so that a kernel must not look beyond the one that a pixel falls into.
+    /// Whether blocks are left out or read in parts, so that a kernel must not look beyond the one that a pixel falls into.
     pub(super) thinned: bool,
     pub(super) nodata: Option<f64>,
     /// Zero-based bands wanted, then alpha if the file has it.
@@ -40,8 +40,12 @@ pub struct Plan {
     pub(super) data: Touched,
     /// Blocks of the internal mask, where the level has one.
     pub(super) mask: Option<Touched>,
-    blocks: Vec<BlockId>,
-    cost_bytes: u64,
+    pub(super) blocks: Vec<BlockId>,
+    pub(super) cost_bytes: u64,
+    /// Places of the grid of blocks in each part, where the plan is cut into parts.
+    pub(super) blocks_per_part: Option<usize>,
+    /// Whether it is a part: pixels that fall into no block of it are left alone.
+    pub(super) is_part: bool,
 }
 
 impl Plan {
@@ -50,7 +54,7 @@ impl Plan {
         &self.blocks
     }
 
-    /// The most bytes that fetching and painting hold at once, the pixels painted included.
+    /// The most bytes that fetching and painting hold at once, part by part, the pixels painted included.
     pub fn cost_bytes(&self) -> u64 {
         self.cost_bytes
     }
@@ -169,9 +173,11 @@ fn finish(
     let level = &header.levels[usize::from(choice.level)];
     let decimation = Decimation::needed(header, level, choice, bands.len(), tiff.limits());
     cells.iter_mut().for_each(|cell| cell.decimation = decimation);
-    let reach_px = match decimation {
-        Some(_) => 0,
-        None => footprint::reach_px(options.resampling, &cells, choice.source_px_per_view_px),
+    // By the zoom alone, so that neighbouring views agree.
+    let confined = decimation.is_some() || decimate::is_walked(header, level, choice, bands.len(), tiff.limits());
+    let reach_px = match confined {
+        true => 0,
+        false => footprint::reach_px(options.resampling, &cells, choice.source_px_per_view_px),
     };
     let data = touched(level, &cells, reach_px);
     let mask_level = header.mask(choice.level);
@@ -182,7 +188,7 @@ fn finish(
         level: choice.level,
         resampling: options.resampling,
         source_px_per_view_px: choice.source_px_per_view_px,
-        thinned: decimation.is_some(),
+        thinned: confined,
         nodata: options.nodata.or(header.nodata),
         bands,
         alpha,
@@ -191,13 +197,12 @@ fn finish(
         mask,
         blocks: Vec::new(),
         cost_bytes: 0,
+        blocks_per_part: None,
+        is_part: false,
     };
     plan.list_blocks(header);
     plan.cost_bytes = cost::of(tiff, &plan);
-    let (value, limit) = (plan.cost_bytes, tiff.limits().max_render_bytes);
-    if value > limit {
-        return Err(RasterError::TooLarge { what: "source bytes of one render", value, limit });
-    }
+    plan.cut(tiff)?;
     Ok(plan)
 }
 
@@ -219,7 +224,7 @@ fn bands(header: &Header, options: &ReadOptions) -> Result<(Vec<u16>, Option<u16
 }
 
 impl Plan {
-    fn list_blocks(&mut self, header: &Header) {
+    pub(super) fn list_blocks(&mut self, header: &Header) {
         let level = &header.levels[usize::from(self.level)];
         let mut blocks = Vec::new();
         for plane in self.planes(level.planar) {

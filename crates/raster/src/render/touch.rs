@@ -57,6 +57,23 @@ impl Touched {
         places.zip(&self.marks).filter(|&(_, &mark)| mark).map(|(place, _)| place)
     }
 
+    /// Whether a block, by column and row of the level's grid, is needed.
+    pub(super) fn holds(&self, (col, row): (u32, u32)) -> bool {
+        self.cols.contains(&col)
+            && self.rows.contains(&row)
+            && self.marks[(row - self.rows.start) as usize * self.cols.len() + (col - self.cols.start) as usize]
+    }
+
+    /// Those of the blocks needed whose place in [`Touched::blocks`] is in `range`.
+    pub(super) fn part(&self, range: Range<usize>) -> Self {
+        let (mut part, mut place) = (self.clone(), 0);
+        for mark in part.marks.iter_mut().filter(|mark| **mark) {
+            *mark = range.contains(&place);
+            place += 1;
+        }
+        part.trimmed()
+    }
+
     /// The same marks in the smallest window.
     fn trimmed(&self) -> Self {
         let range = |values: &mut dyn Iterator<Item = u32>| {

@@ -45,11 +45,16 @@ pub(crate) fn open_within(path: &Path, limits: Limits) -> Result<Arc<GeoTiff>> {
     wait(GeoTiff::open(FileSource::open(path)?, limits))
 }
 
-/// Fetches and paints a plan with a fresh cache.
+/// Fetches and paints a plan with a fresh cache, part by part.
 pub(crate) fn paint(tiff: &GeoTiff, plan: &Plan) -> Result<Pixels> {
     let cache = BlockCache::new(CACHE_BYTES);
-    let fetched = wait(render::fetch(tiff, plan, &cache))?;
-    render::paint(tiff, plan, fetched, &cache)
+    let mut painted = None;
+    for index in 0..plan.part_count() {
+        let part = plan.part(tiff, index);
+        let fetched = wait(render::fetch(tiff, &part, &cache))?;
+        painted = Some(render::paint_onto(tiff, &part, fetched, &cache, painted)?);
+    }
+    Ok(painted.expect("a plan has a part"))
 }
 
 pub(crate) fn render(tiff: &GeoTiff, view: &View, options: &ReadOptions) -> Result<Pixels> {

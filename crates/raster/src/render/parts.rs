@@ -1,0 +1,73 @@
+//! Plans that read too much to hold it at once, cut into parts that are read, painted and let go one after the other.
+//!
+//! A raster without overviews has to be walked over whole for a small picture of it. Each part is a plan of its own for some of
+//! the blocks and paints the pixels that fall into them, so that a render holds one part and the picture, whatever it
+//! reads. Kernels then look at the block under a pixel's centre alone.
+
+use std::borrow::Cow;
+
+use crate::{
+    GeoTiff, RasterError, Result,
+    header::{Header, Level},
+    render::{Plan, cost},
+};
+
+/// Part of the bytes of a render that one part of a plan aims at: the next render finds room beside it.
+const SHARE_OF_LIMIT: u64 = 4;
+
+impl Plan {
+    /// How many parts it is read in, one after the other.
+    pub fn part_count(&self) -> usize {
+        self.blocks_per_part.map_or(1, |blocks| self.data.blocks().count().div_ceil(blocks).max(1))
+    }
+
+    /// Part `index` of the plan, or all of it where it is not cut.
+    pub fn part(&self, tiff: &GeoTiff, index: usize) -> Cow<'_, Self> {
+        let Some(blocks) = self.blocks_per_part else { return Cow::Borrowed(self) };
+        let (first, end) = (index * blocks, (index + 1) * blocks);
+        let mut part = Self { data: self.data.part(first..end), is_part: true, ..self.clone_without_blocks() };
+        part.mask = self.mask.as_ref().map(|_| part.data.clone());
+        part.list_blocks(tiff.header());
+        Cow::Owned(part)
+    }
+
+    fn clone_without_blocks(&self) -> Self {
+        Self { blocks: Vec::new(), blocks_per_part: None, ..self.clone() }
+    }
+
+    /// Cuts the plan into parts where it would hold more than a render may.
+    pub(super) fn cut(&mut self, tiff: &GeoTiff) -> Result<()> {
+        let limit = tiff.limits().max_render_bytes;
+        if self.cost_bytes <= limit {
+            return Ok(());
+        }
+        let too_large = |value| RasterError::TooLarge { what: "source bytes of one render", value, limit };
+        if !has_one_grid(tiff.header(), self.level) {
+            return Err(too_large(self.cost_bytes));
+        }
+        self.check_walk(tiff)?;
+        let count = self.data.blocks().count().max(1);
+        let each = (self.cost_bytes / count as u64).max(1);
+        self.blocks_per_part = Some(usize::try_from(limit / SHARE_OF_LIMIT / each).unwrap_or(count).clamp(1, count));
+        self.thinned = true;
+        let costs = (0..self.part_count()).map(|index| cost::of(tiff, &self.part(tiff, index)));
+        self.cost_bytes = costs.max().unwrap_or(0);
+        if self.cost_bytes > limit { Err(too_large(self.cost_bytes)) } else { Ok(()) }
+    }
+
+    /// Holds everything that the parts decode against its own limit.
+    fn check_walk(&self, tiff: &GeoTiff) -> Result<()> {
+        let limit = tiff.limits().max_walk_bytes;
+        let value = self.blocks.iter().fold(0u64, |sum, &id| sum.saturating_add(cost::decoded_bytes(tiff, id)));
+        if value > limit {
+            return Err(RasterError::TooLarge { what: "source bytes walked over by one render", value, limit });
+        }
+        Ok(())
+    }
+}
+
+/// Whether the mask of a level, if it has one, lies in the same blocks as its pixels.
+fn has_one_grid(header: &Header, level: u16) -> bool {
+    let sides = |level: &Level| (level.block_width_px, level.block_height_px);
+    header.mask(level).is_none_or(|mask| sides(mask) == sides(&header.levels[usize::from(level)]))
+}
