@@ -1,8 +1,8 @@
 //! The one database: scenes, feed and jobs, so that they change together.
 //!
 //! A commit that returned is on disk. Readers of the feed are woken after every commit that appended to it. SQLite is a
-//! file of this indexer's own; a PostgreSQL database may be shared with other indexers, whose commits [`follow`] hears
-//! of. The tables and their SQL live in `aurora_catalog::store` and `aurora_queue`.
+//! file of this indexer's own; a PostgreSQL database may be shared with other indexers, whose commits
+//! [`Database::follow`] hears of. The tables and their SQL live in `aurora_catalog::store` and `aurora_queue`.
 
 use std::{
     path::Path,
@@ -399,8 +399,11 @@ mod tests {
         let Some(server) = Server::shared() else { return };
         let address: Address = server.database().parse().unwrap();
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let first = Database::open(one.path(), &address).await.unwrap();
-        let second = Database::open(other.path(), &address).await.unwrap();
+        // Both make the tables; one of them does.
+        let (first, second) =
+            tokio::join!(Database::open(one.path(), &address), Database::open(other.path(), &address));
+        let (first, second) = (first.unwrap(), second.unwrap());
+        assert_eq!(first.epoch(), second.epoch());
         let stop = CancellationToken::new();
         let mut feed = second.feed();
         let hearing = async {

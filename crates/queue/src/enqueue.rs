@@ -28,7 +28,7 @@ pub async fn incomplete(conn: &mut Connection, new: NewJob, missing: &str, now: 
     row::moved(conn, job.state, unheld(job, State::Incomplete, reason.as_deref(), now)).await
 }
 
-/// An incomplete job's input became whole.
+/// An incomplete job's input became whole: it is queued with all its attempts.
 ///
 /// # Errors
 /// When there is no such job, or it is not incomplete.
@@ -37,7 +37,7 @@ pub async fn became_whole(conn: &mut Connection, job_id: &str, now: Timestamp) -
     if job.state != State::Incomplete {
         return Err(QueueError::Illegal { job_id: job.job_id, from: job.state, to: State::Queued });
     }
-    row::moved(conn, job.state, Job { state: State::Queued, reason: None, updated_at: now, ..job }).await
+    row::moved(conn, job.state, Job { state: State::Queued, attempt: 0, reason: None, updated_at: now, ..job }).await
 }
 
 async fn make(conn: &mut Connection, new: NewJob, state: State, reason: Option<String>, now: Timestamp) -> Result<Job> {

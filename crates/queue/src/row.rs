@@ -55,7 +55,8 @@ pub(crate) async fn lock(conn: &mut Connection, job_id: &str) -> Result<Job> {
     row.as_ref().map(decode).transpose()?.ok_or_else(|| QueueError::NoSuchJob { job_id: job_id.to_owned() })
 }
 
-/// Rows keep milliseconds; what is returned must equal what is read back.
+/// Rows keep milliseconds, and texts without NUL (PostgreSQL's cannot have it, a command's last words can); what is
+/// returned must equal what is read back.
 fn to_millisecond(time: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }
@@ -66,6 +67,7 @@ fn as_kept(job: Job) -> Job {
         retry_at: job.retry_at.map(to_millisecond),
         created_at: to_millisecond(job.created_at),
         updated_at: to_millisecond(job.updated_at),
+        reason: job.reason.map(|reason| reason.replace('\0', "\u{fffd}")),
         ..job
     }
 }

@@ -332,3 +332,15 @@ fn pages_follow_each_other_without_gap_or_repeat() {
         assert_eq!(seen.len(), 25);
     });
 }
+
+#[test]
+fn what_was_tried_and_is_whole_once_more_has_all_its_attempts() {
+    on_both(migrations::all, async |conn| {
+        let mut world = World::new(conn).await;
+        let left_and_back = [Step::Take, Step::Cancel(1), Step::Enqueue(1, false), Step::BecameWhole(1)];
+        for step in [Step::Enqueue(1, true)].into_iter().chain(left_and_back) {
+            world.run(step).await;
+            world.compare().await;
+        }
+    });
+}
