@@ -2,17 +2,18 @@
 //!
 //! Every connection has a time for its request's head, for taking its answer and for doing nothing, and bounds on what
 //! is buffered; the number of connections is bounded too. A client beyond it waits in the kernel's queue without
-//! costing a descriptor, while those who are served give up their connection after each answer, so that all get their
+//! costing a descriptor, while those who are served give up their connection after some answers, so that all get their
 //! turn. Requests are taken up in turns by client ([`crate::fair`]). On stop, listening ends, requests under way
 //! finish, and what is left after the grace is dropped.
 //!
-//! The parts: `sockets` listens, `accept` lets in, `ledger` knows who is there, `sweep` decides who has to go,
-//! `connection` speaks HTTP through `stream` and `body`, in the order of `turns`.
+//! The parts: `sockets` listens, `accept` lets in, `ledger` knows who is there, `quantum` for how many answers, `sweep`
+//! decides who has to go, `connection` speaks HTTP through `stream` and `body`, in the order of `turns`.
 
 mod accept;
 mod body;
 mod connection;
 mod ledger;
+mod quantum;
 mod sockets;
 mod stream;
 mod sweep;
@@ -67,12 +68,15 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let Listeners { sockets, inherited, tls } = listeners;
-    let sockets: Vec<TcpListener> = match sockets.into_iter().map(TcpListener::from_std).collect() {
+    let sockets = sockets.into_iter().map(|socket| TcpListener::from_std(socket).map(Arc::new));
+    let sockets: Vec<Arc<TcpListener>> = match sockets.collect() {
         Ok(sockets) => sockets,
         Err(error) => return tracing::error!(%error, "the sockets cannot be listened on"),
     };
     let served = CancellationToken::new();
-    let sweeping = tokio::spawn(sweep::sweep(connections.clone(), bounds, stop.clone(), served.clone()));
+    // Whoever accepts at a socket closes it; looking at it must not keep it open.
+    let looked_at = sockets.iter().map(Arc::downgrade).collect();
+    let sweeping = tokio::spawn(sweep::sweep(connections.clone(), looked_at, bounds, stop.clone(), served.clone()));
     let renewing = tls.clone().map(|tls| tokio::spawn(served.clone().run_until_cancelled_owned(tls.keep_renewed())));
     let host = Arc::new(connection::Host::new(router, connections.clone(), bounds, tls, stop));
     let tasks = TaskTracker::new();

@@ -13,7 +13,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts until the stop, and then whoever was already waiting at a socket of our own; at an inherited one they wait
 /// for whoever takes it over.
-pub(super) async fn accept(socket: TcpListener, inherited: bool, host: Arc<Host>, tasks: TaskTracker) {
+pub(super) async fn accept(socket: Arc<TcpListener>, inherited: bool, host: Arc<Host>, tasks: TaskTracker) {
     let stop = host.stop.clone();
     while let Some(accepted) = stop.run_until_cancelled(socket.accept()).await {
         admit(accepted, &host, &tasks).await;

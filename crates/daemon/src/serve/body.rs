@@ -11,14 +11,32 @@ use http_body::{Frame, SizeHint};
 use super::ledger::UnderWay;
 
 /// The body of an answer; its request is under way until the last byte has been handed to the connection.
+///
+/// It is looked at only when the client has room, so that the ledger learns here how long it has had none: HTTP/2 has a
+/// window for each answer beside what the socket takes.
 pub(super) struct Answer {
     body: Body,
     under_way: Option<UnderWay>,
+    /// It has something to give, as far as is known.
+    offers: bool,
 }
 
 impl Answer {
     pub(super) fn new(body: Body, under_way: UnderWay) -> Self {
-        Self { body, under_way: Some(under_way) }
+        under_way.entry().offer();
+        Self { body, under_way: Some(under_way), offers: true }
+    }
+
+    /// What the look at the body that the client's room allowed came to.
+    fn looked(&mut self, has_more: bool) {
+        let Some(under_way) = &self.under_way else { return };
+        under_way.entry().took();
+        match (self.offers, has_more) {
+            (false, true) => under_way.entry().offer(),
+            (true, false) => under_way.entry().withdraw(),
+            _ => {}
+        }
+        self.offers = has_more;
     }
 }
 
@@ -28,6 +46,7 @@ impl http_body::Body for Answer {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
+        self.looked(matches!(polled, Poll::Ready(Some(Ok(_)))));
         if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
             self.under_way = None;
         }
@@ -40,5 +59,11 @@ impl http_body::Body for Answer {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.looked(false);
     }
 }

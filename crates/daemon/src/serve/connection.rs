@@ -161,7 +161,7 @@ impl Visit {
         let turn = self.host.turns.turn(client).await;
         let call = pin!(client.scope(self.routed(request)));
         let mut response = Gated { turn: Some(turn), call }.await;
-        if self.host.connections.is_crowded() || self.host.stop.is_cancelled() {
+        if self.host.connections.has_had_its_turn(&self.entry) || self.host.stop.is_cancelled() {
             // Room for whoever waits.
             match self.entry.is_multiplexed() {
                 true => self.entry.close(),

@@ -18,9 +18,10 @@ use std::{
 use slab::Slab;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
+use super::quantum::Quantum;
 use crate::fair::Client;
 
-/// Share of the limit, in percent, from which connections are closed after each answer.
+/// Share of the limit, in percent, from which clients make room after some answers ([`super::quantum`]).
 const HURRY_PERCENT: usize = 85;
 
 /// Share of the limit, in percent, at which accepting pauses.
@@ -44,12 +45,14 @@ struct Ledger {
     wanting: AtomicUsize,
     /// When room was last given.
     given_ms: AtomicU64,
+    quantum: Quantum,
 }
 
 #[derive(Default)]
 struct Open {
     entries: Slab<Arc<Entry>>,
-    by_client: HashMap<Client, usize>,
+    /// Connections of each client.
+    by_client: HashMap<Client, Arc<AtomicUsize>>,
 }
 
 impl Connections {
@@ -67,6 +70,7 @@ impl Connections {
             crowded: Notify::new(),
             wanting: AtomicUsize::new(0),
             given_ms: AtomicU64::new(0),
+            quantum: Quantum::default(),
         };
         Self { ledger: Arc::new(ledger) }
     }
@@ -84,6 +88,18 @@ impl Connections {
     /// Whether so many are open that others may be waiting: who was answered makes room.
     pub fn is_crowded(&self) -> bool {
         self.open() >= self.ledger.hurry_at
+    }
+
+    /// How many answers a connection gets while it is crowded.
+    pub(super) fn quantum(&self) -> &Quantum {
+        &self.ledger.quantum
+    }
+
+    /// Whether this connection, of which an answer is ready, shall make room with it for others who may be waiting.
+    pub(super) fn has_had_its_turn(&self, entry: &Entry) -> bool {
+        self.ledger.quantum.count();
+        let answers = entry.answers.fetch_add(1, Relaxed) + 1;
+        self.is_crowded() && answers >= self.ledger.quantum.answers()
     }
 
     /// Connections beyond which it is crowded.
@@ -116,33 +132,37 @@ impl Connections {
 
     /// Enters a connection; it leaves the ledger when the guard is dropped.
     pub(super) fn enter(&self, client: Client, permit: OwnedSemaphorePermit) -> Entered {
+        let mut open = self.lock();
+        let of_client = Arc::clone(open.by_client.entry(client).or_default());
+        of_client.fetch_add(1, Relaxed);
         let entry = Arc::new(Entry {
             client,
+            of_client,
+            answers: AtomicU32::new(0),
             born: self.ledger.born,
             phase: AtomicU64::new(0),
             write_deadline_ms: AtomicU64::new(0),
             under_way: AtomicU32::new(0),
             multiplexed: AtomicBool::new(false),
+            offered: AtomicU32::new(0),
+            moved_ms: AtomicU64::new(0),
+            told_ms: AtomicU64::new(0),
             killed: AtomicBool::new(false),
             told: Notify::new(),
         });
         entry.phase.store(UNSEEN, Relaxed);
-        let mut open = self.lock();
-        *open.by_client.entry(client).or_insert(0) += 1;
         let key = open.entries.insert(Arc::clone(&entry));
         Entered { connections: self.clone(), entry, key, _permit: permit }
     }
 
-    /// Every open connection, and how many its client has.
-    pub(super) fn all(&self) -> Vec<(Arc<Entry>, usize)> {
-        let open = self.lock();
-        let count = |entry: &Entry| open.by_client.get(&entry.client).copied().unwrap_or(0);
-        open.entries.iter().map(|(_, entry)| (Arc::clone(entry), count(entry))).collect()
+    /// Every open connection.
+    pub(super) fn all(&self) -> Vec<Arc<Entry>> {
+        self.lock().entries.iter().map(|(_, entry)| Arc::clone(entry)).collect()
     }
 
     /// Drops every connection.
     pub(super) fn kill_all(&self) {
-        self.all().iter().for_each(|(entry, _)| entry.kill());
+        self.all().iter().for_each(|entry| entry.kill());
     }
 
     /// Milliseconds on the clock of the entries.
@@ -175,12 +195,8 @@ impl Drop for Entered {
     fn drop(&mut self) {
         let mut open = self.connections.lock();
         open.entries.try_remove(self.key);
-        let client = self.entry.client;
-        if let Some(count) = open.by_client.get_mut(&client) {
-            *count -= 1;
-            if *count == 0 {
-                open.by_client.remove(&client);
-            }
+        if self.entry.of_client.fetch_sub(1, Relaxed) == 1 {
+            open.by_client.remove(&self.entry.client);
         }
     }
 }
@@ -201,6 +217,9 @@ pub(super) enum Phase {
 /// What is known of one connection. All methods are cheap and lock nothing.
 pub(super) struct Entry {
     pub(super) client: Client,
+    of_client: Arc<AtomicUsize>,
+    /// Answers so far.
+    answers: AtomicU32,
     born: Instant,
     /// Milliseconds at which the phase began, then two bits of phase.
     phase: AtomicU64,
@@ -209,6 +228,12 @@ pub(super) struct Entry {
     under_way: AtomicU32,
     /// HTTP/2: bytes that come in are not always a request.
     multiplexed: AtomicBool,
+    /// Answers that have something to give and wait for the client to make room.
+    offered: AtomicU32,
+    /// When one of them was last taken from, or began to wait while no other did.
+    moved_ms: AtomicU64,
+    /// When it was first asked to close; 0 when it was not.
+    told_ms: AtomicU64,
     killed: AtomicBool,
     told: Notify,
 }
@@ -223,6 +248,11 @@ impl Entry {
         let word = self.phase.load(Relaxed);
         let phase = [Phase::Silent, Phase::Head, Phase::Busy, Phase::Idle][(word & 3) as usize];
         (phase, word >> 2)
+    }
+
+    /// Connections that its client has.
+    pub(super) fn of_client(&self) -> usize {
+        self.of_client.load(Relaxed)
     }
 
     /// A look for bytes found none.
@@ -285,8 +315,36 @@ impl Entry {
         Some(self.write_deadline_ms.load(Relaxed)).filter(|&deadline_ms| deadline_ms > 0)
     }
 
+    /// An answer has something to give.
+    pub(super) fn offer(&self) {
+        if self.offered.fetch_add(1, SeqCst) == 0 {
+            self.took();
+        }
+    }
+
+    /// An answer has nothing to give any more, or for now.
+    pub(super) fn withdraw(&self) {
+        self.offered.fetch_sub(1, SeqCst);
+    }
+
+    /// The client took of an answer.
+    pub(super) fn took(&self) {
+        self.moved_ms.store(since_ms(self.born), Relaxed);
+    }
+
+    /// Since when the client has made no room for any of the answers that wait for it, if any do.
+    pub(super) fn untaken_since_ms(&self) -> Option<u64> {
+        (self.offered.load(SeqCst) > 0).then(|| self.moved_ms.load(Relaxed))
+    }
+
+    /// When it was first asked to close, if it was.
+    pub(super) fn told_ms(&self) -> Option<u64> {
+        Some(self.told_ms.load(Relaxed)).filter(|&told_ms| told_ms > 0)
+    }
+
     /// Asks the connection's task to close it at the end of what is under way.
     pub(super) fn close(&self) {
+        let _ = self.told_ms.compare_exchange(0, since_ms(self.born), Relaxed, Relaxed);
         self.told.notify_one();
     }
 
@@ -308,6 +366,13 @@ impl Entry {
 
 /// A request under way.
 pub(super) struct UnderWay(Arc<Entry>);
+
+impl UnderWay {
+    /// The connection that it came in on.
+    pub(super) fn entry(&self) -> &Entry {
+        &self.0
+    }
+}
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
@@ -334,9 +399,9 @@ mod tests {
         }
         assert!(connections.is_crowded());
         assert!(futures_util::FutureExt::now_or_never(connections.room()).is_none());
-        assert!(connections.all().iter().all(|(_, count)| *count == 95));
+        assert!(connections.all().iter().all(|entry| entry.of_client() == 95));
         entered.truncate(3);
-        assert_eq!((connections.open(), connections.all()[0].1), (3, 3));
+        assert_eq!((connections.open(), connections.all()[0].of_client()), (3, 3));
         entered.clear();
         assert!(connections.all().is_empty() && connections.lock().by_client.is_empty());
     }

@@ -6,6 +6,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
+    os::fd::AsRawFd,
 };
 
 use listenfd::ListenFd;
@@ -82,6 +83,23 @@ fn shared(address: SocketAddr) -> io::Result<TcpListener> {
 /// Takes no more clients into the queue of a socket of our own, so that what is in it can be served to the end.
 pub(super) fn close_queue(socket: &tokio::net::TcpListener) -> io::Result<()> {
     SockRef::from(socket).listen(0)
+}
+
+/// Clients that wait at a listening socket to be accepted; none where the kernel does not tell.
+#[allow(unsafe_code, reason = "no library asks a socket for TCP_INFO")]
+pub(super) fn waiting(socket: &tokio::net::TcpListener) -> usize {
+    let mut info = std::mem::MaybeUninit::<libc::tcp_info>::zeroed();
+    let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes to `info`, which has as many and is valid with all of them zero.
+    let info = unsafe {
+        let value = info.as_mut_ptr().cast();
+        match libc::getsockopt(socket.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_INFO, value, &raw mut length) {
+            0 => info.assume_init(),
+            _ => return 0,
+        }
+    };
+    // Of a socket that listens this is the length of its queue (tcp(7) does not say so; `ss -l` shows it as Recv-Q).
+    info.tcpi_unacked as usize
 }
 
 /// Sockets handed over at start (`LISTEN_FDS` and `LISTEN_PID`, as systemd does it), by address.

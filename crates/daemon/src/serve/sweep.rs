@@ -4,13 +4,19 @@
 //! crowded also those that wait for nothing in particular, the clients with the most connections first, so that one
 //! that opens thousands makes room before one that has a handful.
 
-use std::time::Duration;
+use std::{
+    sync::Weak,
+    time::{Duration, Instant},
+};
 
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Bounds,
     ledger::{Connections, Entry, Phase},
+    quantum::Pace,
+    sockets,
 };
 
 /// Time between two looks.
@@ -19,8 +25,8 @@ const PACE: Duration = Duration::from_millis(250);
 /// Time between two looks while stopping.
 const STOPPING_PACE: Duration = Duration::from_millis(50);
 
-/// Least time between two looks that crowding asks for.
-const CROWDED_PACE: Duration = Duration::from_millis(20);
+/// Least time between two looks that crowding asks for: looking at thousands takes a millisecond.
+const CROWDED_PACE: Duration = Duration::from_millis(50);
 
 /// Time without room for anybody after which those who do not make way are hurried.
 const STALL: Duration = Duration::from_secs(1);
@@ -36,9 +42,15 @@ const HURRIED_IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time after a stop in which a request that was on its way still comes in on a connection kept alive.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// Looks until `done`.
-pub(super) async fn sweep(connections: Connections, bounds: Bounds, stop: CancellationToken, done: CancellationToken) {
-    let mut stopped_ms = None;
+/// Looks until `done`, at the connections and at who waits at the `sockets` to become one.
+pub(super) async fn sweep(
+    connections: Connections,
+    sockets: Vec<Weak<TcpListener>>,
+    bounds: Bounds,
+    stop: CancellationToken,
+    done: CancellationToken,
+) {
+    let (mut stopped_ms, mut pace_of_answers, mut looked) = (None, Pace::default(), Instant::now());
     loop {
         let pace = if stopped_ms.is_some() { STOPPING_PACE } else { PACE };
         tokio::select! {
@@ -47,6 +59,9 @@ pub(super) async fn sweep(connections: Connections, bounds: Bounds, stop: Cancel
             () = crowding(&connections) => {}
             () = stop.cancelled(), if stopped_ms.is_none() => stopped_ms = Some(connections.now_ms()),
         }
+        let outside = sockets.iter().filter_map(Weak::upgrade).map(|socket| sockets::waiting(&socket)).sum();
+        connections.quantum().adjust(&mut pace_of_answers, outside, looked.elapsed());
+        looked = Instant::now();
         let look = Look {
             now_ms: connections.now_ms(),
             stopped_ms,
@@ -75,7 +90,7 @@ struct Look<'a> {
 impl Look<'_> {
     fn at(&self, connections: &Connections) {
         let mut spare = Vec::new();
-        for (entry, of_client) in connections.all() {
+        for entry in connections.all() {
             if self.must_go(&entry) {
                 let (phase, since_ms) = entry.phase();
                 let for_ms = self.now_ms.saturating_sub(since_ms);
@@ -84,13 +99,14 @@ impl Look<'_> {
             } else if self.may_go(&entry) {
                 entry.close();
             } else if self.crowded && self.is_idle_for(&entry, HURRIED_IDLE_TIMEOUT) {
-                spare.push((of_client, entry));
+                // As they are now: they change while they are sorted.
+                spare.push((std::cmp::Reverse(entry.of_client()), entry.phase().1, entry));
             }
         }
         let surplus = connections.open().saturating_sub(connections.hurry_at() - 1);
         // The most connections first, and of one client those idle for longest.
-        spare.sort_unstable_by_key(|(of_client, entry)| (std::cmp::Reverse(*of_client), entry.phase().1));
-        spare.iter().take(surplus).for_each(|(_, entry)| entry.close());
+        spare.sort_unstable_by_key(|&(of_client, since_ms, _)| (of_client, since_ms));
+        spare.iter().take(surplus).for_each(|(_, _, entry)| entry.close());
     }
 
     fn is_past(&self, since_ms: u64, patience: Duration) -> bool {
@@ -100,6 +116,9 @@ impl Look<'_> {
     /// Its client keeps us waiting.
     fn must_go(&self, entry: &Entry) -> bool {
         if entry.write_deadline_ms().is_some_and(|deadline_ms| deadline_ms <= self.now_ms) {
+            return true;
+        }
+        if entry.is_multiplexed() && self.does_not_take(entry) {
             return true;
         }
         let patience = match (self.stalled, self.stopped_ms) {
@@ -113,6 +132,15 @@ impl Look<'_> {
             (Phase::Head, since_ms) => self.is_past(since_ms, patience),
             _ => false,
         }
+    }
+
+    /// Its client makes no room for what it asked for, on none of its streams; or was asked to close and, with nothing
+    /// under way, still does not take the last of it.
+    fn does_not_take(&self, entry: &Entry) -> bool {
+        let patience = self.bounds.write_timeout;
+        let untaken = entry.untaken_since_ms().is_some_and(|since_ms| self.is_past(since_ms, patience));
+        let stays = entry.told_ms().is_some_and(|told_ms| self.is_past(told_ms, patience));
+        untaken || stays && entry.phase().0 == Phase::Idle
     }
 
     /// Nobody needs it any more.

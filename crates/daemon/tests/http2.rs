@@ -1,0 +1,199 @@
+//! HTTP/2 clients that mean ill, frame by frame: what they cost is bounded, and others are served.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use aurora_daemon::serve::{Bounds, Connections, listen, serve};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    routing::get,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Longest time anything here may take before a test is called stuck.
+const LIVENESS: Duration = Duration::from_secs(30);
+
+/// Types of frames (RFC 9113, section 6).
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+/// Identifier of the setting of a stream's first window.
+const INITIAL_WINDOW_SIZE: u16 = 4;
+
+struct Server {
+    address: SocketAddr,
+    connections: Connections,
+    /// Requests being answered, and the most there ever were.
+    inside: Arc<AtomicUsize>,
+    most: Arc<AtomicUsize>,
+}
+
+fn start(write_timeout: Duration) -> Server {
+    let (inside, most) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+    let slow = {
+        let (inside, most) = (Arc::clone(&inside), Arc::clone(&most));
+        move || async move {
+            most.fetch_max(inside.fetch_add(1, SeqCst) + 1, SeqCst);
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            inside.fetch_sub(1, SeqCst);
+            "slow"
+        }
+    };
+    let pausing = || async {
+        let parts = futures_util::stream::unfold(0, |number| async move {
+            if number > 0 {
+                tokio::time::sleep(Duration::from_millis(900)).await;
+            }
+            (number < 2).then(|| (Ok::<_, std::io::Error>(Bytes::from(format!("part {number} "))), number + 1))
+        });
+        Body::from_stream(parts)
+    };
+    let router = Router::new()
+        .route("/", get(|| async { "hello" }))
+        .route("/slow", get(slow))
+        .route("/huge", get(|| async { vec![1_u8; 1 << 20] }))
+        .route("/pausing", get(pausing));
+    let listeners = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+    let (address, connections) = (listeners.local_addr().unwrap(), Connections::new(100));
+    let bounds = Bounds { write_timeout, ..Bounds::default() };
+    tokio::spawn(serve(listeners, router, connections.clone(), bounds, CancellationToken::new()));
+    Server { address, connections, inside, most }
+}
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// `GET path`, whole: of HPACK (RFC 7541) only indexed fields and literals without indexing.
+fn ask(stream: u32, path: &str) -> Vec<u8> {
+    let literal = |name: u8, value: &str| [&[name, u8::try_from(value.len()).unwrap()], value.as_bytes()].concat();
+    let (method_get, scheme_http, path_name, authority_name) = (0x82, 0x86, 4, 1);
+    let block = [vec![method_get, scheme_http], literal(path_name, path), literal(authority_name, "a")].concat();
+    frame(HEADERS, END_STREAM | END_HEADERS, stream, &block)
+}
+
+/// A connection whose streams begin with a window of so many bytes.
+async fn connect(server: &Server, window_bytes: u32) -> TcpStream {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let setting = [&INITIAL_WINDOW_SIZE.to_be_bytes()[..], &window_bytes.to_be_bytes()].concat();
+    let hello = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), frame(SETTINGS, 0, 0, &setting)].concat();
+    stream.write_all(&hello).await.unwrap();
+    stream
+}
+
+/// Everything the server sends until it closes; a reset is an end too.
+async fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
+    let mut all = Vec::new();
+    let read = async { while stream.read_buf(&mut all).await.is_ok_and(|length| length > 0) {} };
+    timeout(LIVENESS, read).await.expect("the server did not close");
+    all
+}
+
+/// The next frame: its type, stream and payload.
+async fn next_frame(stream: &mut TcpStream) -> (u8, u32, Vec<u8>) {
+    let mut head = [0; 9];
+    timeout(LIVENESS, stream.read_exact(&mut head)).await.expect("a frame in time").unwrap();
+    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+    let mut payload = vec![0; length];
+    timeout(LIVENESS, stream.read_exact(&mut payload)).await.expect("a whole frame in time").unwrap();
+    (head[3], u32::from_be_bytes([head[5], head[6], head[7], head[8]]), payload)
+}
+
+async fn others_are_served(server: &Server) {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    assert!(read_to_end(&mut stream).await.ends_with(b"hello"));
+}
+
+async fn until_gone(connections: &Connections) {
+    let gone = async {
+        while connections.open() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(LIVENESS, gone).await.expect("the connection stays open");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_reset_as_soon_as_they_are_opened_end_the_connection() {
+    let server = start(Bounds::default().write_timeout);
+    let mut stream = connect(&server, 65_535).await;
+    let flood: Vec<u8> = (0..20_000_u32)
+        .flat_map(|number| {
+            [ask(2 * number + 1, "/slow"), frame(RST_STREAM, 0, 2 * number + 1, &8_u32.to_be_bytes())].concat()
+        })
+        .collect();
+    // The server may close while this is being sent.
+    let _ = stream.write_all(&flood).await;
+    others_are_served(&server).await;
+    read_to_end(&mut stream).await;
+    drop(stream);
+    until_gone(&server.connections).await;
+    assert!(server.most.load(SeqCst) <= 200, "{} at once", server.most.load(SeqCst));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_thousand_streams_at_once_a_hundred_are_answered_at_once() {
+    let server = start(Bounds::default().write_timeout);
+    let mut stream = connect(&server, 65_535).await;
+    // All of them before anything is read, in ignorance of what the server allows.
+    let many: Vec<u8> = (0..1000_u32).flat_map(|number| ask(2 * number + 1, "/slow")).collect();
+    stream.write_all(&many).await.unwrap();
+    let (mut answered, mut refused) = (0, 0);
+    while answered + refused < 1000 {
+        match next_frame(&mut stream).await {
+            (DATA, _, payload) if !payload.is_empty() => answered += 1,
+            (RST_STREAM, ..) => refused += 1,
+            _ => {}
+        }
+    }
+    assert!(answered >= 100 && refused > 0, "{answered} answered, {refused} refused");
+    assert!(server.most.load(SeqCst) <= 100, "{} at once", server.most.load(SeqCst));
+    others_are_served(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_never_opens_its_window_is_closed() {
+    let server = start(Duration::from_millis(300));
+    for path in ["/huge", "/"] {
+        let mut stream = connect(&server, 0).await;
+        let many: Vec<u8> = (0..50_u32).flat_map(|number| ask(2 * number + 1, path)).collect();
+        stream.write_all(&many).await.unwrap();
+        others_are_served(&server).await;
+        read_to_end(&mut stream).await;
+        until_gone(&server.connections).await;
+    }
+    assert_eq!(server.inside.load(SeqCst), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_pauses_by_itself_is_waited_for() {
+    let server = start(Duration::from_millis(300));
+    let mut stream = connect(&server, 65_535).await;
+    stream.write_all(&ask(1, "/pausing")).await.unwrap();
+    let mut text = Vec::new();
+    while !text.ends_with(b"part 1 ") {
+        if let (DATA, 1, payload) = next_frame(&mut stream).await {
+            text.extend(payload);
+        }
+    }
+    assert_eq!(text, b"part 0 part 1 ");
+}
