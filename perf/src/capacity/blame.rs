@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::{client::Failure, load::Measured, measure::Tally, protocol::SERVER};
+use crate::{
+    client::Failure,
+    load::Measured,
+    measure::{MACHINE, Tally},
+    protocol::SERVER,
+};
 
 /// From this part of a limit on, it counts as reached.
 const REACHED: f64 = 0.9;
@@ -59,8 +64,7 @@ pub(super) fn evidence(
     }
     let cores = std::thread::available_parallelism().map_or(1.0, |cores| usize::from(cores) as f64);
     let cpu = |name: &str| metrics.get(&format!("cpu_cores.{name}")).copied().unwrap_or(0.0);
-    let server = cpu(SERVER);
-    let busy: f64 = metrics.iter().filter(|(name, _)| name.starts_with("cpu_cores.")).map(|(_, cores)| cores).sum();
+    let (server, busy) = (cpu(SERVER), cpu(MACHINE));
     if busy >= REACHED * cores {
         add(Limit::Processor, format!("{busy:.2} of {cores:.0} cores busy, the server with {server:.2}"));
     }

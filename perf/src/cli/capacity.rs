@@ -63,7 +63,7 @@ impl CapacityArgs {
             up_to: self.up_to,
             warm_up: self.warm_up,
             hold: self.hold.max(Duration::from_secs(1)),
-            beside: Beside { watches, probes: self.load.probes(), message: String::new() },
+            beside: Beside { watches, probes: self.load.probes(), ..Beside::default() },
             processes: self.load.processes(),
             threads: self.load.threads(),
         };

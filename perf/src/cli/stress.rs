@@ -1,6 +1,6 @@
 //! `aurora-perf stress`.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use aurora_perf::{
     load::{Beside, Model, Profile, Stage, Stages},
@@ -41,6 +41,9 @@ pub(crate) struct StressArgs {
     /// In an open model, rounds under way at once.
     #[arg(long, value_name = "N", default_value_t = 1000)]
     max_users: usize,
+    /// File for the metrics so far in Prometheus' text format, written anew each second.
+    #[arg(long, value_name = "FILE")]
+    prometheus: Option<PathBuf>,
     #[command(flatten)]
     load: LoadArgs,
     #[command(flatten)]
@@ -84,7 +87,12 @@ impl StressArgs {
         let scenes = if self.target == TargetKind::Requests { Vec::new() } else { self.load.open_scenes()? };
         let plan = self.load.build(model, stages, self.load.target(self.target, &spec, scenes)?);
         let (watches, notes) = self.load.watches();
-        let beside = Beside { watches, probes: self.load.probes(), message: "stress".to_owned() };
+        let beside = Beside {
+            watches,
+            probes: self.load.probes(),
+            message: "stress".to_owned(),
+            prometheus: self.prometheus.clone(),
+        };
         let circumstances = self.output.circumstances();
         let run = stress::run(&plan, self.load.size(&plan), &beside)?;
         let (thresholds, lang) = (&self.output.thresholds, self.output.lang);

@@ -19,11 +19,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Frame, Plan, Target, Timeline, interrupt,
+    Map, Plan, Target, Timeline, interrupt,
     timeline::Slice,
     worker::{Part, Worker},
 };
-use crate::{Error, measure::Watch};
+use crate::{Error, measure::Watch, user::Recorder};
 
 /// Descriptors a client process keeps for itself.
 const RESERVE: usize = 256;
@@ -87,8 +87,12 @@ impl Crew {
     /// Begins a load.
     ///
     /// # Errors
-    /// [`Error::Crew`] when a client process cannot be started.
+    /// [`Error::Crew`] when a client process cannot be started, [`Error::Io`] when sessions cannot be recorded.
     pub fn start(plan: &Plan, size: Size) -> Result<Self, Error> {
+        if let Target::Map(Map { record: Some(path), .. }) = &plan.target {
+            // Whoever carries the load adds to it.
+            Recorder::create(path)?;
+        }
         let of = size.processes * size.threads;
         let parts: Vec<Part> = (0..of).map(|index| Part { index, of }).collect();
         let (sender, slices) = mpsc::channel();
@@ -102,12 +106,6 @@ impl Crew {
         if size.processes == 1 {
             crew.threads = start_threads(plan, &parts, crew.started, &crew.stop, &sender);
             return Ok(crew);
-        }
-        if let Target::Map(map) = &plan.target
-            && map.record.is_some()
-        {
-            let reason = "sessions can be recorded by one client process only; use fewer users".to_owned();
-            return Err(Error::Crew { reason });
         }
         let start_at_ms = unix_ms() + LEAD.as_millis() as u64;
         // Neighbouring users go to different processes, so that all of them grow alike.
@@ -159,12 +157,12 @@ impl Crew {
         self.children.iter().enumerate().map(watch).collect()
     }
 
-    /// Follows the load to its end. `seen` is called with each second of which something new is known, and may stop the
-    /// load by answering false.
+    /// Follows the load to its end. `seen` is called whenever something new is known, with the newest second that all had
+    /// time to report, and may stop the load by answering false.
     ///
     /// # Errors
     /// [`Error::Crew`] and what else befell a thread or process.
-    pub fn follow(mut self, mut seen: impl FnMut(u32, &Frame) -> bool) -> Result<Timeline, Error> {
+    pub fn follow(mut self, mut seen: impl FnMut(u32, &Timeline) -> bool) -> Result<Timeline, Error> {
         let mut timeline = Timeline::default();
         loop {
             match self.slices.recv_timeout(Duration::from_millis(100)) {
@@ -172,9 +170,7 @@ impl Crew {
                     timeline.add(&slice);
                     // Not before all had time to report.
                     let known = slice.second.saturating_sub(1);
-                    if let Some(frame) = timeline.frames.get(&known)
-                        && !seen(known, frame)
-                    {
+                    if timeline.frames.contains_key(&known) && !seen(known, &timeline) {
                         self.halt();
                     }
                 }

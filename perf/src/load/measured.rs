@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant},
 };
@@ -9,7 +10,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
-use super::{Crew, Frame, Plan, Size, Timeline, asked_to_stop};
+use super::{Crew, Frame, Plan, Size, Timeline, asked_to_stop, exposition::Exposition};
 use crate::{
     Error,
     measure::{Account, Count, Probe, Prober, Sample, Sampler, Tally, Trend, Usage, Watch},
@@ -23,8 +24,6 @@ const LATE_MS: f64 = 50.0;
 
 /// From line to line of a log without a progress bar.
 const LOG_EVERY_S: u32 = 10;
-/// From look to look at client processes.
-const LOOK_AT_CLIENTS: Duration = Duration::from_millis(500);
 
 /// Everything measured of one load.
 pub struct Measured {
@@ -55,6 +54,8 @@ pub struct Beside {
     pub probes: Vec<Probe>,
     /// Message of the progress bar.
     pub message: String,
+    /// File that holds what is known so far in Prometheus' text format, each second.
+    pub prometheus: Option<PathBuf>,
 }
 
 /// Carries a load and measures, to its end or until Ctrl-C or SIGTERM.
@@ -62,36 +63,32 @@ pub struct Beside {
 /// # Errors
 /// [`Error::Crew`], [`Error::Address`].
 pub fn measure(plan: &Plan, size: Size, beside: &Beside) -> Result<Measured, Error> {
-    let sampler = Sampler::start(beside.watches.clone());
+    let sampler = Sampler::start(beside.watches.iter().cloned().chain([Watch::machine()]).collect());
     let crew = Crew::start(plan, size)?;
-    let clients = crew.watches();
-    clients.iter().cloned().for_each(|watch| sampler.watch(watch));
+    crew.watches().into_iter().for_each(|watch| sampler.watch(watch));
     let prober = Prober::start(beside.probes.clone(), crew.started())?;
     let lead = crew.started().saturating_duration_since(Instant::now());
     let (before, offset_s) = (sampler.read(), sampler.time_s() + lead.as_secs_f64());
     let started_at = (Timestamp::now() + jiff::SignedDuration::try_from(lead).unwrap_or_default()).to_string();
     let bar = progress_bar(plan.stages.duration(), &beside.message);
     let (stop, mut newest) = (asked_to_stop(), None);
-    let (mut last, mut last_readings) = (crew.started(), BTreeMap::new());
-    let timeline = crew.follow(|second, frame| {
+    let mut exposition = beside.prometheus.as_deref().map(Exposition::new);
+    let timeline = crew.follow(|second, timeline| {
+        let frame = &timeline.frames[&second];
         tell(&bar, second, frame);
         if newest.is_none_or(|newest| second > newest) {
             log_progress(&bar, second, frame);
             newest = Some(second);
-        }
-        // Client processes are gone when the load is over: keep what each used last.
-        if last.elapsed() > LOOK_AT_CLIENTS {
-            last = Instant::now();
-            last_readings.extend(sampler.read());
+            exposition.iter_mut().for_each(|exposition| exposition.write(timeline, second));
         }
         !stop.load(Relaxed)
     })?;
+    exposition.iter_mut().for_each(|exposition| exposition.finish(&timeline));
     let interrupted = stop.load(Relaxed);
     bar.finish_and_clear();
     let to_s = sampler.time_s();
-    let mut after = sampler.read();
-    after.extend(last_readings.into_iter().filter(|(name, _)| clients.iter().any(|watch| watch.name == *name)));
-    let usage = sampler.usage(&before, &after, offset_s, to_s);
+    // Client processes are gone by now.
+    let usage = sampler.usage(&before, &sampler.read_last(), offset_s, to_s);
     let accounts = prober.finish();
     let mut samples = sampler.finish();
     samples.iter_mut().for_each(|sample| sample.time_s -= offset_s);

@@ -5,6 +5,7 @@
 //! [`crate::compare`].
 
 mod crew;
+mod exposition;
 mod interrupt;
 mod measured;
 mod plan;

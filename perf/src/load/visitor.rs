@@ -85,7 +85,7 @@ impl Crowd {
             scenes = map.scenes.iter().cloned().map(Arc::new).collect();
             recording = map.replay.as_deref().map(Recording::open).transpose()?;
             if let Some(path) = &map.record {
-                let new = if recorder.get().is_none() { Some(Arc::new(Recorder::create(path)?)) } else { None };
+                let new = if recorder.get().is_none() { Some(Arc::new(Recorder::append(path)?)) } else { None };
                 recorded = new.map(|new| Arc::clone(recorder.get_or_init(|| new))).or_else(|| recorder.get().cloned());
             }
         }

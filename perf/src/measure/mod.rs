@@ -14,6 +14,6 @@ pub use durations::{Durations, Quantiles};
 pub use find::{listener_of, local_port};
 pub use meter::Meter;
 pub use probe::{Account, Probe, Prober, Reply};
-pub use process::{Reading, Watch};
+pub use process::{MACHINE, Reading, Watch};
 pub use sampler::{BEAT, Sample, Sampler, Usage};
 pub use tally::{Check, Count, Ended, Group, Seen, Tally, Trend};

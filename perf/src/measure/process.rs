@@ -1,8 +1,8 @@
-//! One look at a process through `/proc`.
+//! One look at a process, or at the whole machine, through `/proc`.
 
 use std::str::FromStr;
 
-use procfs::process::Process;
+use procfs::{Current, CurrentSI, process::Process};
 
 /// A process to watch, by the name it has in reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,30 +30,67 @@ pub struct Reading {
 
 const MB: f64 = 1_048_576.0;
 
+/// Name of the whole machine among processes.
+pub const MACHINE: &str = "machine";
+/// No process has this id.
+const MACHINE_PID: i32 = 0;
+
 impl Watch {
     /// This tool itself: what it costs is part of what is measured.
     pub fn own() -> Self {
         Self { name: "aurora-perf".to_owned(), pid: i32::try_from(std::process::id()).unwrap_or(i32::MAX) }
     }
 
+    /// All of this machine: processor time of everybody, memory that is not available, descriptors of all.
+    pub fn machine() -> Self {
+        Self { name: MACHINE.to_owned(), pid: MACHINE_PID }
+    }
+
     /// Looks; `None` when the process is gone.
     pub fn read(&self) -> Option<Reading> {
+        self.read_but_pss().map(|reading| Reading { pss_mb: self.pss_mb(), ..reading })
+    }
+
+    /// All but the proportional set, which is the only thing that takes long.
+    pub(super) fn read_but_pss(&self) -> Option<Reading> {
+        if self.pid == MACHINE_PID {
+            return machine();
+        }
         let process = Process::new(self.pid).ok()?;
         let stat = process.stat().ok().filter(|stat| stat.state != 'Z')?;
         Some(Reading {
             rss_mb: (stat.rss * procfs::page_size()) as f64 / MB,
-            pss_mb: pss_mb(&process),
+            pss_mb: None,
             cpu_s: (stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64,
             threads: stat.num_threads,
             fds: process.fd_count().ok().map(|count| count as u64),
         })
     }
+
+    /// Its proportional set in MB. The kernel goes through all its pages: milliseconds for some hundred MB.
+    pub(super) fn pss_mb(&self) -> Option<f64> {
+        if self.pid == MACHINE_PID {
+            return None;
+        }
+        let rollup = Process::new(self.pid).ok()?.smaps_rollup().ok()?;
+        let pss_bytes = rollup.memory_map_rollup.into_iter().next()?.extension.map.get("Pss").copied()?;
+        Some(pss_bytes as f64 / MB)
+    }
 }
 
-fn pss_mb(process: &Process) -> Option<f64> {
-    let rollup = process.smaps_rollup().ok()?;
-    let pss_bytes = rollup.memory_map_rollup.into_iter().next()?.extension.map.get("Pss").copied()?;
-    Some(pss_bytes as f64 / MB)
+fn machine() -> Option<Reading> {
+    let cpu = procfs::KernelStats::current().ok()?.total;
+    // What a hypervisor gave to others was not used here.
+    let busy = [Some(cpu.user), Some(cpu.nice), Some(cpu.system), cpu.irq, cpu.softirq];
+    let memory = procfs::Meminfo::current().ok()?;
+    let used_bytes = memory.mem_total.saturating_sub(memory.mem_available.unwrap_or(memory.mem_free));
+    Some(Reading {
+        rss_mb: used_bytes as f64 / MB,
+        pss_mb: None,
+        cpu_s: busy.into_iter().flatten().sum::<u64>() as f64 / procfs::ticks_per_second() as f64,
+        threads: 0,
+        fds: None,
+    })
 }
 
 impl FromStr for Watch {
@@ -79,6 +116,12 @@ mod tests {
         assert!(after.rss_mb - before.rss_mb > 60.0, "{before:?} {after:?}");
         drop(std::hint::black_box(block));
         assert!(after.pss_mb.unwrap() > 60.0 && after.fds.unwrap() >= 3 && after.threads >= 1);
+    }
+
+    #[test]
+    fn the_machine_is_at_least_as_busy_as_one_of_its_processes() {
+        let (machine, own) = (Watch::machine().read().unwrap(), Watch::own().read().unwrap());
+        assert!(machine.cpu_s >= own.cpu_s && machine.rss_mb > 1.0, "{machine:?} {own:?}");
     }
 
     #[test]

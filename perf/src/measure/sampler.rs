@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         mpsc::{self, RecvTimeoutError},
     },
     thread::{self, JoinHandle},
@@ -17,6 +17,10 @@ use super::{Reading, Watch};
 
 /// Time from look to look.
 pub const BEAT: Duration = Duration::from_millis(250);
+
+/// After adding up the pages of a process, which stops it for milliseconds if it is large, so many times as long passes
+/// before that is done again: at most a fiftieth of a core is spent on it.
+const PSS_REST: u32 = 50;
 
 /// One look at one process.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -76,23 +80,31 @@ impl Usage {
 pub struct Sampler {
     watches: Arc<Mutex<Vec<Watch>>>,
     started: Instant,
-    samples: Arc<Mutex<Vec<Sample>>>,
+    seen: Arc<Mutex<Seen>>,
     stop: mpsc::Sender<()>,
     thread: JoinHandle<()>,
+}
+
+/// What was seen so far.
+#[derive(Default)]
+struct Seen {
+    samples: Vec<Sample>,
+    /// The newest reading of each process by name, also of those that are gone.
+    newest: BTreeMap<String, Reading>,
 }
 
 impl Sampler {
     /// Begins to look.
     pub fn start(watches: Vec<Watch>) -> Self {
         let (stop, stopped) = mpsc::channel();
-        let samples = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::new(Mutex::new(Seen::default()));
         let started = Instant::now();
         let watches = Arc::new(Mutex::new(watches));
         let thread = {
-            let (watches, samples) = (Arc::clone(&watches), Arc::clone(&samples));
-            thread::spawn(move || look_until(&stopped, started, &watches, &samples))
+            let (watches, seen) = (Arc::clone(&watches), Arc::clone(&seen));
+            thread::spawn(move || look_until(&stopped, started, &watches, &seen))
         };
-        Self { watches, started, samples, stop, thread }
+        Self { watches, started, seen, stop, thread }
     }
 
     /// Seconds since sampling began.
@@ -104,6 +116,17 @@ impl Sampler {
     pub fn read(&self) -> Vec<(String, Reading)> {
         let look = |watch: &Watch| Some((watch.name.clone(), watch.read()?));
         self.watches.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(look).collect()
+    }
+
+    /// Readings of the processes that are there, and the last ones of those that are gone.
+    pub fn read_last(&self) -> Vec<(String, Reading)> {
+        let mut last = self.seen().newest.clone();
+        last.extend(self.read());
+        last.into_iter().collect()
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Watches another process under this name from now on: it was restarted, or joined.
@@ -123,8 +146,9 @@ impl Sampler {
         from_s: f64,
         to_s: f64,
     ) -> Vec<Usage> {
-        let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
-        let between: Vec<&Sample> = samples.iter().filter(|sample| (from_s..=to_s).contains(&sample.time_s)).collect();
+        let seen = self.seen();
+        let between: Vec<&Sample> =
+            seen.samples.iter().filter(|sample| (from_s..=to_s).contains(&sample.time_s)).collect();
         let usage = |(name, last): &(String, Reading)| {
             // A process that began between has used nothing before.
             let first = before.iter().find(|(other, reading)| other == name && reading.cpu_s <= last.cpu_s);
@@ -148,28 +172,45 @@ impl Sampler {
         drop(self.stop);
         // A panic of the thread would already have been printed; what it saw before is still good.
         let _ = self.thread.join();
-        std::mem::take(&mut *self.samples.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner).samples)
     }
 }
 
-fn look_until(
-    stopped: &mpsc::Receiver<()>,
-    started: Instant,
-    watches: &Mutex<Vec<Watch>>,
-    samples: &Mutex<Vec<Sample>>,
-) {
+fn look_until(stopped: &mpsc::Receiver<()>, started: Instant, watches: &Mutex<Vec<Watch>>, seen: &Mutex<Seen>) {
     let mut before: HashMap<i32, (f64, Reading)> = HashMap::new();
+    let mut scales: HashMap<i32, Scale> = HashMap::new();
     loop {
         let now = watches.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for watch in &now {
-            let Some(reading) = watch.read() else { continue };
+            let Some(reading) = watch.read_but_pss() else { continue };
+            let reading = Reading { pss_mb: scales.entry(watch.pid).or_default().pss_mb(watch), ..reading };
             let time_s = started.elapsed().as_secs_f64();
             let sample = sample(&watch.name, time_s, reading, before.insert(watch.pid, (time_s, reading)));
-            samples.lock().unwrap_or_else(PoisonError::into_inner).push(sample);
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.samples.push(sample);
+            seen.newest.insert(watch.name.clone(), reading);
         }
         if stopped.recv_timeout(BEAT) != Err(RecvTimeoutError::Timeout) {
             return;
         }
+    }
+}
+
+/// The proportional set of a process, looked at as often as that is cheap.
+#[derive(Default)]
+struct Scale {
+    pss_mb: Option<f64>,
+    rests_until: Option<Instant>,
+}
+
+impl Scale {
+    fn pss_mb(&mut self, watch: &Watch) -> Option<f64> {
+        let begun = Instant::now();
+        if self.rests_until.is_none_or(|until| begun >= until) {
+            self.pss_mb = watch.pss_mb();
+            self.rests_until = Some(begun + begun.elapsed() * PSS_REST);
+        }
+        self.pss_mb
     }
 }
 

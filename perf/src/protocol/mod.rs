@@ -33,7 +33,7 @@ pub use limit::Limit;
 pub use operator::{Figure, operator_figure};
 pub use plan::{Group, SCENES_WANTED, Session, plan};
 pub use report::{document, json, metrics};
-pub use routes::{Route, Routes};
+pub use routes::{Route, RouteGroup, Routes, by_group};
 
 use launch::Launched;
 use limit::Held;
@@ -212,8 +212,7 @@ impl Walker<'_> {
         let told = routes::read(&self.client(), &self.settings.server).await;
         for (name, route) in told {
             let entry = self.routes.entry(name).or_default();
-            entry.requests += route.requests;
-            entry.busy_s += route.busy_s;
+            *entry = entry.plus(&route);
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json as value};
 
-use super::{Group, Run, SERVER, Settings, Step, operator_figure};
+use super::{Group, RouteGroup, Run, SERVER, Settings, Step, by_group, operator_figure};
 use crate::{
     measure::{Count, Tally, Trend, Usage},
     report::{Circumstances, Document, Language, Line, Note, Part, Plot, Table, failure_table, process_plots, whole},
@@ -14,7 +14,7 @@ use crate::{
 
 /// Every metric by name. Of the server as [`Tally::metrics`] names them; of a peer the same after `NAME:`. Of every
 /// process `rss_mb.NAME`, `pss_mb.NAME`, `fds.NAME`, `threads.NAME` (the most seen) and `cpu_cores.NAME` (the busiest
-/// step).
+/// step). `frontend_cpu_share` is the part of what the server computed for the map's own files and lists, 0 to 1.
 pub fn metrics(run: &Run) -> BTreeMap<String, f64> {
     let mut metrics = BTreeMap::new();
     for (target, tally) in &run.totals {
@@ -23,6 +23,13 @@ pub fn metrics(run: &Run) -> BTreeMap<String, f64> {
     }
     for usage in run.steps.iter().flat_map(|step| &step.usage) {
         usage.add_to(&mut metrics);
+    }
+    let all_s: f64 = run.routes.values().map(|route| route.cpu_s).sum();
+    let own_s =
+        |wanted: RouteGroup| by_group(&run.routes).iter().find(|(group, _)| *group == wanted).map(|(_, sum)| sum.cpu_s);
+    if all_s > 0.0 {
+        let frontend_s = own_s(RouteGroup::Page).unwrap_or(0.0) + own_s(RouteGroup::Lists).unwrap_or(0.0);
+        metrics.insert("frontend_cpu_share".to_owned(), frontend_s / all_s);
     }
     metrics
 }
@@ -137,7 +144,7 @@ fn tables(run: &Run, lang: Language) -> Vec<Table> {
     for process in other_processes(run) {
         tables.extend(process_table(run, &process, SERVER, lang));
     }
-    tables.extend(route_table(run, lang));
+    tables.extend(route_tables(run, lang));
     tables
 }
 
@@ -253,21 +260,54 @@ fn traffic_cells(tally: &Tally) -> [String; 11] {
     ]
 }
 
-/// Requests and seconds by route as the server counts them: shows what the map's own files cost beside tiles.
-fn route_table(run: &Run, lang: Language) -> Option<Table> {
-    let all_s: f64 = run.routes.values().map(|route| route.busy_s).sum();
-    let row = |(name, route): (&String, &super::Route)| {
-        let share = if all_s > 0.0 { route.busy_s / all_s } else { 0.0 };
+/// Requests and seconds by route as the server counts them, and by what the routes are for: shows what the map's own
+/// files and lists cost beside tiles.
+fn route_tables(run: &Run, lang: Language) -> Vec<Table> {
+    if run.routes.is_empty() {
+        return Vec::new();
+    }
+    let all_s: f64 = run.routes.values().map(|route| route.cpu_s).sum();
+    let row = |name: String, route: &super::Route| {
+        let share = if all_s > 0.0 { route.cpu_s / all_s } else { 0.0 };
         vec![
-            name.clone(),
+            name,
             format!("{:.0}", route.requests),
             format!("{:.3}", route.busy_s),
+            format!("{:.3}", route.cpu_s),
             format!("{:.1} %", 100.0 * share),
         ]
     };
-    let head = [lang.say("route", "rota"), lang.say("requests", "pedidos"), lang.say("busy s", "s ocupados"), "%"];
-    let title = lang.say("The server's own account of its routes", "As rotas segundo o próprio servidor");
-    (!run.routes.is_empty()).then(|| Table::new(title, &head, run.routes.iter().map(row).collect()))
+    let head = |first| {
+        let [requests, answering, computing] = [
+            lang.say("requests", "pedidos"),
+            lang.say("answering, s", "respondendo, s"),
+            lang.say("computing, s", "calculando, s"),
+        ];
+        [first, requests, answering, computing, "%"]
+    };
+    let groups = by_group(&run.routes).into_iter().map(|(group, sum)| row(group_name(group, lang).to_owned(), &sum));
+    let routes = run.routes.iter().map(|(name, route)| row(name.clone(), route));
+    vec![
+        Table::new(
+            lang.say("What the server computed for", "Para que o servidor calculou"),
+            &head(lang.say("routes of", "rotas de")),
+            groups.collect(),
+        ),
+        Table::new(
+            lang.say("The server's own account of its routes", "As rotas segundo o próprio servidor"),
+            &head(lang.say("route", "rota")),
+            routes.collect(),
+        ),
+    ]
+}
+
+fn group_name(group: RouteGroup, lang: Language) -> &'static str {
+    match group {
+        RouteGroup::Page => lang.say("the map's own files", "os arquivos do próprio mapa"),
+        RouteGroup::Lists => lang.say("lists and events", "listas e eventos"),
+        RouteGroup::Tiles => lang.say("tiles and rasters", "tiles e rasters"),
+        RouteGroup::Operation => lang.say("operation", "operação"),
+    }
 }
 
 /// Who looks at what, and how.

@@ -1,7 +1,7 @@
 //! Figures that several commands show alike: tallies, failures, and processes over time.
 
 use super::{Language, Line, Part, Plot, Table};
-use crate::measure::{Count, Durations, Sample, Tally, Trend};
+use crate::measure::{Count, Durations, MACHINE, Sample, Tally, Trend};
 
 /// A number of things, thousands apart.
 pub fn whole(n: u64) -> String {
@@ -86,12 +86,13 @@ fn percent(share: f64) -> String {
 /// Memory, processor, descriptors and threads of all watched processes on one time axis.
 pub fn process_plots(samples: &[Sample], marks: &[f64], lang: Language) -> Vec<Part> {
     type Field = fn(&Sample) -> Option<f64>;
+    // The machine's memory would flatten everybody else's line.
     let fields: [(&str, Field); 5] = [
-        ("RSS, MB", |sample| Some(sample.rss_mb)),
+        ("RSS, MB", |sample| (sample.process != MACHINE).then_some(sample.rss_mb)),
         ("PSS, MB", |sample| sample.pss_mb),
         (lang.say("CPU, cores", "CPU, núcleos"), |sample| Some(sample.cpu_cores)),
         (lang.say("open file descriptors", "descritores abertos"), |sample| sample.fds.map(|fds| fds as f64)),
-        ("threads", |sample| Some(sample.threads as f64)),
+        ("threads", |sample| (sample.process != MACHINE).then_some(sample.threads as f64)),
     ];
     let x_name = lang.say("seconds", "segundos").to_owned();
     let plot = |(title, field): (&str, Field)| {

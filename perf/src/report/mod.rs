@@ -13,5 +13,5 @@ pub use circumstances::{Circumstances, Host, masked};
 pub use document::{Document, Part, Table};
 pub use figures::{failure_table, over_time, process_plots, tally_tables, whole};
 pub use language::Language;
-pub use note::Note;
+pub use note::{Bottleneck, Note};
 pub use plots::{Line, Plot};

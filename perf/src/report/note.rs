@@ -4,6 +4,20 @@ use serde::Serialize;
 
 use super::Language;
 
+/// What was full at the peak of a load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bottleneck {
+    /// The server had all cores, and used them.
+    Server,
+    /// All cores were busy, and the server had to share them.
+    Machine,
+    /// This tool's threads were busy all the time while cores were free.
+    Tool,
+    /// Neither: what was waited for is no processor.
+    Elsewhere,
+}
+
 /// Something to bear in mind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
@@ -49,6 +63,15 @@ pub enum Note {
     DistinctRanOut,
     /// The users stopped before the end.
     Interrupted,
+    /// Who used the processors at the peak.
+    AtPeak {
+        /// What was full.
+        bottleneck: Bottleneck,
+        /// Cores there are, and used by the server, this tool and others.
+        cores: [String; 4],
+        /// Milliseconds of a core for a request, of the server and of this tool.
+        cost_ms: [String; 2],
+    },
 }
 
 impl Note {
@@ -103,6 +126,39 @@ impl Note {
             Self::Interrupted => {
                 lang.say("The run was stopped before its end.", "O teste foi interrompido antes do fim.").to_owned()
             }
+            Self::AtPeak { bottleneck, cores, cost_ms } => at_peak(*bottleneck, cores, cost_ms, lang),
         }
+    }
+}
+
+fn at_peak(bottleneck: Bottleneck, cores: &[String; 4], cost_ms: &[String; 2], lang: Language) -> String {
+    let what = match bottleneck {
+        Bottleneck::Server => {
+            lang.say("the server's processors were full", "os processadores do servidor estavam cheios")
+        }
+        Bottleneck::Machine => lang.say(
+            "all cores were busy and the server had to share them: with cores of its own it would do more",
+            "todos os núcleos estavam ocupados e o servidor os dividia: com núcleos próprios faria mais",
+        ),
+        Bottleneck::Tool => lang.say(
+            "this tool's threads were full, and it, not the server, was the limit",
+            "os threads desta ferramenta estavam cheios, e ela, não o servidor, era o limite",
+        ),
+        Bottleneck::Elsewhere => lang.say(
+            "cores were left: what was waited for is no processor",
+            "sobravam núcleos: o que se esperava não é processador",
+        ),
+    };
+    let [all, server, tool, others] = cores;
+    let [server_ms, tool_ms] = cost_ms;
+    match lang {
+        Language::En => format!(
+            "At the peak {what}. Of {all} cores the server used {server}, this tool {tool}, others {others}; a request took \
+             {server_ms} ms of a core in the server and {tool_ms} ms in this tool."
+        ),
+        Language::Pt => format!(
+            "No pico {what}. De {all} núcleos o servidor usou {server}, esta ferramenta {tool}, outros {others}; um pedido \
+             levou {server_ms} ms de núcleo no servidor e {tool_ms} ms nesta ferramenta."
+        ),
     }
 }

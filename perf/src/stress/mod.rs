@@ -2,6 +2,7 @@
 //!
 //! The load itself is [`crate::load`]'s; here it is described (also from a TOML file), cut into its stages and reported.
 
+mod bottleneck;
 mod generator;
 mod report;
 mod spec;
@@ -17,6 +18,7 @@ use crate::{
     measure::{Count, Tally, Trend, Usage},
 };
 
+use bottleneck::Split;
 pub use generator::Generator;
 pub use report::{document, json};
 pub use spec::Spec;
@@ -83,7 +85,18 @@ impl Run {
             .collect();
         let mut metrics = measured.metrics(&total, plan.stages.duration().as_secs_f64());
         metrics.extend(peak_metrics(&stages));
-        Self { measured, total, stages, metrics }
+        let mut run = Self { measured, total, stages, metrics };
+        if let Some(split) = run.split_at_peak() {
+            run.metrics.extend(split.metrics());
+        }
+        run
+    }
+
+    /// Who used the processors at the peak.
+    fn split_at_peak(&self) -> Option<Split> {
+        let peak = peak_stages(&self.stages).into_iter().map(|index| &self.stages[index]);
+        let busiest = peak.max_by(|a, b| a.goodput.total_cmp(&b.goodput))?;
+        Split::of(busiest, self.measured.size)
     }
 }
 
@@ -130,13 +143,8 @@ fn usage_between(measured: &Measured, from_s: f64, to_s: f64) -> Vec<Usage> {
 /// `peak.NAME` for the stages that hold the highest target (or reach it, when none holds it), and `goodput_peak_share`:
 /// the peak's goodput beside the best stage's.
 fn peak_metrics(stages: &[StageFigures]) -> BTreeMap<String, f64> {
-    let top = stages.iter().map(|stage| stage.target).fold(0.0, f64::max);
-    let at_top = |index: usize| stages[index].target >= top;
-    let holds = |index: usize| at_top(index) && index > 0 && stages[index - 1].target >= top;
-    let held: Vec<usize> = (0..stages.len()).filter(|index| holds(*index)).collect();
-    let peak = if held.is_empty() { (0..stages.len()).filter(|index| at_top(*index)).collect() } else { held };
     let (mut tally, mut goodput) = (Tally::default(), 0.0_f64);
-    for index in peak {
+    for index in peak_stages(stages) {
         tally.absorb(&stages[index].tally);
         goodput = goodput.max(stages[index].goodput);
     }
@@ -147,6 +155,15 @@ fn peak_metrics(stages: &[StageFigures]) -> BTreeMap<String, f64> {
         metrics.insert("goodput_peak_share".to_owned(), goodput / best);
     }
     metrics
+}
+
+/// The stages that hold the highest target, or reach it when none holds it.
+fn peak_stages(stages: &[StageFigures]) -> Vec<usize> {
+    let top = stages.iter().map(|stage| stage.target).fold(0.0, f64::max);
+    let at_top = |index: usize| stages[index].target >= top;
+    let holds = |index: usize| at_top(index) && index > 0 && stages[index - 1].target >= top;
+    let held: Vec<usize> = (0..stages.len()).filter(|index| holds(*index)).collect();
+    if held.is_empty() { (0..stages.len()).filter(|index| at_top(*index)).collect() } else { held }
 }
 
 /// A quantile of a tally's trend in milliseconds, if anything was timed.

@@ -58,6 +58,7 @@ pub fn document(
     lang: Language,
 ) -> Document {
     notes.extend(run.measured.notes(&run.total));
+    notes.extend(run.split_at_peak().map(|split| split.note()));
     let mut parts: Vec<Part> = load_plots(run, lang).into_iter().map(Part::Plot).collect();
     let marks: Vec<f64> = run.stages.iter().map(|stage| stage.from_s).collect();
     parts.extend(process_plots(&run.measured.samples, &marks, lang));

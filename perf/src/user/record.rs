@@ -1,8 +1,8 @@
 //! Sessions on file, one view a line, so that the same can be walked again on another server or another day.
 
 use std::{
-    fs::File,
-    io::{BufRead, BufReader, BufWriter, Write},
+    fs::{File, OpenOptions},
+    io::{BufRead, BufReader, Write},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -27,7 +27,7 @@ struct Line {
 /// Writes sessions as they happen.
 #[derive(Debug)]
 pub struct Recorder {
-    file: Mutex<BufWriter<File>>,
+    file: Mutex<File>,
 }
 
 /// Recorded sessions, one a user.
@@ -37,13 +37,22 @@ pub struct Recording {
 }
 
 impl Recorder {
-    /// Begins a file.
+    /// Begins a file, empty.
     ///
     /// # Errors
     /// [`Error::Io`] when it cannot be made.
     pub fn create(path: &Path) -> Result<Self, Error> {
-        let file = File::create(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
-        Ok(Self { file: Mutex::new(BufWriter::new(file)) })
+        File::create(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+        Self::append(path)
+    }
+
+    /// Writes to a file that was begun, as other processes may at the same time: a line is written at once, at the end.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it cannot be opened.
+    pub fn append(path: &Path) -> Result<Self, Error> {
+        let file = OpenOptions::new().append(true).open(path);
+        Ok(Self { file: Mutex::new(file.map_err(|source| Error::Io { path: path.to_owned(), source })?) })
     }
 
     /// Writes a view. A full disk loses lines, not the run.
@@ -53,7 +62,7 @@ impl Recorder {
         let line = Line { user, scene: glance.scene.id.clone(), x_m, y_m, zoom, stay_ms };
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if let Ok(text) = serde_json::to_string(&line)
-            && let Err(error) = writeln!(file, "{text}").and_then(|()| file.flush())
+            && let Err(error) = file.write_all(format!("{text}\n").as_bytes())
         {
             tracing::warn!(%error, "a view was not recorded");
         }
