@@ -8,6 +8,7 @@
 mod admission;
 mod app;
 mod assets;
+mod bill;
 mod budget;
 mod catalogue;
 mod descriptors;

@@ -17,7 +17,7 @@ use axum::{
     response::Response,
 };
 
-use crate::{app::App, tiles::Provenance};
+use crate::{app::App, bill, tiles::Provenance};
 
 /// Header of the id.
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,7 +31,7 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, request: Request, next:
     let id = request_id(request.headers());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let line = app.access_log.then(|| (request.method().clone(), request.uri().clone()));
-    let mut response = next.run(request).await;
+    let mut response = bill::for_route(route.as_ref().map_or("none", MatchedPath::as_str), next.run(request)).await;
     let took = begun.elapsed();
     let cache = response.extensions().get::<Provenance>().copied();
     count(route.as_ref().map_or("none", MatchedPath::as_str), &response, took);

@@ -17,6 +17,8 @@ use std::{
 use aurora_daemon::fair::{Client, FairQueue};
 use tokio::{runtime::Handle, sync::oneshot};
 
+use crate::bill::{self, Charge};
+
 /// The work panicked; the thread lives on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a render panicked")]
@@ -32,6 +34,7 @@ struct Queue {
     waiting: Mutex<Waiting>,
     arrived: Condvar,
     cancelled: AtomicU64,
+    busy_us: AtomicU64,
     wasted_us: AtomicU64,
 }
 
@@ -65,7 +68,7 @@ impl Pool {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Panicked> {
         let (sender, receiver) = oneshot::channel();
-        let queue = Arc::clone(&self.queue);
+        let (queue, charge) = (Arc::clone(&self.queue), Charge::current());
         let job = move || {
             if sender.is_closed() {
                 queue.cancelled.fetch_add(1, Relaxed);
@@ -73,10 +76,9 @@ impl Pool {
             }
             let begun = Instant::now();
             let result = catch_unwind(AssertUnwindSafe(work)).map_err(|_| Panicked);
-            if sender.send(result).is_err() {
-                // Nobody waits any more: the result is dropped, and what it cost was for nothing.
-                queue.wasted_us.fetch_add(micros(begun.elapsed()), Relaxed);
-            }
+            let took = begun.elapsed();
+            let wanted = sender.send(result).is_ok();
+            charge.pay(took, wanted, |wasted| queue.waste(wasted));
         };
         self.queue.push(Client::current(), Box::new(job));
         receiver.await.unwrap_or(Err(Panicked))
@@ -89,11 +91,13 @@ impl Pool {
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, Panicked> {
         let (queue, client, runtime) = (Arc::clone(&self.queue), Client::current(), Handle::current());
+        let charge = Arc::new(Charge::current());
         let schedule = move |runnable: async_task::Runnable| {
-            let runtime = runtime.clone();
+            let (runtime, charge) = (runtime.clone(), Arc::clone(&charge));
             let job = move || {
-                let _inside = runtime.enter();
+                let (_inside, begun) = (runtime.enter(), Instant::now());
                 runnable.run();
+                charge.pay(begun.elapsed(), true, |_| {});
             };
             queue.push(client, Box::new(job));
         };
@@ -101,6 +105,12 @@ impl Pool {
         let (runnable, task) = async_task::spawn(caught, schedule);
         runnable.schedule();
         task.await.map_err(|_| Panicked)
+    }
+
+    /// Makes something of several pieces of work; if it is dropped before it is done, all they took was wasted.
+    pub(crate) async fn render<T>(&self, work: impl Future<Output = T>) -> T {
+        let queue = Arc::clone(&self.queue);
+        bill::for_render(move |wasted| queue.waste(wasted), work).await
     }
 
     /// Number of threads.
@@ -113,7 +123,12 @@ impl Pool {
         self.queue.cancelled.load(Relaxed)
     }
 
-    /// Time spent on work whose callers went while it was done.
+    /// Time that the threads were busy, all together.
+    pub(crate) fn busy(&self) -> Duration {
+        Duration::from_micros(self.queue.busy_us.load(Relaxed))
+    }
+
+    /// Time of that spent on what nobody waited for in the end.
     pub(crate) fn wasted(&self) -> Duration {
         Duration::from_micros(self.queue.wasted_us.load(Relaxed))
     }
@@ -132,11 +147,19 @@ impl Queue {
         self.arrived.notify_one();
     }
 
+    fn waste(&self, time: Duration) {
+        self.wasted_us.fetch_add(micros(time), Relaxed);
+        metrics::counter!("aurora_render_wasted_microseconds_total").increment(micros(time));
+    }
+
     fn work(&self) {
         while let Some((client, job)) = self.next() {
             let begun = Instant::now();
             job();
-            let more = micros(begun.elapsed()).saturating_sub(micros(EXPECTED));
+            let took_us = micros(begun.elapsed());
+            self.busy_us.fetch_add(took_us, Relaxed);
+            metrics::counter!("aurora_render_busy_microseconds_total").increment(took_us);
+            let more = took_us.saturating_sub(micros(EXPECTED));
             self.waiting.lock().unwrap_or_else(PoisonError::into_inner).jobs.charge(client, more);
         }
     }

@@ -58,6 +58,7 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> impl IntoResponse {
         "threads": { "process": usage.threads, "render": app.pool.threads() },
         "queue": app.admission.depth(),
         "cancelled": app.pool.cancelled(),
+        "busy_ms": u64::try_from(app.pool.busy().as_millis()).unwrap_or(u64::MAX),
         "wasted_ms": u64::try_from(app.pool.wasted().as_millis()).unwrap_or(u64::MAX),
         "listeners": app.catalogue.listeners(),
         "indexers": indexers,

@@ -51,7 +51,11 @@ impl Walk<'_> {
         if let Some(not_modified) = marks.not_modified(self.headers) {
             return Ok(not_modified);
         }
-        let (tile, provenance) = self.app.tiles.get_or_render(key, || make(Arc::clone(self.app), pinned)).await?;
+        let make = || {
+            let (app, made) = (Arc::clone(self.app), make(Arc::clone(self.app), pinned));
+            async move { app.pool.render(made).await }
+        };
+        let (tile, provenance) = self.app.tiles.get_or_render(key, make).await?;
         Ok(marks.unless_any(self.headers, marks.tile(&tile, provenance)))
     }
 
