@@ -39,6 +39,8 @@ pub struct Settings {
     pub indexer: Vec<String>,
     /// Arguments added for the server.
     pub server: Vec<String>,
+    /// Descriptors that the server may hold, if not as many as this process.
+    pub server_descriptors: Option<u64>,
 }
 
 impl Default for Settings {
@@ -49,6 +51,7 @@ impl Default for Settings {
             ports: (0, 0),
             indexer: Vec::new(),
             server: Vec::new(),
+            server_descriptors: None,
         }
     }
 }
@@ -198,5 +201,9 @@ fn start_server(folder: &Path, address: SocketAddr, indexer: SocketAddr, setting
         folder.join("server-state").display().to_string(),
     ];
     arguments.extend(settings.server.iter().cloned());
-    Program::start("aurora-server", arguments, &folder.join("server.log"))
+    let log = folder.join("server.log");
+    match settings.server_descriptors {
+        Some(descriptors) => Program::start_within(descriptors, "aurora-server", arguments, &log),
+        None => Program::start("aurora-server", arguments, &log),
+    }
 }

@@ -29,9 +29,27 @@ impl Program {
     /// # Errors
     /// When the program is not built or cannot be started.
     pub fn start<A: AsRef<OsStr>>(name: &str, arguments: impl IntoIterator<Item = A>, log: &Path) -> Result<Self> {
+        Self::spawn(name, Command::new(binary(name)?).args(arguments), log)
+    }
+
+    /// The same for a program that may hold no more than `descriptors`.
+    ///
+    /// # Errors
+    /// As [`Program::start`].
+    pub fn start_within<A: AsRef<OsStr>>(
+        descriptors: u64,
+        name: &str,
+        arguments: impl IntoIterator<Item = A>,
+        log: &Path,
+    ) -> Result<Self> {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &descriptors.to_string()]);
+        Self::spawn(name, shell.arg(binary(name)?).args(arguments), log)
+    }
+
+    fn spawn(name: &str, command: &mut Command, log: &Path) -> Result<Self> {
         let out = File::options().create(true).append(true).open(log)?;
-        let child = Command::new(binary(name)?)
-            .args(arguments)
+        let child = command
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
             .stderr(out)
