@@ -35,7 +35,7 @@ pub struct Bounds {
     pub header_timeout: Duration,
     /// Time in which a client must take some of its answer.
     pub write_timeout: Duration,
-    /// Time that a connection is kept for a next request. Two seconds at most while it is crowded.
+    /// Time that a connection is kept for a next request. Four seconds at most while it is crowded.
     pub idle_timeout: Duration,
     /// Bytes of a request's head; 431 beyond.
     pub max_head_bytes: usize,

@@ -35,9 +35,9 @@ const STALL: Duration = Duration::from_secs(1);
 /// has much to do itself may take a while to ask.
 const HURRIED_HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Time that a connection is kept for a next request while it is crowded: a client that asks again and again is told to
-/// close with its next answer, rather than cut off as it asks.
-const HURRIED_IDLE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time that a connection is kept for a next request while it is crowded: a client that asks again and again, however
+/// slowly, is told to close with an answer, rather than cut off as it asks.
+const HURRIED_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Time after a stop in which a request that was on its way still comes in on a connection kept alive.
 const LINGER: Duration = Duration::from_millis(500);
