@@ -14,6 +14,8 @@ PERF = os.environ.get("AURORA_PERF", "target/release/aurora-perf")
 def serve(program, listening, flags, log):
     def hand_over():
         os.dup2(listening.fileno(), 3)
+        # It may have been number 3 already, and Python's own do not survive an exec.
+        os.set_inheritable(3, True)
         os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
         os.execve(program, [program, *flags], os.environ)
 
