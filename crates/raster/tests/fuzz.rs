@@ -203,6 +203,9 @@ fn header_reach(seed: &Bytes, random: &mut Random) -> Range<usize> {
     }
 }
 
+/// Cases that once took more than their bound, and are tried first each time: a WebP whose partitions claim 16 MiB each.
+const FOUND: [u64; 1] = [1_037_893];
+
 /// Runs cases of one target; `AURORA_FUZZ_SECONDS` takes the place of their number.
 fn run(cases: usize, most_bytes: usize, case: impl Fn(&[Bytes], &mut Random) -> Result<()>) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
@@ -211,7 +214,7 @@ fn run(cases: usize, most_bytes: usize, case: impl Fn(&[Bytes], &mut Random) -> 
     let seeds = seeds();
     let (mut done, mut answered, mut held) = (0_usize, 0, 0);
     while until.map_or(done < cases, |until| Instant::now() < until) {
-        let number = first.wrapping_add(done as u64);
+        let number = FOUND.get(done).copied().unwrap_or_else(|| first.wrapping_add((done - FOUND.len()) as u64));
         // Neighbouring seeds of a xorshift are alike at first.
         let mut random = Random(number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         (0..4).for_each(|_| _ = random.next());

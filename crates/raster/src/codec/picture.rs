@@ -2,9 +2,9 @@
 //!
 //! A picture's size is held against its block's before it is decoded. Colours come out as GDAL gives them: YCbCr as RGB.
 
-use std::{borrow::Cow, io::Cursor};
+use std::borrow::Cow;
 
-use image_webp::WebPDecoder;
+use webp::{BitstreamFeatures, Decoder};
 use zune_jpeg::{
     JpegDecoder,
     zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions},
@@ -27,11 +27,11 @@ pub(super) struct Target<'a> {
 }
 
 /// A picture that was decoded.
-struct Picture {
+struct Picture<'a> {
     width_px: usize,
     height_px: usize,
     samples: usize,
-    bytes: Vec<u8>,
+    bytes: Cow<'a, [u8]>,
 }
 
 /// Decodes a JPEG whose tables may stand in the header; `ycbcr` says whether its three components are that.
@@ -39,7 +39,7 @@ pub(super) fn jpeg(tables: &[u8], input: &[u8], ycbcr: bool, target: Target<'_>)
     let stream = with_tables(tables, input);
     match jpeg::decode(&stream, ycbcr, target.width_px * target.most_rows) {
         Ok(jpeg::Decoded { width_px, height_px, components: samples, bytes }) => {
-            Picture { width_px, height_px, samples, bytes }.copy_to(target, "JPEG")
+            Picture { width_px, height_px, samples, bytes: bytes.into() }.copy_to(target, "JPEG")
         }
         Err(jpeg::Fault::Bad(why)) => Err(corrupt("JPEG", why)),
         Err(jpeg::Fault::OtherKind) => any_jpeg(&stream, ycbcr, target),
@@ -76,28 +76,33 @@ fn any_jpeg(stream: &[u8], ycbcr: bool, target: Target<'_>) -> Result<()> {
     };
     options = options.jpeg_set_out_colorspace(colors);
     decoder.set_options(options);
-    let bytes = decoder.decode().map_err(wrong)?;
+    let bytes = decoder.decode().map_err(wrong)?.into();
     let picture = Picture { width_px: usize::from(info.width), height_px: usize::from(info.height), samples, bytes };
     picture.copy_to(target, "JPEG")
 }
 
-/// Decodes a WebP; a fourth sample of a picture without transparency is opaque.
+/// Most bytes of a stored WebP for each byte of its block: what a lossless one of noise takes, and as much again.
+const WEBP_BYTES_PER_BYTE: usize = 2;
+/// Room for its chunks' headers beside that.
+const WEBP_ROOM_BYTES: usize = 4 << 10;
+
+/// Decodes a WebP by `libwebp`, as GDAL does; a fourth sample of a picture without transparency is opaque. What its headers
+/// claim is believed only so far as it is the block's size, and it is no longer than pictures of that size are.
 pub(super) fn webp(input: &[u8], target: Target<'_>) -> Result<()> {
-    let wrong = |error: image_webp::DecodingError| corrupt("WebP", &error.to_string());
-    let mut decoder = WebPDecoder::new(Cursor::new(input)).map_err(wrong)?;
-    let (width_px, height_px) = decoder.dimensions();
-    let (width_px, height_px) = (width_px as usize, height_px as usize);
-    if width_px != target.width_px || height_px > target.most_rows {
+    let features = BitstreamFeatures::new(input).ok_or_else(|| corrupt("WebP", "no picture"))?;
+    let (width_px, height_px) = (features.width() as usize, features.height() as usize);
+    if width_px != target.width_px || height_px > target.most_rows || features.has_animation() {
         return Err(corrupt("WebP", &format!("a picture of {width_px} × {height_px} pixels")));
     }
-    decoder.set_memory_limit(width_px * height_px * 16 + (1 << 20));
-    let samples = if decoder.has_alpha() { 4 } else { 3 };
-    let mut bytes = vec![0; width_px * height_px * samples];
-    decoder.read_image(&mut bytes).map_err(wrong)?;
-    Picture { width_px, height_px, samples, bytes }.copy_to(target, "WebP")
+    if input.len() > WEBP_BYTES_PER_BYTE * width_px * height_px * target.samples + WEBP_ROOM_BYTES {
+        return Err(corrupt("WebP", "far larger than its block"));
+    }
+    let samples = if features.has_alpha() { 4 } else { 3 };
+    let decoded = Decoder::new(input).decode().ok_or_else(|| corrupt("WebP", "its picture does not decode"))?;
+    Picture { width_px, height_px, samples, bytes: Cow::Borrowed(&decoded) }.copy_to(target, "WebP")
 }
 
-impl Picture {
+impl Picture<'_> {
     fn copy_to(self, target: Target<'_>, method: &str) -> Result<()> {
         if self.width_px != target.width_px || self.height_px < target.height_px {
             let size = format!("a picture of {} × {} pixels", self.width_px, self.height_px);
@@ -127,5 +132,42 @@ fn with_tables<'a>(tables: &[u8], input: &'a [u8]) -> Cow<'a, [u8]> {
     match input.strip_prefix(b"\xff\xd8") {
         Some(rest) if !tables.is_empty() => [b"\xff\xd8", tables, rest].concat().into(),
         _ => input.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Target, webp};
+
+    fn decode(input: &[u8], samples: usize) -> Result<Vec<u8>, String> {
+        let mut bytes = vec![7; 8 * 8 * samples];
+        let target = Target { width_px: 8, height_px: 8, most_rows: 8, samples, bytes: &mut bytes };
+        webp(input, target).map_err(|error| error.to_string())?;
+        Ok(bytes)
+    }
+
+    fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(data.len()).expect("short").to_le_bytes();
+        [&name[..], &length, data, if data.len() % 2 == 1 { &[0] } else { &[] }].concat()
+    }
+
+    #[test]
+    fn pictures_come_out_in_the_samples_of_their_block() {
+        let gray: Vec<u8> = (0..8 * 8 * 3).map(|index| (index / 3 * 4) as u8).collect();
+        let stored = webp::Encoder::from_rgb(&gray, 8, 8).encode_lossless().to_vec();
+        assert_eq!(decode(&stored, 3), Ok(gray.clone()));
+        let with_alpha = decode(&stored, 4).expect("decodes");
+        assert!(with_alpha.chunks_exact(4).zip(gray.chunks_exact(3)).all(|(a, b)| a[..3] == *b && a[3] == 255));
+        assert!(decode(&stored[..stored.len() / 2], 3).is_err());
+        assert!(decode(&[stored, vec![0; 9000]].concat(), 3).expect_err("refused").contains("far larger"));
+    }
+
+    /// The frame inside may claim to be larger than the picture that it is a frame of, up to 400 MB once decoded.
+    #[test]
+    fn a_frame_that_is_larger_than_its_picture_costs_nothing() {
+        let canvas = chunk(b"VP8X", &[0, 0, 0, 0, 7, 0, 0, 7, 0, 0]);
+        let frame = chunk(b"VP8 ", &[0x10, 0, 0, 0x9d, 0x01, 0x2a, 0xff, 0x3f, 0xff, 0x3f, 0, 0, 0, 0]);
+        let file = chunk(b"RIFF", &[&b"WEBP"[..], &canvas, &frame].concat());
+        assert!(decode(&file, 3).is_err());
     }
 }
