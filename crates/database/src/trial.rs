@@ -31,8 +31,10 @@ const VERSIONS: &str = "/usr/lib/postgresql";
 /// The server's user, and of every database in it.
 const USER: &str = "postgres";
 
-/// Runs the server until standard input ends, which it does when the test process is gone.
-const KEEPER: &str = r#""$@" & server=$!; cat >/dev/null; kill -INT $server 2>/dev/null; wait $server"#;
+/// Runs the server until standard input ends, which it does when the test process is gone; then, of a server that
+/// nobody takes down, clears the folder that is named first.
+const KEEPER: &str = r#"folder=$1; shift; "$@" & server=$!; cat >/dev/null; kill -INT $server 2>/dev/null
+wait $server; test -z "$folder" || rm -rf -- "$folder"/*"#;
 
 /// A PostgreSQL server.
 pub struct Server {
@@ -40,11 +42,17 @@ pub struct Server {
     programs: PathBuf,
     port: u16,
     keeper: Option<(Child, ChildStdin)>,
+    /// It lives as long as the test process, and nobody takes it down.
+    is_shared: bool,
 }
 
 impl Server {
     /// Starts one, or answers `None` (and says so) where PostgreSQL is not installed.
     pub fn start() -> Option<Self> {
+        Self::start_as(false)
+    }
+
+    fn start_as(is_shared: bool) -> Option<Self> {
         let Some(programs) = programs() else {
             println!("not run on PostgreSQL: it is not installed (deploy/setup.sh does it)");
             return None;
@@ -52,7 +60,7 @@ impl Server {
         let dir = tempfile::tempdir().expect("a folder");
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).expect("a folder for all");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
-        let mut server = Self { dir, programs, port, keeper: None };
+        let mut server = Self { dir, programs, port, keeper: None, is_shared };
         let data = server.data();
         let options = ["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"];
         let made = server.command("initdb").arg("-D").arg(&data).args(["-U", USER]).args(options).output();
@@ -65,7 +73,7 @@ impl Server {
     /// The one that all tests of this process share; each should make a database of its own.
     pub fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Option<Server>> = OnceLock::new();
-        SHARED.get_or_init(Self::start).as_ref()
+        SHARED.get_or_init(|| Self::start_as(true)).as_ref()
     }
 
     /// Starts the server on its data, and waits until it answers.
@@ -75,7 +83,8 @@ impl Server {
     pub fn run(&mut self) {
         let log = File::options().create(true).append(true).open(self.dir.path().join("log")).expect("a log");
         let mut command = self.as_user("sh");
-        command.args(["-c", KEEPER, "sh"]).arg(self.programs.join("postgres")).arg("-D").arg(self.data());
+        let to_clear = if self.is_shared { self.dir.path() } else { Path::new("") };
+        command.args(["-c", KEEPER, "sh"]).arg(to_clear).arg(self.programs.join("postgres")).arg("-D").arg(self.data());
         command.arg("-p").arg(self.port.to_string()).arg("-k").arg(self.dir.path());
         for setting in ["listen_addresses=127.0.0.1", "fsync=off", "max_connections=60", "shared_buffers=16MB"] {
             command.args(["-c", setting]);
