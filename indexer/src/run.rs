@@ -271,7 +271,7 @@ async fn patrol(settings: &Settings, places: &Places, intake: Intake, status: &A
         incomplete_after: settings.incomplete_after.0,
         patience: settings.scan_timeout.0,
         max_files: settings.max_files,
-        jitter: places.network.is_some(),
+        network: places.network.is_some(),
     };
     let hints = hints(settings.watch, places, status);
     Patrol::new(places.root.clone(), pace, hints, intake, Arc::clone(status)).await

@@ -105,10 +105,10 @@ pub struct Settings {
     /// Time that a file must stay unchanged before it counts as written
     #[arg(long, value_name = "TIME", default_value = "5s")]
     pub settle: Span,
-    /// Time between full scans of the root
+    /// Time between scans of the root; on network file systems every other one reads only folders that have changed
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub scan_interval: Span,
-    /// Time one scan may take before the root counts as hanging
+    /// Time that the root's file system may answer nothing before it counts as hanging
     #[arg(long, value_name = "TIME", default_value = "2m")]
     pub scan_timeout: Span,
     /// Time after which a file that is not whole is listed as incomplete

@@ -1,6 +1,6 @@
 //! Noticing what lands below the root: events are hints, the scan is the truth.
 //!
-//! [`events`] wake the loop with paths to look at; [`scan`] sweeps the whole root, at intervals and whenever a hint may
+//! [`events`] wake the loop with paths to look at; [`walk`] sweeps the whole root, at intervals and whenever a hint may
 //! have been lost; [`tracker`] decides from what both saw which files have settled and which have left; [`trust`]
 //! whether what seems to have left has. What settled goes to [`crate::intake`]. A root that cannot be read, hangs or
 //! has suddenly lost most of its files is *degraded*: alarmed, tried again, and nothing is withdrawn.
@@ -14,3 +14,4 @@ pub mod scan;
 pub mod status;
 pub mod tracker;
 pub mod trust;
+pub mod walk;

@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashMap,
+    io,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,6 +19,7 @@ use super::{
     status::WatchStatus,
     tracker::Tracker,
     trust::RootId,
+    walk::{Memory, Walk},
 };
 use crate::{
     error::{IndexerError, Result},
@@ -33,6 +35,10 @@ const HINT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Pause after something failed, so that a failure never spins.
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+
+/// For about so long one piece of a sweep goes on, so that sweeps of slow mounts neither count as hanging nor hold up
+/// what has settled meanwhile.
+const SLICE: Duration = Duration::from_secs(1);
 
 /// Between two sweeps that hints ask for lie at least this and ten times what a sweep takes.
 const MIN_SWEEP_GAP: Duration = Duration::from_millis(200);
@@ -56,14 +62,15 @@ pub struct Pace {
     pub patience: Duration,
     /// Files that a sweep may find.
     pub max_files: usize,
-    /// Whether sweeps come a little early or late, so that several indexers on one server do not come together.
-    pub jitter: bool,
+    /// Whether the root lies on a network file system: sweeps come a little early or late, so that several indexers on
+    /// one server do not come together, and every other one is pruned.
+    pub network: bool,
 }
 
 impl Pace {
     /// Time until the sweep after next.
     fn interval(&self) -> Duration {
-        let share = if self.jitter { 1.0 + MAX_JITTER * (2.0 * random::share() - 1.0) } else { 1.0 };
+        let share = if self.network { 1.0 + MAX_JITTER * (2.0 * random::share() - 1.0) } else { 1.0 };
         self.scan_interval.mul_f64(share)
     }
 }
@@ -86,6 +93,10 @@ pub struct Patrol {
     unsaved: bool,
     next_sweep: Instant,
     earliest_sweep: Instant,
+    /// A sweep under way.
+    walk: Option<Walk>,
+    /// What the last full sweep found, for a pruned one; `None` when the next is to be full.
+    memory: Option<Memory>,
 }
 
 impl Patrol {
@@ -120,6 +131,8 @@ impl Patrol {
             unsaved: false,
             next_sweep,
             earliest_sweep,
+            walk: None,
+            memory: None,
         })
     }
 
@@ -156,6 +169,9 @@ impl Patrol {
 
     fn wake_at(&self) -> Instant {
         let now = Instant::now();
+        if self.walk.is_some() {
+            return now;
+        }
         let tick = (self.tracker.pending_files() > 0).then(|| now + PENDING_TICK);
         let deadlines = [Some(self.next_sweep.max(self.earliest_sweep)), self.tracker.next_deadline(), tick];
         let first = deadlines.into_iter().flatten().min().unwrap_or(now + PENDING_TICK);
@@ -189,7 +205,7 @@ impl Patrol {
     async fn round(&mut self) -> Result<()> {
         let now = Instant::now();
         let wanted = now >= self.next_sweep || self.tracker.wants_sweep(now);
-        if wanted && now >= self.earliest_sweep {
+        if self.walk.is_some() || wanted && now >= self.earliest_sweep {
             self.sweep().await?;
         }
         let due = self.tracker.due(Instant::now());
@@ -204,15 +220,40 @@ impl Patrol {
         Ok(())
     }
 
+    /// Begins a sweep, or goes on with it; takes in what a whole one saw.
     async fn sweep(&mut self) -> Result<()> {
-        let begun = Instant::now();
-        self.next_sweep = begun + self.pace.interval();
-        let (root, max_files) = (self.root.clone(), self.pace.max_files);
-        let swept = self.looking.run(move || scan::sweep(&root, max_files)).await?;
-        let sweep = swept.map_err(IndexerError::io("read", &self.root.path))?;
-        let took = begun.elapsed();
+        let walk = self.walk.take();
+        if walk.is_none() {
+            self.next_sweep = Instant::now() + self.pace.interval();
+        }
+        // Whatever comes of this piece, the sweep after it is a full one unless it leaves something to prune by.
+        let (memory, root, pace) = (self.memory.take(), self.root.clone(), self.pace);
+        let walking = move || -> io::Result<(Walk, bool)> {
+            let mut walk = match (walk, memory) {
+                (Some(walk), _) => walk,
+                (None, Some(memory)) => Walk::pruned(root, pace.max_files, memory)?,
+                (None, None) => Walk::full(root, pace.max_files, pace.network)?,
+            };
+            let is_over = walk.go_on(SLICE);
+            Ok((walk, is_over))
+        };
+        let (walk, is_over) = self.looking.run(walking).await?.map_err(IndexerError::io("read", &self.root.path))?;
+        if !is_over {
+            self.walk = Some(walk);
+            return Ok(());
+        }
+        self.swept(walk).await
+    }
+
+    async fn swept(&mut self, walk: Walk) -> Result<()> {
+        let (took, is_full) = (walk.busy(), walk.is_full());
+        let (sweep, memory) = walk.end();
+        self.memory = memory.filter(|_| is_full);
         self.earliest_sweep = Instant::now() + MIN_SWEEP_GAP.max(took * 10);
-        metrics::histogram!("aurora_indexer_scan_seconds").record(took.as_secs_f64());
+        let kind = if is_full { "full" } else { "pruned" };
+        metrics::histogram!("aurora_indexer_scan_seconds", "sweep" => kind).record(took.as_secs_f64());
+        metrics::counter!("aurora_indexer_scan_folders_read_total").increment(sweep.folders_read);
+        metrics::counter!("aurora_indexer_scan_files_looked_at_total").increment(sweep.files_looked_at);
         self.status.update(|figures| {
             figures.scan_seconds = took.as_secs_f64();
             figures.scanned_at = Some(jiff::Timestamp::now());
@@ -250,7 +291,7 @@ impl Patrol {
         }
         self.unlist_gone(sweep).await?;
         self.status.judge(match sweep.unreadable.first() {
-            Some(folder) => Err(format!("folder `{folder}` cannot be read ({} in all)", sweep.unreadable.len())),
+            Some(unread) => Err(format!("`{unread}` cannot be read ({} such in all)", sweep.unreadable.len())),
             None => Ok(()),
         });
         Ok(())

@@ -1,15 +1,15 @@
-//! What is there now: one sweep of the whole root, or a look at single paths. Blocking; runs on a
-//! lane (`lane.rs`).
+//! What is there now: all that one sweep of the root saw (a [`walk`](super::walk) makes it), or a look at a single path.
+//! Blocking; runs on a lane (`lane.rs`).
 //!
 //! Links to files are followed while they stay below the root, links to folders never (a loop would have no end).
 //! Names that are not UTF-8 cannot be written in the catalogue; they are counted and left alone.
 
 use std::{
     collections::{HashMap, HashSet},
-    fs::{self, DirEntry, Metadata},
+    fs::{self, Metadata},
     io,
     os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use aurora_catalog::store::Stamp;
@@ -17,15 +17,14 @@ use aurora_catalog::store::Stamp;
 use super::{candidate, trust::RootId};
 use crate::paths::Root;
 
-/// Folders deeper than this are not looked into.
-const MAX_DEPTH: usize = 64;
-
 /// All that one sweep saw.
 #[derive(Debug, Default)]
 pub struct Sweep {
     /// Candidates by path below the root.
     pub files: HashMap<String, Stamp>,
-    /// Folders below the root (`""` is the root) that could not be read; what lies below them is not known.
+    /// Candidates that are where they were, in folders that have not changed; what they look like now is not known.
+    pub assumed: HashSet<String>,
+    /// Folders below the root (`""` is the root) and files that could not be read; what lies there is not known.
     pub unreadable: Vec<String>,
     /// Which folder the root is.
     pub root: RootId,
@@ -33,14 +32,28 @@ pub struct Sweep {
     pub unnamed: u64,
     /// Whether the sweep ended at its limit of files.
     pub overfull: bool,
+    /// Folders whose entries were read.
+    pub folders_read: u64,
+    /// Candidates whose size and time were asked for.
+    pub files_looked_at: u64,
 }
 
 impl Sweep {
+    /// Whether a candidate is at `path`.
+    pub fn has(&self, path: &str) -> bool {
+        self.files.contains_key(path) || self.assumed.contains(path)
+    }
+
+    /// Paths of all candidates.
+    fn paths(&self) -> impl Iterator<Item = &String> {
+        self.files.keys().chain(&self.assumed)
+    }
+
     /// Whether `path` is certainly not there: not seen, and in no folder that could not be read.
     pub fn lacks(&self, path: &str) -> bool {
-        let is_in =
-            |folder: &str| folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
-        !self.overfull && !self.files.contains_key(path) && !self.unreadable.iter().any(|folder| is_in(folder))
+        let is_below = |rest: &str| rest.is_empty() || rest.starts_with('/');
+        let is_in = |unread: &str| unread.is_empty() || path.strip_prefix(unread).is_some_and(is_below);
+        !self.overfull && !self.has(path) && !self.unreadable.iter().any(|unread| is_in(unread))
     }
 }
 
@@ -57,77 +70,24 @@ pub enum Look {
     Other,
 }
 
-/// Sweeps the whole root.
-///
-/// # Errors
-/// When the root itself cannot be read.
-pub fn sweep(root: &Root, max_files: usize) -> io::Result<Sweep> {
-    let metadata = fs::metadata(&root.path)?;
-    let mut sweep = Sweep { root: RootId::of(&metadata), ..Sweep::default() };
-    fs::read_dir(&root.path)?;
-    let mut folders = vec![(root.path.clone(), 0)];
-    while let Some((folder, depth)) = folders.pop() {
-        let Ok(entries) = fs::read_dir(&folder).and_then(Iterator::collect::<io::Result<Vec<DirEntry>>>) else {
-            sweep.unreadable.push(root.relative(&folder).unwrap_or_default());
-            continue;
-        };
-        for entry in entries {
-            if let Some(deeper) = visit(root, &entry, &mut sweep)
-                && depth < MAX_DEPTH
-            {
-                folders.push((deeper, depth + 1));
-            }
-        }
-        if sweep.files.len() > max_files {
-            sweep.overfull = true;
-            return Ok(sweep);
-        }
-    }
-    leave_out_unpacked(&mut sweep.files);
-    Ok(sweep)
-}
-
 /// A delivery beside the raster that was unpacked from it would be the same scene twice.
-fn leave_out_unpacked(files: &mut HashMap<String, Stamp>) {
-    let deliveries: Vec<String> = files.keys().filter(|path| candidate::is_delivery(path)).cloned().collect();
+pub(super) fn leave_out_unpacked(sweep: &mut Sweep) {
+    let deliveries: Vec<String> = sweep.paths().filter(|path| candidate::is_delivery(path)).cloned().collect();
     if deliveries.is_empty() {
         return;
     }
     let rasters: HashSet<(&str, &str)> =
-        files.keys().filter(|path| !candidate::is_delivery(path)).map(|path| candidate::scene_place(path)).collect();
+        sweep.paths().filter(|path| !candidate::is_delivery(path)).map(|path| candidate::scene_place(path)).collect();
     let unpacked: Vec<String> =
         deliveries.into_iter().filter(|path| rasters.contains(&candidate::scene_place(path))).collect();
     for path in unpacked {
-        files.remove(&path);
+        sweep.files.remove(&path);
+        sweep.assumed.remove(&path);
     }
-}
-
-/// Notes a candidate; returns a folder to look into.
-fn visit(root: &Root, entry: &DirEntry, sweep: &mut Sweep) -> Option<PathBuf> {
-    let name = entry.file_name();
-    let Some(name) = name.to_str() else {
-        sweep.unnamed += 1;
-        return None;
-    };
-    let kind = entry.file_type().ok()?;
-    if kind.is_dir() {
-        let path = entry.path();
-        return (candidate::is_looked_into(name) && !root.excludes(&path)).then_some(path);
-    }
-    if candidate::is_candidate(name) {
-        let path = entry.path();
-        let metadata = if kind.is_symlink() { linked(root, &path) } else { entry.metadata() };
-        if let (Ok(metadata), Some(relative)) = (metadata, root.relative(&path))
-            && metadata.is_file()
-        {
-            sweep.files.insert(relative, stamp(&metadata));
-        }
-    }
-    None
 }
 
 /// What a link leads to, if that is below the root.
-fn linked(root: &Root, path: &Path) -> io::Result<Metadata> {
+pub(super) fn linked(root: &Root, path: &Path) -> io::Result<Metadata> {
     let target = fs::canonicalize(path)?;
     if target.starts_with(&root.path) && !root.excludes(&target) {
         fs::metadata(target)
@@ -170,8 +130,6 @@ pub fn stamp(metadata: &Metadata) -> Stamp {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
-
     use super::*;
 
     fn root(dir: &tempfile::TempDir) -> Root {
@@ -186,52 +144,6 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_finds_deep_and_odd_names_and_leaves_out_the_rest() {
-        let dir = tempfile::tempdir().unwrap();
-        let wanted = ["a.tif", "2026/11/21/é ñ 名.TIFF", "a/b/c/d/e/f/g/h.tif"];
-        for name in wanted.iter().chain(&["state/results/x.tif", "truth/t.tif", ".hidden/y.tif", "a.QLK.tif", "b.xml"])
-        {
-            put(&dir, name);
-        }
-        let sweep = sweep(&root(&dir), 100).unwrap();
-        let mut found: Vec<_> = sweep.files.keys().map(String::as_str).collect();
-        found.sort_unstable();
-        let mut wanted = wanted.to_vec();
-        wanted.sort_unstable();
-        assert_eq!(found, wanted);
-        assert_eq!(sweep.files["a.tif"].size_bytes, 5);
-    }
-
-    #[test]
-    fn a_delivery_counts_until_its_raster_lies_beside_it() {
-        let dir = tempfile::tempdir().unwrap();
-        for name in ["d/a.tgz", "d/a.MBI.tif", "d/a.QLK.tif", "d/b.tgz", "d/c.h5", "e/a.tgz"] {
-            put(&dir, name);
-        }
-        let sweep = sweep(&root(&dir), 100).unwrap();
-        let mut found: Vec<_> = sweep.files.into_keys().collect();
-        found.sort();
-        assert_eq!(found, ["d/a.MBI.tif", "d/b.tgz", "d/c.h5", "e/a.tgz"]);
-        assert_eq!(look(&root(&dir), "d/a.tgz"), Look::Unclear);
-    }
-
-    #[test]
-    fn links_that_leave_the_root_are_refused() {
-        let (dir, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        put(&dir, "real.tif");
-        fs::write(outside.path().join("secret.tif"), "x").unwrap();
-        symlink("real.tif", dir.path().join("inside.tif")).unwrap();
-        symlink(outside.path().join("secret.tif"), dir.path().join("outside.tif")).unwrap();
-        symlink(".", dir.path().join("loop")).unwrap();
-        let root = root(&dir);
-        let sweep = sweep(&root, 100).unwrap();
-        let mut found: Vec<_> = sweep.files.into_keys().collect();
-        found.sort();
-        assert_eq!(found, ["inside.tif", "real.tif"]);
-        assert_eq!(look(&root, "outside.tif"), Look::Other);
-    }
-
-    #[test]
     fn looks_tell_absent_from_unclear() {
         let dir = tempfile::tempdir().unwrap();
         put(&dir, "folder/a.tif");
@@ -243,15 +155,12 @@ mod tests {
         assert_eq!(look(&root, "state"), Look::Unclear);
         let gone = Root { path: "/no such root".into(), excluded: Vec::new() };
         assert_eq!(look(&gone, "a.tif"), Look::Unclear);
-        assert!(sweep(&gone, 1).is_err());
     }
 
     #[test]
-    fn a_sweep_stops_at_its_limit() {
-        let dir = tempfile::tempdir().unwrap();
-        for number in 0..5 {
-            put(&dir, &format!("{number}/a.tif"));
-        }
-        assert!(sweep(&root(&dir), 2).unwrap().overfull);
+    fn what_cannot_be_read_is_not_lacking() {
+        let sweep = Sweep { unreadable: vec!["a".to_owned(), "b/c.tif".to_owned()], ..Sweep::default() };
+        assert!(!sweep.lacks("a/x.tif") && !sweep.lacks("b/c.tif"));
+        assert!(sweep.lacks("ab/x.tif") && sweep.lacks("b/c.tiff"));
     }
 }

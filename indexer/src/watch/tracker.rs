@@ -76,11 +76,15 @@ impl Tracker {
         }
     }
 
-    /// A candidate was seen.
-    pub fn seen(&mut self, path: &str, stamp: Stamp, now: Instant) {
+    fn still_there(&mut self, path: &str) {
         self.missing.remove(path);
         self.gone.remove(path);
         self.given_away.remove(path);
+    }
+
+    /// A candidate was seen.
+    pub fn seen(&mut self, path: &str, stamp: Stamp, now: Instant) {
+        self.still_there(path);
         if self.known.get(path).is_some_and(|known| known.stamp == stamp) {
             self.pending.remove(path);
             return;
@@ -108,6 +112,9 @@ impl Tracker {
     pub fn swept(&mut self, sweep: &Sweep, now: Instant) -> Result<Swept, Doubt> {
         for (path, stamp) in &sweep.files {
             self.seen(path, *stamp, now);
+        }
+        for path in &sweep.assumed {
+            self.still_there(path);
         }
         self.pending.retain(|path, _| !sweep.lacks(path));
         self.gone.extend(self.known.keys().filter(|path| sweep.lacks(path)).cloned());
@@ -149,7 +156,7 @@ impl Tracker {
         let same_root = self.root.as_ref().is_none_or(|root| *root == sweep.root);
         let (mut present, mut missing) = (0, 0);
         for (path, _) in witnesses {
-            present += usize::from(sweep.files.contains_key(path));
+            present += usize::from(sweep.has(path));
             missing += usize::from(sweep.lacks(path));
         }
         Evidence { present, missing, same_root }
@@ -159,7 +166,7 @@ impl Tracker {
     fn vouch(&mut self, sweep: &Sweep) -> bool {
         let mut news = self.root.as_ref() != Some(&sweep.root);
         self.root = Some(sweep.root.clone());
-        for known in self.known.iter_mut().filter(|(path, _)| sweep.files.contains_key(*path)).map(|(_, known)| known) {
+        for known in self.known.iter_mut().filter(|(path, _)| sweep.has(path)).map(|(_, known)| known) {
             news |= !known.vouched;
             known.vouched = true;
         }

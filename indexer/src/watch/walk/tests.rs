@@ -1,0 +1,167 @@
+//! Walks over small trees.
+
+use std::os::unix::fs::symlink;
+
+use super::*;
+use crate::watch::scan::{Look, look};
+
+const WHOLE: Duration = Duration::from_secs(3600);
+
+fn root(dir: &tempfile::TempDir) -> Root {
+    let path = dir.path().canonicalize().unwrap();
+    Root { excluded: vec![path.join("state")], path }
+}
+
+fn put(dir: &tempfile::TempDir, name: &str) {
+    let path = dir.path().join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, name).unwrap();
+}
+
+/// All folders changed long ago, as far as their times tell.
+fn age(dir: &Path, seconds: u64) {
+    for entry in fs::read_dir(dir).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
+        age(&entry.path(), seconds);
+    }
+    fs::File::open(dir).unwrap().set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
+}
+
+fn sweep(root: &Root, max_files: usize) -> io::Result<Sweep> {
+    let mut walk = Walk::full(root.clone(), max_files, false)?;
+    walk.go_on(WHOLE);
+    Ok(walk.end().0)
+}
+
+/// A full walk and what it remembers.
+fn remembered(root: &Root) -> Memory {
+    let mut walk = Walk::full(root.clone(), 1000, true).unwrap();
+    assert!(walk.go_on(WHOLE) && walk.is_full());
+    walk.end().1.unwrap()
+}
+
+fn pruned(root: &Root, before: Memory) -> Sweep {
+    let mut walk = Walk::pruned(root.clone(), 1000, before).unwrap();
+    walk.go_on(WHOLE);
+    walk.end().0
+}
+
+fn found(sweep: &Sweep) -> Vec<&str> {
+    let mut found: Vec<_> = sweep.files.keys().chain(&sweep.assumed).map(String::as_str).collect();
+    found.sort_unstable();
+    found
+}
+
+#[test]
+fn a_sweep_finds_deep_and_odd_names_and_leaves_out_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let wanted = ["2026/11/21/é ñ 名.TIFF", "a.tif", "a/b/c/d/e/f/g/h.tif"];
+    for name in wanted.iter().chain(&["state/results/x.tif", "truth/t.tif", ".hidden/y.tif", "a.QLK.tif", "b.xml"]) {
+        put(&dir, name);
+    }
+    let sweep = sweep(&root(&dir), 100).unwrap();
+    assert_eq!(found(&sweep), wanted);
+    assert_eq!(sweep.files["a.tif"].size_bytes, 5);
+}
+
+#[test]
+fn a_delivery_counts_until_its_raster_lies_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["d/a.tgz", "d/a.MBI.tif", "d/a.QLK.tif", "d/b.tgz", "d/c.h5", "e/a.tgz"] {
+        put(&dir, name);
+    }
+    let sweep = sweep(&root(&dir), 100).unwrap();
+    assert_eq!(found(&sweep), ["d/a.MBI.tif", "d/b.tgz", "d/c.h5", "e/a.tgz"]);
+    assert_eq!(look(&root(&dir), "d/a.tgz"), Look::Unclear);
+}
+
+#[test]
+fn links_that_leave_the_root_are_refused() {
+    let (dir, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    put(&dir, "real.tif");
+    fs::write(outside.path().join("secret.tif"), "x").unwrap();
+    symlink("real.tif", dir.path().join("inside.tif")).unwrap();
+    symlink(outside.path().join("secret.tif"), dir.path().join("outside.tif")).unwrap();
+    symlink(".", dir.path().join("loop")).unwrap();
+    let sweep = sweep(&root(&dir), 100).unwrap();
+    assert_eq!(found(&sweep), ["inside.tif", "real.tif"]);
+    assert_eq!(look(&root(&dir), "outside.tif"), Look::Other);
+}
+
+#[test]
+fn a_sweep_stops_at_its_limit() {
+    let dir = tempfile::tempdir().unwrap();
+    for number in 0..5 {
+        put(&dir, &format!("{number}/a.tif"));
+    }
+    assert!(sweep(&root(&dir), 2).unwrap().overfull);
+    assert!(sweep(&Root { path: "/no such root".into(), excluded: Vec::new() }, 1).is_err());
+}
+
+#[test]
+fn a_walk_in_slices_sees_what_one_in_a_piece_does() {
+    let dir = tempfile::tempdir().unwrap();
+    for number in 0..30 {
+        put(&dir, &format!("{}/{number}.tif", number % 4));
+    }
+    let whole = sweep(&root(&dir), 100).unwrap();
+    let mut walk = Walk::full(root(&dir), 100, false).unwrap();
+    let mut slices = 1;
+    while !walk.go_on(Duration::ZERO) {
+        slices += 1;
+    }
+    assert!(slices > 30, "{slices}");
+    assert_eq!(walk.end().0.files, whole.files);
+}
+
+#[test]
+fn a_pruned_walk_reads_only_folders_that_have_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    for number in 0..200 {
+        put(&dir, &format!("{}/{}/{number}.tif", number % 2, number % 20));
+    }
+    age(dir.path(), 100);
+    let before = remembered(&root(&dir));
+    let same = pruned(&root(&dir), before);
+    assert_eq!((same.folders_read, same.files_looked_at, same.assumed.len()), (0, 0, 200));
+
+    let before = remembered(&root(&dir));
+    put(&dir, "0/0/new.tif");
+    fs::remove_file(dir.path().join("1/1/1.tif")).unwrap();
+    fs::rename(dir.path().join("1/3/3.tif"), dir.path().join("1/5/moved.tif")).unwrap();
+    let changed = pruned(&root(&dir), before);
+    assert_eq!(changed.folders_read, 4);
+    assert!(changed.has("0/0/new.tif") && changed.has("1/5/moved.tif") && changed.has("0/0/0.tif"));
+    assert!(changed.lacks("1/1/1.tif") && changed.lacks("1/3/3.tif") && !changed.lacks("0/2/2.tif"));
+    assert_eq!(found(&changed).len(), 200);
+}
+
+#[test]
+fn an_overwrite_in_place_is_left_to_the_full_walk() {
+    let dir = tempfile::tempdir().unwrap();
+    put(&dir, "a/a.tif");
+    age(dir.path(), 100);
+    let before = remembered(&root(&dir));
+    fs::write(dir.path().join("a/a.tif"), "something else").unwrap();
+    let blind = pruned(&root(&dir), before);
+    assert!(blind.has("a/a.tif") && blind.files.is_empty());
+    assert_eq!(sweep(&root(&dir), 100).unwrap().files["a/a.tif"].size_bytes, 14);
+}
+
+#[test]
+fn what_changed_just_now_is_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    put(&dir, "a/a.tif");
+    let before = remembered(&root(&dir));
+    // Within the same tick of the file system's clock, for all that can be known.
+    assert_eq!(pruned(&root(&dir), before).folders_read, 2);
+}
+
+#[test]
+fn another_root_is_walked_in_full() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    put(&dir, "a.tif");
+    age(dir.path(), 100);
+    let before = remembered(&root(&dir));
+    let walk = Walk::pruned(root(&other), 1000, before).unwrap();
+    assert!(walk.is_full());
+}
