@@ -135,6 +135,8 @@ fn mask_mosaic<'a>(
 struct Canvas<'a, T> {
     plan: &'a Plan,
     nodata: Option<T>,
+    /// Whether nothing was painted before.
+    is_fresh: bool,
     values: Vec<T>,
     mask: Vec<u8>,
 }
@@ -160,11 +162,12 @@ impl<'a, T: Pixel> Canvas<'a, T> {
     fn new(plan: &'a Plan, painted: Option<Pixels>) -> Self {
         let pixel_count = plan.width_px as usize * plan.height_px as usize;
         let nodata = plan.nodata.and_then(T::nodata);
+        let is_fresh = painted.is_none();
         let painted = painted.and_then(|pixels| Some((T::take(pixels.samples)?, pixels.mask)));
         let (values, mask) = painted.unwrap_or_else(|| {
             (vec![nodata.unwrap_or_default(); pixel_count * plan.bands.len()], vec![0; pixel_count])
         });
-        Self { plan, nodata, values, mask }
+        Self { plan, nodata, is_fresh, values, mask }
     }
 
     /// Places of a span's pixels in a band's part of the values.
@@ -176,12 +179,20 @@ impl<'a, T: Pixel> Canvas<'a, T> {
     fn paint_nearest(&mut self, band: usize, mosaic: &Mosaic<'_, T>) {
         let mut sampler = Sampler::new(mosaic, self.nodata.unwrap_or_default());
         let start = band * self.mask.len();
+        let (whole, nodata) = (start..start + self.mask.len(), self.nodata);
+        // Where no span was, nodata still lies, so all can be looked at in one go; but not what was masked in a part before.
+        let at_once = nodata.is_some() && self.is_fresh;
         for_each_span(self.plan, mosaic.level(), |span| {
             let line = self.line(&span);
             let values = &mut self.values[start..][line.clone()];
             sampler.sample(&span, values);
-            mark_valid(values, self.nodata, &mut self.mask[line]);
+            if !at_once {
+                mark_valid(values, nodata, &mut self.mask[line]);
+            }
         });
+        if at_once {
+            mark_valid(&self.values[whole], nodata, &mut self.mask);
+        }
     }
 
     fn paint_gathered(&mut self, band: usize, mosaic: &Mosaic<'_, T>, sources: &Sources<'_, T>, method: Method) {

@@ -46,12 +46,6 @@ fn gray(pixels: Pixels, style: &Style) -> Colors {
     if all_valid {
         return Colors::Gray8(gray);
     }
-    let is_black = |(&value, &m): (&u8, &u8)| value == 0 && m != 0;
-    if !gray.iter().zip(&mask).fold(false, |any, pair| any | is_black(pair)) {
-        // The usual case, without a branch a pixel.
-        gray.iter_mut().zip(&mask).for_each(|(value, &m)| *value &= m);
-        return Colors::GrayKeyed8 { gray, transparent: 0 };
-    }
     if let Some(transparent) = unused_value(&gray, &mask) {
         gray.iter_mut().zip(&mask).for_each(|(value, &m)| *value = if m == 0 { transparent } else { *value });
         return Colors::GrayKeyed8 { gray, transparent };
@@ -119,15 +113,29 @@ fn wide(pixels: &Pixels, style: &Style) -> Colors {
     Colors::Wide { channels: channels as u8, samples }
 }
 
-/// A gray value that no valid pixel has; 0 where it is free, since nodata mostly is 0 already.
+/// Values looked for by themselves before all are counted, which takes as long as a dozen such looks: nodata mostly is 0
+/// already, and what is seldom shown is the brightest.
+const LIKELY_UNUSED: [u8; 4] = [0, 255, 254, 1];
+
+/// Pixels looked at in one go.
+const CHUNK_PX: usize = 1024;
+
+/// A gray value that no valid pixel has; 0 where it is free.
 fn unused_value(gray: &[u8], mask: &[u8]) -> Option<u8> {
-    let mut used = [false; 512];
-    for (&value, &m) in gray.iter().zip(mask) {
-        // Masked pixels mark slots beyond the values, which spares a branch.
-        let beyond = (usize::from(!m) + 1) & 256;
-        used[usize::from(value) | beyond] = true;
-    }
-    (0..=255).find(|&value| !used[usize::from(value)])
+    let is_in = |value: u8, gray: &[u8], mask: &[u8]| {
+        gray.iter().zip(mask).fold(0, |found, (&v, &m)| found | if v == value { m } else { 0 }) != 0
+    };
+    let chunks = || gray.chunks(CHUNK_PX).zip(mask.chunks(CHUNK_PX));
+    let is_unused = |&value: &u8| !chunks().any(|(gray, mask)| is_in(value, gray, mask));
+    LIKELY_UNUSED.into_iter().find(is_unused).or_else(|| {
+        let mut used = [false; 512];
+        for (&value, &m) in gray.iter().zip(mask) {
+            // Masked pixels mark slots beyond the values, which spares a branch.
+            let beyond = (usize::from(!m) + 1) & 256;
+            used[usize::from(value) | beyond] = true;
+        }
+        (0..=255).find(|&value| !used[usize::from(value)])
+    })
 }
 
 #[cfg(test)]

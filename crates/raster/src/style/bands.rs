@@ -17,7 +17,9 @@ pub(super) fn first_band(pixels: Pixels, style: &Style) -> (Vec<u8>, Vec<u8>, bo
     values.truncate(count);
     if let Some(range) = style.rescale.first() {
         let table: Box<[u8; 256]> = table(0, *range);
-        values.iter_mut().for_each(|value| *value = table[usize::from(*value)]);
+        if !table.iter().copied().eq(0..=u8::MAX) {
+            values.iter_mut().for_each(|value| *value = table[usize::from(*value)]);
+        }
     }
     (values, mask, all_valid)
 }
