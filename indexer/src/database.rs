@@ -14,6 +14,7 @@ use std::{
 };
 
 use aurora_catalog::store;
+use aurora_daemon::file_system;
 use aurora_database::{Address, Backend, OpenError, Pools, failure};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{Any, migrate::Migration, pool::PoolConnection};
@@ -21,7 +22,6 @@ use tokio::sync::watch;
 
 use crate::{
     error::{IndexerError, Result},
-    file_system,
     trouble::Trouble,
 };
 

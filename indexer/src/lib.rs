@@ -9,7 +9,6 @@
 pub mod cli;
 pub mod database;
 pub mod error;
-pub mod file_system;
 pub mod files;
 pub mod http;
 pub mod intake;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use aurora_daemon::{
-    descriptors, metrics,
+    descriptors, file_system, metrics,
     serve::{self, Bounds, Connections, Inherited, Listeners},
     stop,
 };
@@ -20,7 +20,6 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     database::Database,
     error::{IndexerError, Result},
-    file_system,
     files::{Shelf, Tree},
     http::{Shared, routes, token::Guard},
     intake::Intake,

@@ -83,18 +83,28 @@ impl Room {
     /// Waits for room for `cost_bytes`. What costs more than all renders may have runs alone; the raster's own limits
     /// keep that within bounds.
     pub(crate) async fn reserve(&self, cost_bytes: u64) -> Result<Reserved, Overloaded> {
-        let bytes = cost_bytes.min(self.render_bytes);
         let waits = {
             let mut account = lock(&self.account);
-            if account.waiting.is_empty() && account.fits(bytes) {
-                account.used_bytes += bytes;
-                return Ok(Reserved { account: Some(Arc::clone(&self.account)), bytes });
+            if let Some(reserved) = self.take(&mut account, cost_bytes) {
+                return Ok(reserved);
             }
             let (sender, receiver) = oneshot::channel();
-            account.waiting.push(Client::current(), (bytes, sender));
+            account.waiting.push(Client::current(), (cost_bytes.min(self.render_bytes), sender));
             receiver
         };
         timeout(self.patience, waits).await.ok().and_then(Result::ok).ok_or(Overloaded)
+    }
+
+    /// Room for `cost_bytes` if there is some and nobody waits for it.
+    pub(crate) fn try_reserve(&self, cost_bytes: u64) -> Option<Reserved> {
+        self.take(&mut lock(&self.account), cost_bytes)
+    }
+
+    fn take(&self, account: &mut Account, cost_bytes: u64) -> Option<Reserved> {
+        let bytes = cost_bytes.min(self.render_bytes);
+        let may = account.waiting.is_empty() && account.fits(bytes);
+        account.used_bytes += if may { bytes } else { 0 };
+        may.then(|| Reserved { account: Some(Arc::clone(&self.account)), bytes })
     }
 
     /// Accounts for bytes that are there already.

@@ -153,19 +153,21 @@ impl Queue {
     }
 
     fn work(&self) {
-        while let Some((client, job)) = self.next() {
+        let mut done = None;
+        while let Some((client, job)) = self.next(done) {
             let begun = Instant::now();
             job();
             let took_us = micros(begun.elapsed());
             self.busy_us.fetch_add(took_us, Relaxed);
             metrics::counter!("aurora_render_busy_microseconds_total").increment(took_us);
-            let more = took_us.saturating_sub(micros(EXPECTED));
-            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).jobs.charge(client, more);
+            done = Some((client, took_us.saturating_sub(micros(EXPECTED))));
         }
     }
 
-    fn next(&self) -> Option<(Client, Job)> {
+    /// Waits for a job, once the client of the last one is charged what that took beyond the expected.
+    fn next(&self, done: Option<(Client, u64)>) -> Option<(Client, Job)> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        done.into_iter().for_each(|(client, more)| waiting.jobs.charge(client, more));
         loop {
             if let Some(job) = waiting.jobs.pop(micros(EXPECTED)) {
                 return Some(job);

@@ -1,7 +1,8 @@
-//! The part of a tile's walk that makes it: admission, plan, stretch, fetch, then paint, style and encode on a render
+//! The part of a tile's walk that makes it: admission, stretch, plan, fetch, then paint, style and encode on a render
 //! thread. It runs inside the flight of [`crate::tiles`], so it is dropped when nobody waits any more.
 
 mod cutline;
+mod paint;
 mod stages;
 mod statistics;
 mod stretch;
@@ -21,9 +22,7 @@ use aurora_raster::{
 };
 use aurora_tile::{Bounds, TileId, TileMatrixSet};
 
-use crate::{
-    app::App, budget::Reserved, failure::Failure, query::RasterQuery, rasters::Pinned, target::Target, tiles::Tile,
-};
+use crate::{app::App, failure::Failure, query::RasterQuery, rasters::Pinned, target::Target, tiles::Tile};
 
 use cutline::Cutline;
 pub(crate) use cutline::Outline;
@@ -73,23 +72,23 @@ pub(crate) async fn picture(app: Arc<App>, order: Order) -> Result<Tile, Failure
     stages.end("open");
     let _permit = app.admission.admit(&tiff).await?;
     stages.end("queue");
-    let options = order.query.read_options(order.target.nodata);
-    let (shown, query) = (order.shown.clone(), order.query.clone());
-    let Wanted { plan, placement, setting, cutline } =
-        planned(&app, &tiff, move |tiff| shown.plan(tiff, &query, &options)).await?;
-    stages.end("plan");
     let style = match order.format.map(Format::payload) {
         Some(Payload::Values) => Style::default(),
         _ => stretch::style(&app, &order, &tiff).await?,
     };
     stages.end("stretch");
     let process_bytes = order.query.process.bytes_per_px();
-    let finish = move |pixels, stages: &mut Stages| {
-        let mut pixels = processed(pixels, &order.query.process, &setting, stages)?;
-        cutline.iter().for_each(|cutline| cutline.cut(&mut pixels));
-        encoded(pixels, &order, &style, placement.as_ref(), stages)
+    let plan = move |tiff: &GeoTiff| {
+        let options = order.query.read_options(order.target.nodata);
+        let Wanted { plan, placement, setting, cutline } = order.shown.plan(tiff, &order.query, &options)?;
+        let finish = move |pixels, stages: &mut Stages| {
+            let mut pixels = processed(pixels, &order.query.process, &setting, stages)?;
+            cutline.iter().for_each(|cutline| cutline.cut(&mut pixels));
+            encoded(pixels, &order, &style, placement.as_ref(), stages)
+        };
+        Ok((plan, finish))
     };
-    let (bytes, media_type) = paint(&app, tiff, plan, process_bytes, &mut stages, finish).await?;
+    let (bytes, media_type) = paint::planned(&app, tiff, process_bytes, &mut stages, plan).await?;
     Ok(Tile { bytes: bytes.into(), media_type, stages })
 }
 
@@ -187,87 +186,6 @@ fn processed(pixels: Pixels, process: &Process, setting: &Setting, stages: &mut 
     Ok(pixels)
 }
 
-/// Plans on a render thread: projecting takes too long for an async one.
-async fn planned<T: Send + 'static>(
-    app: &App,
-    tiff: &Arc<GeoTiff>,
-    plan: impl FnOnce(&GeoTiff) -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
-    let tiff = Arc::clone(tiff);
-    app.pool.run(move || plan(&tiff)).await?
-}
-
-/// Fetches what `plan` needs, paints it, and lets `finish` make something of it, on a render thread.
-async fn paint<T: Send + 'static>(
-    app: &App,
-    tiff: Arc<GeoTiff>,
-    plan: Plan,
-    process_bytes_per_px: u64,
-    stages: &mut Stages,
-    finish: impl FnOnce(Pixels, &mut Stages) -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
-    let cost_bytes = plan.cost_bytes().saturating_add(buffer_bytes(&plan, process_bytes_per_px));
-    let reserved = app.in_flight.reserve(cost_bytes).await?;
-    stages.end("room");
-    let (plan, reserved) = (Arc::new(plan), Arc::new(reserved));
-    let before = paint_before_last(app, &tiff, &plan, &reserved).await?;
-    let last = plan.part_count() - 1;
-    let fetched = render::fetch(&tiff, &plan.part(&tiff, last), &app.blocks).await?;
-    stages.end("read");
-    let blocks = Arc::clone(&app.blocks);
-    let mut inner = std::mem::take(stages);
-    let (result, outer) = app
-        .pool
-        .run(move || {
-            inner.end("thread");
-            let painted = render::paint_onto(&tiff, &plan.part(&tiff, last), fetched, &blocks, before);
-            inner.end("paint");
-            let result = painted.map_err(Failure::from).and_then(|pixels| finish(pixels, &mut inner));
-            // Given back by the thread that used them: a caller who leaves does not free them early.
-            drop(reserved);
-            (result, inner)
-        })
-        .await?;
-    *stages = outer;
-    result
-}
-
-/// Reads and paints all parts of a plan but the last. A caller who leaves stops it between two of them.
-async fn paint_before_last(
-    app: &App,
-    tiff: &Arc<GeoTiff>,
-    plan: &Arc<Plan>,
-    reserved: &Arc<Reserved>,
-) -> Result<Option<Pixels>, Failure> {
-    let mut painted = None;
-    for index in 0..plan.part_count() - 1 {
-        let fetched = render::fetch(tiff, &plan.part(tiff, index), &app.blocks).await?;
-        let (tiff, plan, blocks) = (Arc::clone(tiff), Arc::clone(plan), Arc::clone(&app.blocks));
-        let (before, held) = (painted.take(), Arc::clone(reserved));
-        let part = move || {
-            let pixels = render::paint_onto(&tiff, &plan.part(&tiff, index), fetched, &blocks, before);
-            drop(held);
-            pixels
-        };
-        painted = Some(app.pool.run(part).await??);
-    }
-    Ok(painted)
-}
-
-/// Bytes of a render's own buffers for each pixel beside its values: mask, picture, filtered lines, the file, and what
-/// encoders hold.
-const BUFFER_BYTES_PER_PX: u64 = 24;
-
-/// Bytes of each value: itself, and once more in the file or on its way to a picture.
-const BUFFER_BYTES_PER_VALUE: u64 = 16;
-
-/// What a render needs beside its source blocks.
-fn buffer_bytes(plan: &Plan, process_bytes_per_px: u64) -> u64 {
-    let (width_px, height_px) = plan.size_px();
-    let each = BUFFER_BYTES_PER_PX + process_bytes_per_px + BUFFER_BYTES_PER_VALUE * u64::from(plan.band_count());
-    u64::from(width_px) * u64::from(height_px) * each
-}
-
 /// The file, and its media type.
 fn encoded(
     pixels: Pixels,
@@ -304,11 +222,12 @@ pub(crate) async fn point(
     process.algorithm = process.algorithm.filter(|algorithm| algorithm.buffer_px() == 0);
     let setting = Setting::of(tiff.header(), options.bands.as_deref(), (1.0, 1.0));
     let options = options.clone();
-    let plan = move |tiff: &GeoTiff| Ok(render::plan_point(tiff, lon_deg, lat_deg, &options)?);
-    let plan = planned(app, &tiff, plan).await?;
-    let finish = move |pixels: Pixels, stages: &mut Stages| {
-        let pixels = processed(pixels, &process, &setting, stages)?;
-        Ok((0..pixels.bands).map(|band| pixels.value(band, 0, 0)).collect())
+    let plan = move |tiff: &GeoTiff| {
+        let finish = move |pixels: Pixels, stages: &mut Stages| {
+            let pixels = processed(pixels, &process, &setting, stages)?;
+            Ok((0..pixels.bands).map(|band| pixels.value(band, 0, 0)).collect())
+        };
+        Ok((render::plan_point(tiff, lon_deg, lat_deg, &options)?, finish))
     };
-    paint(app, tiff, plan, 0, &mut Stages::begin(), finish).await
+    paint::planned(app, tiff, 0, &mut Stages::begin(), plan).await
 }

@@ -5,6 +5,7 @@
 //! `http` come the accept loop, problems and metrics.
 
 pub mod config;
+pub mod file_system;
 pub mod log;
 pub mod process;
 pub mod size;

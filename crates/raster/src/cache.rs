@@ -68,6 +68,11 @@ impl BlockCache {
         found
     }
 
+    /// Whether the block is held; counts nothing.
+    pub(crate) fn holds(&self, source: &SourceKey, id: BlockId) -> bool {
+        self.blocks.contains_key(&(source.clone(), id))
+    }
+
     /// Keeps a block and hands it back shared. What no longer fits is let go before this returns: left to itself moka
     /// lets some sixty entries wait beyond the bound, which is more memory than some caches have.
     pub fn insert(&self, source: &SourceKey, id: BlockId, block: Block) -> SharedBlock {

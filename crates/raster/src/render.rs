@@ -32,7 +32,7 @@ mod touch;
 mod view;
 mod zooms;
 
-pub use fetch::{Fetched, fetch};
+pub use fetch::{Fetched, at_hand, fetch};
 pub use fit::{Sizing, carried_bounds, placement_of_whole};
 pub use paint::{paint, paint_onto};
 pub use plan::{Plan, plan, plan_point, plan_stretched, plan_whole};

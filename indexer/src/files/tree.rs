@@ -16,7 +16,7 @@ use super::{
     shelf::Shelf,
     validator::Version,
 };
-use crate::file_system;
+use aurora_daemon::file_system;
 
 /// A folder that is served; cheap to clone.
 #[derive(Clone)]

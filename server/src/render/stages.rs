@@ -32,10 +32,22 @@ impl Stages {
         self.ended.push((stage, took));
     }
 
+    /// Each stage once, with the sum of its times.
+    fn summed(&self) -> Vec<(&'static str, Duration)> {
+        let mut summed: Vec<(&'static str, Duration)> = Vec::with_capacity(self.ended.len());
+        for &(stage, took) in &self.ended {
+            match summed.iter_mut().find(|(name, _)| *name == stage) {
+                Some((_, sum)) => *sum += took,
+                None => summed.push((stage, took)),
+            }
+        }
+        summed
+    }
+
     /// As the value of `Server-Timing` (milliseconds).
     pub(crate) fn server_timing(&self) -> String {
         let mut text = String::with_capacity(self.ended.len() * 20);
-        for (stage, took) in &self.ended {
+        for (stage, took) in &self.summed() {
             let separator = if text.is_empty() { "" } else { ", " };
             // Writing to a string does not fail.
             let _ = write!(text, "{separator}{stage};dur={:.3}", took.as_secs_f64() * 1e3);
@@ -53,6 +65,7 @@ mod tests {
         let mut stages = Stages::begin();
         stages.end("plan");
         stages.end("read");
+        stages.end("plan");
         let text = stages.server_timing();
         let names: Vec<_> = text.split(", ").map(|part| part.split_once(";dur=").unwrap().0).collect();
         assert_eq!(names, ["plan", "read"]);

@@ -11,7 +11,7 @@ use aurora_raster::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Outline, Shown, Stages, overview_setting, paint, planned, processed};
+use super::{Outline, Shown, Stages, overview_setting, paint, processed};
 use crate::{app::App, failure::Failure, query::RasterQuery, tiles::Tile};
 
 /// Statistics of the raster, no side of which is looked at by more than `max_side_px` pixels, as JSON.
@@ -35,7 +35,7 @@ pub(crate) async fn statistics(
         let names = value_names(&named, pixels.bands, &options, &process);
         Ok(serde_json::to_vec(&document(&pixels, &names, &wanted)).unwrap_or_default())
     };
-    let bytes = paint(&app, tiff, plan, bytes_per_px, &mut stages, finish).await?;
+    let bytes = paint::paint(&app, tiff, plan, bytes_per_px, &mut stages, finish).await?;
     Ok(Tile { bytes: bytes.into_boxed_slice().into(), media_type: "application/json", stages })
 }
 
@@ -46,23 +46,25 @@ pub(crate) async fn of_feature(app: &App, tiff: Arc<GeoTiff>, asked: Asked, scal
     let _permit = app.admission.admit(&tiff).await?;
     let Asked { query, options, outline, sizing } = asked;
     let (wanted, process) = (query.statistics.wanted(), query.process.clone());
-    let (shown, reading) = (Shown::Feature(Arc::new(outline), sizing), options.clone());
-    let planned = planned(app, &tiff, move |tiff| shown.plan(tiff, &query, &reading)).await?;
-    let (plan, setting, cutline) = (planned.plan, planned.setting, planned.cutline);
-    let named = Arc::clone(&tiff);
-    paint(app, tiff, plan, process.bytes_per_px(), &mut Stages::begin(), move |pixels, stages| {
-        let mut pixels = processed(pixels, &process, &setting, stages)?;
-        let Some(cutline) = cutline else { return Ok(Value::Null) };
-        cutline.cut(&mut pixels);
-        let coverage = cutline.coverage(scale);
-        let names = value_names(&named, pixels.bands, &options, &process);
-        let mut document = document(&pixels, &names, &wanted);
-        for ((name, _), band) in names.iter().zip(0..) {
-            weigh(&mut document[name], &pixels, band, &coverage, &wanted);
-        }
-        Ok(document)
-    })
-    .await
+    let bytes_per_px = process.bytes_per_px();
+    let (shown, named) = (Shown::Feature(Arc::new(outline), sizing), Arc::clone(&tiff));
+    let plan = move |tiff: &GeoTiff| {
+        let planned = shown.plan(tiff, &query, &options)?;
+        let finish = move |pixels: Pixels, stages: &mut Stages| {
+            let mut pixels = processed(pixels, &process, &planned.setting, stages)?;
+            let Some(cutline) = planned.cutline else { return Ok(Value::Null) };
+            cutline.cut(&mut pixels);
+            let coverage = cutline.coverage(scale);
+            let names = value_names(&named, pixels.bands, &options, &process);
+            let mut document = document(&pixels, &names, &wanted);
+            for ((name, _), band) in names.iter().zip(0..) {
+                weigh(&mut document[name], &pixels, band, &coverage, &wanted);
+            }
+            Ok(document)
+        };
+        Ok((planned.plan, finish))
+    };
+    paint::planned(app, tiff, bytes_per_px, &mut Stages::begin(), plan).await
 }
 
 /// A feature of a raster of which statistics are wanted.

@@ -17,7 +17,7 @@ use aurora_raster::{
 };
 use moka::sync::Cache;
 
-use super::{Order, Stages, overview_setting, paint, processed};
+use super::{Order, Stages, overview_setting, paint::paint, processed};
 use crate::{
     app::App,
     failure::Failure,

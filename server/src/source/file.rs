@@ -1,16 +1,18 @@
 //! Local files: named, looked at and read without blocking an async thread, and without a descriptor for each.
 //!
-//! Every look and read runs on tokio's blocking threads within the share of its folder's origin: a mount that hangs
-//! holds only that many of them. Files are kept open for the next read, a bounded number of them; one that was closed
+//! Looks and reads run on tokio's blocking threads within the share of their folder's origin: a mount that hangs
+//! holds only that many of them. Only another look at a file that was found on a local disk is done where it is asked for:
+//! a hundredth of what a thread costs. Files are kept open for the next read, a bounded number of them; one that was closed
 //! meanwhile is opened again, and is another version if it was replaced.
 
 use std::{
     ops::Range,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use aurora_daemon::file_system;
 use aurora_raster::source::{ByteSource, FileSource, SourceError, SourceFuture};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -32,13 +34,17 @@ pub(crate) struct LocalFile {
     pub(crate) path: PathBuf,
     /// The allowed folder it lies in.
     pub(crate) folder: Arc<str>,
+    /// Whether looking at it again waits for no other host.
+    is_at_hand: bool,
     /// Taken by the first who asks; who comes back because the file has changed looks again.
     seen: Arc<Mutex<Option<Arc<str>>>>,
 }
 
 impl LocalFile {
-    pub(crate) fn new(folder: Arc<str>, path: PathBuf, version: String) -> Self {
-        Self { path, folder, seen: Arc::new(Mutex::new(Some(version.into()))) }
+    /// Blocks on the file system.
+    pub(super) fn new(folder: Arc<str>, path: PathBuf, version: String) -> Self {
+        let is_at_hand = matches!(file_system::network_name(&path), Ok(None));
+        Self { path, folder, is_at_hand, seen: Arc::new(Mutex::new(Some(version.into()))) }
     }
 
     fn take_seen(&self) -> Option<Arc<str>> {
@@ -80,6 +86,13 @@ impl LocalFiles {
 
     /// The allowed file that `text` names, as it is now; as it was last while its folder hangs.
     pub(crate) async fn locate(&self, text: &str) -> Result<Result<LocalFile, Refusal>, SourceError> {
+        if self.known.get(text).is_some_and(|known| known.is_at_hand) {
+            let found = self.allow.locate_file(Path::new(text));
+            if !found.as_ref().is_ok_and(|file| file.is_at_hand) {
+                self.known.invalidate(text);
+            }
+            return Ok(found);
+        }
         let (allow, path) = (Arc::clone(&self.allow), PathBuf::from(text));
         let folder = self.allow.folder_of(&path);
         match self.off_thread(&folder, text, move || Ok(allow.locate_file(&path))).await {

@@ -49,6 +49,18 @@ impl Fetched {
     }
 }
 
+/// Everything a plan needs, if nothing must be read for it.
+pub fn at_hand(tiff: &GeoTiff, plan: &Plan, cache: &BlockCache) -> Option<Fetched> {
+    let key = SourceKey::of(tiff.source().as_ref());
+    let is_sparse = |id: BlockId| grid_of(tiff.header(), id).stored_block_bytes(plane_of(id), id.index) == 0;
+    if !plan.blocks().iter().all(|&id| cache.holds(&key, id) || is_sparse(id)) {
+        return None;
+    }
+    let piece = |&id: &BlockId| cache.get(&key, id).map(Piece::Decoded).or(is_sparse(id).then_some(Piece::Sparse));
+    let pieces = plan.blocks().iter().map(piece).collect::<Option<_>>()?;
+    Some(Fetched { key, pieces })
+}
+
 /// Fetches what a plan needs. Waits on the source only; does not decode.
 ///
 /// # Errors

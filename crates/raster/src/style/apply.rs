@@ -115,7 +115,7 @@ fn wide(pixels: &Pixels, style: &Style) -> Colors {
 
 /// Values looked for by themselves before all are counted, which takes as long as a dozen such looks: nodata mostly is 0
 /// already, and what is seldom shown is the brightest.
-const LIKELY_UNUSED: [u8; 4] = [0, 255, 254, 1];
+const LIKELY_UNUSED: [u8; 4] = [0, 1, 255, 254];
 
 /// Pixels looked at in one go.
 const CHUNK_PX: usize = 1024;
