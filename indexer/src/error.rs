@@ -5,6 +5,7 @@ use std::{io, path::PathBuf};
 use aurora_catalog::store::StoreError;
 use aurora_database::failure;
 use aurora_queue::QueueError;
+use rustix::io::Errno;
 
 /// The result of everything in this crate.
 pub type Result<T, E = IndexerError> = std::result::Result<T, E>;
@@ -108,6 +109,14 @@ impl IndexerError {
     /// Whether the same may work a moment later: the database is away, busy or starting.
     pub fn passes(&self) -> bool {
         self.of_database().is_some_and(failure::passes)
+    }
+
+    /// Whether a disk takes nothing more: it is full, over a quota, read-only, or fails at writing.
+    pub fn is_of_disk(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        let Self::Io { source, .. } = self else { return false };
+        matches!(source.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
+            || source.raw_os_error() == Some(Errno::IO.raw_os_error())
     }
 
     /// For `map_err` on file operations.

@@ -295,14 +295,16 @@ impl Dispatcher {
             return;
         };
         let Some(job) = self.active.get(&key).map(|held| held.job.clone()) else { return };
-        let reason = match finish {
-            Finish::Done => None,
-            Finish::Bad(reason) => Some(reason),
-            Finish::Failed(error) => Some(format!("publishing failed: {error}")),
+        let noted = match finish {
+            Finish::Done => Ok(()),
+            // Not the attempt's fault: it is made again when the disk is well.
+            Finish::Failed(error) if error.is_of_disk() => {
+                self.hold_up(&job, format!("publishing failed: {error}")).await
+            }
+            Finish::Failed(error) => self.end(&job, End::Failed, &format!("publishing failed: {error}")).await,
+            Finish::Bad(reason) => self.end(&job, End::Failed, &reason).await,
         };
-        if let Some(reason) = reason
-            && let Err(error) = self.end(&job, End::Failed, &reason).await
-        {
+        if let Err(error) = noted {
             tracing::error!(job = %job.job_id, %error, "its failure cannot be noted");
             if error.is_of_database()
                 && let Some(held) = self.active.get_mut(&key)
