@@ -24,6 +24,8 @@ pub(crate) enum Failure {
     Panicked,
     /// The deadline has passed.
     Deadline,
+    /// Nobody waits for the result any more, so it was not made to the end.
+    Unwanted,
 }
 
 /// Seconds after which an overloaded server wants to be asked again.
@@ -49,7 +51,7 @@ impl From<Failure> for Problem {
         match failure {
             Failure::Problem(problem) => problem,
             Failure::Raster(error) => of_raster(error),
-            Failure::Overloaded => Self::overloaded(OVERLOADED_RETRY_S),
+            Failure::Overloaded | Failure::Unwanted => Self::overloaded(OVERLOADED_RETRY_S),
             Failure::Panicked => Self::server(StatusCode::INTERNAL_SERVER_ERROR, Panicked),
             Failure::Deadline => Self::server(StatusCode::GATEWAY_TIMEOUT, "the request's deadline has passed"),
         }

@@ -67,6 +67,14 @@ impl Pool {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Panicked> {
+        self.run_while_wanted(move |_| work()).await
+    }
+
+    /// The same for work of several steps, which can ask between them whether anybody still waits for it.
+    pub(crate) async fn run_while_wanted<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
+    ) -> Result<T, Panicked> {
         let (sender, receiver) = oneshot::channel();
         let (queue, charge) = (Arc::clone(&self.queue), Charge::current());
         let job = move || {
@@ -75,7 +83,8 @@ impl Pool {
                 return;
             }
             let begun = Instant::now();
-            let result = catch_unwind(AssertUnwindSafe(work)).map_err(|_| Panicked);
+            let is_wanted = || !sender.is_closed();
+            let result = catch_unwind(AssertUnwindSafe(|| work(&is_wanted))).map_err(|_| Panicked);
             let took = begun.elapsed();
             let wanted = sender.send(result).is_ok();
             charge.pay(took, wanted, |wasted| queue.waste(wasted));
@@ -238,6 +247,25 @@ mod tests {
         pool.run(|| ()).await.unwrap();
         assert!(!done.load(Relaxed));
         assert_eq!((pool.cancelled(), pool.wasted()), (1, Duration::ZERO));
+    }
+
+    #[tokio::test]
+    async fn work_under_way_learns_that_its_caller_has_gone() {
+        let pool = Pool::new(1).unwrap();
+        let (started, has_started) = oneshot::channel();
+        let (told, hears) = oneshot::channel();
+        let work = pool.run_while_wanted(move |is_wanted| {
+            let _ = started.send(is_wanted());
+            while is_wanted() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            let _ = told.send(());
+        });
+        tokio::select! {
+            _ = work => panic!("it ends only once nobody waits"),
+            wanted = has_started => assert_eq!(wanted, Ok(true)),
+        }
+        hears.await.unwrap();
     }
 
     #[tokio::test]

@@ -32,16 +32,18 @@ where
     F: FnOnce(Pixels, &mut Stages) -> Result<T, Failure> + Send + 'static,
 {
     let (planning, blocks, room) = (Arc::clone(&tiff), Arc::clone(&app.blocks), Arc::clone(&app.in_flight));
-    let step = on_thread(app, stages, move |stages| {
+    let step = on_thread(app, stages, move |stages, is_wanted| {
         let (plan, finish) = plan(&planning)?;
         stages.end("plan");
         let reserved = room.try_reserve(cost_bytes(&plan, process_bytes_per_px));
         let reserved = reserved.filter(|_| plan.part_count() == 1);
         let at_hand = reserved.and_then(|reserved| Some((reserved, render::at_hand(&planning, &plan, &blocks)?)));
         let Some((_reserved, fetched)) = at_hand else { return Ok(Step::Planned(Box::new(plan), finish)) };
-        let painted = render::paint(&planning, &plan, fetched, &blocks);
+        go_on(is_wanted)?;
+        let painted = render::paint(&planning, &plan, fetched, &blocks)?;
         stages.end("paint");
-        finish(painted?, stages).map(Step::Finished)
+        go_on(is_wanted)?;
+        finish(painted, stages).map(Step::Finished)
     });
     match step.await? {
         Step::Finished(result) => Ok(result),
@@ -66,12 +68,13 @@ pub(super) async fn paint<T: Send + 'static>(
     let fetched = render::fetch(&tiff, &plan.part(&tiff, last), &app.blocks).await?;
     stages.end("read");
     let blocks = Arc::clone(&app.blocks);
-    let work = move |stages: &mut Stages| {
+    let work = move |stages: &mut Stages, is_wanted: &dyn Fn() -> bool| {
         // Given back by the thread that used it: a caller who leaves does not free it early.
         let _reserved = reserved;
-        let painted = render::paint_onto(&tiff, &plan.part(&tiff, last), fetched, &blocks, before);
+        let painted = render::paint_onto(&tiff, &plan.part(&tiff, last), fetched, &blocks, before)?;
         stages.end("paint");
-        finish(painted?, stages)
+        go_on(is_wanted)?;
+        finish(painted, stages)
     };
     on_thread(app, stages, work).await
 }
@@ -98,19 +101,24 @@ async fn paint_before_last(
     Ok(painted)
 }
 
+/// Map users pan away: between two steps a look whether anybody still waits.
+fn go_on(is_wanted: &dyn Fn() -> bool) -> Result<(), Failure> {
+    if is_wanted() { Ok(()) } else { Err(Failure::Unwanted) }
+}
+
 /// Runs `work` on a render thread, and takes the stages along.
 async fn on_thread<T: Send + 'static>(
     app: &App,
     stages: &mut Stages,
-    work: impl FnOnce(&mut Stages) -> Result<T, Failure> + Send + 'static,
+    work: impl FnOnce(&mut Stages, &dyn Fn() -> bool) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     let mut inner = std::mem::take(stages);
-    let on_thread = move || {
+    let on_thread = move |is_wanted: &dyn Fn() -> bool| {
         inner.end("thread");
-        let result = work(&mut inner);
+        let result = work(&mut inner, is_wanted);
         (result, inner)
     };
-    let (result, inner) = app.pool.run(on_thread).await?;
+    let (result, inner) = app.pool.run_while_wanted(on_thread).await?;
     *stages = inner;
     result
 }
