@@ -1,9 +1,9 @@
 //! Local files: named, looked at and read without blocking an async thread, and without a descriptor for each.
 //!
-//! Looks and reads run on tokio's blocking threads within the share of their folder's origin: a mount that hangs
-//! holds only that many of them. Only another look at a file that was found on a local disk is done where it is asked for:
-//! a hundredth of what a thread costs. Files are kept open for the next read, a bounded number of them; one that was closed
-//! meanwhile is opened again, and is another version if it was replaced.
+//! Looks and reads run on tokio's blocking threads within the share of their folder's origin: a mount that hangs holds
+//! only that many of them. Only another look at a file that was found on a local disk is done where it is asked for:
+//! there it costs less than a thread's turn. Files are kept open for the next read, a bounded number of them; one that
+//! was closed meanwhile is opened again, and is another version if it was replaced.
 
 use std::{
     ops::Range,
