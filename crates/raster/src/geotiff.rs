@@ -2,7 +2,10 @@
 //!
 //! Opening reads headers only. Pixels are fetched by [`crate::render`].
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 use crate::{
     Limits, RasterError, Result,
@@ -16,6 +19,7 @@ pub struct GeoTiff {
     header: Header,
     source: SharedSource,
     limits: Limits,
+    web_mercator_resolution: OnceLock<Option<f64>>,
 }
 
 impl GeoTiff {
@@ -25,7 +29,7 @@ impl GeoTiff {
     /// `NotARaster`, `Unsupported`, `Broken`, `TooLarge`, or what the source says.
     pub async fn open(source: SharedSource, limits: Limits) -> Result<Arc<Self>> {
         let header = Header::read(source.as_ref(), &limits).await?;
-        Ok(Arc::new(Self { header, source, limits }))
+        Ok(Arc::new(Self { header, source, limits, web_mercator_resolution: OnceLock::new() }))
     }
 
     /// What the file holds.
@@ -41,6 +45,11 @@ impl GeoTiff {
     /// The bounds it was opened with.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Size of its pixels on the web map, which every tile asks for and a hundred points are carried over for.
+    pub(crate) fn web_mercator_resolution(&self, reckon: impl FnOnce() -> Option<f64>) -> Option<f64> {
+        *self.web_mercator_resolution.get_or_init(reckon)
     }
 
     /// Where the bytes of block `id` lie within the source, to be put together by [`Level::place`]; nothing when it is

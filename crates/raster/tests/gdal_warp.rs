@@ -6,12 +6,23 @@ use std::path::Path;
 
 use aurora_raster::{
     block::Samples,
+    crs::{Crs, WEB_MERCATOR},
     pixels::Pixels,
     render::{self, ReadOptions, Resampling, View},
 };
-use gdal::{Dataset, DatasetOptions, DriverManager, spatial_ref::SpatialRef};
+use aurora_tile::Bounds;
+use gdal::{
+    Dataset, DatasetOptions, DriverManager,
+    raster::{Buffer, ResampleAlg},
+    spatial_ref::SpatialRef,
+};
 use gdal_sys::{CPLErr, GDALReprojectImage, GDALResampleAlg};
-use support::{open, paint, scene::Scene, tile};
+use serde_json::Value;
+use support::{
+    open, paint,
+    scene::{Ground, Scene},
+    tile,
+};
 
 /// What GDAL makes of a view: values and whether they are valid.
 struct Warped {
@@ -80,9 +91,13 @@ const LATITUDE_DEG: f64 = -22.7;
 const SCENE_M: f64 = 45_000.0;
 
 fn compare(kernel: Resampling, check: impl Fn(&Pixels, &Warped, f64)) {
+    compare_on(Ground::Speckle, kernel, check);
+}
+
+fn compare_on(ground: Ground, kernel: Resampling, check: impl Fn(&Pixels, &Warped, f64)) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("scene.tif");
-    Scene::cog_like().write(&path);
+    Scene { ground, ..Scene::cog_like() }.write(&path);
     let tiff = open(&path).expect("a scene that is read");
     let options = ReadOptions { resampling: kernel, ..ReadOptions::default() };
     let gdal_kernel = match kernel {
@@ -93,6 +108,7 @@ fn compare(kernel: Resampling, check: impl Fn(&Pixels, &Warped, f64)) {
         Resampling::Average => GDALResampleAlg::GRA_Average,
         Resampling::Rms => GDALResampleAlg::GRA_RMS,
         Resampling::Mode => GDALResampleAlg::GRA_Mode,
+        Resampling::Sum => GDALResampleAlg::GRA_Sum,
         Resampling::Max => GDALResampleAlg::GRA_Max,
         Resampling::Min => GDALResampleAlg::GRA_Min,
         Resampling::Median => GDALResampleAlg::GRA_Med,
@@ -142,7 +158,7 @@ fn closeness(ours: &Pixels, theirs: &Warped, most: u16) -> (f64, f64) {
 /// The scene is speckle from 100 to 1,123, whose standard deviation of 295 every difference may be held against. Where
 /// the view magnifies the formulas are the same; where it shrinks GDAL's filters are as wide as the warped windows are in
 /// the mean, which at the scene's edge is not what a pixel spans, so only the means are compared there; and so with
-/// Lanczos, which GDAL 3.6 does not widen as later releases do.
+/// Lanczos, which GDAL 3.6 does not widen as later releases do: see below.
 #[test]
 fn filters_are_gdals_filters() {
     for kernel in [Resampling::Bilinear, Resampling::Cubic, Resampling::CubicSpline, Resampling::Lanczos] {
@@ -180,5 +196,115 @@ fn areas_are_gdals_areas() {
             let most_off = if source_px_per_view_px > 8.0 { 90.0 } else { most_off };
             assert!(mean_off <= most_off, "{kernel:?}: {mean_off} off at {source_px_per_view_px}");
         });
+    }
+}
+
+/// On fields of seven kinds, since of speckle every value is as frequent as the others. GDAL counts whole source pixels
+/// where ours weigh by area, so that the two differ where kinds are as frequent, or nearly.
+#[test]
+fn the_mode_is_gdals_mode() {
+    compare_on(Ground::Fields, Resampling::Mode, |ours, theirs, source_px_per_view_px| {
+        let (same, _) = closeness(ours, theirs, 0);
+        println!("  {source_px_per_view_px:.2}: {same:.4} equal");
+        let least = if source_px_per_view_px > 8.0 { 0.6 } else { 0.74 };
+        assert!(same >= least, "{same} equal at {source_px_per_view_px}");
+    });
+}
+
+/// The sum grows with the square of the pixel's side, and with it what a part of a source pixel more or less makes out.
+#[test]
+fn the_sum_is_gdals_sum() {
+    compare(Resampling::Sum, |ours, theirs, source_px_per_view_px| {
+        let (_, mean_off) = closeness(ours, theirs, 0);
+        let both = |pixel: usize| ours.mask[pixel] != 0 && theirs.valid[pixel];
+        let (a, b) = (mean(values(ours), both), mean(&theirs.values, both));
+        println!("  {source_px_per_view_px:.2}: {mean_off:.2} off in the mean, means {a:.1} and {b:.1}");
+        assert!(
+            mean_off <= 0.003 * b && (a - b).abs() <= 0.002 * b,
+            "{mean_off} of {b} off at {source_px_per_view_px}"
+        );
+    });
+}
+
+/// GDAL's warp has no Gaussian; its reading of a smaller picture has, of three or five whole pixels that are weighed by
+/// binomials and lie up to half of one beside the centre. So the two agree but roughly, on speckle whose standard deviation is 295.
+#[test]
+fn the_gaussian_is_that_of_gdals_smaller_pictures() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("scene.tif");
+    Scene { overviews: &[], nodata: None, ..Scene::cog_like() }.write(&path);
+    let tiff = open(&path).expect("a scene that is read");
+    let dataset = Dataset::open(&path).expect("GDAL opens it");
+    let side = dataset.raster_size().0;
+    let options = ReadOptions { resampling: Resampling::Gauss, ..ReadOptions::default() };
+    for shrink in [2, 3, 4] {
+        let small = side / shrink;
+        let band = dataset.rasterband(1).expect("one band");
+        let theirs = band.read_as::<u16>((0, 0), (side, side), (small, small), Some(ResampleAlg::Gauss)).expect("read");
+        let plan = render::plan_stretched(&tiff, (small as u32, small as u32), &options).expect("planned");
+        let ours = paint(&tiff, &plan).expect("painted");
+        let theirs = Warped { values: theirs.data().to_vec(), valid: vec![true; small * small] };
+        let (close, mean_off) = closeness(&ours, &theirs, 2);
+        let all = |values: &[u16]| mean(values, |_| true);
+        let (a, b) = (all(values(&ours)), all(&theirs.values));
+        println!("  {shrink}: {close:.4} within 2, {mean_off:.2} off in the mean, means {a:.2} and {b:.2}");
+        assert!(mean_off <= 36.0 && (a - b).abs() <= 0.002 * b, "{shrink}: {mean_off} off, means {a} and {b}");
+    }
+}
+
+/// The rasters of `newer_gdal/warp.py`.
+fn write_ground(path: &Path, kernel: Resampling) {
+    const SIDE_PX: usize = 160;
+    let noise = |col: u32, row: u32| {
+        (col.wrapping_mul(73_856_093) ^ row.wrapping_mul(19_349_663)).wrapping_mul(2_654_435_761) >> 22
+    };
+    let value = |index: usize| {
+        let (col, row) = ((index % SIDE_PX) as u32, (index / SIDE_PX) as u32);
+        100 + match kernel {
+            Resampling::Mode if noise(col, row).is_multiple_of(9) => noise(col, row) as u16 % 7,
+            Resampling::Mode => noise(col / 11, row / 9) as u16 % 7,
+            _ => noise(col, row) as u16,
+        }
+    };
+    let driver = DriverManager::get_driver_by_name("GTiff").expect("GDAL writes TIFF");
+    let mut file = driver.create_with_band_type::<u16, _>(path, SIDE_PX, SIDE_PX, 1).expect("created");
+    file.set_spatial_ref(&SpatialRef::from_epsg(32_724).expect("a UTM zone")).expect("written");
+    file.set_geo_transform(&[500_000.0, 30.0, 0.0, 7_500_000.0, 0.0, -30.0]).expect("written");
+    let values = (0..SIDE_PX * SIDE_PX).map(value).collect();
+    let mut band = file.rasterband(1).expect("one band");
+    band.write((0, 0), (SIDE_PX, SIDE_PX), &mut Buffer::new((SIDE_PX, SIDE_PX), values)).expect("written");
+    file.close().expect("written");
+}
+
+/// GDAL 3.10 widens Lanczos' filter where the view shrinks and weighs by area for the mode, as 3.6 does not.
+#[test]
+fn lanczos_and_the_mode_are_those_of_newer_gdals() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ground.tif");
+    let newer: Value = serde_json::from_str(include_str!("newer_gdal/warp.json")).expect("JSON");
+    for view in newer["views"].as_array().expect("views") {
+        let resampling = view["kernel"].as_str().and_then(Resampling::named).expect("a kernel");
+        write_ground(&path, resampling);
+        let tiff = open(&path).expect("a raster that is read");
+        let numbers =
+            |key: &str| view[key].as_array().expect("numbers").iter().filter_map(Value::as_f64).collect::<Vec<_>>();
+        let theirs: Vec<u16> = numbers("values").into_iter().map(|value| value as u16).collect();
+        let side_px = theirs.len().isqrt() as u32;
+        let [minx, miny, maxx, maxy] = numbers("bounds")[..] else { panic!("four bounds") };
+        let mercator = Crs::from_epsg(WEB_MERCATOR).expect("known");
+        let bounds = View::of_bounds(mercator, Bounds::new(minx, miny, maxx, maxy), side_px, side_px).expect("a view");
+        let options = ReadOptions { resampling, ..ReadOptions::default() };
+        let ours = support::render(&tiff, &bounds, &options).expect("inside");
+        let theirs = Warped { valid: vec![true; theirs.len()], values: theirs };
+        let within = if resampling == Resampling::Mode { 0 } else { 2 };
+        let (close, mean_off) = closeness(&ours, &theirs, within);
+        println!("  {resampling:?} at {}: {close:.4} within {within}, {mean_off:.2} off", view["ratio"]);
+        // Where a pixel lies on kinds that are as frequent, or magnified on the edge of two, the first that is met counts.
+        let least = match view["ratio"].as_f64() {
+            _ if resampling != Resampling::Mode => 0.995,
+            Some(ratio) if ratio < 1.0 => 0.87,
+            _ => 0.96,
+        };
+        assert!(close >= least, "{resampling:?} at {}: {close}", view["ratio"]);
     }
 }

@@ -246,6 +246,12 @@ impl Cell {
         Self::new(cols, rows, Shape::Points(points.iter().map(finite).collect()))
     }
 
+    /// A single pixel of the view on the source pixel that a place lies in. Between two it is what the numbers say.
+    pub(super) fn of_place(place: (f64, f64)) -> Self {
+        let is_finite = place.0.is_finite() && place.1.is_finite();
+        Self::new(0..1, 0..1, Shape::Points(vec![is_finite.then(|| Position::of(place))]))
+    }
+
     /// A cell that is read as it is.
     pub(super) fn new(cols: Range<u32>, rows: Range<u32>, shape: Shape) -> Self {
         Self { cols, rows, shape, decimation: None }

@@ -23,6 +23,9 @@ const SHARE_OF_LIMIT: u64 = 4;
 /// Decimation below which a view is not too much of the raster, whatever it costs: with overviews it stays below two.
 const LEAST_SOURCE_PX_PER_VIEW_PX: f64 = 2.0;
 
+/// Most decoded bytes that such a view reads without any thinning: pixels are then the very ones that their places fall into. Of a raster of more, rows that would hardly be noticed are left out.
+const UNTHINNED_BYTES: u64 = 64 << 20;
+
 /// Power of two of the largest group: no level has more blocks in a row.
 const LARGEST_GROUP_POWER: u32 = 24;
 
@@ -52,7 +55,7 @@ impl Decimation {
         bands: usize,
         limits: &Limits,
     ) -> Option<Self> {
-        Reckoned::of(header, level, choice, bands).thinned_to(limits.max_walk_bytes / SHARE_OF_LIMIT)
+        Reckoned::of(header, level, choice, bands, limits).thinned_to(limits.max_walk_bytes / SHARE_OF_LIMIT)
     }
 
     /// The nearest place, of the level that this was made for, that is read.
@@ -74,27 +77,26 @@ struct Reckoned {
 }
 
 impl Reckoned {
-    fn of(header: &Header, level: &Level, choice: Choice, bands: usize) -> Self {
+    fn of(header: &Header, level: &Level, choice: Choice, bands: usize, limits: &Limits) -> Self {
         let ratio = choice.source_px_per_view_px;
         let planes = if level.planar == Planar::Separate { bands as u64 } else { 1 };
         let touched = |block_px: u32, count: u32| {
             let span = RECKONED_VIEW_PX * ratio / f64::from(block_px) + 1.0;
             (span as u32).min(count)
         };
+        let place_bytes = planes.saturating_mul(block_bytes(header, level));
+        let (across, down) =
+            (touched(level.block_width_px, level.blocks_across()), touched(level.block_height_px, level.blocks_down()));
+        let whole_bytes = u64::from(across).saturating_mul(down.into()).saturating_mul(place_bytes);
         let is_much = ratio > LEAST_SOURCE_PX_PER_VIEW_PX;
-        let group = |block_px: u32| if is_much { unnoticed(block_px, ratio) } else { 1 };
+        let is_thinned = is_much && whole_bytes > UNTHINNED_BYTES.min(limits.max_walk_bytes / SHARE_OF_LIMIT);
+        let group = |block_px: u32| if is_thinned { unnoticed(block_px, ratio) } else { 1 };
         let axis = |side_px: u32, block_px: u32| Axis { side_px, block_px, group: group(block_px) };
         let thinned = Decimation {
             cols: axis(level.width_px, level.block_width_px),
             rows: axis(level.height_px, level.block_height_px),
         };
-        Self {
-            thinned,
-            across: touched(level.block_width_px, level.blocks_across()),
-            down: touched(level.block_height_px, level.blocks_down()),
-            place_bytes: planes.saturating_mul(block_bytes(header, level)),
-            is_much,
-        }
+        Self { thinned, across, down, place_bytes, is_much }
     }
 
     fn left(&self) -> (u32, u32) {
@@ -120,7 +122,7 @@ impl Reckoned {
 /// Whether a view of a map tile's size at this zoom reads more than its share of what a render may hold, so that it is read in
 /// parts.
 pub(super) fn is_walked(header: &Header, level: &Level, choice: Choice, bands: usize, limits: &Limits) -> bool {
-    let reckoned = Reckoned::of(header, level, choice, bands);
+    let reckoned = Reckoned::of(header, level, choice, bands, limits);
     reckoned.is_much && reckoned.bytes() > limits.max_render_bytes / SHARE_OF_LIMIT
 }
 

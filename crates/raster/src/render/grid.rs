@@ -26,6 +26,13 @@ const PATCH_TOLERANCE_PX: f64 = 0.01;
 /// Largest distance accepted between the patch and the straight pieces its rows are walked in.
 const PIECE_TOLERANCE_PX: f64 = 0.008;
 
+/// Part of these tolerances that is accepted of a raster that is shown so small that each of its few pixels weighs much in
+/// their mean.
+const SMALL_RASTER_SHARE: f64 = 0.3;
+
+/// Longest side in view pixels of such a raster.
+const SMALL_RASTER_PX: f64 = 256.0;
+
 /// Most pieces of a row.
 const MOST_PIECES: u32 = SMALLEST_CELL_PX as u32;
 
@@ -67,6 +74,8 @@ pub(super) struct Sizes {
 /// Cells of the view that may show something of the raster.
 pub(super) fn cells(projection: &Projection<'_>, sizes: &Sizes, choice: Choice) -> Vec<Cell> {
     let share = |full: u32, level: u32| f64::from(level) / f64::from(full);
+    let shown_px = f64::from(sizes.level_px.0.max(sizes.level_px.1)) / choice.source_px_per_view_px;
+    let strictness = if shown_px < SMALL_RASTER_PX { SMALL_RASTER_SHARE } else { 1.0 };
     let mut grid = Grid {
         projection,
         width_px: sizes.view_px.0,
@@ -74,7 +83,7 @@ pub(super) fn cells(projection: &Projection<'_>, sizes: &Sizes, choice: Choice) 
         level_width_px: f64::from(sizes.level_px.0),
         level_height_px: f64::from(sizes.level_px.1),
         shrink: (share(sizes.full_px.0, sizes.level_px.0), share(sizes.full_px.1, sizes.level_px.1)),
-        error_scale: choice.source_px_per_view_px.min(1.0),
+        error_scale: choice.source_px_per_view_px.min(1.0) * strictness,
         cells: Vec::new(),
         outline: Outline::NotSought,
     };

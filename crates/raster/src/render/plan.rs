@@ -12,7 +12,7 @@ use crate::{
         footprint,
         grid::{self, Sizes},
         level::{self, Choice},
-        outline::meets_bounds,
+        outline::{holds_place, meets_bounds},
         project::{self, Projection},
         touch::{Touched, touched},
     },
@@ -93,7 +93,7 @@ pub fn plan(tiff: &GeoTiff, view: &View, options: &ReadOptions) -> Result<Plan> 
     let size_px = (view.width_px(), view.height_px());
     check_sides(tiff, size_px)?;
     let projection = Projection::new(header, view)?;
-    let choice = level::choose(header, &projection);
+    let choice = level::choose(tiff, view, &projection, options.resampling);
     let (full, source) = (&header.levels[0], &header.levels[usize::from(choice.level)]);
     let sizes = Sizes {
         view_px: size_px,
@@ -135,15 +135,16 @@ pub fn plan_stretched(tiff: &GeoTiff, size_px: (u32, u32), options: &ReadOptions
     finish(tiff, options, size_px, choice, vec![Cell::new(0..size_px.0, 0..size_px.1, shape)])
 }
 
-/// Plans the one full-resolution pixel under a place.
+/// Plans the one full-resolution pixel under a place. One within the box round the raster that is on no pixel gets a plan
+/// without blocks: no data.
 ///
 /// # Errors
-/// As [`plan`]; `OutsideBounds` for any place that is on no pixel.
+/// As [`plan`]; `OutsideBounds` for a place beyond that box.
 pub fn plan_point(tiff: &GeoTiff, lon_deg: f64, lat_deg: f64, options: &ReadOptions) -> Result<Plan> {
-    let points = [project::raster_pixel_at(tiff.header(), lon_deg, lat_deg)?];
+    let place = project::raster_pixel_at(tiff.header(), lon_deg, lat_deg)?;
     let choice = Choice { level: 0, source_px_per_view_px: 1.0 };
-    let plan = finish(tiff, options, (1, 1), choice, vec![Cell::of_points(0..1, 0..1, &points)])?;
-    if plan.data.is_empty() {
+    let plan = finish(tiff, options, (1, 1), choice, vec![Cell::of_place(place)])?;
+    if plan.data.is_empty() && !holds_place(tiff.header(), lon_deg, lat_deg) {
         return Err(RasterError::OutsideBounds);
     }
     Ok(plan)

@@ -161,8 +161,10 @@ pub(super) fn apply(t: Affine, (x, y): (f64, f64)) -> (f64, f64) {
 /// The inverse by Cramer's rule; `None` when pixels have no area.
 pub(super) fn invert(t: Affine) -> Option<Affine> {
     let determinant = t.a * t.e - t.b * t.d;
-    let (a, b) = (t.e / determinant, -t.b / determinant);
-    let (d, e) = (-t.d / determinant, t.a / determinant);
+    // By the reciprocal, as rasterio does, so that a place on the edge of a pixel falls to the same one.
+    let reciprocal = 1.0 / determinant;
+    let (a, b) = (t.e * reciprocal, -t.b * reciprocal);
+    let (d, e) = (-t.d * reciprocal, t.a * reciprocal);
     let inverse = Affine { a, b, c: -(a * t.c + b * t.f), d, e, f: -(d * t.c + e * t.f) };
     let all = [inverse.a, inverse.b, inverse.c, inverse.d, inverse.e, inverse.f];
     all.iter().all(|number| number.is_finite()).then_some(inverse)

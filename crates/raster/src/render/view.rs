@@ -140,6 +140,11 @@ impl View {
         self.height_px
     }
 
+    /// The lesser side of a pixel in units of its coordinate reference system.
+    pub(super) fn pixel_size(&self) -> f64 {
+        self.lattice.pixel_x.min(self.lattice.pixel_y)
+    }
+
     pub(super) fn lattice(&self) -> Lattice {
         self.lattice
     }

@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use aurora_tile::{Bounds, TileMatrixSet};
 
 use crate::{
-    Result,
-    crs::Crs,
+    GeoTiff, Result,
+    crs::{Crs, WEB_MERCATOR, WGS84},
     facts::place,
     header::{Affine, Header, Placement},
     render::project::apply,
@@ -18,6 +18,9 @@ const STEPS_PER_SIDE: u32 = 20;
 /// The last latitude before a pole. PROJ puts the poles of Mercator projections at a finite place, which then rules the
 /// size of world-wide rasters; this lies near enough to it.
 const NEXT_TO_POLE_DEG: f64 = 90.0_f64.next_down();
+
+/// Last latitude of the web map, as rio-tiler rounds it.
+const WEB_MAP_EDGE_DEG: f64 = 85.06;
 
 /// Minimum and maximum zoom of a raster in a tile matrix set; all zooms of the set without georeferencing.
 ///
@@ -66,6 +69,32 @@ pub(super) fn suggested_size(header: &Header, target: &Crs) -> Option<SuggestedS
         width_px: pixels(area.width()),
         height_px: pixels(area.height()),
     })
+}
+
+/// Size in `target` of a raster's pixels by which rio-tiler chooses the overview that a tile is read from.
+pub(super) fn resolution_for_tiles(tiff: &GeoTiff, target: &Crs) -> Option<f64> {
+    let reckon = || match on_web_map(tiff.header(), target) {
+        Some(resolution) => Some(resolution),
+        None => suggested_size(tiff.header(), target).map(|size| size.resolution),
+    };
+    if target.epsg() == Some(WEB_MERCATOR) { tiff.web_mercator_resolution(reckon) } else { reckon() }
+}
+
+/// The same of a raster in degrees that reaches beyond the web map: only the part between its edges counts, since near the poles
+/// pixels grow beyond measure.
+fn on_web_map(header: &Header, target: &Crs) -> Option<f64> {
+    let georef = header.georef.as_ref().filter(|georef| georef.crs.epsg() == Some(WGS84))?;
+    let (grid, size_px) = georef.placement.grid((header.levels[0].width_px, header.levels[0].height_px));
+    let [west, south, east, north] = place::bounds_native(&georef.placement, size_px);
+    let is_within = south >= -WEB_MAP_EDGE_DEG && north <= WEB_MAP_EDGE_DEG;
+    if is_within || target.epsg() != Some(WEB_MERCATOR) {
+        return None;
+    }
+    let (south, north) = (south.max(-WEB_MAP_EDGE_DEG), north.min(WEB_MAP_EDGE_DEG));
+    let (left, bottom) = target.from_wgs84(west, south)?;
+    let (right, top) = target.from_wgs84(east, north)?;
+    let rows = ((north - south) / grid.e.abs()).round();
+    Some((right - left).hypot(top - bottom) / f64::from(size_px.0).hypot(rows))
 }
 
 /// The grid itself, or for one askew as many pixels in the box round it, which is all that rasterio tells GDAL of it.

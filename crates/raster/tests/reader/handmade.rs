@@ -5,6 +5,7 @@ use std::{ops::Range, sync::Arc};
 use aurora_raster::{
     GeoTiff, Limits, RasterError, Result, facts,
     header::{Affine, Placement},
+    render::{self, ReadOptions},
     source::{ByteSource, SourceFuture},
 };
 use bytes::Bytes;
@@ -300,6 +301,26 @@ fn many_tiepoints_are_ground_control_points() {
     assert!((west - 500_000.0).abs() < 1e-6 && (north - 8_000_080.0).abs() < 1e-6, "{west}, {north}");
     assert!((east - 500_899.0).abs() < 20.0 && (south - 7_999_460.0).abs() < 20.0, "{east}, {south}");
     assert!((facts.spacing_m.expect("spacing") - 19.1).abs() < 0.5, "{:?}", facts.spacing_m);
+}
+
+/// A raster askew leaves corners of the box round it empty: a place there has no data, one beyond the box is an error.
+#[test]
+fn a_place_beside_a_raster_askew_has_no_data() {
+    let mut tags = image(4, 4);
+    let matrix = vec![10.0, 10.0, 0.0, 500_000.0, 10.0, -10.0, 0.0, 5e6, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0];
+    tags.extend([
+        (34264, Doubles(matrix)),
+        (34735, geo_keys(&[[1024, 0, 1, 1], [1025, 0, 1, 1], [3072, 0, 1, 32632]])),
+    ]);
+    let opened = open(tiff(&tags, &pixels(4, 4), end)).expect("opens");
+    let georef = opened.header().georef.as_ref().expect("georeferenced");
+    let blocks_at = |x: f64, y: f64| {
+        let (lon, lat) = georef.crs.to_wgs84(x, y).expect("on the globe");
+        render::plan_point(&opened, lon, lat, &ReadOptions::default()).map(|plan| plan.blocks().len())
+    };
+    assert_eq!(blocks_at(500_040.0, 5e6).expect("on a pixel"), 1);
+    assert_eq!(blocks_at(500_005.0, 5e6 + 35.0).expect("in the box"), 0);
+    assert!(matches!(blocks_at(499_995.0, 5e6), Err(RasterError::OutsideBounds)));
 }
 
 #[test]

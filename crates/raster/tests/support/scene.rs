@@ -8,8 +8,19 @@ use gdal::{
     spatial_ref::SpatialRef,
 };
 
+/// What the ground looks like.
+#[derive(Clone, Copy)]
+pub(crate) enum Ground {
+    /// Every pixel another number from 100 to 1,123.
+    Speckle,
+    /// Fields some ten pixels across, each of one of seven kinds, with stray pixels in them.
+    Fields,
+}
+
 /// What kind of scene.
 pub(crate) struct Scene {
+    /// What there is to see.
+    pub(crate) ground: Ground,
     /// Side in pixels.
     pub(crate) side_px: usize,
     /// Pixel size in metres.
@@ -30,6 +41,7 @@ impl Scene {
     /// 1,500 pixels square, tiled 256, deflated with predictor 2, overviews 2 and 4.
     pub(crate) fn cog_like() -> Self {
         Self {
+            ground: Ground::Speckle,
             side_px: 1500,
             spacing_m: 30.0,
             nodata: Some(0.0),
@@ -56,7 +68,7 @@ impl Scene {
         file.close().expect("written");
     }
 
-    /// Speckle of 100 to 1,123 inside a square turned by 12 degrees, 0 outside.
+    /// The ground inside a square turned by 12 degrees, 0 outside.
     fn values(&self) -> Vec<u16> {
         let mut noise = 0x2545_f491_u32;
         let (sine, cosine) = 12.0_f64.to_radians().sin_cos();
@@ -67,8 +79,20 @@ impl Scene {
             noise ^= noise << 5;
             let (x, y) = ((index % self.side_px) as f64 / side - 0.5, (index / self.side_px) as f64 / side - 0.5);
             let inside = (x * cosine + y * sine).abs() < 0.4 && (y * cosine - x * sine).abs() < 0.4;
-            if inside { 100 + (noise >> 22) as u16 } else { 0 }
+            match self.ground {
+                _ if !inside => 0,
+                Ground::Speckle => 100 + (noise >> 22) as u16,
+                Ground::Fields if noise.is_multiple_of(9) => 100 + (noise >> 22) as u16 % 7,
+                Ground::Fields => field(x * side, y * side),
+            }
         };
         (0..self.side_px * self.side_px).map(value).collect()
     }
+}
+
+/// Kind of the field at a place in pixels, 100 to 106.
+fn field(x: f64, y: f64) -> u16 {
+    let (col, row) = ((x + 0.3 * y).div_euclid(11.0) as i64, (y - 0.2 * x).div_euclid(9.0) as i64);
+    let mixed = (col.wrapping_mul(73_856_093) ^ row.wrapping_mul(19_349_663)).wrapping_mul(2_654_435_761);
+    100 + (mixed.unsigned_abs() >> 7) as u16 % 7
 }
