@@ -203,8 +203,9 @@ fn header_reach(seed: &Bytes, random: &mut Random) -> Range<usize> {
     }
 }
 
-/// Cases that once took more than their bound, and are tried first each time: a WebP whose partitions claim 16 MiB each.
-const FOUND: [u64; 1] = [1_037_893];
+/// Cases that once went wrong, and are tried first each time: a WebP whose partitions claim 16 MiB each, and a raster of which a
+/// view pixel spans more pixels than numbers reach.
+const FOUND: [u64; 2] = [1_037_893, 151_006_272];
 
 /// Runs cases of one target; `AURORA_FUZZ_SECONDS` takes the place of their number.
 fn run(cases: usize, most_bytes: usize, case: impl Fn(&[Bytes], &mut Random) -> Result<()>) {

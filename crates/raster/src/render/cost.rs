@@ -54,10 +54,15 @@ fn painted_bytes(header: &Header, plan: &Plan) -> u64 {
     pixels.saturating_mul(plan.bands.len() as u64 * u64::from(header.sample_type.size_bytes()) + 1)
 }
 
-/// Copies of a block that its decoding holds beside the result: what a picture codec unpacks and its own buffers, or numbers
-/// before they are widened.
+/// Copies of a block that its decoding holds beside the result: what a picture codec unpacks and its own buffers, LZMA's
+/// dictionary as far as the block fills it, or numbers before they are widened.
 fn copies(header: &Header, grid: &Level) -> u64 {
     let is_picture = matches!(grid.compression, Compression::Jpeg | Compression::WebP | Compression::Lerc(_));
+    let dictionary = u64::from(grid.compression == Compression::Lzma);
+    dictionary + numbers_before(header, is_picture)
+}
+
+fn numbers_before(header: &Header, is_picture: bool) -> u64 {
     match header.encoding {
         _ if is_picture => 4,
         Encoding::Plain => 0,

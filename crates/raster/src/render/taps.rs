@@ -16,6 +16,9 @@ pub(super) const UNWIDENED: f64 = 1.0 / 0.95;
 /// Parts of a source pixel that are none, far above the rounding of positions.
 const LEAST_OVERLAP_PX: f64 = 1e-4;
 
+/// Farthest that a filter is taken to reach: beyond any raster's side, and far from the end of the numbers.
+const FARTHEST_PX: i64 = 1 << 32;
+
 /// Values of the tabled filter between two whole numbers.
 const TABLE_STEPS: usize = 512;
 
@@ -68,10 +71,11 @@ impl Filter {
     /// Source pixels on either side of the one under the centre that may have a part.
     pub(super) fn reach_px(self, footprint_px: f64) -> i64 {
         let half = self.radius() * self.scale(footprint_px);
-        match self.form {
+        let reach = match self.form {
             Form::Box => half.ceil() as i64,
             _ => (half + 0.5).floor() as i64,
-        }
+        };
+        reach.min(FARTHEST_PX)
     }
 
     /// The curve at a distance, in units of its width. Sources: R. Keys, Cubic Convolution Interpolation for Digital Image
@@ -132,7 +136,7 @@ impl Taps {
             ((centre - 0.5 - half).ceil() as i64, (centre - 0.5 + half).floor() as i64)
         };
         let own = whole(place);
-        let (first, last) = (first.min(own), last.max(own));
+        let (first, last) = (first.clamp(own - FARTHEST_PX, own), last.clamp(own, own + FARTHEST_PX));
         self.stride = (last - first) / (most.min(MOST_TAPS) as i64 - 1).max(1) + 1;
         self.stride = if last - first < most.min(MOST_TAPS) as i64 { 1 } else { self.stride };
         // Strides are counted from the pixel under the centre, so that it is always among those looked at.
@@ -193,6 +197,18 @@ mod tests {
         for (x, value) in [(0.3001, 0.844_245_1), (1.7003, -0.083_139_2), (2.4999, 0.024_323_4), (-0.9123, 0.081_124_9)]
         {
             assert!((at(Form::Lanczos, x) - value).abs() < 2e-5, "{x}: {}", at(Form::Lanczos, x));
+        }
+    }
+
+    /// A raster may claim that a view pixel spans any number of its own.
+    #[test]
+    fn a_footprint_without_end_is_one_with_an_end() {
+        for footprint_px in [1e12, 1e300, f64::INFINITY] {
+            for form in FORMS {
+                let found = taps(7.5, form, footprint_px, 0..20);
+                assert!(found.iter().any(|tap| tap.0 == 7) && found.iter().all(|tap| (0..20).contains(&tap.0)));
+                assert!((1 << 30..=1 << 32).contains(&Filter { form }.reach_px(footprint_px)));
+            }
         }
     }
 
