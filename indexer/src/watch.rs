@@ -11,6 +11,8 @@ pub mod candidate;
 pub mod events;
 pub mod patrol;
 pub mod scan;
+#[cfg(test)]
+mod small_tree;
 pub mod status;
 pub mod tracker;
 pub mod trust;

@@ -131,17 +131,7 @@ pub fn stamp(metadata: &Metadata) -> Stamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn root(dir: &tempfile::TempDir) -> Root {
-        let path = dir.path().canonicalize().unwrap();
-        Root { excluded: vec![path.join("state")], path }
-    }
-
-    fn put(dir: &tempfile::TempDir, name: &str) {
-        let path = dir.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, name).unwrap();
-    }
+    use crate::watch::small_tree::{put, root};
 
     #[test]
     fn looks_tell_absent_from_unclear() {

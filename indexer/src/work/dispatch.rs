@@ -1,6 +1,8 @@
 //! The one loop that moves jobs: takes leases while there is room, asks the executor how its tasks stand, sends what
 //! ended to be verified and published, and keeps its leases.
 //!
+//! The parts: `leases` holds on to jobs, `begin` takes them and submits attempts, `finish` ends them, `drain` stops.
+//!
 //! It wakes on every change of the feed (a new job, a cancelled one), when the executor says so, and at its heartbeat.
 
 use std::{
@@ -10,43 +12,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aurora_queue::{Job, QueueError, RetryPolicy, State, attempt, lease, list};
+use aurora_queue::{Job, QueueError, RetryPolicy, State, attempt, lease};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    attempt::{AttemptDir, task},
-    executor::{Executor, Outcome, Refusal, Status, SubmitError},
+    executor::{Executor, Outcome, Status},
     publish::Publisher,
-    room,
 };
-use crate::{
-    database::Database,
-    error::Result,
-    job_view,
-    step::{self, Step},
-    trouble::Trouble,
-};
+use crate::{database::Database, error::Result, trouble::Trouble};
 
+mod begin;
 mod drain;
 mod finish;
+mod leases;
 
 use finish::Finish;
-
-/// Length of a lease; three heartbeats.
-const LEASE: Duration = Duration::from_secs(60);
-
-/// Time between renewals.
-const HEARTBEAT: Duration = Duration::from_secs(20);
 
 /// The longest pause between two rounds.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// Pause after the database failed.
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
-
-/// Pause in which nothing is begun after the executor was away or the results folder had no room.
-const AWAY_PAUSE: Duration = Duration::from_secs(5);
 
 /// What the dispatcher keeps to.
 #[derive(Debug, Clone)]
@@ -119,54 +106,6 @@ impl Dispatcher {
         self.drain().await;
     }
 
-    /// What an earlier life of the indexer held is due again, or goes on where the executor went on with it.
-    async fn recover(&mut self, stop: &CancellationToken) {
-        while let Err(error) = self.recover_once().await {
-            tracing::error!(%error, "earlier jobs cannot be recovered yet");
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(FAILURE_PAUSE) => {}
-            }
-        }
-    }
-
-    async fn recover_once(&mut self) -> Result<()> {
-        if self.executor.outlives() {
-            return self.adopt().await;
-        }
-        let mut write = self.database.begin().await?;
-        let now = write.now();
-        for job in lease::recover(write.conn(), self.database.worker(), &self.terms.policy, now).await? {
-            tracing::warn!(job = %job.job_id, scene = %job.subject, state = %job.state, "recovered after a sudden end");
-            write.job_moved(&job);
-        }
-        write.commit().await
-    }
-
-    /// Takes over what goes on. A job that was only leased may have been submitted or not: the executor will know.
-    async fn adopt(&mut self) -> Result<()> {
-        let mut write = self.database.begin().await?;
-        let now = write.now();
-        let mut adopted = Vec::new();
-        for mut job in lease::held_by(write.conn(), self.database.worker()).await? {
-            lease::renew(write.conn(), &job.job_id, job.fence, LEASE, now).await?;
-            if job.state == State::Leased {
-                job = attempt::advance(write.conn(), &job.job_id, job.fence, State::Submitted, now).await?;
-                write.job_moved(&job);
-            }
-            adopted.push(job);
-        }
-        write.commit().await?;
-        for job in adopted {
-            tracing::info!(job = %job.job_id, scene = %job.subject, state = %job.state, "adopted");
-            let task = task(&self.terms.root, &self.terms.results, &job);
-            let key = task.key.clone();
-            self.executor.adopt(task);
-            self.active.insert(key, Active { job, finishing: false, lost: false });
-        }
-        Ok(())
-    }
-
     async fn round(&mut self) -> Result<Duration> {
         self.keep_leases().await?;
         self.drop_lost().await?;
@@ -174,55 +113,6 @@ impl Dispatcher {
         self.ask().await?;
         self.fill().await?;
         self.pause().await
-    }
-
-    /// Renews all leases at the heartbeat, and gives up those that nobody renewed.
-    async fn keep_leases(&mut self) -> Result<()> {
-        if Instant::now() < self.next_heartbeat {
-            return Ok(());
-        }
-        let mut write = self.database.begin().await?;
-        let now = write.now();
-        for held in self.active.values().filter(|held| !held.lost) {
-            match lease::renew(write.conn(), &held.job.job_id, held.job.fence, LEASE, now).await {
-                Ok(()) | Err(QueueError::Fenced { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        for job in self.unknown(lease::held_by(write.conn(), self.database.worker()).await?) {
-            tracing::warn!(job = %job.job_id, "was leased without our knowing; it is given back");
-            let released = attempt::release(write.conn(), &job.job_id, job.fence, now).await?;
-            write.job_moved(&released);
-        }
-        for job in lease::expire(write.conn(), &self.terms.policy, now).await? {
-            write.job_moved(&job);
-        }
-        job_view::gauge(&list::counts(write.conn()).await?);
-        write.commit().await?;
-        self.next_heartbeat = Instant::now() + HEARTBEAT;
-        Ok(())
-    }
-
-    /// Of `leased` jobs those that nobody works on: the database went away before it could answer that they are ours.
-    fn unknown(&self, leased: Vec<Job>) -> Vec<Job> {
-        let is_known = |job: &Job| self.active.values().any(|held| held.job.job_id == job.job_id);
-        leased.into_iter().filter(|job| job.state == State::Leased && !is_known(job)).collect()
-    }
-
-    /// Stops attempts whose job was cancelled or taken away.
-    async fn drop_lost(&mut self) -> Result<()> {
-        let mut conn = self.database.read().await?;
-        for (key, held) in self.active.iter_mut().filter(|(_, held)| !held.lost && !held.finishing) {
-            match attempt::held(&mut conn, &held.job.job_id, held.job.fence).await {
-                Ok(_) => {}
-                Err(QueueError::Fenced { .. }) => {
-                    held.lost = true;
-                    self.executor.cancel(key).await;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
     }
 
     /// Notes what the executor accepted while the database could not be written.
@@ -257,165 +147,6 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// An attempt ended: on to verifying, or back to the queue with the reason.
-    async fn over(&mut self, key: &str, outcome: Outcome) -> Result<()> {
-        let Some(held) = self.active.get_mut(key) else { return Ok(()) };
-        if held.lost {
-            self.let_go(key).await;
-            return Ok(());
-        }
-        let job = held.job.clone();
-        match outcome {
-            Outcome::Success => {
-                step::reached(Step::Ended);
-                // An adopted one may have come so far before.
-                if job.state != State::Collecting {
-                    held.job = advance(&self.database, &job, State::Collecting).await?;
-                }
-                held.finishing = true;
-                let finish = finish::finish(self.publisher.clone(), self.terms.clone(), job);
-                let key = key.to_owned();
-                self.finishing.spawn(async move { (key, finish.await) });
-            }
-            Outcome::Refused(reason) => {
-                self.end(&job, End::Refused, &reason).await?;
-                self.let_go(key).await;
-            }
-            Outcome::Failed(reason) => {
-                self.end(&job, End::Failed, &reason).await?;
-                self.let_go(key).await;
-            }
-        }
-        Ok(())
-    }
-
-    async fn finished(&mut self, finished: Result<(String, Finish), tokio::task::JoinError>) {
-        let Ok((key, finish)) = finished else {
-            tracing::error!("verifying ended in a panic; its lease runs out");
-            return;
-        };
-        let Some(job) = self.active.get(&key).map(|held| held.job.clone()) else { return };
-        let noted = match finish {
-            Finish::Done => Ok(()),
-            // Not the attempt's fault: it is made again when the disk is well.
-            Finish::Failed(error) if error.is_of_disk() => {
-                self.hold_up(&job, format!("publishing failed: {error}")).await
-            }
-            Finish::Failed(error) => self.end(&job, End::Failed, &format!("publishing failed: {error}")).await,
-            Finish::Bad(reason) => self.end(&job, End::Failed, &reason).await,
-        };
-        if let Err(error) = noted {
-            tracing::error!(job = %job.job_id, %error, "its failure cannot be noted");
-            if error.is_of_database()
-                && let Some(held) = self.active.get_mut(&key)
-            {
-                // It ended as it did: the executor says so again in the next round.
-                held.finishing = false;
-                return;
-            }
-        }
-        self.let_go(&key).await;
-    }
-
-    async fn end(&self, job: &Job, end: End, reason: &str) -> Result<()> {
-        tracing::warn!(job = %job.job_id, scene = %job.subject, attempt = job.attempt, reason, "attempt failed");
-        let mut write = self.database.begin().await?;
-        let now = write.now();
-        let ended = match end {
-            End::Refused => attempt::refuse(write.conn(), &job.job_id, job.fence, reason, now).await,
-            End::Failed => attempt::fail(write.conn(), &job.job_id, job.fence, reason, &self.terms.policy, now).await,
-            End::Released => attempt::release(write.conn(), &job.job_id, job.fence, now).await,
-        };
-        match ended {
-            Ok(job) => write.job_moved(&job),
-            // Cancelled in the meantime: that stands.
-            Err(QueueError::Fenced { .. }) => return Ok(()),
-            Err(error) => return Err(error.into()),
-        }
-        write.commit().await
-    }
-
-    /// Forgets an attempt and removes its outputs; its log stays until the janitor finds its job
-    /// published.
-    async fn let_go(&mut self, key: &str) {
-        self.executor.forget(key);
-        let Some(held) = self.active.remove(key) else { return };
-        let dir = AttemptDir::of(&self.terms.results, &held.job);
-        let _ = tokio::task::spawn_blocking(move || dir.clear()).await;
-        step::reached(Step::Cleared);
-    }
-
-    /// Takes jobs while more may run.
-    async fn fill(&mut self) -> Result<()> {
-        while self.active.len() < self.terms.concurrency && !self.is_away() {
-            if !self.is_any_due().await? {
-                self.trouble.over();
-                return Ok(());
-            }
-            let mut write = self.database.begin().await?;
-            let now = write.now();
-            let Some(job) = lease::take(write.conn(), self.database.worker(), LEASE, now).await? else { return Ok(()) };
-            write.job_moved(&job);
-            write.commit().await?;
-            self.submit(job).await?;
-        }
-        Ok(())
-    }
-
-    fn is_away(&self) -> bool {
-        self.away_until.is_some_and(|until| Instant::now() < until)
-    }
-
-    async fn is_any_due(&self) -> Result<bool> {
-        let mut conn = self.database.read().await?;
-        Ok(lease::is_any_due(&mut conn, self.database.now()).await?)
-    }
-
-    async fn submit(&mut self, job: Job) -> Result<()> {
-        if let Err(error) = self.make_room(&job).await {
-            return self.hold_up(&job, format!("no room for an attempt: {error}")).await;
-        }
-        step::reached(Step::FolderMade);
-        let task = task(&self.terms.root, &self.terms.results, &job);
-        let key = task.key.clone();
-        if let Err(error) = self.executor.submit(task).await {
-            return self.not_accepted(&job, &error).await;
-        }
-        step::reached(Step::Accepted);
-        self.trouble.over();
-        let submitted = advance(&self.database, &job, State::Submitted).await;
-        let lost = submitted.as_ref().is_err_and(|error| !error.is_of_database());
-        self.active.insert(key.clone(), Active { job: submitted.unwrap_or(job), finishing: false, lost });
-        if lost {
-            self.executor.cancel(&key).await;
-        }
-        Ok(())
-    }
-
-    /// Makes the attempt's folder, where there is room for its result.
-    async fn make_room(&self, job: &Job) -> std::io::Result<()> {
-        let dir = AttemptDir::of(&self.terms.results, job);
-        let (results, input) = (self.terms.results.clone(), self.terms.root.join(&job.input));
-        let making = tokio::task::spawn_blocking(move || room::check(&results, &input).and_then(|()| dir.make()));
-        making.await?
-    }
-
-    async fn not_accepted(&mut self, job: &Job, error: &SubmitError) -> Result<()> {
-        let reason = format!("not accepted: {error}");
-        match error.kind {
-            Refusal::Permanent => self.end(job, End::Refused, &reason).await,
-            Refusal::Failed => self.end(job, End::Failed, &reason).await,
-            Refusal::Away => self.hold_up(job, reason).await,
-        }
-    }
-
-    /// Nothing can be begun just now: the job waits again, and that was no attempt of its.
-    async fn hold_up(&mut self, job: &Job, reason: String) -> Result<()> {
-        self.away_until = Some(Instant::now() + AWAY_PAUSE);
-        self.trouble.is(reason.clone());
-        self.end(job, End::Released, &reason).await
-    }
-
     /// Until the next retry is due, or the next heartbeat.
     async fn pause(&self) -> Result<Duration> {
         let mut conn = self.database.read().await?;
@@ -425,14 +156,6 @@ impl Dispatcher {
         let wait = if has_room { until_due.unwrap_or(MAX_PAUSE) } else { MAX_PAUSE };
         Ok(wait.clamp(Duration::from_millis(10), MAX_PAUSE))
     }
-}
-
-/// Ways to end an attempt without a result.
-#[derive(Debug, Clone, Copy)]
-enum End {
-    Refused,
-    Failed,
-    Released,
 }
 
 async fn advance(database: &Database, job: &Job, to: State) -> Result<Job> {

@@ -3,20 +3,12 @@
 use std::os::unix::fs::symlink;
 
 use super::*;
-use crate::watch::scan::{Look, look};
+use crate::watch::{
+    scan::{Look, look},
+    small_tree::{put, root},
+};
 
 const WHOLE: Duration = Duration::from_secs(3600);
-
-fn root(dir: &tempfile::TempDir) -> Root {
-    let path = dir.path().canonicalize().unwrap();
-    Root { excluded: vec![path.join("state")], path }
-}
-
-fn put(dir: &tempfile::TempDir, name: &str) {
-    let path = dir.path().join(name);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, name).unwrap();
-}
 
 /// All folders changed long ago, as far as their times tell.
 fn age(dir: &Path, seconds: u64) {

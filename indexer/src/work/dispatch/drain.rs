@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Dispatcher, End};
+use super::{Dispatcher, finish::End};
 use crate::work::executor::Status;
 
 /// Time that a stop waits for attempts to end and for results to be published.

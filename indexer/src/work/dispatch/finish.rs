@@ -1,17 +1,27 @@
-//! The end of a successful attempt: its outputs verified and published.
+//! The end of an attempt: outputs of a successful one verified and published, any other back to the queue with the reason.
 
-use aurora_queue::Job;
+use aurora_queue::{Job, QueueError, State, attempt};
+use tokio::task::JoinError;
 
-use super::Terms;
+use super::{Dispatcher, Terms, advance};
 use crate::{
-    error::IndexerError,
+    error::{IndexerError, Result},
     step::{self, Step},
     work::{
         attempt::AttemptDir,
         collect,
+        executor::Outcome,
         publish::{Publication, Publisher},
     },
 };
+
+/// Ways to end an attempt without a result.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum End {
+    Refused,
+    Failed,
+    Released,
+}
 
 /// How verifying and publishing ended.
 pub(super) enum Finish {
@@ -20,8 +30,98 @@ pub(super) enum Finish {
     Failed(IndexerError),
 }
 
+impl Dispatcher {
+    /// An attempt ended: on to verifying, or back to the queue with the reason.
+    pub(super) async fn over(&mut self, key: &str, outcome: Outcome) -> Result<()> {
+        let Some(held) = self.active.get_mut(key) else { return Ok(()) };
+        if held.lost {
+            self.let_go(key).await;
+            return Ok(());
+        }
+        let job = held.job.clone();
+        match outcome {
+            Outcome::Success => {
+                step::reached(Step::Ended);
+                // An adopted one may have come so far before.
+                if job.state != State::Collecting {
+                    held.job = advance(&self.database, &job, State::Collecting).await?;
+                }
+                held.finishing = true;
+                let finish = finish(self.publisher.clone(), self.terms.clone(), job);
+                let key = key.to_owned();
+                self.finishing.spawn(async move { (key, finish.await) });
+            }
+            Outcome::Refused(reason) => {
+                self.end(&job, End::Refused, &reason).await?;
+                self.let_go(key).await;
+            }
+            Outcome::Failed(reason) => {
+                self.end(&job, End::Failed, &reason).await?;
+                self.let_go(key).await;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn finished(&mut self, finished: Result<(String, Finish), JoinError>) {
+        let Ok((key, finish)) = finished else {
+            tracing::error!("verifying ended in a panic; its lease runs out");
+            return;
+        };
+        let Some(job) = self.active.get(&key).map(|held| held.job.clone()) else { return };
+        let noted = match finish {
+            Finish::Done => Ok(()),
+            // Not the attempt's fault: it is made again when the disk is well.
+            Finish::Failed(error) if error.is_of_disk() => {
+                self.hold_up(&job, format!("publishing failed: {error}")).await
+            }
+            Finish::Failed(error) => self.end(&job, End::Failed, &format!("publishing failed: {error}")).await,
+            Finish::Bad(reason) => self.end(&job, End::Failed, &reason).await,
+        };
+        if let Err(error) = noted {
+            tracing::error!(job = %job.job_id, %error, "its failure cannot be noted");
+            if error.is_of_database()
+                && let Some(held) = self.active.get_mut(&key)
+            {
+                // It ended as it did: the executor says so again in the next round.
+                held.finishing = false;
+                return;
+            }
+        }
+        self.let_go(&key).await;
+    }
+
+    pub(super) async fn end(&self, job: &Job, end: End, reason: &str) -> Result<()> {
+        tracing::warn!(job = %job.job_id, scene = %job.subject, attempt = job.attempt, reason, "attempt failed");
+        let mut write = self.database.begin().await?;
+        let now = write.now();
+        let ended = match end {
+            End::Refused => attempt::refuse(write.conn(), &job.job_id, job.fence, reason, now).await,
+            End::Failed => attempt::fail(write.conn(), &job.job_id, job.fence, reason, &self.terms.policy, now).await,
+            End::Released => attempt::release(write.conn(), &job.job_id, job.fence, now).await,
+        };
+        match ended {
+            Ok(job) => write.job_moved(&job),
+            // Cancelled in the meantime: that stands.
+            Err(QueueError::Fenced { .. }) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        write.commit().await
+    }
+
+    /// Forgets an attempt and removes its outputs; its log stays until the janitor finds its job
+    /// published.
+    pub(super) async fn let_go(&mut self, key: &str) {
+        self.executor.forget(key);
+        let Some(held) = self.active.remove(key) else { return };
+        let dir = AttemptDir::of(&self.terms.results, &held.job);
+        let _ = tokio::task::spawn_blocking(move || dir.clear()).await;
+        step::reached(Step::Cleared);
+    }
+}
+
 /// Verifies and publishes what an attempt left.
-pub(super) async fn finish(publisher: Publisher, terms: Terms, job: Job) -> Finish {
+async fn finish(publisher: Publisher, terms: Terms, job: Job) -> Finish {
     // On a task of its own, so that even a panic ends as a failed attempt.
     let finishing = tokio::spawn(async move { try_finish(&publisher, &terms, &job).await });
     finishing.await.unwrap_or_else(|error| Finish::Bad(format!("publishing failed: {error}")))

@@ -1,0 +1,93 @@
+//! How the dispatcher begins attempts: jobs taken while more may run, a folder where there is room, and what follows when
+//! the executor does not accept one.
+
+use std::time::{Duration, Instant};
+
+use aurora_queue::{Job, State, lease};
+
+use super::{Active, Dispatcher, advance, finish::End, leases::LEASE};
+use crate::{
+    error::Result,
+    step::{self, Step},
+    work::{
+        attempt::{AttemptDir, task},
+        executor::{Refusal, SubmitError},
+        room,
+    },
+};
+
+/// Pause in which nothing is begun after the executor was away or the results folder had no room.
+const AWAY_PAUSE: Duration = Duration::from_secs(5);
+
+impl Dispatcher {
+    /// Takes jobs while more may run.
+    pub(super) async fn fill(&mut self) -> Result<()> {
+        while self.active.len() < self.terms.concurrency && !self.is_away() {
+            if !self.is_any_due().await? {
+                self.trouble.over();
+                return Ok(());
+            }
+            let mut write = self.database.begin().await?;
+            let now = write.now();
+            let Some(job) = lease::take(write.conn(), self.database.worker(), LEASE, now).await? else { return Ok(()) };
+            write.job_moved(&job);
+            write.commit().await?;
+            self.submit(job).await?;
+        }
+        Ok(())
+    }
+
+    fn is_away(&self) -> bool {
+        self.away_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    async fn is_any_due(&self) -> Result<bool> {
+        let mut conn = self.database.read().await?;
+        Ok(lease::is_any_due(&mut conn, self.database.now()).await?)
+    }
+
+    async fn submit(&mut self, job: Job) -> Result<()> {
+        if let Err(error) = self.make_room(&job).await {
+            return self.hold_up(&job, format!("no room for an attempt: {error}")).await;
+        }
+        step::reached(Step::FolderMade);
+        let task = task(&self.terms.root, &self.terms.results, &job);
+        let key = task.key.clone();
+        if let Err(error) = self.executor.submit(task).await {
+            return self.not_accepted(&job, &error).await;
+        }
+        step::reached(Step::Accepted);
+        self.trouble.over();
+        let submitted = advance(&self.database, &job, State::Submitted).await;
+        let lost = submitted.as_ref().is_err_and(|error| !error.is_of_database());
+        self.active.insert(key.clone(), Active { job: submitted.unwrap_or(job), finishing: false, lost });
+        if lost {
+            self.executor.cancel(&key).await;
+        }
+        Ok(())
+    }
+
+    /// Makes the attempt's folder, where there is room for its result.
+    async fn make_room(&self, job: &Job) -> std::io::Result<()> {
+        let dir = AttemptDir::of(&self.terms.results, job);
+        let (results, input) = (self.terms.results.clone(), self.terms.root.join(&job.input));
+        let making = tokio::task::spawn_blocking(move || room::check(&results, &input).and_then(|()| dir.make()));
+        making.await?
+    }
+
+    async fn not_accepted(&mut self, job: &Job, error: &SubmitError) -> Result<()> {
+        let reason = format!("not accepted: {error}");
+        match error.kind {
+            Refusal::Permanent => self.end(job, End::Refused, &reason).await,
+            Refusal::Failed => self.end(job, End::Failed, &reason).await,
+            Refusal::Away => self.hold_up(job, reason).await,
+        }
+    }
+
+    /// Nothing can be begun just now: the job waits again, and that was no attempt of its.
+    pub(super) async fn hold_up(&mut self, job: &Job, reason: String) -> Result<()> {
+        self.away_until = Some(Instant::now() + AWAY_PAUSE);
+        self.trouble.is(reason.clone());
+        self.end(job, End::Released, &reason).await
+    }
+}
