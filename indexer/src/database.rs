@@ -15,9 +15,9 @@ use std::{
 
 use aurora_catalog::store;
 use aurora_daemon::file_system;
-use aurora_database::{Address, Backend, OpenError, Pools, failure};
+use aurora_database::{Address, Backend, Connection, OpenError, Pools, failure};
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{Any, migrate::Migration, pool::PoolConnection};
+use sqlx::migrate::Migration;
 use tokio::sync::watch;
 
 use crate::{
@@ -161,7 +161,7 @@ impl Database {
     ///
     /// # Errors
     /// When there is none within the pool's time.
-    pub async fn read(&self) -> Result<PoolConnection<Any>> {
+    pub async fn read(&self) -> Result<Connection> {
         Ok(self.pools.read().await?)
     }
 

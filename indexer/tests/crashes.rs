@@ -120,7 +120,7 @@ fn a_restored_database_is_read_anew_under_another_epoch() {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let pools = Pools::open(&Address::Sqlite(file.clone())).await.unwrap();
         let mut conn = pools.write().await.unwrap();
-        sqlx::query("VACUUM INTO $1").bind(backup.to_str().unwrap()).execute(&mut *conn).await.unwrap();
+        sqlx::query("VACUUM INTO $1").bind(backup.to_str().unwrap()).execute(&mut conn).await.unwrap();
     });
     let before = indexer.json("/catalog/changes")["epoch"].clone();
     fs::write(indexer.root().join("b.tif"), tiff(2)).unwrap();

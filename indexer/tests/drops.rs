@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use aurora_database::trial::Server;
 use serde_json::Value;
 use support::{COPY, Indexer, PATIENCE, tiff};
 
@@ -16,17 +17,25 @@ const MAX_PEAK_BYTES: u64 = 128 << 20;
 
 #[test]
 fn three_hundred_scenes_dropped_at_once_are_published_once_each() {
-    drop_at_once(300);
+    drop_at_once(300, None);
+}
+
+#[test]
+fn scenes_dropped_at_once_are_published_once_each_on_a_database_server() {
+    let Some(server) = Server::shared() else { return };
+    drop_at_once(100, Some(&server.database()));
 }
 
 #[test]
 #[ignore = "takes minutes: `make nightly` runs it"]
 fn ten_thousand_scenes_dropped_at_once_are_published_once_each() {
-    drop_at_once(10_000);
+    drop_at_once(10_000, None);
 }
 
-fn drop_at_once(scenes: u16) {
-    let indexer = Indexer::start(COPY, &["--jobs", "4", "--feed-keep", "1000000"]);
+fn drop_at_once(scenes: u16, database: Option<&str>) {
+    let mut flags = vec!["--jobs", "4", "--feed-keep", "1000000"];
+    flags.extend(database.into_iter().flat_map(|url| ["--database", url]));
+    let indexer = Indexer::start(COPY, &flags);
     // Written aside, so that all of them land within a moment.
     let aside = indexer.dir.path().join("aside");
     fs::create_dir(&aside).unwrap();

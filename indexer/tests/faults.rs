@@ -16,6 +16,7 @@ use std::{
     thread,
 };
 
+use aurora_database::trial::Server;
 use aurora_indexer::{
     Settings,
     step::{self, Step},
@@ -55,8 +56,24 @@ fn killed_after_any_step_it_loses_doubles_and_halves_nothing() {
     thread::scope(|scope| {
         for step in Step::ALL {
             scope.spawn(move || {
-                let times = (1..).take_while(|&time| walk(step, time)).count();
+                let times = (1..).take_while(|&time| walk(step, time, None)).count();
                 println!("killed {times} times after {step:?}");
+                assert!(times > 0, "{step:?} is never reached");
+            });
+        }
+    });
+}
+
+/// The steps round a transaction and a result's place, where another database could make a difference, and each only at
+/// some of the times that it is reached.
+#[test]
+fn killed_on_a_database_server_it_loses_doubles_and_halves_nothing() {
+    let Some(server) = Server::shared() else { return };
+    thread::scope(|scope| {
+        for (step, every) in [(Step::Written, 4), (Step::Committed, 4), (Step::Accepted, 2), (Step::Placed, 2)] {
+            scope.spawn(move || {
+                let times = (1..).step_by(every).take_while(|&time| walk(step, time, Some(&server.database()))).count();
+                println!("killed {times} times after {step:?}, on a server");
                 assert!(times > 0, "{step:?} is never reached");
             });
         }
@@ -65,8 +82,8 @@ fn killed_after_any_step_it_loses_doubles_and_halves_nothing() {
 
 /// Walks the stages with an indexer that is killed when `step` is reached for the `time`th time, and starts it anew;
 /// answers whether it came to that.
-fn walk(step: Step, time: u32) -> bool {
-    let mut indexer = Fragile::start(step, time);
+fn walk(step: Step, time: u32, database: Option<&str>) -> bool {
+    let mut indexer = Fragile::start(step, time, database);
     for stage in &STAGES {
         (stage.act)(&indexer.root());
         indexer.until_walked(stage);
@@ -83,17 +100,20 @@ struct Fragile {
     dir: tempfile::TempDir,
     address: SocketAddr,
     child: Child,
+    /// Where its database is, if that is no file of its own.
+    database: Option<String>,
     fault: String,
     was_killed: bool,
 }
 
 impl Fragile {
-    fn start(step: Step, time: u32) -> Self {
+    fn start(step: Step, time: u32, database: Option<&str>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("root")).unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let child = spawn(&dir, address, Some((step, time)));
-        let mut fragile = Self { dir, address, child, fault: format!("{step:?}, time {time}"), was_killed: false };
+        let child = spawn(&dir, address, database, Some((step, time)));
+        let (database, fault) = (database.map(str::to_owned), format!("{step:?}, time {time}"));
+        let mut fragile = Self { dir, address, child, database, fault, was_killed: false };
         until("readiness", || fragile.get("/readyz").is_some());
         fragile
     }
@@ -108,7 +128,7 @@ impl Fragile {
         if self.child.try_wait().unwrap().is_some() {
             assert!(!self.was_killed, "{}: it ended a second time:\n{}", self.fault, self.log());
             self.was_killed = true;
-            self.child = spawn(&self.dir, self.address, None);
+            self.child = spawn(&self.dir, self.address, self.database.as_deref(), None);
         }
         // It may not listen yet, or be killed while it answers.
         let answer = try_request(self.address, "GET", path, &[]).ok()?;
@@ -217,7 +237,7 @@ impl Drop for Fragile {
 }
 
 /// This test's own program as an indexer; everything is told it by the environment.
-fn spawn(dir: &tempfile::TempDir, address: SocketAddr, fault: Option<(Step, u32)>) -> Child {
+fn spawn(dir: &tempfile::TempDir, address: SocketAddr, database: Option<&str>, fault: Option<(Step, u32)>) -> Child {
     let log = fs::OpenOptions::new().create(true).append(true).open(dir.path().join("log")).unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["the_indexer_itself", "--exact", "--ignored", "--nocapture"]);
@@ -225,6 +245,7 @@ fn spawn(dir: &tempfile::TempDir, address: SocketAddr, fault: Option<(Step, u32)
     command.env("AURORA_LISTEN", address.to_string()).env("AURORA_SETTLE", "100ms");
     command.env("AURORA_SCAN_INTERVAL", "500ms").env("AURORA_MAX_RETRY_DELAY", "1s");
     command.env("AURORA_COMMAND", format!("/bin/sh -c '{}' sh {{input}} {{output_dir}}", COPY.replace('\'', r"'\''")));
+    command.envs(database.map(|url| ("AURORA_DATABASE", url)));
     if let Some((step, time)) = fault {
         command.env(FAULT.0, format!("{step:?}")).env(FAULT.1, time.to_string());
     }

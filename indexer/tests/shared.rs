@@ -1,5 +1,6 @@
-//! Several indexers on one PostgreSQL database, and a server of it that dies.
+//! Several indexers on one PostgreSQL database, and a server of it that dies or is unplugged.
 
+mod cable;
 mod support;
 
 use std::{
@@ -11,6 +12,7 @@ use std::{
 };
 
 use aurora_database::trial::Server;
+use cable::Cable;
 use serde_json::Value;
 use support::{COPY, Indexer, request, tiff, until};
 
@@ -120,6 +122,32 @@ fn a_server_that_dies_for_ten_seconds_costs_time_and_nothing_else() {
     assert_eq!(after[..told.len()], told, "what was told stays told");
     assert_eq!(indexer.json("/health")["feed"]["epoch"], epoch);
     assert_eq!(runs(&indexer), 10, "no work is done twice");
+}
+
+#[test]
+fn a_server_that_is_unplugged_holds_nobody_up_for_ever() {
+    let Some(server) = Server::shared() else { return };
+    let results = tempfile::tempdir().unwrap();
+    let cable = Cable::to(&server.database());
+    let indexer = indexer(cable.database(), results.path(), None);
+    drop_scenes(&indexer, 0..4);
+    until("work under way", || runs(&indexer) > 1);
+    let (told, address) = (indexer.changes(), indexer.address);
+
+    cable.pull();
+    drop_scenes(&indexer, 4..6);
+    assert_eq!((indexer.get("/livez").status, indexer.get("/files/s0.tif").status), (200, 200));
+    std::thread::scope(|scope| {
+        for path in ["/jobs", "/catalog/changes?since=0", "/catalog/items", "/health", "/readyz"] {
+            scope.spawn(move || until("a 503", || request(address, "GET", path, &[]).status == 503));
+        }
+    });
+    cable.plug();
+
+    until("recovery", || indexer.get("/readyz").status == 200);
+    published_once(&indexer, 0..6);
+    assert_eq!(indexer.changes()[..told.len()], told, "what was told stays told");
+    assert_eq!(runs(&indexer), 6, "no work is done twice");
 }
 
 #[test]

@@ -11,16 +11,6 @@ pub enum Backend {
     Postgres,
 }
 
-impl Backend {
-    /// What is at the other end of `conn`.
-    pub fn of(conn: &Connection) -> Self {
-        match conn.backend_name() {
-            "PostgreSQL" => Self::Postgres,
-            _ => Self::Sqlite,
-        }
-    }
-}
-
 /// One statement as each of them wants it.
 #[derive(Debug, Clone, Copy)]
 pub struct Spelled {
@@ -33,7 +23,7 @@ pub struct Spelled {
 impl Spelled {
     /// The statement for `conn`.
     pub fn on(self, conn: &Connection) -> &'static str {
-        self.by(Backend::of(conn))
+        self.by(conn.backend())
     }
 
     /// The statement for `backend`.

@@ -8,6 +8,7 @@
 
 pub mod address;
 pub mod backend;
+pub mod connection;
 pub mod failure;
 pub mod migrate;
 pub mod pools;
@@ -16,10 +17,8 @@ pub mod trial;
 
 pub use address::Address;
 pub use backend::{Backend, Spelled};
+pub use connection::{Connection, Transaction};
 pub use pools::Pools;
-
-/// A connection to either.
-pub type Connection = sqlx::AnyConnection;
 
 /// A row of either.
 pub type Row = sqlx::any::AnyRow;

@@ -35,9 +35,21 @@ impl Pools {
     /// # Errors
     /// [`OpenError::Newer`] when the database has had steps that are not among them.
     pub async fn migrate(&self, migrations: Vec<Migration>) -> Result<(), OpenError> {
-        Migrator::with_migrations(migrations).run(self.writers()).await.map_err(|error| match error {
+        let failed = |error| match error {
             MigrateError::VersionMissing(step) => OpenError::Newer { step },
             source => OpenError::Migrate { source },
-        })
+        };
+        let mut conn = self.writers().acquire().await.map_err(MigrateError::from).map_err(failed)?;
+        if self.backend() == Backend::Postgres {
+            // Large tables take their time.
+            let lifted = sqlx::raw_sql("SET statement_timeout = 0").execute(&mut *conn).await;
+            lifted.map_err(MigrateError::from).map_err(failed)?;
+        }
+        let migrated = Migrator::with_migrations(migrations).run(&mut *conn).await.map_err(failed);
+        if self.backend() == Backend::Postgres {
+            // It does not go back without its limits.
+            conn.close_on_drop();
+        }
+        migrated
     }
 }

@@ -240,7 +240,7 @@ pub fn on_both(migrations: fn(Backend) -> Vec<Migration>, test: impl AsyncFn(&mu
 async fn fresh(address: &Address, migrations: fn(Backend) -> Vec<Migration>) -> Connection {
     let pools = Pools::open(address).await.expect("a database");
     pools.migrate(migrations(pools.backend())).await.expect("tables");
-    let mut conn = pools.write().await.expect("a connection").detach();
+    let mut conn = pools.write().await.expect("a connection").detached();
     if pools.backend() == Backend::Sqlite {
         sqlx::raw_sql("PRAGMA synchronous = OFF").execute(&mut conn).await.expect("speed");
     }

@@ -20,6 +20,11 @@ const WATCH_LOCK: i64 = 0x4155_524F_5241;
 /// Time between two tries for a turn, and between two looks whether it goes on.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// What ends the turn of an indexer that has not looked for so long, whatever keeps it: its host hangs, or its network is
+/// cut. Servers before PostgreSQL 14 do not know how, and wait until the network tells them.
+const END_UNLESS_ASKED: &str = "SELECT set_config('idle_session_timeout', '20s', false)
+    WHERE current_setting('server_version_num')::INT >= 140000";
+
 /// How long the server may take to say that it goes on.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -75,15 +80,16 @@ impl Database {
     async fn try_turn(&self) -> Result<Option<Turn>> {
         let mut conn = self.pools.write().await?;
         let asked = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(WATCH_LOCK);
-        if !asked.fetch_one(&mut *conn).await? {
+        if !asked.fetch_one(&mut conn).await? {
             return Ok(None);
         }
         // From here on the connection is the turn: whatever fails ends both.
-        let conn = Mutex::new(conn.detach());
+        let mut conn = conn.detached();
+        sqlx::query(END_UNLESS_ASKED).execute(&mut conn).await?;
         let term = random::name();
         let mut write = self.begin_with_scenes().await?;
         store::watch::begin(write.conn(), &term).await?;
         write.commit().await?;
-        Ok(Some(Turn(Some(Held { term, conn }))))
+        Ok(Some(Turn(Some(Held { term, conn: Mutex::new(conn) }))))
     }
 }

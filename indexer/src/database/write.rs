@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use aurora_catalog::{ChangeBody, store};
-use aurora_database::{Backend, Connection};
+use aurora_database::{Backend, Connection, Transaction};
 use aurora_queue::Job;
 use jiff::Timestamp;
-use sqlx::{Any, Transaction};
 
 use super::{Database, Turn};
 use crate::{
@@ -17,7 +16,7 @@ use crate::{
 
 /// A write transaction: dropped, it leaves nothing; committed, it wakes the feed's readers.
 pub struct Write<'d> {
-    inner: Transaction<'static, Any>,
+    inner: Transaction,
     database: &'d Database,
     epoch: Arc<str>,
     /// What the feed tells of it, appended with the commit.

@@ -16,7 +16,7 @@ use crate::{error::IndexerError, job_view};
 pub async fn ready(State(shared): State<Shared>) -> Result<&'static str, Problem> {
     let away = |error: IndexerError| Problem::server(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(1);
     let mut conn = shared.database.read().await.map_err(away)?;
-    sqlx::query("SELECT 1").execute(&mut *conn).await.map_err(|error| away(error.into()))?;
+    sqlx::query("SELECT 1").execute(&mut conn).await.map_err(|error| away(error.into()))?;
     Ok("ready")
 }
 
