@@ -1,7 +1,9 @@
-//! The indexer's HTTP side: every address in one table ([`routes`]), a handler module each.
+//! The indexer's HTTP side: files' bytes ([`front`]), and every other address in one table ([`routes`]), a handler module
+//! each.
 
 pub mod catalog;
 pub mod events;
+pub mod front;
 pub mod health;
 pub mod items;
 pub mod jobs;

@@ -151,6 +151,19 @@ fn slow_readers_take_no_descriptor_from_the_others() {
 }
 
 #[test]
+fn a_page_of_another_origin_may_ask_for_parts_and_read_what_they_are() {
+    let indexer = start();
+    let page = ("Origin", "http://page.example");
+    let answer = ask(&indexer, "GET", &[page, ("Range", "bytes=0-0")]);
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (206, Some("*")));
+    assert!(answer.header("access-control-expose-headers").unwrap().contains("content-range"));
+    let asked = [page, ("Access-Control-Request-Method", "GET"), ("Access-Control-Request-Headers", "range")];
+    let may = ask(&indexer, "OPTIONS", &asked);
+    assert_eq!((may.status, may.header("access-control-allow-origin")), (200, Some("*")));
+    assert!(may.header("access-control-allow-headers").unwrap().contains("range"));
+}
+
+#[test]
 fn nothing_outside_the_root_is_served() {
     let indexer = start();
     fs::write(indexer.dir.path().join("secret"), "secret").unwrap();

@@ -1,4 +1,4 @@
-//! Serving HTTP: an axum router behind bounds that `axum::serve` does not have.
+//! Serving HTTP: an axum router, or what stands before one, behind bounds that `axum::serve` does not have.
 //!
 //! Every connection has a time for its request's head, for taking its answer and for doing nothing, and bounds on what
 //! is buffered; the number of connections is bounded too. A client beyond it waits in the kernel's queue without
@@ -6,10 +6,11 @@
 //! turn. Requests are taken up in turns by client ([`crate::fair`]). On stop, listening ends, requests under way
 //! finish, and what is left after the grace is dropped.
 //!
-//! The parts: `sockets` listens, `accept` lets in, `ledger` knows who is there, `quantum` for how many answers, `sweep`
+//! The parts: `answers` is what is served, `sockets` listens, `accept` lets in, `ledger` knows who is there, `quantum` for how many answers, `sweep`
 //! decides who has to go, `connection` speaks HTTP through `stream` and `body`, in the order of `turns`.
 
 mod accept;
+mod answers;
 mod body;
 mod connection;
 mod ledger;
@@ -21,10 +22,10 @@ mod turns;
 
 use std::{io, sync::Arc, thread, time::Duration};
 
-use axum::Router;
 use tokio::{net::TcpListener, sync::oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use answers::Answers;
 pub use ledger::Connections;
 pub use sockets::{Inherited, Listeners, listen};
 
@@ -58,11 +59,11 @@ impl Default for Bounds {
     }
 }
 
-/// Serves `router` on `listeners` until `stop`, then drains. Handlers may extract `ConnectInfo<SocketAddr>` and ask
-/// [`crate::fair::Client::current`].
+/// Serves `answers` on `listeners` until `stop`, then drains. Whoever answers may ask [`crate::fair::Client::current`],
+/// and a router's handlers extract `ConnectInfo<SocketAddr>`.
 pub async fn serve(
     listeners: Listeners,
-    router: Router,
+    answers: impl Answers,
     connections: Connections,
     bounds: Bounds,
     stop: CancellationToken,
@@ -78,7 +79,7 @@ pub async fn serve(
     let looked_at = sockets.iter().map(Arc::downgrade).collect();
     let sweeping = tokio::spawn(sweep::sweep(connections.clone(), looked_at, bounds, stop.clone(), served.clone()));
     let renewing = tls.clone().map(|tls| tokio::spawn(served.clone().run_until_cancelled_owned(tls.keep_renewed())));
-    let host = Arc::new(connection::Host::new(router, connections.clone(), bounds, tls, stop));
+    let host = Arc::new(connection::Host::new(answers, connections.clone(), bounds, tls, stop));
     let tasks = TaskTracker::new();
     let accepting = sockets.into_iter().map(|socket| {
         let accepting = accept::accept(socket, inherited, Arc::clone(&host), tasks.clone());
@@ -106,7 +107,7 @@ pub async fn serve(
 pub fn serve_apart(
     name: &str,
     listeners: Listeners,
-    router: Router,
+    answers: impl Answers,
     connections: Connections,
     bounds: Bounds,
     stop: CancellationToken,
@@ -114,7 +115,7 @@ pub fn serve_apart(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (ended, end) = oneshot::channel();
     thread::Builder::new().name(name.to_owned()).spawn(move || {
-        runtime.block_on(serve(listeners, router, connections, bounds, stop));
+        runtime.block_on(serve(listeners, answers, connections, bounds, stop));
         // Nobody may be interested.
         let _ = ended.send(());
     })?;

@@ -45,6 +45,7 @@ pub struct Asked {
 pub async fn answer(tree: &Tree, asked: Asked) -> Response {
     if let Some(file) = tree.at_hand(&asked.path)
         && let Ok(Some(response)) = of_version(tree, &asked, &file, body::read_now)
+        && tree.is_still_there(&asked.path, &file)
     {
         return response;
     }
@@ -103,8 +104,8 @@ fn of_version(tree: &Tree, asked: &Asked, file: &Arc<OpenFile>, read: Read) -> s
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.extend(file.last_modified.clone().map(|date| (header::LAST_MODIFIED, date)));
-    let now_s = jiff::Timestamp::now().as_second();
-    let use_range = match version.judge(&asked.headers, now_s) {
+    let etag = file.etag.to_str().unwrap_or_default();
+    let use_range = match version.judge(&asked.headers, etag, || jiff::Timestamp::now().as_second()) {
         Verdict::NotModified => return Ok(Some(respond(StatusCode::NOT_MODIFIED, headers, Body::empty()))),
         Verdict::Failed => {
             let detail = "the file is not the version that was asked for";
@@ -133,7 +134,7 @@ fn of_version(tree: &Tree, asked: &Asked, file: &Arc<OpenFile>, read: Read) -> s
     } else {
         return Ok(None);
     };
-    metrics::counter!("aurora_indexer_file_bytes_total").increment(length);
+    tree.count_sent(length);
     Ok(Some(respond(status, headers, body)))
 }
 

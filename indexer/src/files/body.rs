@@ -47,6 +47,7 @@ impl Source {
         if let Some(file) = self.tree.kept(&self.path, &self.version)
             && let Some(bytes) = read_now(&file, &range)?
         {
+            file.still()?;
             return Ok(bytes);
         }
         let leave = self.tree.shelf().leave().await.ok_or(io::ErrorKind::TimedOut)?;
@@ -98,10 +99,10 @@ pub(super) fn read(file: &OpenFile, range: &Range<u64>) -> io::Result<Bytes> {
     Ok(buffer.into())
 }
 
-/// The same without ever waiting; `None` when that would be needed.
+/// The same without ever waiting, `None` when that would be needed; whether the file changed is for the caller to see.
 ///
 /// # Errors
-/// As [`read`].
+/// When the file cannot be read.
 pub(super) fn read_now(file: &OpenFile, range: &Range<u64>) -> io::Result<Option<Bytes>> {
     let mut buffer = buffer(range)?;
     Ok(file.read_now(&mut buffer, range.start)?.then(|| buffer.into()))

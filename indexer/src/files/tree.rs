@@ -26,8 +26,11 @@ pub struct Tree {
 
 struct Inner {
     folder: PathBuf,
+    /// What the keys of its files on the shelf begin with.
+    key_prefix: String,
     excluded: Vec<PathBuf>,
     shelf: Arc<Shelf>,
+    sent_bytes: metrics::Counter,
 }
 
 /// An open file at one version.
@@ -54,7 +57,9 @@ impl Tree {
     /// Serves `folder` (links resolved) without `excluded`; trees that share a shelf share its descriptors.
     pub fn new(folder: PathBuf, excluded: Vec<PathBuf>, shelf: Arc<Shelf>) -> Self {
         let excluded = excluded.into_iter().filter(|own| own.starts_with(&folder) && *own != folder).collect();
-        Self { inner: Arc::new(Inner { folder, excluded, shelf }) }
+        let key_prefix = format!("{}\0", folder.display());
+        let sent_bytes = metrics::counter!("aurora_indexer_file_bytes_total");
+        Self { inner: Arc::new(Inner { folder, key_prefix, excluded, shelf, sent_bytes }) }
     }
 
     /// The shelf of its open files.
@@ -62,24 +67,30 @@ impl Tree {
         &self.inner.shelf
     }
 
+    /// Counts bytes that are sent of its files.
+    pub(super) fn count_sent(&self, bytes: u64) {
+        self.inner.sent_bytes.increment(bytes);
+    }
+
     /// Whether a path with all links resolved may be told of.
     pub(super) fn contains(&self, real: &Path) -> bool {
         real.starts_with(&self.inner.folder) && !self.inner.excluded.iter().any(|own| real.starts_with(own))
     }
 
-    /// The file at `path` (a part of an address) if it is open already, still is what lies there, and finding that out
-    /// cannot block.
+    /// The file at `path` (a part of an address) if it is open already and looking at it cannot block. Whether it still
+    /// is what lies there, [`Tree::is_still_there`] tells.
     pub(super) fn at_hand(&self, path: &str) -> Option<Arc<OpenFile>> {
-        let key = self.key(path);
-        let file = self.inner.shelf.find(&key)?;
-        if !file.is_local {
-            return None;
+        self.inner.shelf.find(&self.key(path)).filter(|file| file.is_local)
+    }
+
+    /// Whether `file` still is what lies at `path`, as it was when it was opened; if so, whatever was read of it before
+    /// was so too.
+    pub(super) fn is_still_there(&self, path: &str, file: &Arc<OpenFile>) -> bool {
+        let is_current = file.is_current();
+        if !is_current {
+            self.inner.shelf.drop_stale(&self.key(path), file);
         }
-        if file.is_current() {
-            return Some(file);
-        }
-        self.inner.shelf.drop_stale(&key, &file);
-        None
+        is_current
     }
 
     /// What lies at `path`, a part of an address. Blocking.
@@ -88,11 +99,10 @@ impl Tree {
     /// [`NotFound`] for everything that is not to be had.
     pub(super) fn open(&self, path: &str) -> Result<Opened, NotFound> {
         let key = self.key(path);
-        if let Some(file) = self.inner.shelf.find(&key) {
-            if file.is_current() {
-                return Ok(Opened::File(file));
-            }
-            self.inner.shelf.drop_stale(&key, &file);
+        if let Some(file) = self.inner.shelf.find(&key)
+            && self.is_still_there(path, &file)
+        {
+            return Ok(Opened::File(file));
         }
         let path = path.strip_suffix('/').unwrap_or(path);
         let relative = if path.is_empty() { PathBuf::new() } else { open::decoded(path)? };
@@ -128,7 +138,7 @@ impl Tree {
 
     /// Trees share a shelf, so their folder belongs to the key. No path of an address has a NUL in it.
     fn key(&self, path: &str) -> String {
-        format!("{}\0{path}", self.inner.folder.display())
+        [self.inner.key_prefix.as_str(), path].concat()
     }
 }
 
@@ -154,23 +164,28 @@ impl OpenFile {
         self.still()
     }
 
-    /// The same without ever waiting for a disk: `false` when the bytes are not in memory, or nobody can tell.
+    /// The same without ever waiting for a disk, and without making sure of anything: `false` when the bytes are not in
+    /// memory, or nobody can tell.
     ///
     /// # Errors
-    /// As [`OpenFile::read_at`].
+    /// When it cannot be read.
     pub(super) fn read_now(&self, buffer: &mut [u8], offset: u64) -> io::Result<bool> {
         if !self.is_local {
             return Ok(false);
         }
         let wanted = buffer.len();
         match preadv2(&self.file, &mut [io::IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT) {
-            Ok(read) if read == wanted => self.still().map(|()| true),
-            Ok(_) | Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::INTR | Errno::NOSYS | Errno::INVAL) => Ok(false),
+            Ok(read) => Ok(read == wanted),
+            Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::INTR | Errno::NOSYS | Errno::INVAL) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 
-    fn still(&self) -> io::Result<()> {
+    /// Makes sure that it still is the version it was.
+    ///
+    /// # Errors
+    /// When it is not, or cannot be looked at.
+    pub(super) fn still(&self) -> io::Result<()> {
         if Version::of(&self.file.metadata()?) == self.version { Ok(()) } else { Err(changed()) }
     }
 }

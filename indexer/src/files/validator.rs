@@ -48,33 +48,33 @@ impl Version {
         HeaderValue::try_from(text).ok()
     }
 
-    /// Evaluates the preconditions in the order of RFC 9110, section 13.2.2. `now_s` in seconds since 1970.
-    pub fn judge(&self, headers: &HeaderMap, now_s: i64) -> Verdict {
-        let etag = self.etag();
+    /// Evaluates the preconditions in the order of RFC 9110, section 13.2.2. `etag` is this version's, `now_s` in
+    /// seconds since 1970 is asked only where it matters.
+    pub fn judge(&self, headers: &HeaderMap, etag: &str, now_s: impl FnOnce() -> i64) -> Verdict {
         if let Some(tags) = text(headers, &header::IF_MATCH) {
-            if !lists(&tags, &etag, false) {
+            if !lists(&tags, etag, false) {
                 return Verdict::Failed;
             }
         } else if date(headers, &header::IF_UNMODIFIED_SINCE).is_some_and(|since_s| self.mtime_s > since_s) {
             return Verdict::Failed;
         }
         if let Some(tags) = text(headers, &header::IF_NONE_MATCH) {
-            if lists(&tags, &etag, true) {
+            if lists(&tags, etag, true) {
                 return Verdict::NotModified;
             }
         } else if date(headers, &header::IF_MODIFIED_SINCE).is_some_and(|since_s| self.mtime_s <= since_s) {
             return Verdict::NotModified;
         }
-        Verdict::Proceed { use_range: self.if_range_holds(headers, &etag, now_s) }
+        Verdict::Proceed { use_range: self.if_range_holds(headers, etag, now_s) }
     }
 
     /// A date holds only when it is this file's and lies far enough back to be a strong validator (section 8.8.2.2).
-    fn if_range_holds(&self, headers: &HeaderMap, etag: &str, now_s: i64) -> bool {
+    fn if_range_holds(&self, headers: &HeaderMap, etag: &str, now_s: impl FnOnce() -> i64) -> bool {
         let Some(condition) = text(headers, &header::IF_RANGE) else { return true };
         if condition.starts_with('"') || condition.starts_with("W/") {
             return condition == etag;
         }
-        date(headers, &header::IF_RANGE) == Some(self.mtime_s) && self.mtime_s < now_s
+        date(headers, &header::IF_RANGE) == Some(self.mtime_s) && self.mtime_s < now_s()
     }
 }
 
@@ -114,7 +114,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_str(value).unwrap());
         }
-        VERSION.judge(&map, 2_000_000_000)
+        VERSION.judge(&map, &VERSION.etag(), || 2_000_000_000)
     }
 
     #[test]

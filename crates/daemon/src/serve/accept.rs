@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
 
-use super::{connection::Host, sockets};
+use super::{answers::Answers, connection::Host, sockets};
 use crate::fair::Client;
 
 /// Pause after a failed accept, so that a lack of descriptors or memory never spins.
@@ -13,7 +13,12 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts until the stop, and then whoever was already waiting at a socket of our own; at an inherited one they wait
 /// for whoever takes it over.
-pub(super) async fn accept(socket: Arc<TcpListener>, inherited: bool, host: Arc<Host>, tasks: TaskTracker) {
+pub(super) async fn accept<A: Answers>(
+    socket: Arc<TcpListener>,
+    inherited: bool,
+    host: Arc<Host<A>>,
+    tasks: TaskTracker,
+) {
     let stop = host.stop.clone();
     while let Some(accepted) = stop.run_until_cancelled(socket.accept()).await {
         admit(accepted, &host, &tasks).await;
@@ -36,7 +41,7 @@ pub(super) async fn accept(socket: Arc<TcpListener>, inherited: bool, host: Arc<
 
 /// Begins to serve a client, once there is room: until then nobody else is accepted at this socket. Room is asked for
 /// after accepting, or a socket at which nobody knocks would keep some for itself.
-async fn admit(accepted: io::Result<(TcpStream, SocketAddr)>, host: &Arc<Host>, tasks: &TaskTracker) {
+async fn admit<A: Answers>(accepted: io::Result<(TcpStream, SocketAddr)>, host: &Arc<Host<A>>, tasks: &TaskTracker) {
     match accepted {
         Ok((stream, peer)) => {
             let room = host.connections.room().await;

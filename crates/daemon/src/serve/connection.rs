@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::ConnectInfo, response::IntoResponse};
+use axum::{body::Body, response::IntoResponse};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Limited;
 use hyper::{
@@ -16,10 +16,10 @@ use tokio::{
     net::TcpStream,
 };
 use tokio_util::sync::CancellationToken;
-use tower::Service;
 
 use super::{
     Bounds,
+    answers::Answers,
     body::Answer,
     ledger::{Connections, Entered, Entry},
     stream::Watched,
@@ -40,8 +40,8 @@ const MAX_SEND_BYTES: usize = 64 * 1024;
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What all connections of a listener share.
-pub(super) struct Host {
-    pub(super) router: Router,
+pub(super) struct Host<A> {
+    pub(super) answers: A,
     pub(super) connections: Connections,
     pub(super) bounds: Bounds,
     pub(super) tls: Option<Tls>,
@@ -51,9 +51,9 @@ pub(super) struct Host {
     http2: http2::Builder<TokioExecutor>,
 }
 
-impl Host {
+impl<A: Answers> Host<A> {
     pub(super) fn new(
-        router: Router,
+        answers: A,
         connections: Connections,
         bounds: Bounds,
         tls: Option<Tls>,
@@ -69,7 +69,7 @@ impl Host {
             .max_send_buf_size(MAX_SEND_BYTES)
             .max_header_list_size(u32::try_from(bounds.max_head_bytes).unwrap_or(u32::MAX))
             .keep_alive_interval(PING_INTERVAL);
-        Self { router, connections, bounds, tls, stop, turns: Turns::new(), http1, http2 }
+        Self { answers, connections, bounds, tls, stop, turns: Turns::new(), http1, http2 }
     }
 
     /// Serves a client until it or we have had enough.
@@ -88,13 +88,13 @@ impl Host {
 }
 
 /// One client's connection.
-struct Visit {
-    host: Arc<Host>,
+struct Visit<A> {
+    host: Arc<Host<A>>,
     entry: Arc<Entry>,
     peer: SocketAddr,
 }
 
-impl Visit {
+impl<A: Answers> Visit<A> {
     async fn plain(self: &Arc<Self>, mut stream: Watched) -> Result<(), Ended> {
         let Some(http2) = until_told(&self.entry, stream.speaks_http2()).await else { return Ok(()) };
         match http2? {
@@ -159,7 +159,7 @@ impl Visit {
         let under_way = self.entry.begin();
         let client = self.entry.client;
         let turn = self.host.turns.turn(client).await;
-        let call = pin!(client.scope(self.routed(request)));
+        let call = pin!(client.scope(self.within_bounds(request)));
         let mut response = Gated { turn: Some(turn), call }.await;
         if self.host.connections.has_had_its_turn(&self.entry) || self.host.stop.is_cancelled() {
             // Room for whoever waits.
@@ -171,16 +171,17 @@ impl Visit {
         Ok(response.map(|body| Answer::new(body, under_way)))
     }
 
-    async fn routed(&self, request: Request<Incoming>) -> axum::response::Response {
+    async fn within_bounds(&self, request: Request<Incoming>) -> axum::response::Response {
         let limit_bytes = self.host.bounds.max_body_bytes;
         if request.body().size_hint().lower() > limit_bytes as u64 {
             let detail = format!("the request's body is longer than {limit_bytes} bytes");
             return Problem::client(StatusCode::PAYLOAD_TOO_LARGE, detail).into_response();
         }
-        let mut request = request.map(|body| Body::new(Limited::new(body, limit_bytes)));
-        request.extensions_mut().insert(ConnectInfo(self.peer));
-        let Ok(response) = self.host.router.clone().call(request).await;
-        response
+        let request = request.map(|body| match body.is_end_stream() {
+            true => Body::empty(),
+            false => Body::new(Limited::new(body, limit_bytes)),
+        });
+        self.host.answers.answer(request, self.peer).await
     }
 }
 
