@@ -32,7 +32,8 @@ pub use sockets::{Inherited, Listeners, listen};
 /// The bounds of one listener.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// Time a client has to send a request's head, also the first one. Two seconds at most while others wait in vain.
+    /// Time a client has to send a request's head, also the first one. While others wait in vain two seconds at most, and
+    /// four to begin.
     pub header_timeout: Duration,
     /// Time in which a client must take some of its answer.
     pub write_timeout: Duration,

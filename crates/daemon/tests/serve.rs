@@ -204,6 +204,22 @@ async fn heads_and_bodies_are_bounded() {
 }
 
 #[tokio::test]
+async fn clients_that_connect_first_and_think_then_are_served_although_others_wait() {
+    let server = start(10, Bounds::default());
+    let mut clients = Vec::new();
+    for _ in 0..30 {
+        clients.push(connect(server.address).await);
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    for client in &mut clients {
+        client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    }
+    for client in &mut clients {
+        assert!(read_to_end(client).await.ends_with("hello"));
+    }
+}
+
+#[tokio::test]
 async fn a_flood_of_silent_connections_keeps_nobody_out() {
     let server = start(10, short(|bounds, time| bounds.header_timeout = time));
     let mut flood = Vec::new();

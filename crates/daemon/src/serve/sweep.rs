@@ -35,6 +35,10 @@ const STALL: Duration = Duration::from_secs(1);
 /// has much to do itself may take a while to ask.
 const HURRIED_HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The same of a client that has not begun to ask: one that connects first and thinks then is as common as one that asks
+/// late again.
+const HURRIED_SILENT_TIMEOUT: Duration = Duration::from_secs(4);
+
 /// Time that a connection is kept for a next request while it is crowded: a client that asks again and again, however
 /// slowly, is told to close with an answer, rather than cut off as it asks.
 const HURRIED_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
@@ -121,17 +125,18 @@ impl Look<'_> {
         if entry.is_multiplexed() && self.does_not_take(entry) {
             return true;
         }
-        let patience = match (self.stalled, self.stopped_ms) {
-            (_, Some(_)) => LINGER,
-            (true, None) => self.bounds.header_timeout.min(HURRIED_HEADER_TIMEOUT),
-            (false, None) => self.bounds.header_timeout,
-        };
         match entry.phase() {
-            (Phase::Silent, since_ms) => self.is_past(since_ms, patience),
-            (Phase::Head, since_ms) if self.stopped_ms.is_some() => self.is_past(since_ms, self.bounds.header_timeout),
-            (Phase::Head, since_ms) => self.is_past(since_ms, patience),
+            (Phase::Silent, since_ms) if self.stopped_ms.is_some() => self.is_past(since_ms, LINGER),
+            (Phase::Silent, since_ms) => self.is_past(since_ms, self.patience(HURRIED_SILENT_TIMEOUT)),
+            (Phase::Head, since_ms) => self.is_past(since_ms, self.patience(HURRIED_HEADER_TIMEOUT)),
             _ => false,
         }
+    }
+
+    /// Time for a request's head: no more than `hurried` while others wait in vain, unless nobody else comes any more.
+    fn patience(&self, hurried: Duration) -> Duration {
+        let is_hurried = self.stalled && self.stopped_ms.is_none();
+        if is_hurried { self.bounds.header_timeout.min(hurried) } else { self.bounds.header_timeout }
     }
 
     /// Its client makes no room for what it asked for, on none of its streams; or was asked to close and, with nothing
