@@ -37,7 +37,7 @@ use crate::{
         executor::Executor,
         janitor::Janitor,
         local::{self, Local},
-        slurm::{Slurm, Wishes},
+        slurm::{RestAccess, Slurm, Wishes},
         template::{self, Template},
     },
 };
@@ -209,8 +209,20 @@ fn executor(settings: &Settings) -> Result<Arc<dyn Executor>> {
     let (template, limits) = (template(settings)?, job_limits(settings));
     Ok(match settings.executor {
         ExecutorKind::Local => Arc::new(Local::new(template, limits)),
-        ExecutorKind::Slurm => Arc::new(Slurm::new(template, limits, wishes(settings)?)),
+        ExecutorKind::Slurm => Arc::new(slurm(settings, template, limits)?),
     })
+}
+
+fn slurm(settings: &Settings, template: Template, limits: local::Limits) -> Result<Slurm> {
+    let wishes = wishes(settings)?;
+    let Some(url) = settings.slurm_rest.clone() else { return Ok(Slurm::by_programs(template, limits, wishes)) };
+    if !wishes.more.is_empty() {
+        let reason = "are for `sbatch`, which is not run where --slurm-rest is given".to_owned();
+        return Err(IndexerError::Setting { setting: "slurm-options", reason });
+    }
+    let (user, token_file) = (settings.slurm_user.clone(), settings.slurm_token_file.clone());
+    Slurm::by_rest(template, limits, wishes, RestAccess { url, user, token_file })
+        .map_err(|reason| IndexerError::Setting { setting: "slurm-rest", reason })
 }
 
 fn wishes(settings: &Settings) -> Result<Wishes> {

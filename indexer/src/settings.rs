@@ -25,6 +25,7 @@ const EXAMPLES: &str = "Examples:
   aurora-indexer --root /nas/mbi --state /var/lib/aurora --results /nas/results --jobs 4
   aurora-indexer --root /nas/mbi --command 'python3 model.py {input} --out {output_dir}'
   aurora-indexer --root /nas/mbi --results /nas/results --executor slurm --jobs 8 --slurm-partition gpu --slurm-gres gpu:1
+  aurora-indexer --root /nas/mbi --results /nas/results --executor slurm --slurm-rest unix:///run/slurmrestd.socket
   aurora-indexer --root /nas/mbi --results /nas/results --database postgres://aurora@db/aurora
   aurora-indexer jobs list --state failed";
 
@@ -98,6 +99,15 @@ pub struct Settings {
     /// Time after which an attempt that the cluster does not list and that left no trace counts as lost
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub slurm_lost_after: Span,
+    /// `slurmrestd` to ask instead of `sbatch`, `squeue` and `scancel`: `http://HOST:PORT` or `unix:///PATH`
+    #[arg(long, value_name = "URL")]
+    pub slurm_rest: Option<String>,
+    /// File with the token (JWT) for `slurmrestd`, as `scontrol token` writes it; read anew for each request
+    #[arg(long, value_name = "FILE", requires = "slurm_rest")]
+    pub slurm_token_file: Option<PathBuf>,
+    /// User that `slurmrestd` is asked as
+    #[arg(long, value_name = "NAME", requires = "slurm_rest")]
+    pub slurm_user: Option<String>,
 
     /// How changes below the root are noticed; `auto` leaves events out on network file systems
     #[arg(long, value_enum, default_value = "auto")]

@@ -1,4 +1,5 @@
-//! The Slurm executor against a real cluster that is killed, forgets, cancels and answers late.
+//! The Slurm executor against a real cluster that is killed, forgets, cancels and answers late, by its programs and by
+//! `slurmrestd`.
 
 mod cluster;
 mod support;
@@ -12,7 +13,7 @@ use support::{COPY, Indexer, tiff, until};
 const SLURM: [&str; 8] = ["--executor", "slurm", "--jobs", "4", "--job-memory", "200MiB", "--slurm-lost-after", "4s"];
 
 /// Leaves a line for every run of a scene; scenes named `wait…` wait for a file `go`, `refused…` are refused, `slow…`
-/// take for ever.
+/// take for ever, `vanish…` wait too and then end with all of their job's script, so that no trace is left.
 fn script() -> String {
     format!(
         r#"name=$(basename "$1" .tif); echo $$ >> "$4/runs-$name"
@@ -20,21 +21,22 @@ fn script() -> String {
         wait*) while ! test -e "$4/go"; do sleep 0.1; done;;
         refused*) echo "not one of ours"; exit 65;;
         slow*) sleep 1000;;
+        vanish*) while ! test -e "$4/go"; do sleep 0.1; done
+            script=$(cut -d" " -f4 /proc/$PPID/stat); kill -9 -$(cut -d" " -f5 /proc/$script/stat) $PPID $$;;
         esac
         {COPY}"#
     )
 }
 
 fn start(cluster: &Cluster, more: &[&str]) -> Indexer {
-    start_with(cluster, more, Vec::new())
+    start_with(cluster, &[SLURM.as_slice(), more].concat(), Vec::new())
 }
 
-fn start_with(cluster: &Cluster, more: &[&str], environment: support::Environment) -> Indexer {
+fn start_with(cluster: &Cluster, flags: &[&str], environment: support::Environment) -> Indexer {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("root")).unwrap();
-    let all = [SLURM.as_slice(), more].concat();
     let environment = [cluster.environment(), environment].concat();
-    Indexer::start_with(dir, &script(), &all, environment)
+    Indexer::start_with(dir, &script(), flags, environment)
 }
 
 fn drop_scene(indexer: &Indexer, name: &str, seed: u16) {
@@ -150,7 +152,47 @@ fn a_submission_that_was_accepted_without_an_answer_runs_once() {
     let late = "#!/bin/sh\n/usr/bin/sbatch \"$@\"\n\
                 echo 'sbatch: error: Batch job submission failed: Socket timed out on send/recv operation' >&2\nexit 1\n";
     let path = wrapper(folder.path(), "sbatch", late);
-    let indexer = start_with(&cluster, &[], vec![path]);
+    let indexer = start_with(&cluster, &SLURM, vec![path]);
     drop_scene(&indexer, "late", 1);
     assert_eq!((published(&indexer, "late")["attempt"].as_u64(), runs(&indexer, "late")), (Some(1), 1));
+}
+
+#[test]
+fn how_a_job_ended_that_the_controller_has_forgotten_the_accounts_tell() {
+    let Some(cluster) = Cluster::start_with_accounts() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let forgetful = format!("#!/bin/sh\ntest -e {}/forget || exec /usr/bin/squeue \"$@\"\n", folder.path().display());
+    let path = wrapper(folder.path(), "squeue", &forgetful);
+    let flags = ["--max-attempts", "1", "--slurm-lost-after", "1h"];
+    let indexer = start_with(&cluster, &[&SLURM[..6], &flags].concat(), vec![path]);
+    drop_scene(&indexer, "vanish", 1);
+    runs_on_the_cluster(&indexer, "vanish");
+    fs::write(folder.path().join("forget"), "").unwrap();
+    fs::write(indexer.dir.path().join("go"), "").unwrap();
+    assert_eq!(indexer.job_in("vanish.tif", "failed")["reason"], "the cluster says FAILED");
+}
+
+#[test]
+fn scenes_run_by_slurmrestd_over_a_socket_and_with_a_token() {
+    let Some(cluster) = Cluster::start_with_rest() else { return };
+    // None of the programs may be needed.
+    let folder = tempfile::tempdir().unwrap();
+    let paths = ["sbatch", "squeue", "scancel"].map(|program| wrapper(folder.path(), program, "#!/bin/sh\nexit 1\n"));
+    let socket = cluster.rest_socket();
+    let flags = [SLURM.as_slice(), &["--slurm-rest", &socket]].concat();
+    let indexer = start_with(&cluster, &flags, vec![paths[0].clone()]);
+    drop_scene(&indexer, "one", 1);
+    assert_eq!((published(&indexer, "one")["attempt"].as_u64(), runs(&indexer, "one")), (Some(1), 1));
+    drop_scene(&indexer, "wait", 2);
+    runs_on_the_cluster(&indexer, "wait");
+    let id = indexer.job_in("wait.tif", "running")["job_id"].as_str().unwrap().to_owned();
+    assert_eq!(indexer.post(&format!("/jobs/{id}/cancel")).status, 200);
+    until("an empty cluster", || cluster.run("squeue", &["--noheader", "--format=%j"]).trim().is_empty());
+
+    let (url, token) = cluster.rest_by_token();
+    let token = token.display().to_string();
+    let asked = ["--slurm-rest", &url, "--slurm-token-file", &token, "--slurm-user", "root"];
+    let indexer = start_with(&cluster, &[SLURM.as_slice(), &asked].concat(), vec![paths[0].clone()]);
+    drop_scene(&indexer, "two", 3);
+    assert_eq!((published(&indexer, "two")["attempt"].as_u64(), runs(&indexer, "two")), (Some(1), 1));
 }

@@ -1,11 +1,12 @@
-//! Attempts as jobs of a Slurm cluster, by `sbatch`, `squeue` and `scancel`.
+//! Attempts as jobs of a Slurm cluster, by its own programs or by `slurmrestd`.
 //!
 //! A cluster's own job number is no identity: a controller that is killed early loses the job and gives its number to
 //! the next. So everything goes by name, and the name is our key. Every attempt has a key and a folder of its own, and
 //! Slurm is told never to run one again: it is the queue that repeats, under a new fence. What a node believed dead
 //! still writes lands where nobody looks.
 //!
-//! How an attempt ended is told by the file that its script leaves behind, and by the cluster where there is none. A
+//! How an attempt ended is told by the file that its script leaves behind, by the cluster where there is none, and by the
+//! cluster's accounts, if it keeps any, where the controller has forgotten it. A
 //! state that is not known means that it is still under way; so does a controller that does not answer. The cluster
 //! goes on while the indexer is away: attempts are adopted at the next start ([`Executor::outlives`]).
 
@@ -23,11 +24,16 @@ use super::{
     template::Template,
 };
 
+mod cluster;
 mod command;
+mod rest;
 mod script;
 mod verdict;
 
-use command::{Failure, Slurm as Cluster};
+use cluster::{Cluster, Failure};
+use command::Programs;
+use rest::Rest;
+pub use rest::RestAccess;
 use verdict::{Traces, verdict};
 
 /// Time between two looks at the cluster; doubles while it does not answer.
@@ -47,7 +53,7 @@ pub struct Wishes {
     pub gres: Option<String>,
     /// `--cpus-per-task`.
     pub cpus: Option<u16>,
-    /// Further words for `sbatch`.
+    /// Further words for `sbatch`; `slurmrestd` has no use for them.
     pub more: Vec<String>,
     /// Time after which an attempt that the cluster does not list and that left no trace counts as lost.
     pub lost_after: Duration,
@@ -76,11 +82,24 @@ struct Look {
 }
 
 impl Slurm {
-    /// An executor of `template` under `limits`, as `wishes` say.
-    pub fn new(template: Template, limits: Limits, wishes: Wishes) -> Self {
+    /// An executor of `template` under `limits`, as `wishes` say, by the cluster's programs.
+    pub fn by_programs(template: Template, limits: Limits, wishes: Wishes) -> Self {
         let lost_after = wishes.lost_after;
+        Self::new(template, limits, lost_after, Cluster::Programs(Programs::new(wishes, limits)))
+    }
+
+    /// The same by `slurmrestd`.
+    ///
+    /// # Errors
+    /// When `access` names no address: why.
+    pub fn by_rest(template: Template, limits: Limits, wishes: Wishes, access: RestAccess) -> Result<Self, String> {
+        let lost_after = wishes.lost_after;
+        Ok(Self::new(template, limits, lost_after, Cluster::Rest(Rest::new(access, wishes, limits)?)))
+    }
+
+    fn new(template: Template, limits: Limits, lost_after: Duration, cluster: Cluster) -> Self {
         let look = tokio::sync::Mutex::new(Look { next: Instant::now(), pause: LOOK });
-        Self { cluster: Cluster::new(wishes, limits), template, limits, lost_after, tasks: Mutex::default(), look }
+        Self { cluster, template, limits, lost_after, tasks: Mutex::default(), look }
     }
 
     fn tasks(&self) -> MutexGuard<'_, HashMap<String, Watched>> {
@@ -99,7 +118,7 @@ impl Slurm {
         match self.cluster.submit(&task.key, &script).await {
             Ok(()) => {}
             // It may have been accepted all the same. If so it will be listed; if not it will count as lost.
-            Err(Failure::NoAnswer) => tracing::warn!(key = task.key, "sbatch did not answer in time"),
+            Err(Failure::NoAnswer) => tracing::warn!(key = task.key, "the cluster did not answer a submission in time"),
             Err(Failure::Away(reason)) => return Err(SubmitError::away(reason)),
             Err(Failure::Refused(reason)) => return Err(SubmitError::failed(reason)),
         }
@@ -133,11 +152,19 @@ impl Slurm {
             asked.into_iter().map(|task| (task.key.clone(), Traces::of(&task))).collect::<Vec<_>>()
         });
         let traces = reading.await.unwrap_or_default();
+        let unlisted = traces.iter().filter(|(key, traces)| !listed.contains_key(key) && !traces.are_enough());
+        let ended = self.cluster.ended(&unlisted.map(|(key, _)| key.clone()).collect::<Vec<_>>()).await;
+        let state = |key: &String| listed.get(key).or_else(|| ended.get(key)).map(String::as_str);
+        let verdicts = traces.iter().map(|(key, traces)| verdict(state(key), traces, &self.limits));
+        let verdicts: Vec<_> = traces.iter().map(|(key, _)| key.clone()).zip(verdicts).collect();
+        self.note(verdicts);
+    }
+
+    fn note(&self, verdicts: Vec<(String, Option<Status>)>) {
         let mut tasks = self.tasks();
-        for (key, traces) in traces {
+        for (key, verdict) in verdicts {
             let Some(watched) = tasks.get_mut(&key) else { continue };
-            let state = listed.get(&key).map(String::as_str);
-            match verdict(state, &traces, &self.limits) {
+            match verdict {
                 Some(status) => (watched.status, watched.unlisted) = (status, None),
                 None => {
                     let since = *watched.unlisted.get_or_insert_with(Instant::now);
@@ -148,6 +175,16 @@ impl Slurm {
             }
         }
     }
+}
+
+/// Minutes that a job gets: the attempt ends itself before.
+fn time_minutes(limits: &Limits) -> u64 {
+    limits.time.as_secs().div_ceil(60) + 1
+}
+
+/// MiB that a job gets.
+fn memory_mib(limits: &Limits) -> u64 {
+    limits.memory_bytes.div_ceil(1 << 20)
 }
 
 impl Executor for Slurm {

@@ -1,10 +1,11 @@
-//! A real Slurm on this machine: its own key, ports, folders and two virtual nodes, and nothing of it left behind.
+//! A real Slurm on this machine: its own key, ports, folders and two virtual nodes, with accounts or a `slurmrestd` where a
+//! test wants them, and nothing of it left behind.
 #![allow(unreachable_pub)]
 
 use std::{
     fs::{self, File},
-    io::Read,
-    net::TcpListener,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -19,21 +20,42 @@ const PATIENCE: Duration = Duration::from_secs(90);
 pub struct Cluster {
     dir: tempfile::TempDir,
     daemons: Vec<(&'static str, Child)>,
+    rest_port: u16,
 }
 
 impl Cluster {
     /// Starts one, or answers `None` (and says so) where Slurm is not installed or may not be started.
     pub fn start() -> Option<Self> {
-        let installed = ["munged", "slurmctld", "slurmd", "sbatch"].iter().all(|program| is_installed(program));
+        Self::start_with(&[], |_| String::new())
+    }
+
+    /// One that keeps accounts: `slurmdbd` and a MariaDB.
+    pub fn start_with_accounts() -> Option<Self> {
+        Self::start_with(&["slurmdbd", "sacct", "mariadbd", "mariadb-install-db"], Self::start_accounts)
+    }
+
+    /// One with a `slurmrestd` at [`Cluster::rest_socket`], and another one at [`Cluster::rest_by_token`].
+    pub fn start_with_rest() -> Option<Self> {
+        let mut cluster = Self::start_with(&["slurmrestd"], Self::allow_tokens)?;
+        cluster.start_rest();
+        Some(cluster)
+    }
+
+    /// One that needs `more` programs; `prepare` runs before the controller, and says what its configuration needs.
+    fn start_with(more: &[&str], prepare: impl FnOnce(&mut Self) -> String) -> Option<Self> {
+        let needed = ["munged", "slurmctld", "slurmd", "sbatch"];
+        let installed = needed.iter().chain(more).all(|program| is_installed(program));
         if !installed || !rustix::process::geteuid().is_root() {
-            println!("not run: there is no Slurm here (deploy/setup.sh installs it), or this is not root");
+            println!("not run: parts of Slurm are not here (deploy/setup.sh installs them), or this is not root");
             return None;
         }
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let mut cluster = Self { dir, daemons: Vec::new() };
+        let mut cluster = Self { dir, daemons: Vec::new(), rest_port: 0 };
         cluster.configure();
         cluster.start_munge();
+        let more = prepare(&mut cluster);
+        File::options().append(true).open(cluster.path("slurm.conf")).unwrap().write_all(more.as_bytes()).unwrap();
         cluster.start_controller();
         for node in ["n1", "n2"] {
             cluster.start_node(node);
@@ -65,7 +87,7 @@ impl Cluster {
              SlurmdPidFile={dir}/%n/slurmd.pid\nSlurmdSpoolDir={dir}/%n\n\
              ProctrackType=proctrack/linuxproc\nTaskPlugin=task/none\nJobAcctGatherType=jobacct_gather/linux\n\
              SelectType=select/cons_tres\nSelectTypeParameters=CR_Core_Memory\nDefMemPerCPU=100\n\
-             AccountingStorageType=accounting_storage/none\nJobCompType=jobcomp/none\nMpiDefault=none\n\
+             JobCompType=jobcomp/none\nMpiDefault=none\n\
              SchedulerParameters=sched_interval=1,sched_min_interval=0\nReturnToService=2\n\
              SlurmdTimeout=3\nKillWait=1\n\
              NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={one} CPUs=2 RealMemory=4000\n\
@@ -95,6 +117,98 @@ impl Cluster {
             assert!(start.elapsed() < PATIENCE, "{}", self.log("munged"));
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    fn start_accounts(&mut self) -> String {
+        let [port, database_port] = free_ports();
+        let dir = self.dir.path().display().to_string();
+        let options = ["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--user=root"];
+        let data = format!("--datadir={dir}/db");
+        self.run("mariadb-install-db", &[options.as_slice(), &[&data]].concat());
+        let options = [
+            "--no-defaults",
+            "--user=root",
+            "--bind-address=127.0.0.1",
+            "--innodb-flush-method=nosync",
+            &data,
+            &format!("--socket={dir}/db.socket"),
+            &format!("--pid-file={dir}/db.pid"),
+            &format!("--port={database_port}"),
+        ];
+        self.start_daemon("mariadbd", &options.map(str::to_owned));
+        let statement = "CREATE USER slurm@'127.0.0.1' IDENTIFIED BY 'slurm'; GRANT ALL ON *.* TO slurm@'127.0.0.1'";
+        let socket = format!("--socket={dir}/db.socket");
+        let made = ["--no-defaults", &socket, "--user=root", "-e", statement];
+        self.until("mariadbd", |cluster| cluster.succeeds("mariadb", &made));
+        let conf = format!(
+            "AuthType=auth/munge\nAuthInfo=socket={dir}/munge.socket\nDbdHost=localhost\nDbdAddr=127.0.0.1\nDbdPort={port}\n\
+             SlurmUser=root\nPidFile={dir}/slurmdbd.pid\nStorageType=accounting_storage/mysql\n\
+             StorageHost=127.0.0.1\nStoragePort={database_port}\nStorageUser=slurm\nStoragePass=slurm\n"
+        );
+        fs::write(self.path("slurmdbd.conf"), conf).unwrap();
+        fs::set_permissions(self.path("slurmdbd.conf"), fs::Permissions::from_mode(0o600)).unwrap();
+        self.start_daemon("slurmdbd", &["-D".to_owned()]);
+        let more = format!(
+            "AccountingStorageType=accounting_storage/slurmdbd\nAccountingStorageHost=127.0.0.1\n\
+             AccountingStoragePort={port}\nAccountingStoragePass={dir}/munge.socket\n"
+        );
+        // Its own programs need to know where it is too.
+        let conf = fs::read_to_string(self.path("slurm.conf")).unwrap();
+        fs::write(self.path("slurm.conf"), conf + &more).unwrap();
+        self.until("slurmdbd", |cluster| cluster.succeeds("sacctmgr", &["--immediate", "add", "cluster", "test"]));
+        String::new()
+    }
+
+    fn allow_tokens(&mut self) -> String {
+        let mut key = [0; 32];
+        File::open("/dev/urandom").unwrap().read_exact(&mut key).unwrap();
+        fs::write(self.path("jwt.key"), key).unwrap();
+        fs::set_permissions(self.path("jwt.key"), fs::Permissions::from_mode(0o600)).unwrap();
+        format!("AuthAltTypes=auth/jwt\nAuthAltParameters=jwt_key={}\n", self.path("jwt.key").display())
+    }
+
+    /// One that believes who owns its socket and therefore runs as the same user, and one that believes tokens. They
+    /// speak of no accounts: there are none.
+    fn start_rest(&mut self) {
+        [self.rest_port] = free_ports();
+        let socket = self.path("rest.socket");
+        let command = format!(
+            "SLURMRESTD_SECURITY=disable_user_check exec slurmrestd -s openapi/v0.0.38 -a rest_auth/local unix:{}",
+            socket.display()
+        );
+        self.start_daemon("sh", &["-c".to_owned(), command]);
+        let command = format!(
+            "SLURM_JWT=daemon exec slurmrestd -s openapi/v0.0.38 -a rest_auth/jwt 127.0.0.1:{}",
+            self.rest_port
+        );
+        let as_nobody = ["-u", "nobody", "--", "sh", "-c", &command].map(str::to_owned);
+        self.start_daemon("runuser", &as_nobody);
+        let port = self.rest_port;
+        self.until("runuser", |_| socket.exists() && TcpStream::connect(("127.0.0.1", port)).is_ok());
+    }
+
+    /// Address of the `slurmrestd` that believes who owns its socket.
+    pub fn rest_socket(&self) -> String {
+        format!("unix://{}", self.path("rest.socket").display())
+    }
+
+    /// Address of the `slurmrestd` that believes tokens, and a file with one of root's.
+    pub fn rest_by_token(&self) -> (String, PathBuf) {
+        let file = self.path("token");
+        fs::write(&file, self.run("scontrol", &["token", "username=root", "lifespan=3600"])).unwrap();
+        (format!("http://127.0.0.1:{}", self.rest_port), file)
+    }
+
+    fn until(&self, what: &'static str, done: impl Fn(&Self) -> bool) {
+        let start = Instant::now();
+        while !done(self) {
+            assert!(start.elapsed() < PATIENCE, "{what} is not ready: {}", self.log(what));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn succeeds(&self, program: &str, arguments: &[&str]) -> bool {
+        self.command(program).args(arguments).output().is_ok_and(|output| output.status.success())
     }
 
     pub fn start_controller(&mut self) {

@@ -29,6 +29,11 @@ impl Traces {
         let exit = fs::read_to_string(script::exit_file(task)).ok().and_then(|text| text.trim().parse().ok());
         Self { exit, last_line: last_line(&task.log) }
     }
+
+    /// Whether they tell how it ended. Who killed it only the cluster knows.
+    pub(super) fn are_enough(&self) -> bool {
+        self.exit.is_some_and(|code| code <= MAX_OWN_STATUS)
+    }
 }
 
 fn last_line(log: &std::path::Path) -> Option<String> {
@@ -64,8 +69,8 @@ pub(super) fn is_over(state: &str) -> bool {
 
 /// How the attempt stands; `None` when the cluster does not list it and it left no trace of its end.
 pub(super) fn verdict(state: Option<&str>, traces: &Traces, limits: &Limits) -> Option<Status> {
-    // Its own word on how it ended counts, whatever became of its job meanwhile. Only who killed it the cluster knows.
-    if let Some(code) = traces.exit.filter(|code| *code <= MAX_OWN_STATUS || state.is_none()) {
+    // Its own word on how it ended counts, whatever became of its job meanwhile.
+    if let Some(code) = traces.exit.filter(|_| traces.are_enough() || state.is_none()) {
         return Some(Status::Ended(ended(code, traces, limits)));
     }
     let said = said(traces);

@@ -1,0 +1,124 @@
+//! The cluster, by its own programs or by `slurmrestd`: what is asked of it, and why it may not do as asked.
+
+use std::{collections::HashMap, path::Path};
+
+use super::{command::Programs, rest::Rest, verdict};
+
+/// Before our keys, so that an administrator sees whose jobs they are.
+pub(super) const PREFIX: &str = "aurora-";
+
+/// The cluster; cheap to clone.
+#[derive(Clone)]
+pub(super) enum Cluster {
+    /// By `sbatch`, `squeue`, `sacct` and `scancel`.
+    Programs(Programs),
+    /// By `slurmrestd`.
+    Rest(Rest),
+}
+
+/// Why the cluster did not do as asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// It did not answer in time: it may or may not have done it.
+    NoAnswer,
+    /// It is not to be reached just now; nothing was done.
+    Away(String),
+    /// It said no.
+    Refused(String),
+}
+
+impl Failure {
+    /// What a complaint means, by the texts of Slurm's `slurm_errno.c`, which its programs and `slurmrestd` pass on.
+    pub(super) fn said(text: &str) -> Self {
+        const NO_ANSWER: [&str; 2] = ["Socket timed out on send/recv", "Zero Bytes were transmitted or received"];
+        const AWAY: [&str; 6] = [
+            "Unable to contact slurm controller",
+            "Connection refused",
+            "Slurm backup controller in standby mode",
+            "Slurm temporarily unable to accept job",
+            "Protocol authentication error",
+            "Authentication failure",
+        ];
+        if NO_ANSWER.iter().any(|known| text.contains(known)) {
+            Self::NoAnswer
+        } else if AWAY.iter().any(|known| text.contains(known)) {
+            Self::Away(text.to_owned())
+        } else {
+            Self::Refused(text.to_owned())
+        }
+    }
+}
+
+impl Cluster {
+    /// Submits the script at `script` under `key`.
+    pub(super) async fn submit(&self, key: &str, script: &Path) -> Result<(), Failure> {
+        match self {
+            Self::Programs(programs) => programs.submit(key, script).await,
+            Self::Rest(rest) => rest.submit(key, script).await,
+        }
+    }
+
+    /// The state of each of `keys` that the controller knows, running or over, in one call.
+    pub(super) async fn list(&self, keys: &[String]) -> Result<HashMap<String, String>, Failure> {
+        match self {
+            Self::Programs(programs) => programs.list(keys).await,
+            Self::Rest(rest) => rest.list(keys).await,
+        }
+    }
+
+    /// How those of `keys` ended that the controller has forgotten, where the cluster keeps accounts, in one call. What
+    /// the accounts hold for running while the controller knows nothing of it was lost with it, and is left out.
+    pub(super) async fn ended(&self, keys: &[String]) -> HashMap<String, String> {
+        match self {
+            Self::Programs(programs) => programs.ended(keys).await,
+            Self::Rest(_) => HashMap::new(),
+        }
+    }
+
+    /// Ends whatever runs under `key`; that it is over already is no failure.
+    pub(super) async fn cancel(&self, key: &str) {
+        let cancelled = match self {
+            Self::Programs(programs) => programs.cancel(key).await,
+            Self::Rest(rest) => rest.cancel(key).await,
+        };
+        if let Err(failure) = cancelled {
+            tracing::debug!(key, ?failure, "cannot be cancelled on the cluster");
+        }
+    }
+}
+
+/// States by key, of jobs given by number, state and name. Of several under one name the one that is not over counts,
+/// else the last.
+pub(super) fn by_key<'a>(jobs: impl Iterator<Item = (u64, &'a str, &'a str)>) -> HashMap<String, String> {
+    let mut known: HashMap<&str, (bool, u64, &str)> = HashMap::new();
+    for (number, state, name) in jobs {
+        let Some(key) = name.strip_prefix(PREFIX) else { continue };
+        let job = (!verdict::is_over(state), number, state);
+        let best = known.entry(key).or_insert(job);
+        *best = (*best).max(job);
+    }
+    known.into_iter().map(|(key, (_, _, state))| (key.to_owned(), state.to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_one_name_twice_the_one_under_way_counts() {
+        let state = |jobs: &[(u64, &'static str, &'static str)]| by_key(jobs.iter().copied()).remove("a");
+        assert_eq!(state(&[(7, "RUNNING", "aurora-a"), (8, "FAILED", "aurora-a")]).unwrap(), "RUNNING");
+        assert_eq!(state(&[(7, "FAILED", "aurora-a"), (8, "COMPLETED", "aurora-a")]).unwrap(), "COMPLETED");
+        assert_eq!(state(&[(7, "RUNNING", "another")]), None);
+    }
+
+    #[test]
+    fn complaints_are_told_apart() {
+        let timeout = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation";
+        assert_eq!(Failure::said(timeout), Failure::NoAnswer);
+        let away = "Unable to contact slurm controller (connect failure)";
+        assert_eq!(Failure::said(away), Failure::Away(away.to_owned()));
+        let refused = "sbatch: error: invalid partition specified: x";
+        assert_eq!(Failure::said(refused), Failure::Refused(refused.to_owned()));
+    }
+}
