@@ -7,6 +7,7 @@
 mod background;
 mod coarse;
 mod land;
+mod part;
 mod segment;
 mod spot;
 
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// Name and version of this detector, as results carry it.
-pub const MODEL: &str = "dark-spot/2";
+pub const MODEL: &str = "dark-spot/3";
 
 /// Below this coefficient of variation there is no speckle, so the raster is no radar image.
 const MIN_SPECKLE: f32 = 0.02;

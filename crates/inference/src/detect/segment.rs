@@ -1,8 +1,10 @@
 //! From contrast to segments: where it is dark enough, how far each dark place reaches.
 //!
 //! Two thresholds (hysteresis) find candidates; each is then cut at half of its own depth, which is where the edge of a
-//! blurred step lies. Scraps close to a large piece belong to it: a film tears. It measures nothing else.
+//! blurred step lies. Scraps close to a large piece belong to it: a film tears; slicks that touch are parted
+//! ([`super::part`]). It measures nothing else.
 
+use super::part;
 use crate::{
     frame::CellSize,
     grid::{Components, Grid, components, quantile},
@@ -57,7 +59,8 @@ pub(super) fn find(contrast: &Grid<f32>, noise_db: f32, cell: CellSize) -> Compo
 fn joined(parts: Components, cell: CellSize) -> Components {
     let width = parts.labels.width;
     let min_piece = cells_of(MIN_PIECE_KM2, cell);
-    let pieces: Vec<Vec<u32>> = parts.members.into_iter().filter(|members| members.len() >= min_piece).collect();
+    let pieces = parts.members.into_iter().filter(|members| members.len() >= min_piece);
+    let pieces: Vec<Vec<u32>> = pieces.flat_map(|members| part::at_necks(members, width, cell)).collect();
     let mut present = parts.labels.map(|_| false);
     pieces.iter().flatten().for_each(|index| present.cells[*index as usize] = true);
     let groups = components(&present.dilated(cell.count(TEAR_M / 2.0)));
@@ -66,15 +69,16 @@ fn joined(parts: Components, cell: CellSize) -> Components {
         let group = groups.labels.cells[piece[0] as usize] as usize - 1;
         grouped[group].push(piece);
     }
-    let members = grouped.into_iter().flat_map(|group| with_leaders(group, width)).collect();
+    let own = cells_of(part::MIN_OWN_KM2, cell);
+    let members = grouped.into_iter().flat_map(|group| with_leaders(group, own, width)).collect();
     Components { labels: parts.labels, members }
 }
 
-/// Joins the small pieces of a group to the nearest large one.
-fn with_leaders(mut group: Vec<Vec<u32>>, width: usize) -> Vec<Vec<u32>> {
+/// Joins the small pieces of a group to the nearest large one; a piece of `own` cells is large beside any.
+fn with_leaders(mut group: Vec<Vec<u32>>, own: usize, width: usize) -> Vec<Vec<u32>> {
     group.sort_by_key(|piece| std::cmp::Reverse(piece.len()));
     let largest = group.first().map_or(0, Vec::len) as f64;
-    let leaders = group.partition_point(|piece| piece.len() as f64 >= largest * LEADER_PART);
+    let leaders = group.partition_point(|piece| piece.len() >= own || piece.len() as f64 >= largest * LEADER_PART);
     let small = group.split_off(leaders);
     let nearest: Vec<Option<usize>> = small
         .iter()
