@@ -35,9 +35,9 @@ pub(super) const ASKED_WITH: [HeaderName; 4] =
 
 /// Files first, then the table.
 pub struct Front {
-    /// Below [`FILES`].
+    /// Below `/files/`.
     pub files: Tree,
-    /// Below [`RESULTS`].
+    /// Below `/results/`.
     pub results: Tree,
     /// Everything else.
     pub table: Router,
