@@ -6,12 +6,12 @@
 use aurora_daemon::problem::Problem;
 use axum::{
     body::Body,
-    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    http::{HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use rust_embed::{EmbeddedFile, RustEmbed};
 
-use crate::handlers::answer;
+use crate::handlers::{answer, conditions::Conditions};
 
 /// `frontend/dist`, as it was when the server was built.
 #[derive(RustEmbed)]
@@ -27,29 +27,29 @@ const NOT_BUILT: &str = "<!doctype html><title>Aurora</title><p>The map is not p
     <code>cd frontend &amp;&amp; npm ci &amp;&amp; npm run build</code>, then build the server again.</p>";
 
 /// `/` and everything that no route takes.
-pub(crate) async fn asset(uri: Uri, headers: HeaderMap) -> Response {
+pub(crate) async fn asset(uri: Uri, conditions: Conditions) -> Response {
     let path = uri.path().trim_start_matches('/');
     let path = if path.is_empty() { INDEX } else { path };
     match Dist::get(path) {
-        Some(file) => found(path, &file, &headers),
+        Some(file) => found(path, &file, &conditions),
         None if path == INDEX => not_built(),
         None => Problem::not_found(uri.path()).into_response(),
     }
 }
 
 /// One of the built pages, whatever the address it is asked for under.
-pub(crate) fn page(name: &str, headers: &HeaderMap) -> Response {
-    Dist::get(name).map_or_else(not_built, |file| found(name, &file, headers))
+pub(crate) fn page(name: &str, conditions: &Conditions) -> Response {
+    Dist::get(name).map_or_else(not_built, |file| found(name, &file, conditions))
 }
 
 fn not_built() -> Response {
     ([(header::CONTENT_TYPE, HTML)], NOT_BUILT).into_response()
 }
 
-fn found(path: &str, file: &EmbeddedFile, headers: &HeaderMap) -> Response {
+fn found(path: &str, file: &EmbeddedFile, conditions: &Conditions) -> Response {
     let etag = format!("\"{}\"", hex(&file.metadata.sha256_hash()[..16]));
     let cache_control = if path.starts_with("assets/") { answer::IMMUTABLE } else { "no-cache" };
-    let mut response = if answer::matches(headers, &etag) || answer::any(headers) {
+    let mut response = if conditions.name(&etag) || conditions.any() {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let body = match file.data.clone() {

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod body;
+pub(crate) mod conditions;
 pub(crate) mod detections;
 pub(crate) mod events;
 pub(crate) mod health;

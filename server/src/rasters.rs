@@ -9,12 +9,12 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use aurora_raster::{
     GeoTiff, Limits, RasterError,
-    source::{SharedSource, SourceError},
+    source::{FileVersion, SharedSource, SourceError},
 };
 use moka::sync::Cache;
 use reqwest::Client;
@@ -54,7 +54,7 @@ pub(crate) struct Pinned {
     /// Names the version, for keys and ETags.
     pub(crate) version: String,
     /// The version of the file.
-    of_file: Arc<str>,
+    of_file: FileVersion,
     opened: Option<Arc<Opened>>,
 }
 
@@ -64,7 +64,7 @@ type Opening = Result<Arc<Opened>, Failure>;
 pub(crate) struct Rasters {
     opened: Cache<String, Arc<Opened>>,
     /// Versions of files, so that kept tiles of a scene are found without its header.
-    versions: Cache<String, Arc<str>>,
+    versions: Cache<String, FileVersion>,
     flights: Flights<String, Opening>,
     reader: Arc<Reader>,
     revalidate: Duration,
@@ -95,22 +95,22 @@ impl Rasters {
     pub(crate) async fn pin(&self, target: &Target) -> Result<Pinned, Failure> {
         if let Locator::File(file) = &target.locator {
             let of_file = self.reader.files.version(file).await?;
-            return Ok(Pinned { version: of_file.to_string(), of_file, opened: None });
+            return Ok(Pinned { version: of_file.validator.to_string(), of_file, opened: None });
         }
         let Origin::Scene { version, .. } = &target.origin else {
             let opened = self.current(target).await?;
-            let of_file: Arc<str> = opened.tiff.source().version().into();
-            return Ok(Pinned { version: of_file.to_string(), of_file, opened: Some(opened) });
+            let of_file = opened.version();
+            return Ok(Pinned { version: of_file.validator.to_string(), of_file, opened: Some(opened) });
         };
         let name = name(target);
         let (of_file, opened) = match self.versions.get(&name) {
             Some(of_file) => (of_file, None),
             None => {
                 let opened = self.known_or_read(name, target).await?;
-                (opened.tiff.source().version().into(), Some(opened))
+                (opened.version(), Some(opened))
             }
         };
-        Ok(Pinned { version: format!("{version} {of_file}"), of_file, opened })
+        Ok(Pinned { version: format!("{version} {}", of_file.validator), of_file, opened })
     }
 
     /// The raster at the pinned version; `Changed` when that is no more.
@@ -119,7 +119,7 @@ impl Rasters {
             return Ok(Arc::clone(opened));
         }
         let name = name(target);
-        let is_pinned = |opened: &Arc<Opened>| opened.tiff.source().version() == &*pinned.of_file;
+        let is_pinned = |opened: &Arc<Opened>| opened.tiff.source().version() == &*pinned.of_file.validator;
         let opened = match self.opened.get(&name).filter(is_pinned) {
             Some(opened) => opened,
             None => self.read(name, target.locator.clone()).await?,
@@ -180,7 +180,7 @@ impl Rasters {
                 return Ok(known);
             }
             let fresh = Arc::new(reader.open(source).await?);
-            versions.insert(key.clone(), fresh.tiff.source().version().into());
+            versions.insert(key.clone(), fresh.version());
             opened.insert(key, Arc::clone(&fresh));
             Ok(fresh)
         });
@@ -234,7 +234,19 @@ impl Reader {
     }
 }
 
+impl Pinned {
+    /// When the file was written, if that is known.
+    pub(crate) fn written_at(&self) -> Option<SystemTime> {
+        self.of_file.written_at
+    }
+}
+
 impl Opened {
+    fn version(&self) -> FileVersion {
+        let source = self.tiff.source();
+        FileVersion { validator: source.version().into(), written_at: source.written_at() }
+    }
+
     fn age(&self) -> Duration {
         self.looked_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }

@@ -2,7 +2,7 @@
 //!
 //! Both become a [`Target`], so that every raster handler exists once.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use aurora_catalog::Scene;
 use aurora_daemon::problem::Problem;
@@ -49,6 +49,15 @@ impl Target {
     /// Whether an answer for revision `asked` can never change: it is the revision that is shown.
     pub(crate) fn is_revision(&self, asked: Option<u64>) -> bool {
         matches!(&self.origin, Origin::Scene { scene, .. } if Some(scene.revision) == asked)
+    }
+
+    /// When what is shown became so: its file was written, or the catalogue began to show it, whichever came last.
+    pub(crate) fn modified_at(&self, written_at: Option<SystemTime>) -> Option<SystemTime> {
+        let shown_since = match &self.origin {
+            Origin::Scene { scene, .. } => Some(scene.published_at.unwrap_or(scene.arrived_at).max(scene.arrived_at)),
+            Origin::Url(_) => None,
+        };
+        written_at.max(shown_since.map(SystemTime::from))
     }
 
     async fn of_url(app: &Arc<App>, text: String) -> Result<Self, Failure> {

@@ -139,44 +139,6 @@ async fn outside_the_raster_there_is_no_tile_and_a_tile_half_outside_is_half_emp
 }
 
 #[tokio::test]
-async fn an_answer_at_hand_is_not_sent_again() {
-    let (origin, server) = origin_and_server(&[]).await;
-    let url = origin.put("a.tif", tiff(1));
-    let path = path(&url, &tile(1, 2), ".png?");
-    let first = server.get(&path).await;
-    let etag = first.headers()["etag"].clone();
-    assert!(first.headers()["server-timing"].to_str().unwrap().contains("cache;desc=miss, "));
-    let again =
-        server.client.get(format!("{}{path}", server.address)).header("if-none-match", &etag).send().await.unwrap();
-    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
-    assert_eq!(again.headers()["etag"], etag);
-    let head = server.client.head(format!("{}{path}", server.address)).send().await.unwrap();
-    assert_eq!(head.headers()["server-timing"], "cache;desc=hit");
-    let other = server.get(&path.replace(".png?", ".png?rescale=0,5&")).await;
-    assert_ne!(other.headers()["etag"], etag);
-}
-
-#[tokio::test]
-async fn documents_about_a_raster_are_not_sent_again_either() {
-    let (origin, server) = origin_and_server(&[]).await;
-    let url = encoded(&origin.put("a.tif", tiff(1)));
-    let ask = async |path: &str, known: &str| {
-        let request = server.client.get(format!("{}/cog/{path}?url={url}", server.address));
-        request.header("if-none-match", known).send().await.unwrap()
-    };
-    for path in ["info", "info.geojson", "bounds", "WebMercatorQuad/tilejson.json", "point/1,-1", "statistics"] {
-        let first = ask(path, "\"other\"").await;
-        assert_eq!(first.status(), StatusCode::OK, "{path}");
-        let etag = first.headers()["etag"].to_str().unwrap().to_owned();
-        assert_eq!(ask(path, &etag).await.status(), StatusCode::NOT_MODIFIED, "{path}");
-        assert_eq!(ask(path, "*").await.status(), StatusCode::NOT_MODIFIED, "{path}");
-    }
-    // Where there is nothing, `*` matches nothing.
-    assert_eq!(ask("point/100,50", "*").await.status(), StatusCode::NOT_FOUND);
-    assert_eq!(ask("tiles/WebMercatorQuad/12/0/0.png", "*").await.status(), StatusCode::NOT_FOUND);
-}
-
-#[tokio::test]
 async fn whatever_is_asked_of_a_file_that_was_replaced_is_answered_from_its_new_version() {
     for path in ["point/0.005,-0.005", "statistics"] {
         let (origin, server) = origin_and_server(&["--revalidate", "1h"]).await;

@@ -4,12 +4,12 @@
 //! it, a read answers [`SourceError::Changed`] and the caller opens it anew. It does not cache and knows no TIFF.
 //! [`FileSource`] reads local files; the server adds HTTP.
 
-use std::{future::Future, ops::Range, pin::Pin, sync::Arc};
+use std::{future::Future, ops::Range, pin::Pin, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 
 mod file;
-pub use file::FileSource;
+pub use file::{FileSource, FileVersion};
 
 /// Longest buffer that adjoining ranges share.
 pub const MAX_SHARED_BYTES: u64 = 1 << 20;
@@ -27,6 +27,11 @@ pub trait ByteSource: Send + Sync {
 
     /// The validator of this version: an ETag, or size and mtime. Two equal pairs of name and version are the same bytes.
     fn version(&self) -> &str;
+
+    /// When this version was written, if that is known. It tells nothing apart: a coarse clock gives two versions one time.
+    fn written_at(&self) -> Option<SystemTime> {
+        None
+    }
 
     /// Exactly the bytes of each range, in the order asked. Ranges are within the size and not empty; sources may
     /// merge neighbours and read in parallel. An answer keeps nothing alive that was not asked for: it has a buffer of

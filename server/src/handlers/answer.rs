@@ -1,6 +1,6 @@
-//! Answers that clients and caches may keep: ETag, `304`, `Cache-Control`, timing.
+//! Answers that clients and caches may keep: ETag, `Last-Modified`, `304`, `Cache-Control`, timing.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use axum::{
     body::Body,
@@ -8,7 +8,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use super::conditions::Conditions;
 use crate::{
+    rasters::Pinned,
     settings::Settings,
     source::Locator,
     target::{Origin, Target},
@@ -23,12 +25,13 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// How an answer about a raster is marked.
 pub(crate) struct Marks {
     etag: String,
+    modified_at: Option<SystemTime>,
     cache_control: String,
 }
 
 impl Marks {
-    /// For the answer of `key`; `revision` is the one the requester named.
-    pub(crate) fn new(key: &Key, target: &Target, revision: Option<u64>, settings: &Settings) -> Self {
+    /// For the answer of `key` from the pinned version; `revision` is the one the requester named.
+    pub(crate) fn new(key: &Key, target: &Target, pinned: &Pinned, revision: Option<u64>, settings: &Settings) -> Self {
         let cache_control = match &target.origin {
             _ if target.is_revision(revision) => IMMUTABLE.to_owned(),
             // The next revision may come at any time, and shows at once.
@@ -37,17 +40,21 @@ impl Marks {
             Origin::Url(_) if matches!(target.locator, Locator::File(_)) => "public, no-cache".to_owned(),
             Origin::Url(_) => format!("public, max-age={}", settings.revalidate.0.as_secs()),
         };
-        Self { etag: key.etag(), cache_control }
+        let modified_at = target.modified_at(pinned.written_at()).and_then(date);
+        Self { etag: key.etag(), modified_at, cache_control }
     }
 
-    /// `304` when the requester has the answer already. `*` means "any", so it is not known before there is one.
-    pub(crate) fn not_modified(&self, headers: &HeaderMap) -> Option<Response> {
-        matches(headers, &self.etag).then(|| self.on(StatusCode::NOT_MODIFIED.into_response()))
+    /// `304` when the requester names this very answer: before it is made, since only who was given it knows its name.
+    pub(crate) fn not_modified(&self, conditions: &Conditions) -> Option<Response> {
+        conditions.name(&self.etag).then(|| self.on(StatusCode::NOT_MODIFIED.into_response()))
     }
 
-    /// `response`, or `304` to one who wants only what is not there at all.
-    pub(crate) fn unless_any(&self, headers: &HeaderMap, response: Response) -> Response {
-        if any(headers) { self.on(StatusCode::NOT_MODIFIED.into_response()) } else { response }
+    /// `response`, or `304` to one who needs none now that there is one: `*` and dates say nothing of what is not there.
+    pub(crate) fn unless_known(&self, conditions: &Conditions, response: Response) -> Response {
+        match conditions.any() || self.modified_at.is_some_and(|at| conditions.are_since(at)) {
+            true => self.on(StatusCode::NOT_MODIFIED.into_response()),
+            false => response,
+        }
     }
 
     /// An answer that was made for this request.
@@ -70,6 +77,9 @@ impl Marks {
 
     fn on(&self, mut response: Response) -> Response {
         set(response.headers_mut(), header::ETAG, self.etag.clone());
+        if let Some(at) = self.modified_at {
+            set(response.headers_mut(), header::LAST_MODIFIED, httpdate::fmt_http_date(at));
+        }
         set(response.headers_mut(), header::CACHE_CONTROL, self.cache_control.clone());
         response
     }
@@ -82,39 +92,8 @@ fn set(headers: &mut HeaderMap, name: HeaderName, text: String) {
     }
 }
 
-/// Whether `If-None-Match` names `etag` (RFC 9110, section 13.1.2: weak comparison).
-pub(crate) fn matches(headers: &HeaderMap, etag: &str) -> bool {
-    known(headers).any(|known| weak(known) == weak(etag))
-}
-
-/// Whether `If-None-Match` is `*`: nothing is wanted if there is anything.
-pub(crate) fn any(headers: &HeaderMap) -> bool {
-    known(headers).any(|known| known == "*")
-}
-
-fn known(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    lists.flat_map(|list| list.split(',')).map(str::trim)
-}
-
-fn weak(etag: &str) -> &str {
-    etag.strip_prefix("W/").unwrap_or(etag)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn if_none_match_is_compared_weakly() {
-        let headers = |text| HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static(text))]);
-        for known in ["\"a\"", "W/\"a\"", "\"b\", \"a\""] {
-            assert!(matches(&headers(known), "\"a\""), "{known}");
-        }
-        for other in ["\"b\"", "a", "", "*"] {
-            assert!(!matches(&headers(other), "\"a\""), "{other}");
-        }
-        assert!(any(&headers("*")) && !any(&headers("\"*\"")));
-        assert!(!matches(&HeaderMap::new(), "\"a\""));
-    }
+/// `at` as the date of an answer: not later than the answer itself (RFC 9110, section 8.8.2.1), and none before 1970, which
+/// stands for "unknown" on many file systems and cannot be written by all.
+fn date(at: SystemTime) -> Option<SystemTime> {
+    (at > SystemTime::UNIX_EPOCH).then(|| at.min(SystemTime::now()))
 }

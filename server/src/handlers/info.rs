@@ -8,14 +8,13 @@ use aurora_raster::{
     facts::{self, Facts},
     header::{ColorInterpretation, Header},
 };
-use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 use serde_json::{Value, json};
 
-use super::walk::{GEOJSON, JSON, Walk};
+use super::{
+    conditions::Conditions,
+    walk::{GEOJSON, JSON, Walk},
+};
 use crate::{app::App, catalogue::box_polygon, failure::Failure, query::RasterQuery, target::Target};
 
 /// `info`.
@@ -23,9 +22,9 @@ pub(crate) async fn info(
     State(app): State<Arc<App>>,
     target: Target,
     query: RasterQuery,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, Failure> {
-    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     walk.document(JSON, &["info"], |tiff| Ok(document(tiff, &facts::of(tiff), &target).to_string())).await
 }
 
@@ -34,9 +33,9 @@ pub(crate) async fn info_geojson(
     State(app): State<Arc<App>>,
     target: Target,
     query: RasterQuery,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, Failure> {
-    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     let feature = |tiff: &GeoTiff| {
         let facts = facts::of(tiff);
         let bounds = lon_lat_bounds(&facts)?;
@@ -56,9 +55,9 @@ pub(crate) async fn bounds(
     State(app): State<Arc<App>>,
     target: Target,
     query: RasterQuery,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, Failure> {
-    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     let document =
         |tiff: &GeoTiff| Ok(json!({ "bounds": lon_lat_bounds(&facts::of(tiff))?, "crs": crs_uri(4326) }).to_string());
     walk.document(JSON, &["bounds"], document).await

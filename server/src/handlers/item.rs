@@ -8,11 +8,12 @@ use aurora_raster::{
     header::Header,
     statistics::STATISTICS_SIDE_PX,
 };
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::{extract::State, response::Response};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
+    conditions::Conditions,
     info::{color_names, lon_lat_bounds},
     parameters::Pairs,
     tilejson::name,
@@ -54,10 +55,10 @@ pub(crate) async fn item(
     target: Target,
     query: RasterQuery,
     pairs: Pairs,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, Failure> {
     let wanted = Wanted::of(&pairs)?;
-    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     let max_side_px = query.max_size_px.unwrap_or(STATISTICS_SIDE_PX);
     let options = query.read_options(target.nodata);
     let make = |app: Arc<App>, pinned| {

@@ -6,14 +6,10 @@ use std::sync::Arc;
 use aurora_daemon::problem::Problem;
 use aurora_raster::{encode::Format, render::Sizing};
 use aurora_tile::Bounds;
-use axum::{
-    extract::State,
-    http::{HeaderMap, Uri},
-    response::Response,
-};
+use axum::{extract::State, http::Uri, response::Response};
 use geojson::Feature;
 
-use super::{body::JsonBody, parameters::Parts, tile::format, walk::Walk};
+use super::{body::JsonBody, conditions::Conditions, parameters::Parts, tile::format, walk::Walk};
 use crate::{
     app::App,
     failure::Failure,
@@ -37,9 +33,9 @@ pub(crate) async fn preview(
     State(app): State<Arc<App>>,
     target: Target,
     query: RasterQuery,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, Failure> {
-    whole(&app, &target, &query, &headers, Wanted::default()).await
+    whole(&app, &target, &query, &conditions, Wanted::default()).await
 }
 
 /// `preview.{ext}`; the router has a pattern for each extension.
@@ -48,10 +44,10 @@ pub(crate) async fn named_preview(
     target: Target,
     uri: Uri,
     query: RasterQuery,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, Failure> {
     let wanted = Wanted { size_px: None, format: format(split_extension(uri.path()).1)? };
-    whole(&app, &target, &query, &headers, wanted).await
+    whole(&app, &target, &query, &conditions, wanted).await
 }
 
 /// `preview/{w}x{h}[.{ext}]`.
@@ -60,21 +56,21 @@ pub(crate) async fn sized_preview(
     target: Target,
     Parts(path): Parts<SizePath>,
     query: RasterQuery,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, Failure> {
     let wanted = size(&path.size)?;
-    whole(&app, &target, &query, &headers, wanted).await
+    whole(&app, &target, &query, &conditions, wanted).await
 }
 
 async fn whole(
     app: &Arc<App>,
     target: &Target,
     query: &RasterQuery,
-    headers: &HeaderMap,
+    conditions: &Conditions,
     wanted: Wanted,
 ) -> Result<Response, Failure> {
     let shown = Shown::Whole(wanted.sizing(query, Some(PREVIEW_SIDE_PX))?);
-    let walk = Walk { app, target, revision: query.revision, headers };
+    let walk = Walk { app, target, revision: query.revision, conditions };
     picture(walk, query, shown, wanted.format).await
 }
 
@@ -84,12 +80,12 @@ pub(crate) async fn bbox(
     target: Target,
     Parts(path): Parts<BoxPath>,
     query: RasterQuery,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, Failure> {
     let (text, extension) = split_extension(&path.bbox);
     let wanted = Wanted { size_px: None, format: format(extension)? };
     let shown = Shown::Box(bounds(text)?, wanted.sizing(&query, Some(MAX_SIDE_PX))?);
-    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     picture(walk, &query, shown, wanted.format).await
 }
 
@@ -99,11 +95,11 @@ pub(crate) async fn sized_bbox(
     target: Target,
     Parts(path): Parts<SizedBoxPath>,
     query: RasterQuery,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, Failure> {
     let wanted = size(&path.size)?;
     let shown = Shown::Box(bounds(&path.bbox)?, wanted.sizing(&query, None)?);
-    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     picture(walk, &query, shown, wanted.format).await
 }
 
@@ -112,10 +108,10 @@ pub(crate) async fn feature(
     State(app): State<Arc<App>>,
     target: Target,
     query: RasterQuery,
-    headers: HeaderMap,
+    conditions: Conditions,
     JsonBody(feature): JsonBody<Feature>,
 ) -> Result<Response, Failure> {
-    part(&app, &target, &query, &headers, Wanted::default(), feature).await
+    part(&app, &target, &query, &conditions, Wanted::default(), feature).await
 }
 
 /// `POST feature.{ext}`; the router has a pattern for each extension.
@@ -124,11 +120,11 @@ pub(crate) async fn named_feature(
     target: Target,
     uri: Uri,
     query: RasterQuery,
-    headers: HeaderMap,
+    conditions: Conditions,
     JsonBody(feature): JsonBody<Feature>,
 ) -> Result<Response, Failure> {
     let wanted = Wanted { size_px: None, format: format(split_extension(uri.path()).1)? };
-    part(&app, &target, &query, &headers, wanted, feature).await
+    part(&app, &target, &query, &conditions, wanted, feature).await
 }
 
 /// Whatever else is asked for below a raster: a picture in a format that there is not, or nothing known.
@@ -146,24 +142,24 @@ pub(crate) async fn sized_feature(
     target: Target,
     Parts(path): Parts<SizePath>,
     query: RasterQuery,
-    headers: HeaderMap,
+    conditions: Conditions,
     JsonBody(feature): JsonBody<Feature>,
 ) -> Result<Response, Failure> {
     let wanted = size(&path.size)?;
-    part(&app, &target, &query, &headers, wanted, feature).await
+    part(&app, &target, &query, &conditions, wanted, feature).await
 }
 
 async fn part(
     app: &Arc<App>,
     target: &Target,
     query: &RasterQuery,
-    headers: &HeaderMap,
+    conditions: &Conditions,
     wanted: Wanted,
     feature: Feature,
 ) -> Result<Response, Failure> {
     let sizing = wanted.sizing(query, Some(MAX_SIDE_PX))?;
     let shown = Shown::Feature(Arc::new(outline(feature)?), sizing);
-    let walk = Walk { app, target, revision: query.revision, headers };
+    let walk = Walk { app, target, revision: query.revision, conditions };
     picture(walk, query, shown, wanted.format).await
 }
 

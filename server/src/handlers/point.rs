@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use aurora_daemon::problem::Problem;
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::{extract::State, response::Response};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{
+    conditions::Conditions,
     parameters::Parts,
     walk::{JSON, Walk},
 };
@@ -25,12 +26,12 @@ pub(crate) async fn point(
     target: Target,
     Parts(path): Parts<PointPath>,
     query: RasterQuery,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, Failure> {
     let (x, y) = path.numbers()?;
     let (lon_deg, lat_deg) = place(&query, (x, y))?;
     let options = query.read_options(target.nodata);
-    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     let parts = ["point", &format!("{x} {y} {lon_deg} {lat_deg} {options:?} {:?}", query.process)];
     let make = |app: Arc<App>, pinned| {
         let (target, options, process) = (target.clone(), options.clone(), query.process.clone());

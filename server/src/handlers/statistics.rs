@@ -11,12 +11,14 @@ use aurora_raster::{
 };
 use axum::{
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use geojson::{Feature, GeoJson};
 
-use super::{body::JsonBody, parameters::Pairs, pictures::outline, scenes::geojson, walk::Walk};
+use super::{
+    body::JsonBody, conditions::Conditions, parameters::Pairs, pictures::outline, scenes::geojson, walk::Walk,
+};
 use crate::{
     app::App,
     failure::Failure,
@@ -37,12 +39,12 @@ pub(crate) async fn statistics(
     State(app): State<Arc<App>>,
     target: Target,
     query: RasterQuery,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, Failure> {
     let max_side_px = query.max_size_px.unwrap_or(STATISTICS_SIDE_PX);
     let options = ReadOptions { resampling: Default::default(), ..query.read_options(target.nodata) };
     let wanted = query.statistics.wanted();
-    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     let make = |app: Arc<App>, pinned| {
         let (target, options, wanted) = (target.clone(), options.clone(), wanted.clone());
         let process = query.process.clone();

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use aurora_daemon::problem::Problem;
 use aurora_raster::encode::Format;
 use aurora_tile::{TileId, TileMatrixSet};
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::{extract::State, response::Response};
 use serde::Deserialize;
 
-use super::{parameters::Parts, walk::Walk};
+use super::{conditions::Conditions, parameters::Parts, walk::Walk};
 use crate::{
     app::App,
     failure::Failure,
@@ -49,10 +49,10 @@ pub(crate) async fn tile(
     target: Target,
     Parts(path): Parts<TilePath>,
     query: RasterQuery,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, Failure> {
     let address = path.resolve(query.tile_size_px)?;
-    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     let make = |app, pinned| {
         let (shown, format) = (address.shown(), address.format);
         render::picture(app, Order { target: target.clone(), pinned, query: query.clone(), shown, format })

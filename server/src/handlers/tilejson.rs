@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use aurora_daemon::problem::Problem;
 use aurora_raster::{GeoTiff, facts};
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::{extract::State, response::Response};
 use serde_json::json;
 
 use super::{
+    conditions::Conditions,
     info::{band_descriptions, lon_lat_bounds},
     parameters::{Pairs, Parts, PublicAddress},
     resources::Resources,
@@ -30,7 +31,7 @@ pub(crate) async fn tilejson(
     query: RasterQuery,
     pairs: Pairs,
     PublicAddress(base): PublicAddress,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, Failure> {
     let set = matrix_set(&path.tms)?;
     let extension = pairs.get::<String>("tile_format")?.map(|extension| format(Some(&extension)).map(|_| extension));
@@ -38,7 +39,7 @@ pub(crate) async fn tilejson(
     let ending = format!("{}.{extension}", tile_scale(&pairs)?);
     let template = Resources::new(&base, &target, &query, &pairs).tiles(&set.id, ["z", "x", "y"], &ending);
     let zooms = Zooms::of(&pairs)?;
-    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     let document = |tiff: &GeoTiff| {
         let bounds = lon_lat_bounds(&facts::of(tiff))?;
         let told = zooms.within(tiff.header(), set);

@@ -4,10 +4,11 @@ use std::{ops::RangeInclusive, sync::Arc};
 
 use aurora_raster::{GeoTiff, crs::Crs, facts, header::Header, render};
 use aurora_tile::{TileId, TileMatrixSet};
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::{extract::State, response::Response};
 use serde_json::{Value, json};
 
 use super::{
+    conditions::Conditions,
     info::{crs_uri, lon_lat_bounds},
     parameters::{Pairs, Parts, PublicAddress},
     resources::Resources,
@@ -26,10 +27,10 @@ pub(crate) async fn list(
     query: RasterQuery,
     pairs: Pairs,
     PublicAddress(base): PublicAddress,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, Failure> {
     let resources = Resources::new(&base, &target, &query, &pairs);
-    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     let document = |tiff: &GeoTiff| {
         let bounds = lon_lat_bounds(&facts::of(tiff))?;
         let entry = |set: &TileMatrixSet| entry(set, bounds, links(&resources, &base, set));
@@ -47,12 +48,12 @@ pub(crate) async fn one(
     query: RasterQuery,
     pairs: Pairs,
     PublicAddress(base): PublicAddress,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, Failure> {
     let set = matrix_set(&id.tms)?;
     let zooms = Zooms::of(&pairs)?;
     let resources = Resources::new(&base, &target, &query, &pairs);
-    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     let document = |tiff: &GeoTiff| {
         let bounds = lon_lat_bounds(&facts::of(tiff))?;
         let mut links = links(&resources, &base, set);

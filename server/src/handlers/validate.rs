@@ -10,10 +10,11 @@ use aurora_raster::{
     facts::{self, Facts},
     header::{ColorInterpretation, Compression, Header, LercWrap, Level, Planar, Predictor, Storage},
 };
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::{extract::State, response::Response};
 use serde_json::{Map, Value, json};
 
 use super::{
+    conditions::Conditions,
     info::{color_names, overviews},
     parameters::Pairs,
     walk::{JSON, Walk},
@@ -48,10 +49,10 @@ pub(crate) async fn validate(
     target: Target,
     query: RasterQuery,
     pairs: Pairs,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, Failure> {
     let is_strict = pairs.get("strict")?.unwrap_or(false);
-    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     let make = |app: Arc<App>, pinned| {
         let target = target.clone();
         async move {

@@ -4,9 +4,9 @@
 use std::{future::Future, sync::Arc};
 
 use aurora_raster::GeoTiff;
-use axum::{http::HeaderMap, response::Response};
+use axum::response::Response;
 
-use super::answer::Marks;
+use super::{answer::Marks, conditions::Conditions};
 use crate::{
     app::App,
     failure::Failure,
@@ -28,7 +28,7 @@ pub(crate) struct Walk<'a> {
     pub(crate) target: &'a Target,
     /// The revision that the requester believes in.
     pub(crate) revision: Option<u64>,
-    pub(crate) headers: &'a HeaderMap,
+    pub(crate) conditions: &'a Conditions,
 }
 
 impl Walk<'_> {
@@ -48,7 +48,7 @@ impl Walk<'_> {
         F: Future<Output = Result<Tile, Failure>> + Send + 'static,
     {
         let (pinned, key, marks) = self.pin(parts).await?;
-        if let Some(not_modified) = marks.not_modified(self.headers) {
+        if let Some(not_modified) = marks.not_modified(self.conditions) {
             return Ok(not_modified);
         }
         let make = || {
@@ -56,7 +56,7 @@ impl Walk<'_> {
             async move { app.pool.render(made).await }
         };
         let (tile, provenance) = self.app.tiles.get_or_render(key, make).await?;
-        Ok(marks.unless_any(self.headers, marks.tile(&tile, provenance)))
+        Ok(marks.unless_known(self.conditions, marks.tile(&tile, provenance)))
     }
 
     /// An answer that is made of the header alone.
@@ -79,18 +79,18 @@ impl Walk<'_> {
         make: impl Fn(&GeoTiff) -> Result<String, Failure>,
     ) -> Result<Response, Failure> {
         let (pinned, _, marks) = self.pin(parts).await?;
-        if let Some(not_modified) = marks.not_modified(self.headers) {
+        if let Some(not_modified) = marks.not_modified(self.conditions) {
             return Ok(not_modified);
         }
         let text = make(&self.app.rasters.open(self.target, &pinned).await?.tiff)?;
-        Ok(marks.unless_any(self.headers, marks.document(media_type, text)))
+        Ok(marks.unless_known(self.conditions, marks.document(media_type, text)))
     }
 
     async fn pin(&self, parts: &[&str]) -> Result<(Pinned, Key, Marks), Failure> {
         let pinned = self.app.rasters.pin(self.target).await?;
         let name = self.target.locator.to_string();
         let key = Key::of(&[&[name.as_str(), &pinned.version], parts].concat());
-        let marks = Marks::new(&key, self.target, self.revision, &self.app.settings);
+        let marks = Marks::new(&key, self.target, &pinned, self.revision, &self.app.settings);
         Ok((pinned, key, marks))
     }
 

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use askama::Template;
 use aurora_raster::{GeoTiff, encode::Format, facts};
 use aurora_tile::TileMatrixSet;
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::{extract::State, response::Response};
 
 use super::{
+    conditions::Conditions,
     info::lon_lat_bounds,
     parameters::{Pairs, Parts, PublicAddress},
     resources::Resources,
@@ -62,9 +63,9 @@ pub(crate) async fn all(
     query: RasterQuery,
     pairs: Pairs,
     PublicAddress(base): PublicAddress,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, Failure> {
-    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     capabilities(walk, &query, &pairs, &base, "WMTSCapabilities.xml", TileMatrixSet::all().collect()).await
 }
 
@@ -76,10 +77,10 @@ pub(crate) async fn one(
     query: RasterQuery,
     pairs: Pairs,
     PublicAddress(base): PublicAddress,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, Failure> {
     let set = matrix_set(&path.tms)?;
-    let walk = Walk { app: &app, target: &target, revision: query.revision, headers: &headers };
+    let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     capabilities(walk, &query, &pairs, &base, &format!("{}/WMTSCapabilities.xml", set.id), vec![set]).await
 }
 

@@ -9,11 +9,11 @@ use std::{
     ops::Range,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use aurora_daemon::file_system;
-use aurora_raster::source::{ByteSource, FileSource, SourceError, SourceFuture};
+use aurora_raster::source::{ByteSource, FileSource, FileVersion, SourceError, SourceFuture};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use moka::sync::Cache;
@@ -37,17 +37,17 @@ pub(crate) struct LocalFile {
     /// Whether looking at it again waits for no other host.
     is_at_hand: bool,
     /// Taken by the first who asks; who comes back because the file has changed looks again.
-    seen: Arc<Mutex<Option<Arc<str>>>>,
+    seen: Arc<Mutex<Option<FileVersion>>>,
 }
 
 impl LocalFile {
     /// Blocks on the file system.
-    pub(super) fn new(folder: Arc<str>, path: PathBuf, version: String) -> Self {
+    pub(super) fn new(folder: Arc<str>, path: PathBuf, version: FileVersion) -> Self {
         let is_at_hand = matches!(file_system::network_name(&path), Ok(None));
-        Self { path, folder, is_at_hand, seen: Arc::new(Mutex::new(Some(version.into()))) }
+        Self { path, folder, is_at_hand, seen: Arc::new(Mutex::new(Some(version))) }
     }
 
-    fn take_seen(&self) -> Option<Arc<str>> {
+    fn take_seen(&self) -> Option<FileVersion> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
@@ -108,19 +108,20 @@ impl LocalFiles {
     }
 
     /// The file's version now, or at the look that found it.
-    pub(crate) async fn version(&self, file: &LocalFile) -> Result<Arc<str>, SourceError> {
+    pub(crate) async fn version(&self, file: &LocalFile) -> Result<FileVersion, SourceError> {
         if let Some(version) = file.take_seen() {
             return Ok(version);
         }
         let (path, name) = (file.path.clone(), file.path.display().to_string());
-        self.off_thread(&file.folder, &name, move || FileSource::version_at(&path)).await.map(Arc::from)
+        self.off_thread(&file.folder, &name, move || FileSource::version_at(&path)).await
     }
 
     /// Opens it.
     pub(crate) async fn open(self: &Arc<Self>, file: &LocalFile) -> Result<Arc<LocalSource>, SourceError> {
         let (files, path, name) = (Arc::clone(self), file.path.clone(), file.path.display().to_string());
         let opened = self.off_thread(&file.folder, &name, move || files.open_now(path)).await?;
-        let (version, size_bytes) = (opened.version().to_owned(), opened.size_bytes());
+        let version = FileVersion { validator: opened.version().into(), written_at: opened.written_at() };
+        let size_bytes = opened.size_bytes();
         Ok(Arc::new(LocalSource { files: Arc::clone(self), file: file.clone(), name, version, size_bytes }))
     }
 
@@ -165,7 +166,7 @@ pub(crate) struct LocalSource {
     files: Arc<LocalFiles>,
     file: LocalFile,
     name: String,
-    version: String,
+    version: FileVersion,
     size_bytes: u64,
 }
 
@@ -192,11 +193,16 @@ impl ByteSource for LocalSource {
     }
 
     fn version(&self) -> &str {
-        &self.version
+        &self.version.validator
+    }
+
+    fn written_at(&self) -> Option<SystemTime> {
+        self.version.written_at
     }
 
     fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> SourceFuture<'a, Vec<Bytes>> {
-        let (files, path, version) = (Arc::clone(&self.files), self.file.path.clone(), self.version.clone());
+        let (files, path, version) =
+            (Arc::clone(&self.files), self.file.path.clone(), Arc::clone(&self.version.validator));
         let (wanted, name) = (ranges.to_vec(), self.name.clone());
         let work = move || {
             let file = Self::opened(&files, path, &version)?;
@@ -248,11 +254,11 @@ mod tests {
         let files = files(folder.path(), 4);
         let file = files.locate(path.to_str().unwrap()).await.unwrap().unwrap();
         let source = files.open(&file).await.unwrap();
-        assert_eq!(files.version(&file).await.unwrap().as_ref(), source.version());
+        assert_eq!(&*files.version(&file).await.unwrap().validator, source.version());
         files.open.invalidate_all();
         std::fs::write(folder.path().join("b"), "newer").unwrap();
         std::fs::rename(folder.path().join("b"), &path).unwrap();
         assert!(matches!(source.read(std::slice::from_ref(&(0..3))).await, Err(SourceError::Changed { .. })));
-        assert_ne!(files.version(&file).await.unwrap().as_ref(), source.version());
+        assert_ne!(&*files.version(&file).await.unwrap().validator, source.version());
     }
 }

@@ -10,6 +10,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU8, Ordering::Relaxed},
     },
+    time::SystemTime,
 };
 
 use aurora_raster::source::{ByteSource, SourceError, SourceFuture};
@@ -282,6 +283,10 @@ impl ByteSource for HttpSource {
 
     fn version(&self) -> &str {
         &self.version
+    }
+
+    fn written_at(&self) -> Option<SystemTime> {
+        httpdate::parse_http_date(self.validator.last_modified.as_deref()?).ok()
     }
 
     fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> SourceFuture<'a, Vec<Bytes>> {

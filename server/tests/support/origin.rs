@@ -93,6 +93,11 @@ impl Origin {
     }
 }
 
+/// What the origin says of when a version of a file was written: that many minutes into 2024.
+pub(crate) fn written_at(version: u32) -> String {
+    format!("Mon, 01 Jan 2024 00:{version:02}:00 GMT")
+}
+
 fn put(files: &mut Files, name: &str, bytes: Bytes) {
     let version = files.by_name.get(name).map_or(1, |(_, version)| version + 1);
     files.by_name.insert(name.to_owned(), (bytes, version));
@@ -113,17 +118,18 @@ async fn file(State(files): State<Arc<Mutex<Files>>>, Path(name): Path<String>, 
     }
     let Some((bytes, version)) = found else { return StatusCode::NOT_FOUND.into_response() };
     let etag = format!("\"v{version}\"");
+    let tags = [(header::ETAG, etag.clone()), (header::LAST_MODIFIED, written_at(version))];
     if headers.get(header::IF_MATCH).is_some_and(|wanted| wanted != etag.as_str()) {
         return StatusCode::PRECONDITION_FAILED.into_response();
     }
     match fault {
         Fault::Fails => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        Fault::IgnoresRanges => ([(header::ETAG, etag)], bytes).into_response(),
-        _ => partial(&bytes, &etag, &headers, fault == Fault::ShortBodies),
+        Fault::IgnoresRanges => (tags, bytes).into_response(),
+        _ => (tags, partial(&bytes, &headers, fault == Fault::ShortBodies)).into_response(),
     }
 }
 
-fn partial(bytes: &Bytes, etag: &str, headers: &HeaderMap, short: bool) -> Response {
+fn partial(bytes: &Bytes, headers: &HeaderMap, short: bool) -> Response {
     let range = headers[header::RANGE].to_str().unwrap().strip_prefix("bytes=").unwrap();
     let (first, last) = range.split_once('-').unwrap();
     let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
@@ -136,6 +142,5 @@ fn partial(bytes: &Bytes, etag: &str, headers: &HeaderMap, short: bool) -> Respo
     let content_range = format!("bytes {first}-{}/{}", end - 1, bytes.len());
     // A stream has no length of its own, so a short one is not noticed before its end.
     let body = Body::from_stream(tokio_stream::once(Ok::<_, std::io::Error>(body)));
-    let tags = [(header::ETAG, etag.to_owned()), (header::CONTENT_RANGE, content_range)];
-    (StatusCode::PARTIAL_CONTENT, tags, body).into_response()
+    (StatusCode::PARTIAL_CONTENT, [(header::CONTENT_RANGE, content_range)], body).into_response()
 }

@@ -14,6 +14,7 @@ use std::{
     os::unix::fs::{FileExt, MetadataExt},
     path::Path,
     sync::Arc,
+    time::SystemTime,
 };
 
 use bytes::Bytes;
@@ -25,8 +26,17 @@ use super::{ByteSource, MAX_SHARED_BYTES, SourceError, SourceFuture};
 pub struct FileSource {
     file: File,
     name: String,
-    version: String,
+    version: FileVersion,
     size_bytes: u64,
+}
+
+/// One version of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileVersion {
+    /// What tells it from all others.
+    pub validator: Arc<str>,
+    /// When it was written, if that is known.
+    pub written_at: Option<SystemTime>,
 }
 
 impl FileSource {
@@ -44,7 +54,7 @@ impl FileSource {
         }
         let file = File::open(path).map_err(error)?;
         let metadata = file.metadata().map_err(error)?;
-        let (version, size_bytes) = (version(&metadata), metadata.len());
+        let (version, size_bytes) = (FileVersion::of(&metadata), metadata.len());
         Ok(Arc::new(Self { file, name, version, size_bytes }))
     }
 
@@ -52,13 +62,13 @@ impl FileSource {
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn version_at(path: impl AsRef<Path>) -> Result<String, SourceError> {
+    pub fn version_at(path: impl AsRef<Path>) -> Result<FileVersion, SourceError> {
         let name = path.as_ref().display().to_string();
         let metadata = std::fs::metadata(path).map_err(|error| source_error(&name, &error))?;
         if !metadata.is_file() {
             return Err(SourceError::Unavailable { name, reason: "not a regular file".to_owned() });
         }
-        Ok(version(&metadata))
+        Ok(FileVersion::of(&metadata))
     }
 
     fn read_range(&self, range: &Range<u64>) -> Result<Bytes, SourceError> {
@@ -86,7 +96,7 @@ impl FileSource {
             answers.extend(run.iter().map(cut));
         }
         let metadata = self.file.metadata().map_err(|error| source_error(&self.name, &error))?;
-        if version(&metadata) == self.version { Ok(answers) } else { Err(self.changed()) }
+        if FileVersion::of(&metadata) == self.version { Ok(answers) } else { Err(self.changed()) }
     }
 
     fn changed(&self) -> SourceError {
@@ -104,7 +114,11 @@ impl ByteSource for FileSource {
     }
 
     fn version(&self) -> &str {
-        &self.version
+        &self.version.validator
+    }
+
+    fn written_at(&self) -> Option<SystemTime> {
+        self.version.written_at
     }
 
     fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> SourceFuture<'a, Vec<Bytes>> {
@@ -125,8 +139,12 @@ fn adjoining(ranges: &[Range<u64>]) -> &[Range<u64>] {
     &ranges[..count]
 }
 
-fn version(metadata: &Metadata) -> String {
-    format!("{:x}-{:x}.{:09}-{:x}", metadata.len(), metadata.mtime(), metadata.mtime_nsec(), metadata.ino())
+impl FileVersion {
+    fn of(metadata: &Metadata) -> Self {
+        let (size_bytes, inode) = (metadata.len(), metadata.ino());
+        let validator = format!("{size_bytes:x}-{:x}.{:09}-{inode:x}", metadata.mtime(), metadata.mtime_nsec());
+        Self { validator: validator.into(), written_at: metadata.modified().ok() }
+    }
 }
 
 fn source_error(name: &str, error: &io::Error) -> SourceError {
