@@ -125,7 +125,7 @@ describe("a scene that waits", () => {
     const { sides, store, asked } = page();
     const waiting = {
       ...scene("a", { status: "waiting", minzoom: null, maxzoom: null }),
-      bbox: null,
+      bbox: undefined,
       geometry: null,
     };
     store.update(liveState([waiting]));

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { type LiveMessage, parseLive, type SceneChange } from "../src/api/types";
+import { type LiveMessage, parseLive, type SceneChange, type SceneStatus } from "../src/api/types";
 import { jobsByScene, mergeJobs, troubleOf } from "../src/state/jobs";
 import { applyLive, type LiveState } from "../src/state/live";
 import { MAX_NEWS, markSeen, unseenCount } from "../src/state/news";
 import { job, liveState, scene } from "./samples";
 
-const sceneMessage = (id: string, change: SceneChange): LiveMessage => ({
+const sceneMessage = (id: string, change: SceneChange, status: SceneStatus = "raw"): LiveMessage => ({
   type: "scene",
-  scene: { ...scene(id).properties, change },
+  scene: { ...scene(id, { status }).properties, change },
 });
 const detectionMessage = (sceneId: string, count: number, revision = 2): LiveMessage => ({
   type: "detection",
@@ -34,6 +34,20 @@ describe("a scene", () => {
   it("that is published is news only if it was never heard of", () => {
     expect(run(liveState([scene("a")]), sceneMessage("a", "published")).news).toEqual([]);
     expect(run(liveState(), sceneMessage("b", "published")).news).toHaveLength(1);
+  });
+
+  it("that cannot be shown yet is news only once it can", () => {
+    const arrived = sceneMessage("a", "arrived", "waiting");
+    expect(applyLive(liveState(), arrived, 1000).followUps).toEqual([{ kind: "scene", sceneId: "a" }]);
+    expect(run(liveState(), arrived).news).toEqual([]);
+    const listed = liveState([scene("a", { status: "waiting" })]);
+    expect(run(listed, sceneMessage("a", "updated", "waiting")).news).toEqual([]);
+    for (const [change, status] of [
+      ["published", "published"],
+      ["updated", "raw"],
+    ] as const) {
+      expect(run(listed, sceneMessage("a", change, status)).news).toHaveLength(1);
+    }
   });
 
   it("that is withdrawn leaves the list, and takes its news along", () => {

@@ -32,12 +32,13 @@ describe("a server that has just started", () => {
     vi.useFakeTimers();
     let known = false;
     const { store, scenes } = against({
-      "/scenes": () => (known ? page("b", "a") : page()),
-      "/scenes/a": () => (known ? Response.json(scene("a")) : new Response("{}", { status: 404 })),
+      "/scenes": () => (known ? page("b", "a") : new Response("{}", { status: 503 })),
+      "/scenes/a": () => (known ? Response.json(scene("a")) : new Response("{}", { status: 503 })),
       "/readyz": () => new Response("", { status: known ? 200 : 503 }),
     });
     const loading = scenes.load();
-    await vi.advanceTimersByTimeAsync(1);
+    // As long as a request is tried.
+    await vi.advanceTimersByTimeAsync(2_500);
     expect([store.get().scenes.phase, ids(store), store.get().first.sceneId]).toEqual([
       "starting",
       ["a"],
@@ -56,14 +57,13 @@ describe("a server that has just started", () => {
   });
 });
 
-describe("what the server does not list", () => {
+describe("what the list does not hold", () => {
   it("is fetched where a job speaks of it, but not for a file that is not whole", async () => {
     const waiting = scene("w", { status: "waiting", minzoom: null, maxzoom: null });
     const { store, scenes, asked } = against({
       "/scenes": () => page("a"),
       "/scenes/a": () => Response.json(scene("a")),
-      "/scenes/w": () => Response.json({ ...waiting, bbox: null, geometry: null }),
-      "/readyz": () => new Response(),
+      "/scenes/w": () => Response.json({ ...waiting, bbox: undefined, geometry: null }),
     });
     store.update({ jobs: [job("1", { scene_id: "w" }), job("2", { scene_id: "i", state: "incomplete" })] });
     await scenes.load();

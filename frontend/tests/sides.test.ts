@@ -122,7 +122,7 @@ describe("what the map draws", () => {
   ];
   const store = (second: string | null) => {
     const made = createAppStore(loadSettings(null, "en"));
-    made.update(liveState([near, scene("b"), far, { ...scene("w"), bbox: null }]));
+    made.update(liveState([near, scene("b"), far, { ...scene("w"), bbox: undefined }]));
     made.update(onSide("first", { sceneId: "a" }));
     made.update(onSide("second", { sceneId: second }));
     return made;

@@ -85,7 +85,7 @@ impl App {
         Ok(Self {
             allow,
             files,
-            catalogue: Arc::new(Catalogue::new(mirrors)),
+            catalogue: Arc::new(Catalogue::new(mirrors, settings.expects_indexers())),
             rasters: Rasters::new(reader, budget.headers_bytes, settings.revalidate.0),
             blocks: Arc::new(BlockCache::new(budget.blocks_bytes)),
             tiles: Tiles::new(budget.tiles_bytes, Arc::clone(&room)),

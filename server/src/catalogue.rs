@@ -12,9 +12,13 @@ mod listing;
 mod mirror;
 mod snapshot;
 
-use std::sync::{Arc, RwLock, RwLockReadGuard};
+use std::{
+    fmt::Display,
+    sync::{Arc, RwLock, RwLockReadGuard},
+};
 
 use aurora_catalog::{ChangePage, JobView, Scene};
+use aurora_daemon::problem::Problem;
 use reqwest::Url;
 use tokio::sync::watch;
 
@@ -25,9 +29,13 @@ pub(crate) use listing::{Interval, SceneFilter, Token, overlaps};
 pub(crate) use mirror::{Mirror, SceneDetections};
 pub(crate) use snapshot::{load, save_regularly};
 
+use crate::failure::Failure;
+
 /// The mirrors of all indexers, in the order of the settings.
 pub(crate) struct Catalogue {
     mirrors: RwLock<Vec<Mirror>>,
+    /// Whether the indexers were named, so that nothing can be said while they are not known.
+    are_named: bool,
     /// Wakes those who listen.
     moved: watch::Sender<()>,
 }
@@ -43,9 +51,9 @@ pub(crate) struct Found {
 }
 
 impl Catalogue {
-    /// Starts from what the snapshot held.
-    pub(crate) fn new(mirrors: Vec<Mirror>) -> Self {
-        Self { mirrors: RwLock::new(mirrors), moved: watch::Sender::new(()) }
+    /// Starts from what the snapshot held. Indexers that nobody named may be missing for good.
+    pub(crate) fn new(mirrors: Vec<Mirror>, are_named: bool) -> Self {
+        Self { mirrors: RwLock::new(mirrors), are_named, moved: watch::Sender::new(()) }
     }
 
     /// Takes in a listener, who last saw the event of that id if any.
@@ -88,9 +96,20 @@ impl Catalogue {
         self.moved.send_replace(());
     }
 
-    /// Whether every indexer's catalogue is known, be it from the snapshot.
-    pub(crate) fn is_filled(&self) -> bool {
-        self.mirrors().iter().all(|mirror| !mirror.epoch().is_empty())
+    /// Whether the catalogue of every indexer that was named is known, be it from the snapshot.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.are_named || self.mirrors().iter().all(Mirror::is_known)
+    }
+
+    /// Whether there is anything to list from; until then an empty list would be a lie. An indexer that has never been
+    /// reached does not hide what the others have.
+    pub(crate) fn is_begun(&self) -> bool {
+        !self.are_named || self.mirrors().iter().any(Mirror::is_known)
+    }
+
+    /// Why `what` was not found: there is none, or nobody can tell yet.
+    pub(crate) fn absent(&self, what: impl Display) -> Failure {
+        if self.is_whole() { Problem::not_found(what).into() } else { Failure::NoCatalogue }
     }
 
     /// The scene of that id, from the first indexer that has it.

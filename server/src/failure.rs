@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     Problem(Problem),
     /// The raster cannot be read or rendered.
     Raster(RasterError),
+    /// The indexers have not been reached yet, so that nobody knows what there is.
+    NoCatalogue,
     /// Too many renders are waiting.
     Overloaded,
     /// The render panicked.
@@ -30,6 +32,9 @@ pub(crate) enum Failure {
 
 /// Seconds after which an overloaded server wants to be asked again.
 const OVERLOADED_RETRY_S: u32 = 1;
+
+/// Seconds after which a server that has just started may know its scenes.
+const NO_CATALOGUE_RETRY_S: u32 = 1;
 
 /// Seconds after which a source that is away may be back.
 const SOURCE_RETRY_S: u32 = 2;
@@ -51,6 +56,7 @@ impl From<Failure> for Problem {
         match failure {
             Failure::Problem(problem) => problem,
             Failure::Raster(error) => of_raster(error),
+            Failure::NoCatalogue => Self::overloaded(NO_CATALOGUE_RETRY_S),
             Failure::Overloaded | Failure::Unwanted => Self::overloaded(OVERLOADED_RETRY_S),
             Failure::Panicked => Self::server(StatusCode::INTERNAL_SERVER_ERROR, Panicked),
             Failure::Deadline => Self::server(StatusCode::GATEWAY_TIMEOUT, "the request's deadline has passed"),
@@ -156,6 +162,7 @@ mod tests {
         }
         assert_eq!(Problem::from(Failure::Deadline).status(), 504);
         assert_eq!(Problem::from(Failure::Overloaded).status(), 503);
+        assert_eq!(Problem::from(Failure::NoCatalogue).status(), 503);
         assert_eq!(Problem::from(Failure::Panicked).status(), 500);
     }
 }

@@ -144,6 +144,12 @@ impl Table {
         self
     }
 
+    /// Any of its addresses may answer with these problems, too.
+    pub(crate) fn problems(mut self, statuses: &[u16]) -> Self {
+        self.operations.iter_mut().for_each(|operation| operation.problems.extend(statuses));
+        self
+    }
+
     /// Everything of `inner` below `prefix`, each with these further parameters.
     pub(crate) fn nest(mut self, prefix: &str, inner: Self, parameters: &[Parameter]) -> Self {
         self.router = self.router.nest(prefix, inner.router);
@@ -221,6 +227,7 @@ impl Operation {
         if self.is_validated {
             responses["200"]["headers"] = json!({
                 "ETag": { "schema": { "type": "string" }, "description": "Names this version of the answer." },
+                "Last-Modified": { "schema": { "type": "string" }, "description": "When it became so, if that is known." },
             });
             responses["304"] = json!({ "description": "The requester has this version already." });
         }
@@ -243,7 +250,7 @@ fn meaning(status: u16) -> &'static str {
         415 => "Not a raster that can be read, or a body that is not JSON.",
         422 => "A file that contradicts itself.",
         502 => "The source answered wrongly.",
-        503 => "Overloaded, or the source cannot be reached; `Retry-After` says when to come back.",
+        503 => "Overloaded or not ready, or the source cannot be reached; `Retry-After` says when to come back.",
         504 => "No answer within the deadline.",
         _ => "An internal failure.",
     }

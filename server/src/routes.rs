@@ -210,6 +210,7 @@ fn catalogue() -> Table {
                 .query(&[parameters::JOBS, parameters::LIMIT]),
         )
         .get("/jobs/{id}", jobs::one, Operation::json("One job", "Job").problems(&[404]))
+        .problems(&[503])
         .tagged("catalogue")
 }
 
@@ -240,6 +241,7 @@ fn stac() -> Table {
         .get("/stac/search", stac::search, items("Items that match").query(search))
         .post("/stac/search", stac::search_by_post, items("Items that match").body("StacSearch"))
         .layered(|routes| routes.route("/stac/", get(stac::landing)))
+        .problems(&[503])
         .tagged("stac")
 }
 

@@ -84,7 +84,8 @@ impl FromRequestParts<Arc<App>> for Target {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
         let path = RawPathParams::from_request_parts(parts, app).await.map_err(|error| bad_request(&error))?;
         if let Some((_, scene_id)) = path.iter().find(|(name, _)| *name == "scene_id") {
-            let found = app.catalogue.scene(scene_id).ok_or_else(|| Problem::not_found(format!("scene {scene_id}")))?;
+            let found =
+                app.catalogue.scene(scene_id).ok_or_else(|| app.catalogue.absent(format!("scene {scene_id}")))?;
             return Ok(Self::of_scene(found)?);
         }
         let Query(query) = Query::<Vec<(String, String)>>::from_request_parts(parts, app)

@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use support::{
     LIVENESS, Server,
-    feed::{Feed, job, scene},
+    feed::{Feed, job, scene, waiting},
     raster::{npy, tiff, tile},
 };
 
@@ -45,6 +45,67 @@ async fn a_scene_that_lands_is_listed_and_shown() {
     assert_eq!(unversioned.headers()["cache-control"], "public, no-cache");
     assert_eq!(server.json(&format!("/scenes/{CSK}/info")).await["nodata_value"], 0.0);
     server.stop().await;
+}
+
+#[tokio::test]
+async fn a_scene_that_cannot_be_shown_yet_is_listed_with_the_reason() {
+    let (feed, server) = feed_and_server().await;
+    feed.tell(ChangeBody::Scene { scene: waiting("w", "compression: JPEG XL") });
+    let list = server.until("/scenes", |list| !ids(list).is_empty()).await;
+    let listed = &list["features"][0];
+    assert_eq!((&listed["properties"]["status"], &listed["geometry"]), (&json!("waiting"), &Value::Null));
+    assert!(listed.get("bbox").is_none(), "{listed}");
+    assert_eq!(relations(listed), ["self"]);
+    assert_eq!(server.json("/scenes/w").await, *listed);
+    assert!(ids(&server.json("/scenes?bbox=-180,-90,180,90").await).is_empty());
+    for path in [&format!("tiles/WebMercatorQuad/{}.png", tile(1, 1)), "info", "WebMercatorQuad/tilejson.json"] {
+        let (status, problem) = server.problem(&format!("/scenes/w/{path}")).await;
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(status == 404 && detail.contains("compression: JPEG XL"), "{path}: {problem}");
+    }
+    feed.publish("w", 2, 10);
+    server.until("/scenes/w", |scene| scene["properties"]["status"] == "published").await;
+    let list = server.json("/scenes").await;
+    assert_eq!(relations(&list["features"][0]), ["self", "tilejson", "preview"]);
+    for link in list["features"][0]["links"].as_array().unwrap() {
+        let answer = server.client.get(link["href"].as_str().unwrap()).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{link}");
+        assert_eq!(answer.headers()["content-type"], link["type"].as_str().unwrap());
+    }
+}
+
+fn relations(feature: &Value) -> Vec<&str> {
+    feature["links"].as_array().unwrap().iter().map(|link| link["rel"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_scenes_before_an_indexer_was_heard() {
+    let feed = Feed::start("e1").await;
+    feed.set_away(true);
+    let server = Server::start(&["--indexer", &feed.origin.address]);
+    for path in ["/scenes", "/scenes/a", "/scenes/a/info", "/detections", "/jobs", "/jobs/1", "/stac", "/stac/search"] {
+        let answer = server.get(path).await;
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(answer.headers()["retry-after"], "1", "{path}");
+    }
+    assert_eq!(server.get("/readyz").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(server.get("/stac/conformance").await.status(), StatusCode::OK);
+    feed.set_away(false);
+    assert_eq!(server.until("/scenes", |_| true).await["numberMatched"], 0);
+    assert_eq!(server.get("/readyz").await.status(), StatusCode::OK);
+    assert_eq!(server.problem("/scenes/a").await.0, 404);
+}
+
+#[tokio::test]
+async fn an_indexer_that_was_never_heard_hides_nothing_of_the_others() {
+    let (feed, away) = (Feed::start("e1").await, Feed::start("e2").await);
+    away.set_away(true);
+    feed.land("a", 1, 10);
+    let server = Server::start(&["--indexer", &feed.origin.address, "--indexer", &away.origin.address]);
+    server.until("/scenes", |list| ids(list) == ["a"]).await;
+    // The other may have it.
+    assert_eq!(server.problem("/scenes/b").await.0, 503);
+    assert_eq!(server.get("/readyz").await.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test]
@@ -252,16 +313,6 @@ async fn without_a_catalogue_the_server_is_alive_but_not_ready() {
     let server = Server::start(&["--indexer", "http://127.0.0.1:9"]);
     assert_eq!(server.get("/livez").await.status(), StatusCode::OK);
     assert_eq!(server.get("/readyz").await.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(server.problem("/scenes/a/info").await.0, 404);
-}
-
-#[tokio::test]
-async fn a_scene_without_anything_to_show_says_why() {
-    let (feed, server) = feed_and_server().await;
-    let waiting = aurora_catalog::Scene { raw: None, note: Some("compression LERC".to_owned()), ..scene("a", 1) };
-    feed.tell(ChangeBody::Scene { scene: waiting });
-    server.until("/health", |health| health["indexers"][0]["scenes"] == 1).await;
-    assert!(ids(&server.json("/scenes").await).is_empty());
-    let (status, problem) = server.problem("/scenes/a/info").await;
-    assert!(status == 404 && problem["detail"].as_str().unwrap().contains("compression LERC"), "{problem}");
+    // Whether there is such a scene nobody can tell.
+    assert_eq!(server.problem("/scenes/a/info").await.0, 503);
 }

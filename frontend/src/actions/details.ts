@@ -71,7 +71,7 @@ export class SceneDetails {
     const found = await fetchTileJson(scene.id, revision, signal).catch(() => null);
     if (signal.aborted) return;
     const { bounds, minzoom: min, maxzoom: max } = { bounds: scene.bbox, minzoom, maxzoom, ...found };
-    if (bounds === null || min === null || max === null) return;
+    if (bounds === undefined || min === null || max === null) return;
     this.fill(scene.id, { tileSource: { sceneId: scene.id, revision, bounds, minzoom: min, maxzoom: max } });
   }
 

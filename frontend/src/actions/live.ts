@@ -10,7 +10,7 @@ import { mergeJobs, PROBLEM_STATES } from "../state/jobs";
 import { applyLive, type FollowUp } from "../state/live";
 import { markSeen, type NewsItem } from "../state/news";
 import type { SceneDetails } from "./details";
-import { reportFault } from "./faults";
+import { isStarting, reportFault } from "./faults";
 import type { SceneActions } from "./scenes";
 import type { SideActions } from "./sides";
 
@@ -62,13 +62,13 @@ export class LiveActions {
 
   /** Fetches the jobs anew, those with a problem also when they are not among the latest. */
   async loadJobs(): Promise<void> {
+    const { signal } = new AbortController();
     try {
-      const { signal } = new AbortController();
       const lists = await Promise.all([null, ...PROBLEM_STATES].map((state) => fetchJobs(state, signal)));
       this.store.update({ jobs: mergeJobs([], lists.flat()) });
       await this.scenes.fetchUnlisted();
     } catch (error) {
-      reportFault(this.store, error);
+      if (!(await isStarting(error, signal))) reportFault(this.store, error);
     }
   }
 

@@ -2,7 +2,7 @@
  * What can be done with the list of scenes: load, page, filter. Writes the store; draws nothing. Which of them are
  * looked at is `sides.ts`'s; a scene that is gone leaves the map here, too.
  */
-import { fetchReadiness, fetchScene, fetchScenePage, fetchScenes, nextPath } from "../api/client";
+import { fetchScene, fetchScenePage, fetchScenes, nextPath } from "../api/client";
 import { abortableSleep } from "../api/retry";
 import type { Scene, ScenePage } from "../api/types";
 import type { AppStore } from "../state/app-state";
@@ -11,7 +11,7 @@ import { unlistedScenes } from "../state/jobs";
 import { addNews, goneNews } from "../state/news";
 import { findScene, mergeScenes, type SceneList, withoutScene } from "../state/scenes";
 import { closed, SIDES, sideOf } from "../state/sides";
-import { isNotFound, reportFault } from "./faults";
+import { isNotFound, isStarting, reportFault } from "./faults";
 
 /** Typing a date changes the field several times. */
 const FILTER_DELAY_MS = 350;
@@ -69,7 +69,7 @@ export class SceneActions {
     await Promise.all([...sceneIds].map((sceneId) => this.fetchOne(sceneId)));
   }
 
-  /** Fetches what jobs speak of and the server does not list, as there is no picture of it yet. */
+  /** Fetches what jobs speak of and the list does not hold, as it was taken long ago or is filtered out. */
   async fetchUnlisted(): Promise<void> {
     const { jobs, scenes } = this.store.get();
     if (scenes.phase === "ready") await this.fetch(unlistedScenes(jobs, scenes.items));
@@ -97,14 +97,12 @@ export class SceneActions {
     this.setList({ phase: "loading" });
     try {
       const page = await fetchScenes({ datetime: datetimeInterval(this.store.get().filter) }, signal);
-      if (page.features.length === 0 && !(await fetchReadiness(signal))) {
-        this.waitForServer(signal);
-        return;
-      }
       const { items, next } = this.store.get().scenes;
       this.setList({ ...join(page, items, next), total: page.numberMatched ?? null, phase: "ready" });
     } catch (error) {
+      const starting = await isStarting(error, signal);
       if (signal.aborted) return;
+      if (starting) return this.waitForServer(signal);
       this.setList({ phase: "failed" });
       reportFault(this.store, error);
     }
@@ -124,9 +122,8 @@ export class SceneActions {
       const scene = await fetchScene(sceneId, NEVER);
       this.setList({ items: this.merged(this.items(), [scene]) });
     } catch (error) {
-      if (!isNotFound(error)) return reportFault(this.store, error);
-      if (!(await fetchReadiness(NEVER))) return;
-      this.lose(sceneId);
+      if (isNotFound(error)) return this.lose(sceneId);
+      if (!(await isStarting(error, NEVER))) reportFault(this.store, error);
     }
   }
 

@@ -58,10 +58,7 @@ export function fetchScene(sceneId: string, signal: AbortSignal): Promise<Scene>
   return getJson(`/scenes/${encodeURIComponent(sceneId)}`, signal);
 }
 
-/**
- * Whether the server knows its scenes. One that was just started and has not reached its indexers yet answers lists
- * that are empty and scenes that are not found.
- */
+/** Whether the server knows its scenes: one that was just started may not have reached its indexers yet. */
 export async function fetchReadiness(signal: AbortSignal): Promise<boolean> {
   const limited = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
   return fetch("/readyz", { signal: limited }).then(

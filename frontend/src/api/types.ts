@@ -41,7 +41,7 @@ export interface SceneProperties {
 /** A scene with its footprint in WGS 84; neither footprint nor box where nothing is known of its place. */
 export interface Scene extends Omit<Feature<Geometry | null, SceneProperties>, "id" | "bbox"> {
   id: string;
-  bbox: Bbox | null;
+  bbox?: Bbox | undefined;
 }
 
 /** A page of scenes, newest observation first; `links` holds `next` while there is more. */

@@ -18,7 +18,7 @@ export function isProblem(job: Job): boolean {
   return PROBLEM_STATES.includes(job.state);
 }
 
-/** Scenes that are fetched one by one because the server's list leaves them out. */
+/** Scenes that are fetched one by one because they are not among the newest. */
 const MAX_UNLISTED = 16;
 
 /**
@@ -55,10 +55,7 @@ export function troubleOf({ properties }: Scene, job: Job | undefined): Job | nu
   return properties.detections === null && job && isProblem(job) ? job : null;
 }
 
-/**
- * Scenes that jobs speak of and the list does not: the server lists only what can be shown. A file that is not whole
- * is no scene yet.
- */
+/** Scenes that jobs speak of and the list does not hold. A file that is not whole is no scene yet. */
 export function unlistedScenes(jobs: readonly Job[], scenes: readonly Scene[]): string[] {
   const listed = new Set(scenes.map(({ id }) => id));
   const wanted = jobs.filter((job) => isActive(job) || job.state === "retryable" || job.state === "failed");

@@ -46,10 +46,13 @@ export function applyLive(state: LiveState, message: LiveMessage, nowMs: number)
 type SceneMessage = Extract<LiveMessage, { type: "scene" }>["scene"];
 type DetectionMessage = Extract<LiveMessage, { type: "detection" }>;
 
-/** The event has no footprint, so the scene is fetched; it is news when it arrived, or was never heard of. */
+/** The event has no footprint, so the scene is fetched; it is news when it can be looked at for the first time. */
 function refresh(state: LiveState, scene: SceneMessage, nowMs: number): LiveStep {
   const known = findScene(state.scenes.items, scene.scene_id);
-  const isNews = scene.change === "arrived" || (scene.change === "published" && !known);
+  const isFirst =
+    scene.change === "arrived" ||
+    (known ? known.properties.status === "waiting" : scene.change === "published");
+  const isNews = isFirst && scene.status !== "waiting";
   const news = isNews ? addNews(state.news, sceneNews("scene", scene, nowMs)) : state.news;
   return { state: { ...state, news }, followUps: [{ kind: "scene", sceneId: scene.scene_id }] };
 }

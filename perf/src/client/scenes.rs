@@ -23,6 +23,10 @@ pub struct Scene {
 /// The operator's zooms, for a server that names none.
 const USUAL_ZOOMS: (u8, u8) = (7, 14);
 
+/// Scenes asked for at least, some of which may have nothing to show, and at most.
+const MIN_LISTED: usize = 100;
+const MAX_LISTED: usize = 1000;
+
 /// A tile address with `{z}`, `{x}` and `{y}` in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TileTemplate(String);
@@ -52,18 +56,19 @@ impl TileTemplate {
     }
 }
 
-/// Identifiers of up to `limit` scenes, in the server's own order.
+/// Identifiers of up to `limit` scenes that can be shown, in the server's own order.
 ///
 /// # Errors
 /// [`Error::Unanswered`] when the list does not come or is no GeoJSON.
 pub async fn list_scenes(client: &Client, server: &str, limit: usize) -> Result<Vec<String>, Error> {
-    let url = format!("{server}/scenes?limit={limit}");
+    let url = format!("{server}/scenes?limit={}", limit.clamp(MIN_LISTED, MAX_LISTED));
     let list = client.fetch_json(&url).await?;
     let Some(features) = list["features"].as_array() else {
         return Err(Error::Unanswered { url, reason: "no GeoJSON feature collection".to_owned() });
     };
+    let is_shown = |feature: &&Value| feature["properties"]["status"] != "waiting";
     let id = |feature: &Value| feature["id"].as_str().or(feature["properties"]["scene_id"].as_str()).map(str::to_owned);
-    Ok(features.iter().filter_map(id).take(limit).collect())
+    Ok(features.iter().filter(is_shown).filter_map(id).take(limit).collect())
 }
 
 /// Reads a scene's TileJSON.

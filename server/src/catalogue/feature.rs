@@ -3,11 +3,6 @@
 use aurora_catalog::{Detection, Scene};
 use serde_json::{Map, Value, json};
 
-/// Whether a scene is listed: it is known where it lies, and there is something to show.
-pub(crate) fn is_listed(scene: &Scene) -> bool {
-    scene.bounds_wgs84.is_some() && scene.shown().is_some()
-}
-
 /// Where a scene lies: its footprint, else its bounds, else `null`.
 pub(crate) fn scene_geometry(scene: &Scene) -> Value {
     match (&scene.footprint[..], scene.bounds_wgs84) {
@@ -35,15 +30,35 @@ fn extend(bounds: &mut [f64; 4], coordinates: &Value) {
     parts.iter().for_each(|part| extend(bounds, part));
 }
 
-/// A scene as a feature.
-pub(crate) fn scene_feature(scene: &Scene) -> Value {
-    json!({
+/// A scene as a feature, with links to what can be asked of it; `address` is its own.
+pub(crate) fn scene_feature(scene: &Scene, address: &str) -> Value {
+    let mut feature = json!({
         "type": "Feature",
         "id": scene.scene_id,
-        "bbox": scene.bounds_wgs84,
         "geometry": scene_geometry(scene),
         "properties": scene_properties(scene),
-    })
+        "links": links(scene, address),
+    });
+    // A box that is not known is left out (RFC 7946, section 5).
+    if let Some(bounds) = scene.bounds_wgs84 {
+        feature["bbox"] = json!(bounds);
+    }
+    feature
+}
+
+/// Only to itself while there is nothing to show.
+fn links(scene: &Scene, address: &str) -> Vec<Value> {
+    let own = json!({ "rel": "self", "type": "application/geo+json", "href": address });
+    let revision = scene.revision;
+    let tiles = scene.shown().filter(|_| scene.bounds_wgs84.is_some()).map(|_| {
+        let href = format!("{address}/WebMercatorQuad/tilejson.json?v={revision}");
+        json!({ "rel": "tilejson", "type": "application/json", "href": href })
+    });
+    let preview = scene.shown().map(|_| {
+        let href = format!("{address}/preview.png?v={revision}");
+        json!({ "rel": "preview", "type": "image/png", "href": href })
+    });
+    std::iter::once(own).chain(tiles).chain(preview).collect()
 }
 
 /// The properties of a scene.

@@ -83,7 +83,7 @@ impl Listener {
         let mirrors = catalogue.mirrors();
         let mut messages = Vec::new();
         for (index, mirror) in mirrors.iter().enumerate() {
-            if mirror.epoch().is_empty() {
+            if !mirror.is_known() {
                 // Nothing is known of this feed yet; where the listener stood may still turn out to be a place in it.
                 continue;
             }

@@ -5,12 +5,12 @@ use std::{cmp::Reverse, str::FromStr, sync::Arc};
 use aurora_catalog::Scene;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
-use super::{Catalogue, Found, feature::is_listed};
+use super::{Catalogue, Found};
 
 /// Which scenes are wanted.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SceneFilter {
-    /// West, south, east, north in degrees; west > east crosses the dateline.
+    /// West, south, east, north in degrees; west > east crosses the dateline. What lies nobody knows where lies in none.
     pub(crate) bbox: Option<[f64; 4]>,
     pub(crate) interval: Interval,
 }
@@ -40,7 +40,7 @@ pub(crate) struct Page {
 }
 
 impl Catalogue {
-    /// At most `limit` listed scenes after `token`, newest first.
+    /// At most `limit` scenes after `token`, newest first.
     pub(crate) fn list(&self, filter: &SceneFilter, token: Option<&Token>, limit: usize) -> Page {
         let mut scenes = self.matching(filter);
         let matched = scenes.len();
@@ -54,7 +54,7 @@ impl Catalogue {
         Page { scenes, matched, next }
     }
 
-    /// Every listed scene, in no order.
+    /// Every scene, in no order.
     pub(crate) fn everything(&self) -> Vec<Found> {
         self.filtered(&SceneFilter::default())
     }
@@ -79,8 +79,8 @@ impl Catalogue {
 
 impl SceneFilter {
     fn takes(&self, scene: &Scene) -> bool {
-        let Some(bounds) = scene.bounds_wgs84 else { return false };
-        is_listed(scene) && self.interval.contains(time(scene)) && self.bbox.is_none_or(|bbox| overlaps(bbox, bounds))
+        let lies_in = |bbox| scene.bounds_wgs84.is_some_and(|bounds| overlaps(bbox, bounds));
+        self.interval.contains(time(scene)) && self.bbox.is_none_or(lies_in)
     }
 }
 

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use super::{
     Found,
     events::{Event, News, Recent},
-    feature,
 };
 
 /// Finished jobs kept to be listed; unfinished ones are all kept.
@@ -70,8 +69,9 @@ impl Mirror {
         &self.indexer
     }
 
-    pub(crate) fn epoch(&self) -> &str {
-        &self.epoch
+    /// Whether its indexer has told of anything, be it that there is nothing.
+    pub(crate) fn is_known(&self) -> bool {
+        !self.epoch.is_empty()
     }
 
     /// Epoch and number of the last change applied.
@@ -126,7 +126,7 @@ impl Mirror {
 
     fn news_of(&mut self, change: Change) -> Option<News> {
         match change.body {
-            ChangeBody::Scene { scene } => self.scene(scene),
+            ChangeBody::Scene { scene } => Some(self.scene(scene)),
             ChangeBody::Withdrawn { scene_id, .. } => self.withdrawn(&scene_id),
             ChangeBody::Detections { scene_id, revision, detections } => {
                 let news = News::detections(&scene_id, revision, &detections);
@@ -142,18 +142,14 @@ impl Mirror {
         }
     }
 
-    fn scene(&mut self, scene: Scene) -> Option<News> {
-        let before = self.scenes.get(&scene.scene_id);
-        let was_listed = before.is_some_and(|before| feature::is_listed(before));
-        let was_published = before.is_some_and(|before| before.status == SceneStatus::Published);
-        let news = match (was_listed, feature::is_listed(&scene)) {
-            (false, false) => None,
-            (false, true) => Some("arrived"),
-            (true, false) => Some("withdrawn"),
-            (true, true) if scene.status == SceneStatus::Published && !was_published => Some("published"),
-            (true, true) => Some("updated"),
+    fn scene(&mut self, scene: Scene) -> News {
+        let before = self.scenes.get(&scene.scene_id).map(|before| before.status);
+        let change = match (before, scene.status) {
+            (None, _) => "arrived",
+            (Some(SceneStatus::Raw | SceneStatus::Waiting), SceneStatus::Published) => "published",
+            (Some(_), _) => "updated",
         };
-        let news = news.map(|change| News::scene(&scene, change));
+        let news = News::scene(&scene, change);
         self.scenes.insert(scene.scene_id.clone(), Arc::new(scene));
         news
     }
@@ -161,7 +157,7 @@ impl Mirror {
     fn withdrawn(&mut self, scene_id: &str) -> Option<News> {
         self.detections.remove(scene_id);
         let scene = self.scenes.remove(scene_id)?;
-        feature::is_listed(&scene).then(|| News::scene(&scene, "withdrawn"))
+        Some(News::scene(&scene, "withdrawn"))
     }
 
     fn forget_old_jobs(&mut self) {

@@ -3,17 +3,16 @@
 use std::{cmp::Reverse, str::FromStr, sync::Arc};
 
 use aurora_catalog::{Detection, Scene};
-use aurora_daemon::problem::Problem;
 use axum::{extract::State, response::IntoResponse};
 use serde_json::json;
 
 use super::{
-    parameters::{Pairs, Parts},
+    parameters::{Begun, Pairs, Parts},
     scenes::geojson,
 };
 use crate::{
     app::App,
-    catalogue::{Interval, SceneDetections, bounds_of, detection_feature, overlaps},
+    catalogue::{Catalogue, Interval, SceneDetections, bounds_of, detection_feature, overlaps},
     failure::Failure,
 };
 
@@ -48,13 +47,13 @@ impl FromStr for Verdict {
 }
 
 /// Detections by scene, place, time and verdict: newest scene first, within a scene by confidence.
-pub(crate) async fn list(State(app): State<Arc<App>>, pairs: Pairs) -> Result<impl IntoResponse, Failure> {
+pub(crate) async fn list(Begun(catalogue): Begun, pairs: Pairs) -> Result<impl IntoResponse, Failure> {
     let (bbox, limit) = (pairs.bbox()?, pairs.limit(DEFAULT_LIMIT, MAX_LIMIT)?);
     let interval: Interval = pairs.get("datetime")?.unwrap_or_default();
     let verdict: Option<Verdict> = pairs.get("verdict")?;
     let scenes = match pairs.get::<String>("scene")? {
-        Some(id) => vec![app.catalogue.detections_of(&id).ok_or_else(|| Problem::not_found(format!("scene {id}")))?],
-        None => all(&app),
+        Some(id) => vec![catalogue.detections_of(&id).ok_or_else(|| catalogue.absent(format!("scene {id}")))?],
+        None => all(&catalogue),
     };
     let mut matched = 0;
     let mut features = Vec::new();
@@ -80,7 +79,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, pairs: Pairs) -> Result<im
 
 /// One detection.
 pub(crate) async fn one(State(app): State<Arc<App>>, Parts(id): Parts<String>) -> Result<impl IntoResponse, Failure> {
-    let missing = || Problem::not_found(format!("detection {id}"));
+    let missing = || app.catalogue.absent(format!("detection {id}"));
     // `{scene_id}.r{revision}.{index}`; the id of a scene may hold dots itself.
     let scene_id = id.rsplitn(3, '.').nth(2).ok_or_else(missing)?;
     let (scene, found) = app.catalogue.detections_of(scene_id).ok_or_else(missing)?;
@@ -88,8 +87,8 @@ pub(crate) async fn one(State(app): State<Arc<App>>, Parts(id): Parts<String>) -
     Ok(geojson(&detection_feature(&scene, found.revision, detection)))
 }
 
-fn all(app: &App) -> Vec<OfScene> {
-    let mirrors = app.catalogue.mirrors();
+fn all(catalogue: &Catalogue) -> Vec<OfScene> {
+    let mirrors = catalogue.mirrors();
     let of_mirror = mirrors.iter().flat_map(|mirror| {
         let pair = |(id, found): (&String, &Arc<SceneDetections>)| {
             Some((Arc::clone(mirror.scenes().get(id)?), Arc::clone(found)))

@@ -23,7 +23,7 @@ pub(crate) async fn livez() -> &'static str {
 pub(crate) async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
     if app.stop.is_cancelled() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
-    } else if app.settings.expects_indexers() && !app.catalogue.is_filled() {
+    } else if !app.catalogue.is_whole() {
         (StatusCode::SERVICE_UNAVAILABLE, "no catalogue yet\n")
     } else {
         (StatusCode::OK, "ok\n")

@@ -3,18 +3,17 @@
 use std::{cmp::Reverse, sync::Arc};
 
 use aurora_catalog::JobView;
-use aurora_daemon::problem::Problem;
 use axum::{Json, extract::State};
 use serde_json::{Value, json};
 
-use super::parameters::{Pairs, Parts};
+use super::parameters::{Begun, Pairs, Parts};
 use crate::{app::App, failure::Failure};
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
 
 /// Jobs, the last moved first; `state` and `scene` narrow them.
-pub(crate) async fn list(State(app): State<Arc<App>>, pairs: Pairs) -> Result<Json<Value>, Failure> {
+pub(crate) async fn list(Begun(catalogue): Begun, pairs: Pairs) -> Result<Json<Value>, Failure> {
     let limit = pairs.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
     let (state, scene) = (pairs.get::<String>("state")?, pairs.get::<String>("scene")?);
     let wanted = |job: &&Arc<JobView>| {
@@ -22,7 +21,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, pairs: Pairs) -> Result<Js
             && scene.as_ref().is_none_or(|id| job.scene_id == *id)
     };
     let mut jobs: Vec<Arc<JobView>> = {
-        let mirrors = app.catalogue.mirrors();
+        let mirrors = catalogue.mirrors();
         mirrors.iter().flat_map(|mirror| mirror.jobs().values()).filter(wanted).cloned().collect()
     };
     jobs.sort_unstable_by(|a, b| (Reverse(a.updated_at), &a.job_id).cmp(&(Reverse(b.updated_at), &b.job_id)));
@@ -33,5 +32,5 @@ pub(crate) async fn list(State(app): State<Arc<App>>, pairs: Pairs) -> Result<Js
 
 /// One job.
 pub(crate) async fn one(State(app): State<Arc<App>>, Parts(id): Parts<String>) -> Result<Json<Arc<JobView>>, Failure> {
-    Ok(Json(app.catalogue.job(&id).ok_or_else(|| Problem::not_found(format!("job {id}")))?))
+    Ok(Json(app.catalogue.job(&id).ok_or_else(|| app.catalogue.absent(format!("job {id}")))?))
 }

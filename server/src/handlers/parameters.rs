@@ -1,4 +1,4 @@
-//! Parameters that several handlers read: lists of pairs, boxes, limits, and the server's own address.
+//! What several handlers read: lists of pairs, boxes, limits, the server's own address, the catalogue once there is one.
 
 use std::{fmt::Display, str::FromStr, sync::Arc};
 
@@ -10,7 +10,7 @@ use axum::{
 use reqwest::Url;
 use serde::de::DeserializeOwned;
 
-use crate::{app::App, failure::Failure, settings::Settings};
+use crate::{app::App, catalogue::Catalogue, failure::Failure, settings::Settings};
 
 /// The variable parts of a path, as [`axum::extract::Path`], but refused as a problem.
 pub(crate) struct Parts<T>(pub(crate) T);
@@ -70,6 +70,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Pairs {
         let pairs = Query::from_request_parts(parts, state).await;
         let bad = |text: String| Problem::client(StatusCode::BAD_REQUEST, text);
         Ok(pairs.map(|Query(pairs)| Self(pairs)).map_err(|error| bad(error.body_text()))?)
+    }
+}
+
+/// The catalogue, for lists: 503 until something is known to list.
+pub(crate) struct Begun(pub(crate) Arc<Catalogue>);
+
+impl FromRequestParts<Arc<App>> for Begun {
+    type Rejection = Failure;
+
+    async fn from_request_parts(_: &mut request::Parts, app: &Arc<App>) -> Result<Self, Failure> {
+        app.catalogue.is_begun().then(|| Self(Arc::clone(&app.catalogue))).ok_or(Failure::NoCatalogue)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aurora_daemon::problem::Problem;
+use aurora_catalog::Scene;
 use axum::{
     extract::State,
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
@@ -10,7 +10,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::parameters::{Pairs, Parts, PublicAddress, query_text};
+use super::parameters::{Begun, Pairs, Parts, PublicAddress, path_segment, query_text};
 use crate::{
     app::App,
     catalogue::{SceneFilter, Token, scene_feature},
@@ -20,19 +20,19 @@ use crate::{
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
 
-/// A page of scenes, newest first.
+/// A page of scenes, newest first; also those of which there is nothing to show yet.
 pub(crate) async fn list(
-    State(app): State<Arc<App>>,
+    Begun(catalogue): Begun,
     pairs: Pairs,
     PublicAddress(base): PublicAddress,
 ) -> Result<impl IntoResponse, Failure> {
     let filter = SceneFilter { bbox: pairs.bbox()?, interval: pairs.get("datetime")?.unwrap_or_default() };
     let token: Option<Token> = pairs.get("token")?;
-    let page = app.catalogue.list(&filter, token.as_ref(), pairs.limit(DEFAULT_LIMIT, MAX_LIMIT)?);
+    let page = catalogue.list(&filter, token.as_ref(), pairs.limit(DEFAULT_LIMIT, MAX_LIMIT)?);
     let links: Vec<Value> = page.next.iter().map(|next| next_link(&base, &pairs, next)).collect();
     Ok(geojson(&json!({
         "type": "FeatureCollection",
-        "features": page.scenes.iter().map(|scene| scene_feature(scene)).collect::<Vec<_>>(),
+        "features": page.scenes.iter().map(|scene| feature(scene, &base)).collect::<Vec<_>>(),
         "numberMatched": page.matched,
         "numberReturned": page.scenes.len(),
         "links": links,
@@ -43,9 +43,14 @@ pub(crate) async fn list(
 pub(crate) async fn one(
     State(app): State<Arc<App>>,
     Parts(scene_id): Parts<String>,
+    PublicAddress(base): PublicAddress,
 ) -> Result<impl IntoResponse, Failure> {
-    let found = app.catalogue.scene(&scene_id).ok_or_else(|| Problem::not_found(format!("scene {scene_id}")))?;
-    Ok(geojson(&scene_feature(&found.scene)))
+    let found = app.catalogue.scene(&scene_id).ok_or_else(|| app.catalogue.absent(format!("scene {scene_id}")))?;
+    Ok(geojson(&feature(&found.scene, &base)))
+}
+
+fn feature(scene: &Scene, base: &str) -> Value {
+    scene_feature(scene, &format!("{base}/scenes/{}", path_segment(&scene.scene_id)))
 }
 
 fn next_link(base: &str, pairs: &Pairs, token: &Token) -> Value {

@@ -7,16 +7,13 @@ mod collection;
 mod item;
 mod search;
 
-use std::sync::Arc;
-
-use axum::{Json, extract::State};
+use axum::Json;
 use serde_json::{Value, json};
 
 pub(crate) use collection::{collections, one_collection};
 pub(crate) use search::{items, one_item, search, search_by_post};
 
-use super::parameters::PublicAddress;
-use crate::app::App;
+use super::parameters::{Begun, PublicAddress};
 use collection::Collection;
 
 /// Version of the item and collection specifications followed.
@@ -35,7 +32,7 @@ const CONFORMS_TO: [&str; 8] = [
 ];
 
 /// `/stac`: the landing page.
-pub(crate) async fn landing(State(app): State<Arc<App>>, PublicAddress(base): PublicAddress) -> Json<Value> {
+pub(crate) async fn landing(Begun(catalogue): Begun, PublicAddress(base): PublicAddress) -> Json<Value> {
     let mut links = vec![
         link("self", "application/json", format!("{base}/stac")),
         link("root", "application/json", format!("{base}/stac")),
@@ -57,7 +54,7 @@ pub(crate) async fn landing(State(app): State<Arc<App>>, PublicAddress(base): Pu
         "stac_version": STAC_VERSION,
         "id": "aurora",
         "title": "Aurora",
-        "description": format!("{} radar scenes and what was found in them", app.catalogue.everything().len()),
+        "description": format!("{} radar scenes and what was found in them", catalogue.everything().len()),
         "conformsTo": CONFORMS_TO,
         "links": links,
     }))

@@ -110,6 +110,13 @@ async fn changes(
     Ok(Json(ChangePage { epoch: log.epoch.clone(), changes: Vec::new(), next: since as u64, head }))
 }
 
+/// A scene whose raw file cannot be shown.
+pub(crate) fn waiting(id: &str, reason: &str) -> Scene {
+    let (bounds_wgs84, footprint, raw) = (None, Vec::new(), None);
+    let note = Some(reason.to_owned());
+    Scene { status: SceneStatus::Waiting, bounds_wgs84, footprint, raw, note, ..scene(id, 1) }
+}
+
 /// A raw scene whose file is the raster of [`raster`].
 pub(crate) fn scene(id: &str, revision: u64) -> Scene {
     let side_deg = f64::from(raster::SIDE_PX) * raster::PIXEL_DEG;

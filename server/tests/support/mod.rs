@@ -11,7 +11,7 @@ pub(crate) mod raster;
 use std::time::Duration;
 
 use aurora_server::{Running, Settings};
-use reqwest::{Client, Response};
+use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -66,12 +66,15 @@ impl Server {
         (status, response.json().await.unwrap())
     }
 
-    /// Asks again and again until `ready` says so of the answer.
+    /// Asks again and again until `ready` says so of the answer; 503 says "not yet".
     pub(crate) async fn until(&self, path: &str, ready: impl Fn(&Value) -> bool) -> Value {
         let asking = async {
             loop {
-                let answer = self.json(path).await;
-                if ready(&answer) {
+                let response = self.get(path).await;
+                let status = response.status();
+                assert!(status.is_success() || status == StatusCode::SERVICE_UNAVAILABLE, "{path}: {status}");
+                let answer: Value = response.json().await.unwrap();
+                if status.is_success() && ready(&answer) {
                     return answer;
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;

@@ -1,17 +1,14 @@
 //! The collections, and `/stac/collections[/{collection_id}]`.
 
-use std::sync::Arc;
-
 use aurora_daemon::problem::Problem;
-use axum::{Json, extract::State};
+use axum::Json;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{STAC_VERSION, item::Entry, link};
 use crate::{
-    app::App,
     failure::Failure,
-    handlers::parameters::{Parts, PublicAddress},
+    handlers::parameters::{Begun, Parts, PublicAddress},
 };
 
 /// What items are.
@@ -103,8 +100,8 @@ fn period(entries: &[&Entry]) -> [Option<Timestamp>; 2] {
 }
 
 /// `/stac/collections`.
-pub(crate) async fn collections(State(app): State<Arc<App>>, PublicAddress(base): PublicAddress) -> Json<Value> {
-    let entries = Entry::all(&app.catalogue);
+pub(crate) async fn collections(Begun(catalogue): Begun, PublicAddress(base): PublicAddress) -> Json<Value> {
+    let entries = Entry::all(&catalogue);
     let documents = Collection::ALL.map(|collection| collection.document(&base, &entries));
     Json(json!({
         "collections": documents,
@@ -118,11 +115,11 @@ pub(crate) async fn collections(State(app): State<Arc<App>>, PublicAddress(base)
 
 /// `/stac/collections/{collection_id}`.
 pub(crate) async fn one_collection(
-    State(app): State<Arc<App>>,
+    Begun(catalogue): Begun,
     Parts(id): Parts<String>,
     PublicAddress(base): PublicAddress,
 ) -> Result<Json<Value>, Failure> {
-    Ok(Json(collection(&id)?.document(&base, &Entry::all(&app.catalogue))))
+    Ok(Json(collection(&id)?.document(&base, &Entry::all(&catalogue))))
 }
 
 /// The collection of that id.

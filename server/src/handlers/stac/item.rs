@@ -106,7 +106,7 @@ impl Entry {
             let source = Collection::MbiLight.address(base);
             let source = format!("{source}/items/{}", path_segment(&self.found.scene.scene_id));
             links.push(link("derived_from", "application/geo+json", source));
-        } else {
+        } else if self.bbox().is_some() {
             let revision = self.found.scene.revision;
             let tilejson = format!("{scene}/WebMercatorQuad/tilejson.json?v={revision}");
             links.push(link("tilejson", "application/json", tilejson));

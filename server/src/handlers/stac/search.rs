@@ -1,10 +1,10 @@
 //! `/stac/search` (GET and POST), `/stac/collections/{collection_id}/items` and `…/items/{item_id}`: items filtered,
 //! newest first, page by page.
 
-use std::{cmp::Reverse, str::FromStr, sync::Arc};
+use std::{cmp::Reverse, str::FromStr};
 
 use aurora_daemon::problem::Problem;
-use axum::{extract::State, response::IntoResponse};
+use axum::response::IntoResponse;
 use geo::Intersects;
 use geojson::Geometry;
 use jiff::Timestamp;
@@ -17,12 +17,11 @@ use super::{
     link,
 };
 use crate::{
-    app::App,
-    catalogue::{Interval, overlaps},
+    catalogue::{Catalogue, Interval, overlaps},
     failure::Failure,
     handlers::{
         body::JsonBody,
-        parameters::{Pairs, Parts, PublicAddress, bbox_of, query_text},
+        parameters::{Begun, Pairs, Parts, PublicAddress, bbox_of, query_text},
         scenes::geojson,
     },
 };
@@ -76,50 +75,50 @@ struct Page {
 
 /// `GET /stac/search`.
 pub(crate) async fn search(
-    State(app): State<Arc<App>>,
+    Begun(catalogue): Begun,
     pairs: Pairs,
     PublicAddress(base): PublicAddress,
 ) -> Result<impl IntoResponse, Failure> {
-    let page = Search::of_pairs(&pairs)?.page(&app);
+    let page = Search::of_pairs(&pairs)?.page(&catalogue);
     let address = format!("{base}/stac/search");
     Ok(geojson(&page.document(&base, &address, next_by_get(&address, &pairs, &page))))
 }
 
 /// `POST /stac/search`.
 pub(crate) async fn search_by_post(
-    State(app): State<Arc<App>>,
+    Begun(catalogue): Begun,
     PublicAddress(base): PublicAddress,
     JsonBody(body): JsonBody<SearchBody>,
 ) -> Result<impl IntoResponse, Failure> {
-    let page = Search::of_body(&body)?.page(&app);
+    let page = Search::of_body(&body)?.page(&catalogue);
     let address = format!("{base}/stac/search");
     Ok(geojson(&page.document(&base, &address, next_by_post(&address, &body, &page))))
 }
 
 /// `GET /stac/collections/{collection_id}/items`.
 pub(crate) async fn items(
-    State(app): State<Arc<App>>,
+    Begun(catalogue): Begun,
     Parts(id): Parts<String>,
     pairs: Pairs,
     PublicAddress(base): PublicAddress,
 ) -> Result<impl IntoResponse, Failure> {
     let collection = collection(&id)?;
     let search = Search { collections: Some(vec![id]), ..Search::of_pairs(&pairs)? };
-    let page = search.page(&app);
+    let page = search.page(&catalogue);
     let address = format!("{}/items", collection.address(&base));
     Ok(geojson(&page.document(&base, &address, next_by_get(&address, &pairs, &page))))
 }
 
 /// `GET /stac/collections/{collection_id}/items/{item_id}`.
 pub(crate) async fn one_item(
-    State(app): State<Arc<App>>,
+    Begun(catalogue): Begun,
     Parts((collection_id, item_id)): Parts<(String, String)>,
     PublicAddress(base): PublicAddress,
 ) -> Result<impl IntoResponse, Failure> {
     let collection = collection(&collection_id)?;
-    let mut entries = Entry::all(&app.catalogue).into_iter();
+    let mut entries = Entry::all(&catalogue).into_iter();
     let found = entries.find(|entry| entry.collection == collection && entry.id == item_id);
-    let found = found.ok_or_else(|| Problem::not_found(format!("item {item_id} of collection {collection_id}")))?;
+    let found = found.ok_or_else(|| catalogue.absent(format!("item {item_id} of collection {collection_id}")))?;
     Ok(geojson(&found.document(&base)))
 }
 
@@ -165,8 +164,8 @@ impl Search {
         Ok(self)
     }
 
-    fn page(&self, app: &App) -> Page {
-        let mut entries = Entry::all(&app.catalogue);
+    fn page(&self, catalogue: &Catalogue) -> Page {
+        let mut entries = Entry::all(catalogue);
         entries.retain(|entry| self.takes(entry));
         let matched = entries.len();
         entries.sort_by_cached_key(Token::of);
