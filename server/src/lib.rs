@@ -6,6 +6,7 @@
 //! start it here. It writes no catalogue, runs no jobs and links no GDAL.
 
 mod admission;
+mod antimeridian;
 mod app;
 mod assets;
 mod bill;

@@ -166,6 +166,11 @@ impl RasterQuery {
         Ok(())
     }
 
+    /// How far it is round the globe in the coordinates of boxes and features, if they repeat.
+    pub(crate) fn turn(&self) -> Option<f64> {
+        self.coord_crs.as_ref().map_or(Some(360.0), Crs::turn)
+    }
+
     /// What to read, where the catalogue may know of a nodata value that the file does not declare.
     pub(crate) fn read_options(&self, catalogued_nodata: Option<f64>) -> ReadOptions {
         ReadOptions {

@@ -108,6 +108,14 @@ impl Crs {
         }
     }
 
+    /// How far it is along x once round the globe, where x goes on past the antimeridian as if the globe were unrolled.
+    pub fn turn(&self) -> Option<f64> {
+        match &self.0.kind {
+            Kind::WebMercator => Some(2.0 * std::f64::consts::PI * WGS84_SEMI_MAJOR_M),
+            _ => self.is_geographic().then_some(360.0),
+        }
+    }
+
     /// Whether coordinates are longitude and latitude of WGS84 as they stand.
     pub(crate) fn is_wgs84(&self) -> bool {
         matches!(self.0.kind, Kind::Geographic)

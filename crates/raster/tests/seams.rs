@@ -5,8 +5,9 @@ mod support;
 use aurora_raster::{
     GeoTiff, RasterError,
     block::Samples,
+    crs::Crs,
     pixels::Pixels,
-    render::{ReadOptions, Resampling},
+    render::{ReadOptions, Resampling, Sizing, View},
 };
 use aurora_tile::{Bounds, TileId, TileMatrixSet};
 use support::{open, render, sample_data, scene::Scene, tile};
@@ -81,6 +82,14 @@ fn tiles_near_the_dateline_and_far_north_join() {
     for parent in [TileId::new(3, 7, 2), TileId::new(3, 0, 2)] {
         assert!(compare(&dateline, parent, &ReadOptions::default()) > 0, "{parent} shows the raster");
     }
+    // All of it in degrees is one piece of 3.5 degrees, not a ribbon round the world.
+    let degrees = Crs::from_epsg(4326).expect("known");
+    let sizing = Sizing { max_px: Some(512), ..Sizing::default() };
+    let whole = View::of_whole(dateline.header(), degrees, sizing).expect("it has a place");
+    let Bounds { minx, maxx, .. } = whole.bounds();
+    assert!(minx > 177.9 && maxx < 181.6 && whole.width_px() == 512, "{whole:?}");
+    let shown = render(&dateline, &whole, &ReadOptions::default()).expect("it is inside");
+    assert!(shown.valid_px() * 2 > shown.mask.len(), "{} pixels", shown.valid_px());
     let north = open(&folder.join("cog/rio-tiler__cog.tif")).expect("a file that is read");
     compare_all(&north, 2..=8, (-56.8, 73.4));
 }

@@ -3,6 +3,11 @@
 use aurora_catalog::{Detection, Scene};
 use serde_json::{Map, Value, json};
 
+use crate::antimeridian;
+
+/// Once round the globe.
+const TURN_DEG: f64 = 360.0;
+
 /// Where a scene lies: its footprint, else its bounds, else `null`.
 pub(crate) fn scene_geometry(scene: &Scene) -> Value {
     match (&scene.footprint[..], scene.bounds_wgs84) {
@@ -12,10 +17,28 @@ pub(crate) fn scene_geometry(scene: &Scene) -> Value {
     }
 }
 
-/// The box round a GeoJSON geometry: west, south, east, north in its own numbers; `None` without points.
+/// The box round a GeoJSON geometry in degrees: west, south, east, north, with west > east round one that was cut at the
+/// antimeridian; `None` without points.
 pub(crate) fn bounds_of(geometry: &Value) -> Option<[f64; 4]> {
+    let coordinates = &geometry["coordinates"];
+    let parts = match (geometry["type"].as_str(), coordinates) {
+        (Some("MultiPolygon"), Value::Array(polygons)) => polygons.as_slice(),
+        _ => std::slice::from_ref(coordinates),
+    };
+    let mut boxes: Vec<[f64; 4]> = parts.iter().filter_map(box_round).collect();
+    let extents: Vec<_> = boxes.iter().map(|bounds| (bounds[0], bounds[2])).collect();
+    for (bounds, _) in boxes.iter_mut().zip(antimeridian::behind(&extents, TURN_DEG)).filter(|(_, behind)| *behind) {
+        (bounds[0], bounds[2]) = (bounds[0] + TURN_DEG, bounds[2] + TURN_DEG);
+    }
+    let is_cut = boxes.iter().zip(&extents).any(|(bounds, extent)| bounds[0] > extent.0);
+    let joined = |a: [f64; 4], b: [f64; 4]| [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])];
+    let [west, south, east, north] = boxes.into_iter().reduce(joined)?;
+    Some([west, south, if is_cut { east - TURN_DEG } else { east }, north])
+}
+
+fn box_round(coordinates: &Value) -> Option<[f64; 4]> {
     let mut bounds = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
-    extend(&mut bounds, &geometry["coordinates"]);
+    extend(&mut bounds, coordinates);
     (bounds[0] <= bounds[2]).then_some(bounds)
 }
 
@@ -131,5 +154,22 @@ fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(members) => members,
         _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_box_goes_round_what_was_cut_at_the_antimeridian() {
+        let ring = |west: f64, east: f64| json!([[[west, 1], [east, 1], [east, 2], [west, 1]]]);
+        let bounds = |kind: &str, coordinates: Value| bounds_of(&json!({ "type": kind, "coordinates": coordinates }));
+        let cut = json!([ring(179.0, 180.0), ring(-180.0, -178.0)]);
+        assert_eq!(bounds("MultiPolygon", cut), Some([179.0, 1.0, -178.0, 2.0]));
+        let apart = json!([ring(10.0, 20.0), ring(-20.0, -10.0)]);
+        assert_eq!(bounds("MultiPolygon", apart), Some([-20.0, 1.0, 20.0, 2.0]));
+        assert_eq!(bounds("Polygon", ring(179.0, 181.0)), Some([179.0, 1.0, 181.0, 2.0]));
+        assert_eq!(bounds("Polygon", json!([])), None);
     }
 }

@@ -93,15 +93,12 @@ fn key(scene: &Scene) -> (Reverse<Timestamp>, &str) {
     (Reverse(time(scene)), &scene.scene_id)
 }
 
-/// Whether two boxes meet, either of which may cross the dateline.
+/// Whether two boxes meet, either of which may cross the dateline: with west > east, or with degrees beyond 180.
 pub(crate) fn overlaps(a: [f64; 4], b: [f64; 4]) -> bool {
-    let spans = |[west, _, east, _]: [f64; 4]| {
-        if west <= east { vec![(west, east)] } else { vec![(west, 180.0), (-180.0, east)] }
-    };
-    let meet =
-        |(west, east): (f64, f64), (other_west, other_east): (f64, f64)| west <= other_east && other_west <= east;
-    let sideways = spans(a).into_iter().any(|span| spans(b).into_iter().any(|other| meet(span, other)));
-    sideways && a[1] <= b[3] && b[1] <= a[3]
+    let unrolled = |[west, _, east, _]: [f64; 4]| (west, if west <= east { east } else { east + 360.0 });
+    let ((west, east), (other_west, other_east)) = (unrolled(a), unrolled(b));
+    let meet = |turn: f64| west <= other_east + turn && other_west + turn <= east;
+    [-360.0, 0.0, 360.0].into_iter().any(meet) && a[1] <= b[3] && b[1] <= a[3]
 }
 
 impl Interval {
@@ -165,6 +162,9 @@ mod tests {
         assert!(overlaps([170.0, -30.0, 178.0, 0.0], fiji));
         assert!(!overlaps(fiji, [-170.0, -18.0, 170.0, -17.0]));
         assert!(!overlaps(fiji, [177.5, 0.0, 178.0, 1.0]));
+        let run_on = [177.0, -20.0, 182.0, -15.0];
+        assert!(overlaps(run_on, [-179.0, -18.0, -178.5, -17.0]) && overlaps(fiji, run_on));
+        assert!(!overlaps(run_on, [-170.0, -18.0, 170.0, -17.0]));
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub(crate) async fn bbox(
 ) -> Result<Response, Failure> {
     let (text, extension) = split_extension(&path.bbox);
     let wanted = Wanted { size_px: None, format: format(extension)? };
-    let shown = Shown::Box(bounds(text)?, wanted.sizing(&query, Some(MAX_SIDE_PX))?);
+    let shown = Shown::Box(bounds(text, query.turn())?, wanted.sizing(&query, Some(MAX_SIDE_PX))?);
     let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     picture(walk, &query, shown, wanted.format).await
 }
@@ -98,7 +98,7 @@ pub(crate) async fn sized_bbox(
     conditions: Conditions,
 ) -> Result<Response, Failure> {
     let wanted = size(&path.size)?;
-    let shown = Shown::Box(bounds(&path.bbox)?, wanted.sizing(&query, None)?);
+    let shown = Shown::Box(bounds(&path.bbox, query.turn())?, wanted.sizing(&query, None)?);
     let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     picture(walk, &query, shown, wanted.format).await
 }
@@ -158,16 +158,17 @@ async fn part(
     feature: Feature,
 ) -> Result<Response, Failure> {
     let sizing = wanted.sizing(query, Some(MAX_SIDE_PX))?;
-    let shown = Shown::Feature(Arc::new(outline(feature)?), sizing);
+    let shown = Shown::Feature(Arc::new(outline(feature, query)?), sizing);
     let walk = Walk { app, target, revision: query.revision, conditions };
     picture(walk, query, shown, wanted.format).await
 }
 
-/// The outline of a GeoJSON feature.
-pub(super) fn outline(feature: Feature) -> Result<Outline, Problem> {
+/// The outline of a GeoJSON feature in the query's `coord_crs`.
+pub(super) fn outline(feature: Feature, query: &RasterQuery) -> Result<Outline, Problem> {
+    let bbox = feature.bbox;
     let geometry = feature.geometry.ok_or_else(|| Problem::parameter("geometry", "is missing"))?;
     let geometry = geometry.try_into().map_err(|error: geojson::Error| Problem::parameter("geometry", error))?;
-    Outline::new(geometry)
+    Outline::new(geometry, bbox.as_deref(), query.turn())
 }
 
 async fn picture(
@@ -203,13 +204,15 @@ fn size(text: &str) -> Result<Wanted, Problem> {
     Ok(Wanted { size_px: Some(size_px.ok_or_else(bad)?), format: format(extension)? })
 }
 
-fn bounds(text: &str) -> Result<Bounds, Problem> {
+/// A box, in coordinates that repeat after `turn` if they do: where minx is greater than maxx it lies across the
+/// antimeridian (RFC 7946, section 5.2).
+fn bounds(text: &str, turn: Option<f64>) -> Result<Bounds, Problem> {
     let numbers: Option<Vec<f64>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
     let bad = || Problem::parameter("bbox", format!("`{text}` is not minx,miny,maxx,maxy"));
-    match numbers.as_deref() {
-        Some(&[minx, miny, maxx, maxy]) if minx < maxx && miny < maxy => Ok(Bounds::new(minx, miny, maxx, maxy)),
-        _ => Err(bad()),
-    }
+    let Some(&[minx, miny, maxx, maxy]) = numbers.as_deref() else { return Err(bad()) };
+    let maxx = if minx > maxx { maxx + turn.unwrap_or(0.0) } else { maxx };
+    let is_box = minx < maxx && miny < maxy;
+    is_box.then(|| Bounds::new(minx, miny, maxx, maxy)).ok_or_else(bad)
 }
 
 /// A name and its extension. What follows the last point of a number is none.
@@ -263,9 +266,13 @@ mod tests {
         for bad in ["0x5", "5x", "x", "5", "5x5x5", "9999x5", "5x5.gif", "-1x5"] {
             assert_eq!(size(bad).unwrap_err().status(), 400, "{bad}");
         }
-        assert_eq!(bounds("-1.5,2,3,4e0").unwrap(), Bounds::new(-1.5, 2.0, 3.0, 4.0));
+        assert_eq!(bounds("-1.5,2,3,4e0", None).unwrap(), Bounds::new(-1.5, 2.0, 3.0, 4.0));
+        assert_eq!(bounds("179,2,-178,4", Some(360.0)).unwrap(), Bounds::new(179.0, 2.0, 182.0, 4.0));
         for bad in ["1,2,3", "3,2,1,4", "1,2,x,4", "nan,2,3,4", ""] {
-            assert_eq!(bounds(bad).unwrap_err().status(), 400, "{bad}");
+            assert_eq!(bounds(bad, None).unwrap_err().status(), 400, "{bad}");
+        }
+        for bad in ["179,4,-178,2", "1,2,1,4", "400,2,10,4"] {
+            assert_eq!(bounds(bad, Some(360.0)).unwrap_err().status(), 400, "{bad}");
         }
     }
 }

@@ -120,7 +120,7 @@ async fn numbers(
     let asked = Asked {
         query: query.clone(),
         options: query.read_options(target.nodata),
-        outline: outline(feature.clone())?,
+        outline: outline(feature.clone(), query)?,
         sizing: Sizing {
             max_px: Some(query.max_size_px.unwrap_or(MAX_SIDE_PX)),
             width_px: query.width_px,

@@ -7,23 +7,26 @@
 use aurora_daemon::problem::Problem;
 use aurora_raster::{crs::Crs, pixels::Pixels, render::View};
 use aurora_tile::Bounds;
-use geo::{BoundingRect, CoordsIter, Geometry, LineString, Polygon};
+use geo::{BoundingRect, Coord, CoordsIter, Geometry, LineString, MapCoords, Polygon, Translate};
+
+use crate::antimeridian;
 
 /// Vertices that one feature may have.
 const MAX_VERTICES: usize = 20_000;
 
 type Point = (f64, f64);
 
-/// The outline of a feature in its own coordinates: one polygon or several.
+/// The outline of a feature in its own coordinates, which run on past the antimeridian: one polygon or several.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Outline(Vec<Polygon>);
 
 impl Outline {
-    /// Of a GeoJSON geometry that has an area.
+    /// Of a GeoJSON geometry that has an area. Where x goes round the globe, by `turn`, what was cut at the antimeridian is
+    /// joined; so is what was not, if its `bbox` says that it lies across.
     ///
     /// # Errors
     /// 400 for another kind of geometry or one without an area, 413 for one of too many vertices.
-    pub(crate) fn new(geometry: Geometry) -> Result<Self, Problem> {
+    pub(crate) fn new(geometry: Geometry, bbox: Option<&[f64]>, turn: Option<f64>) -> Result<Self, Problem> {
         let vertices = geometry.coords_count();
         if vertices > MAX_VERTICES {
             let detail = format!("geometry: {vertices} vertices, more than the limit of {MAX_VERTICES}");
@@ -34,7 +37,7 @@ impl Outline {
             Geometry::MultiPolygon(polygons) => polygons.0,
             _ => return Err(Problem::parameter("geometry", "is neither a Polygon nor a MultiPolygon")),
         };
-        let outline = Self(polygons);
+        let outline = Self(turn.map_or_else(|| polygons.clone(), |turn| joined(&polygons, bbox, turn)));
         outline.bounds()?;
         Ok(outline)
     }
@@ -72,6 +75,24 @@ impl Outline {
         let edges: Option<Vec<Vec<(Point, Point)>>> = rings.map(edges_of).collect();
         Some(Cutline { edges: edges?.concat(), width_px, height_px })
     }
+}
+
+/// Polygons across the antimeridian in one piece.
+fn joined(polygons: &[Polygon], bbox: Option<&[f64]>, turn: f64) -> Vec<Polygon> {
+    if let Some(&([west, _, east, _] | [west, _, _, east, _, _])) = bbox
+        && west > east
+    {
+        let middle_outside = f64::midpoint(west, east);
+        let run_on = |at: Coord| Coord { x: if at.x < middle_outside { at.x + turn } else { at.x }, y: at.y };
+        return polygons.iter().map(|polygon| polygon.map_coords(run_on)).collect();
+    }
+    let extent = |polygon: &Polygon| {
+        let nowhere = (f64::INFINITY, f64::NEG_INFINITY);
+        polygon.bounding_rect().map_or(nowhere, |rect| (rect.min().x, rect.max().x))
+    };
+    let behind = antimeridian::behind(&polygons.iter().map(extent).collect::<Vec<_>>(), turn);
+    let placed = polygons.iter().zip(behind);
+    placed.map(|(polygon, behind)| polygon.translate(if behind { turn } else { 0.0 }, 0.0)).collect()
 }
 
 /// Edges of a feature in pixels of a view, x to the right and y down.
@@ -222,13 +243,36 @@ mod tests {
         assert!(picture(&cutline(&[&beside], 3, 2)).iter().all(|row| row == "..."));
     }
 
+    fn strip(xs: &[f64]) -> Polygon {
+        let (there, back) = (xs.iter().map(|&x| (x, 0.0)), xs.iter().rev().map(|&x| (x, 1.0)));
+        Polygon::new(there.chain(back).collect(), vec![])
+    }
+
+    #[test]
+    fn a_feature_across_the_antimeridian_lies_in_one_piece() {
+        let reach = |polygons: &[&[f64]], bbox: Option<&[f64]>, turn: Option<f64>| {
+            let polygons = polygons.iter().map(|xs| strip(xs)).collect();
+            let outline = Outline::new(Geometry::MultiPolygon(polygons), bbox, turn).unwrap().bounds().unwrap();
+            (outline.minx, outline.maxx)
+        };
+        let cut: &[&[f64]] = &[&[-180.0, -178.0], &[175.0, 180.0]];
+        assert_eq!(reach(cut, None, Some(360.0)), (175.0, 182.0));
+        assert_eq!(reach(cut, None, None), (-180.0, 180.0));
+        assert_eq!(reach(&[&[-45.0, -40.0], &[140.0, 150.0]], None, Some(360.0)), (-45.0, 150.0));
+        // One that was not cut lies where its numbers say, unless its box says otherwise.
+        let uncut: &[&[f64]] = &[&[179.0, -179.0]];
+        assert_eq!(reach(uncut, None, Some(360.0)), (-179.0, 179.0));
+        assert_eq!(reach(uncut, Some(&[179.0, 0.0, -179.0, 1.0]), Some(360.0)), (179.0, 181.0));
+        assert_eq!(reach(&[&[179.0, 181.0]], None, Some(360.0)), (179.0, 181.0));
+    }
+
     #[test]
     fn only_areas_are_outlines() {
         let point = Geometry::Point(geo::Point::new(1.0, 2.0));
-        assert_eq!(Outline::new(point).unwrap_err().status(), 400);
+        assert_eq!(Outline::new(point, None, None).unwrap_err().status(), 400);
         let flat = Geometry::Polygon(Polygon::new(LineString::from(vec![(0.0, 0.0), (1.0, 0.0), (0.0, 0.0)]), vec![]));
-        assert_eq!(Outline::new(flat).unwrap_err().status(), 400);
+        assert_eq!(Outline::new(flat, None, None).unwrap_err().status(), 400);
         let long = LineString::from((0..=MAX_VERTICES).map(|i| (i as f64, (i % 7) as f64)).collect::<Vec<_>>());
-        assert_eq!(Outline::new(Geometry::Polygon(Polygon::new(long, vec![]))).unwrap_err().status(), 413);
+        assert_eq!(Outline::new(Geometry::Polygon(Polygon::new(long, vec![])), None, None).unwrap_err().status(), 413);
     }
 }

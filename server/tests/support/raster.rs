@@ -18,14 +18,20 @@ pub(crate) fn value_at(seed: u16, lon_deg: f64, lat_deg: f64) -> u16 {
     value(seed, (lon_deg / PIXEL_DEG) as u32, (-lat_deg / PIXEL_DEG) as u32)
 }
 
-/// The file, by TIFF 6.0 and OGC GeoTIFF 1.1: header, directory, values too long for it, pixels.
+/// The file.
 pub(crate) fn tiff(seed: u16) -> Vec<u8> {
+    tiff_at(seed, 0.0)
+}
+
+/// The file of one that reaches from another meridian east, by TIFF 6.0 and OGC GeoTIFF 1.1: header, directory, values too
+/// long for it, pixels.
+pub(crate) fn tiff_at(seed: u16, west_deg: f64) -> Vec<u8> {
     let strips = SIDE_PX / ROWS_PER_STRIP;
     let strip_bytes = SIDE_PX * ROWS_PER_STRIP * 2;
     let pixels_at = 4096_u32;
     let offsets: Vec<u32> = (0..strips).map(|strip| pixels_at + strip * strip_bytes).collect();
     let scale = [PIXEL_DEG, PIXEL_DEG, 0.0];
-    let tie_point = [0.0; 6];
+    let tie_point = [0.0, 0.0, 0.0, west_deg, 0.0, 0.0];
     // Version 1.1.0, then: model type geographic, raster type area, EPSG:4326.
     let keys: [u16; 16] = [1, 1, 1, 3, 1024, 0, 1, 2, 1025, 0, 1, 1, 2048, 0, 1, 4326];
 

@@ -97,7 +97,7 @@ fn distance_m(a: (f64, f64), b: (f64, f64)) -> f64 {
 }
 
 /// Points along the edges between four corners, `steps` from each corner to the next, not closed.
-fn ring(corners: [(f64, f64); 4], steps: u32) -> impl Iterator<Item = (f64, f64)> {
+pub(crate) fn ring(corners: [(f64, f64); 4], steps: u32) -> impl Iterator<Item = (f64, f64)> {
     (0..4).flat_map(move |edge| {
         let (from, to) = (corners[edge], corners[(edge + 1) % 4]);
         (0..steps).map(move |step| {
@@ -109,7 +109,7 @@ fn ring(corners: [(f64, f64); 4], steps: u32) -> impl Iterator<Item = (f64, f64)
 
 /// Lets longitudes run on where the ring crosses the antimeridian; returns the turn from the last point back to the
 /// first, which is a whole one only round a pole.
-fn unwrap(ring: &mut [(f64, f64)]) -> f64 {
+pub(crate) fn unwrap(ring: &mut [(f64, f64)]) -> f64 {
     for index in 1..ring.len() {
         let turns = ((ring[index].0 - ring[index - 1].0) / 360.0).round();
         ring[index].0 -= turns * 360.0;

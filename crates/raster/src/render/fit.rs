@@ -8,11 +8,11 @@ use crate::{
     encode::Placement,
     facts::place,
     header::{self, Header},
-    render::{View, zooms::suggested_size},
+    render::{View, zooms::size_there},
 };
 
-/// Points between two corners when a box is carried into another system, as rio-tiler takes them.
-const POINTS_BETWEEN: u32 = 21;
+/// Steps from corner to corner when a box is carried into another system: 21 points between them, as rio-tiler takes them.
+const STEPS: u32 = 22;
 
 /// The size that was asked for, as far as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,7 +53,7 @@ impl View {
     /// # Errors
     /// `Unsupported` without georeferencing, `BadParameter` for a box that is empty or not finite.
     pub fn of_box(header: &Header, crs: Crs, bounds: Bounds, sizing: Sizing) -> Result<Self> {
-        let native = suggested_size(header, &crs).ok_or_else(|| RasterError::Unsupported {
+        let native = size_there(header, &crs).ok_or_else(|| RasterError::Unsupported {
             feature: "georeferencing",
             detail: header.georef_note.clone().unwrap_or_else(|| format!("the raster has no place in {crs}")),
         })?;
@@ -96,22 +96,22 @@ pub fn placement_of_whole(header: &Header, (width_px, height_px): (u32, u32)) ->
     })
 }
 
-/// The box in `to` round a box in `from`, its sides followed point by point; `None` where it has no image.
+/// The box in `to` round a box in `from`, its sides followed point by point, past the antimeridian if need be; `None` where
+/// it has no image.
 pub fn carried_bounds(from: &Crs, to: &Crs, bounds: Bounds) -> Option<Bounds> {
     if from == to {
         return Some(bounds);
     }
-    let steps = POINTS_BETWEEN + 1;
-    let along = |low: f64, high: f64, step: u32| low + (high - low) * f64::from(step) / f64::from(steps);
-    let mut points: Vec<(f64, f64)> = (0..=steps)
-        .flat_map(|step| {
-            let (x, y) = (along(bounds.minx, bounds.maxx, step), along(bounds.miny, bounds.maxy, step));
-            [(x, bounds.miny), (x, bounds.maxy), (bounds.minx, y), (bounds.maxx, y)]
-        })
-        .collect();
-    from.to_wgs84_many(&mut points);
-    to.from_wgs84_many(&mut points);
-    Bounds::around(points)
+    let Bounds { minx, miny, maxx, maxy } = bounds;
+    let corners = [(minx, maxy), (maxx, maxy), (maxx, miny), (minx, miny)];
+    let mut ring: Vec<_> = place::ring(corners, STEPS).filter_map(|(x, y)| from.to_wgs84(x, y)).collect();
+    let as_found = ring.clone();
+    if place::unwrap(&mut ring).abs() > 180.0 {
+        // Round a pole every longitude is in it.
+        ring = as_found;
+    }
+    to.from_wgs84_many(&mut ring);
+    Bounds::around(ring)
 }
 
 #[cfg(test)]
@@ -142,5 +142,18 @@ mod tests {
         // Parallels sag in the middle: to 4,649,776 for 42 degrees, and to 4,427,757 for 40.
         assert!(carried.maxy > 4_654_000.0 && (carried.miny - 4_427_757.2).abs() < 1.0, "{carried:?}");
         assert_eq!(carried_bounds(&utm, &utm, carried), Some(carried));
+    }
+
+    #[test]
+    fn a_box_is_carried_past_the_antimeridian_in_one_piece() {
+        let crs = |code| Crs::from_epsg(code).expect("known");
+        let scene = Bounds::new(570_585.0, 5_612_085.0, 803_115.0, 5_847_615.0);
+        let carried = carried_bounds(&crs(32_660), &crs(4326), scene).expect("it has an image");
+        assert!(carried.minx > 177.9 && carried.maxx < 181.6 && carried.maxx > 181.4, "{carried:?}");
+        let metres = carried_bounds(&crs(4326), &crs(3857), Bounds::new(179.0, -2.0, 181.0, 4.0)).expect("as well");
+        assert!((metres.width() - 2.0 * 111_319.490_8).abs() < 0.1, "{metres:?}");
+        let world = Bounds::new(-180.0, -80.0, 180.0, 80.0);
+        let metres = carried_bounds(&crs(4326), &crs(3857), world).expect("as well");
+        assert!((metres.width() - 40_075_016.68).abs() < 0.1, "{metres:?}");
     }
 }

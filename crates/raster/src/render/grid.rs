@@ -186,7 +186,12 @@ impl Grid<'_> {
         }
         let Outline::Box(outline) = &self.outline else { return true };
         let (col, row, side) = (square.col as f64, square.row as f64, square.side_px as f64);
-        outline.intersects(&Bounds::new(col, row, col + side, row + side))
+        // What lies past the antimeridian is seen from the other side, too.
+        let turn = self.projection.turn_px().unwrap_or(0.0);
+        [0.0, -turn, turn].iter().any(|turn| {
+            let col = col + turn;
+            outline.intersects(&Bounds::new(col, row, col + side, row + side))
+        })
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn meets_bounds(header: &Header, view: &View) -> bool {
     let shown = view.bounds();
     if *view.crs() == georef.crs {
         let [minx, miny, maxx, maxy] = native;
-        return shown.intersects(&Bounds::new(minx, miny, maxx, maxy));
+        return meet_round(Bounds::new(minx, miny, maxx, maxy), shown, georef.crs.turn().unwrap_or(0.0));
     }
     let boxes = place::bounds_wgs84(&georef.crs, native).zip(place::bounds_wgs84(view.crs(), shown.to_array()));
     boxes.is_none_or(|(raster, view)| meet_on_globe(raster, view))
@@ -40,8 +40,12 @@ fn meet_on_globe(a: [f64; 4], b: [f64; 4]) -> bool {
     let unrolled = |[west, south, east, north]: [f64; 4]| {
         Bounds::new(west, south, if west > east { east + TURN_DEG } else { east }, north)
     };
-    let (a, b) = (unrolled(a), unrolled(b));
-    [-TURN_DEG, 0.0, TURN_DEG].iter().any(|turn| {
+    meet_round(unrolled(a), unrolled(b), TURN_DEG)
+}
+
+/// Whether two boxes meet, be it a turn on.
+fn meet_round(a: Bounds, b: Bounds, turn: f64) -> bool {
+    [-turn, 0.0, turn].iter().any(|turn| {
         let turned = Bounds { minx: b.minx + turn, maxx: b.maxx + turn, ..b };
         a.intersects(&turned)
     })

@@ -49,8 +49,9 @@ impl<'a> Projection<'a> {
             self.view.crs().to_wgs84_many(points);
             self.georef.crs.from_wgs84_many(points);
         }
-        if self.georef.crs.is_geographic() {
-            points.iter_mut().for_each(|point| point.0 = self.nearest_turn(*point));
+        if let Some(turn) = self.georef.crs.turn() {
+            let middle = self.middle_x();
+            points.iter_mut().for_each(|point| point.0 = nearest_turn(point.0, middle, turn));
         }
         match self.to_pixel {
             ToPixel::Affine(affine) => points.iter_mut().for_each(|point| *point = apply(affine, *point)),
@@ -58,11 +59,13 @@ impl<'a> Projection<'a> {
         }
     }
 
-    /// A longitude is the same place a full turn on: takes the turn that lies nearest to the raster's middle, so that a
-    /// raster across the dateline is found from both sides.
-    fn nearest_turn(&self, (x, _): (f64, f64)) -> f64 {
-        let (middle, _) = self.georef.placement.to_crs((self.width_px / 2.0, self.height_px / 2.0));
-        x + 360.0 * ((middle - x) / 360.0).round()
+    fn middle_x(&self) -> f64 {
+        self.georef.placement.to_crs((self.width_px / 2.0, self.height_px / 2.0)).0
+    }
+
+    /// Lattice columns once round the globe, where the view's coordinates go on past the antimeridian.
+    pub(super) fn turn_px(&self) -> Option<f64> {
+        Some(self.view.crs().turn()? / self.lattice().pixel_x)
     }
 
     /// Raster pixels to lattice pixels.
@@ -111,6 +114,14 @@ impl<'a> Projection<'a> {
     }
 }
 
+/// x is the same place a full turn on: takes the turn that lies nearest to the raster's middle, so that a raster across the
+/// antimeridian is found from both sides. Both edges of one that goes once round the globe stay where they are.
+pub(super) fn nearest_turn(x: f64, middle: f64, turn: f64) -> f64 {
+    const HALF_TURN: f64 = 0.5 + 1e-9;
+    let away = (middle - x) / turn;
+    x + turn * (away.abs() - HALF_TURN).ceil().max(0.0).copysign(away)
+}
+
 /// Full-resolution pixel, with its fraction, at a longitude and latitude; not a number where the raster's projection does
 /// not reach.
 ///
@@ -119,6 +130,11 @@ impl<'a> Projection<'a> {
 pub(super) fn raster_pixel_at(header: &Header, lon_deg: f64, lat_deg: f64) -> Result<(f64, f64)> {
     let georef = georef_of(header)?;
     let mut place = georef.crs.from_wgs84(lon_deg, lat_deg).unwrap_or((f64::NAN, f64::NAN));
+    if let Some(turn) = georef.crs.turn() {
+        let (width_px, height_px) = (f64::from(header.levels[0].width_px), f64::from(header.levels[0].height_px));
+        let (middle, _) = georef.placement.to_crs((width_px / 2.0, height_px / 2.0));
+        place.0 = nearest_turn(place.0, middle, turn);
+    }
     if let Placement::ControlPoints(points) = &georef.placement {
         // The place is on a pixel of the grid that stands for the raster, and that pixel is the nearest one's.
         let (grid, _) = points.grid();
@@ -168,4 +184,26 @@ pub(super) fn invert(t: Affine) -> Option<Affine> {
     let inverse = Affine { a, b, c: -(a * t.c + b * t.f), d, e, f: -(d * t.c + e * t.f) };
     let all = [inverse.a, inverse.b, inverse.c, inverse.d, inverse.e, inverse.f];
     all.iter().all(|number| number.is_finite()).then_some(inverse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest_turn;
+
+    #[test]
+    fn a_place_is_taken_on_the_rasters_side_of_the_antimeridian() {
+        for (x, middle, taken) in [
+            (-179.0, 180.5, 181.0),
+            (179.0, 180.5, 179.0),
+            (179.0, -180.5, -181.0),
+            (1.0, 0.0, 1.0),
+            (541.0, 0.0, -179.0),
+        ] {
+            assert_eq!(nearest_turn(x, middle, 360.0), taken, "{x} {middle}");
+        }
+        for edge in [-180.0, 180.0] {
+            assert_eq!(nearest_turn(edge, 0.0, 360.0), edge);
+        }
+        assert!(nearest_turn(f64::NAN, 0.0, 360.0).is_nan());
+    }
 }

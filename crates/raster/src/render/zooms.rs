@@ -9,7 +9,7 @@ use crate::{
     crs::{Crs, WEB_MERCATOR, WGS84},
     facts::place,
     header::{Affine, Header, Placement},
-    render::project::apply,
+    render::project::{apply, nearest_turn},
 };
 
 /// Points to a side of the raster when its extent in the set's projection is looked for, as GDAL takes them.
@@ -28,7 +28,7 @@ const WEB_MAP_EDGE_DEG: f64 = 85.06;
 /// `Unsupported` when the set's projection is unknown.
 pub fn zooms(header: &Header, set: &TileMatrixSet) -> Result<RangeInclusive<u8>> {
     let Some(crs) = set.epsg().map(Crs::from_epsg).transpose()? else { return Ok(set.zooms()) };
-    let size = suggested_size(header, &crs);
+    let size = suggested_size(header, &crs, Longitudes::Within180);
     Ok(size.map_or(set.zooms(), |size| set.zooms_for_raster(size.resolution, size.width_px, size.height_px)))
 }
 
@@ -39,8 +39,25 @@ pub(super) struct SuggestedSize {
     height_px: u32,
 }
 
+/// How longitudes are counted on a raster across the antimeridian.
+#[derive(Clone, Copy, PartialEq)]
+enum Longitudes {
+    /// Up to 180 and on from -180: the raster is then as wide as the world, which is what rio-tiler reckons zooms of.
+    Within180,
+    /// On past 180, as the raster lies.
+    RunningOn,
+}
+
+/// The size of the raster in `target`, in one piece also across the antimeridian.
+pub(super) fn size_there(header: &Header, target: &Crs) -> Option<SuggestedSize> {
+    let georef = header.georef.as_ref()?;
+    let bounds = place::bounds_native(&georef.placement, (header.levels[0].width_px, header.levels[0].height_px));
+    let crosses = place::bounds_wgs84(&georef.crs, bounds).is_some_and(|[west, _, east, _]| west > east);
+    suggested_size(header, target, if crosses { Longitudes::RunningOn } else { Longitudes::Within180 })
+}
+
 /// Square pixels that keep the length of the raster's diagonal; the raster's own pixels in its own projection.
-pub(super) fn suggested_size(header: &Header, target: &Crs) -> Option<SuggestedSize> {
+fn suggested_size(header: &Header, target: &Crs, longitudes: Longitudes) -> Option<SuggestedSize> {
     let georef = header.georef.as_ref()?;
     let (to_crs, size_px) = georef.placement.grid((header.levels[0].width_px, header.levels[0].height_px));
     if georef.crs == *target {
@@ -50,10 +67,15 @@ pub(super) fn suggested_size(header: &Header, target: &Crs) -> Option<SuggestedS
     let (width, height) = (f64::from(size_px.0), f64::from(size_px.1));
     let to_crs = upright(to_crs, size_px);
     let mut corners = [(0.0, 0.0), (width, height)];
+    let middle = apply(to_crs, (width / 2.0, height / 2.0));
+    let middle_deg = georef.crs.to_wgs84(middle.0, middle.1).filter(|_| longitudes == Longitudes::RunningOn);
     let mut edges = edge_points(width, height);
     for points in [&mut corners[..], &mut edges[..]] {
         points.iter_mut().for_each(|point| *point = apply(to_crs, *point));
         georef.crs.to_wgs84_many(points);
+        if let Some((middle_deg, _)) = middle_deg {
+            points.iter_mut().for_each(|(lon, _)| *lon = nearest_turn(*lon, middle_deg, 360.0));
+        }
         points.iter_mut().for_each(|(_, lat)| *lat = lat.clamp(-NEXT_TO_POLE_DEG, NEXT_TO_POLE_DEG));
         target.from_wgs84_many(points);
     }
@@ -75,7 +97,7 @@ pub(super) fn suggested_size(header: &Header, target: &Crs) -> Option<SuggestedS
 pub(super) fn resolution_for_tiles(tiff: &GeoTiff, target: &Crs) -> Option<f64> {
     let reckon = || match on_web_map(tiff.header(), target) {
         Some(resolution) => Some(resolution),
-        None => suggested_size(tiff.header(), target).map(|size| size.resolution),
+        None => suggested_size(tiff.header(), target, Longitudes::Within180).map(|size| size.resolution),
     };
     if target.epsg() == Some(WEB_MERCATOR) { tiff.web_mercator_resolution(reckon) } else { reckon() }
 }
