@@ -14,6 +14,7 @@ use std::{
 
 use aurora_raster::{
     GeoTiff, Limits, RasterError,
+    header::Header,
     source::{FileVersion, SharedSource, SourceError},
 };
 use moka::sync::Cache;
@@ -28,7 +29,7 @@ use crate::{
     target::{Origin, Target},
 };
 
-/// Header bytes read at first: all but the largest block tables.
+/// Header bytes that there is room for at first, unless the file is known to need more: all but the largest block tables.
 const COMMON_HEADER_BYTES: u64 = 256 << 10;
 
 /// What reading a header takes for each of its bytes: the bytes, the entries decoded from them, and the table made of these.
@@ -207,10 +208,11 @@ impl Reader {
     }
 
     async fn open(&self, source: FreshSource) -> Result<Opened, Failure> {
-        let common_bytes = COMMON_HEADER_BYTES.min(self.limits.max_header_bytes);
-        let tiff = match self.header(&source.shared, common_bytes).await {
+        let likely_bytes = Header::likely_bytes(source.shared.as_ref(), &self.limits).await.unwrap_or_default();
+        let first_bytes = likely_bytes.max(COMMON_HEADER_BYTES).min(self.limits.max_header_bytes);
+        let tiff = match self.header(&source.shared, first_bytes).await {
             Err(Failure::Raster(RasterError::TooLarge { limit, .. }))
-                if limit == common_bytes && limit < self.limits.max_header_bytes =>
+                if limit == first_bytes && limit < self.limits.max_header_bytes =>
             {
                 self.header(&source.shared, self.limits.max_header_bytes).await?
             }

@@ -22,7 +22,9 @@ use aurora_raster::{
 };
 use aurora_tile::{Bounds, TileId, TileMatrixSet};
 
-use crate::{app::App, failure::Failure, query::RasterQuery, rasters::Pinned, target::Target, tiles::Tile};
+use crate::{
+    app::App, failure::Failure, query::RasterQuery, rasters::Pinned, source::Locator, target::Target, tiles::Tile,
+};
 
 use cutline::Cutline;
 pub(crate) use cutline::Outline;
@@ -74,7 +76,10 @@ pub(crate) async fn picture(app: Arc<App>, order: Order) -> Result<Tile, Failure
     stages.end("queue");
     let style = match order.format.map(Format::payload) {
         Some(Payload::Values) => Style::default(),
-        _ => stretch::style(&app, &order, &tiff).await?,
+        _ => {
+            let ahead = read_ahead(&app, &order, &tiff);
+            tokio::join!(stretch::style(&app, &order, &tiff), ahead).0?
+        }
     };
     stages.end("stretch");
     let process_bytes = order.query.process.bytes_per_px();
@@ -90,6 +95,21 @@ pub(crate) async fn picture(app: Arc<App>, order: Order) -> Result<Tile, Failure
     };
     let (bytes, media_type) = paint::planned(&app, tiff, process_bytes, &mut stages, plan).await?;
     Ok(Tile { bytes: bytes.into(), media_type, stages })
+}
+
+/// Brings the picture's blocks beside those that its stretch is taken of, if that must be read: a round to a file server
+/// takes longer than all else here.
+async fn read_ahead(app: &App, order: &Order, tiff: &Arc<GeoTiff>) {
+    if matches!(order.target.locator, Locator::File(_)) || !stretch::is_to_be_read(app, order, tiff) {
+        return;
+    }
+    let ordered = order.clone();
+    let plan = move |tiff: &GeoTiff| {
+        let options = ordered.query.read_options(ordered.target.nodata);
+        Ok(ordered.shown.plan(tiff, &ordered.query, &options)?.plan)
+    };
+    // What goes wrong is told by the picture itself.
+    let _ = paint::ahead(app, Arc::clone(tiff), plan).await;
 }
 
 impl Shown {

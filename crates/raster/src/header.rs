@@ -471,6 +471,14 @@ impl Header {
         read::read(source, limits).await
     }
 
+    /// How many bytes the header is likely to take, by its first ones; it may turn out to take more.
+    ///
+    /// # Errors
+    /// As [`Self::read`], as far as the first bytes tell.
+    pub async fn likely_bytes(source: &dyn ByteSource, limits: &Limits) -> Result<u64> {
+        walk::likely_bytes(&mut window::Window::new(source, limits), limits).await
+    }
+
     /// The name of what the file stores, in numpy and rasterio: complex samples are served as floats but named as they are.
     pub fn dtype(&self) -> &'static str {
         match self.encoding {

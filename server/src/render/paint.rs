@@ -79,6 +79,28 @@ pub(super) async fn paint<T: Send + 'static>(
     on_thread(app, stages, work).await
 }
 
+/// Brings the blocks of a plan into the cache, if there is room for them just now: nobody waits for it, and it waits for
+/// nobody.
+pub(super) async fn ahead(
+    app: &App,
+    tiff: Arc<GeoTiff>,
+    plan: impl FnOnce(&GeoTiff) -> Result<Plan, Failure> + Send + 'static,
+) -> Result<(), Failure> {
+    let (planning, mut stages) = (Arc::clone(&tiff), Stages::begin());
+    let plan = on_thread(app, &mut stages, move |_, _| plan(&planning)).await?;
+    let reserved = app.in_flight.try_reserve(cost_bytes(&plan, 0)).filter(|_| plan.part_count() == 1);
+    let Some(reserved) = reserved else { return Ok(()) };
+    let fetched = render::fetch(&tiff, &plan, &app.blocks).await?;
+    let blocks = Arc::clone(&app.blocks);
+    let work = move |_: &mut Stages, _: &dyn Fn() -> bool| {
+        let _reserved = reserved;
+        // Painting decodes, and keeps what it decoded.
+        render::paint(&tiff, &plan, fetched, &blocks)?;
+        Ok(())
+    };
+    on_thread(app, &mut stages, work).await
+}
+
 /// Reads and paints all parts of a plan but the last. A caller who leaves stops it between two of them.
 async fn paint_before_last(
     app: &App,

@@ -23,8 +23,6 @@ use crate::{
     failure::Failure,
     flights::Flights,
     query::{RasterQuery, Stretch},
-    rasters::Pinned,
-    target::Target,
     tiles::Key,
 };
 
@@ -51,16 +49,19 @@ pub(super) async fn style(app: &Arc<App>, order: &Order, tiff: &Arc<GeoTiff>) ->
     let rescale = match asked(order, tiff) {
         Asked::Nothing => Vec::new(),
         Asked::Ranges(ranges) => ranges.to_vec(),
-        Asked::Percentiles(low, high) => {
-            // The kernel of the tile must not change the stretch.
-            let options = ReadOptions { resampling: Default::default(), ..query.read_options(order.target.nodata) };
-            let of = Of { options, process: query.process.clone(), percentiles: (low, high) };
-            between(app, &order.target, &order.pinned, tiff, of).await?.to_vec()
-        }
+        Asked::Percentiles(low, high) => between(app, order, tiff, of(order, (low, high))).await?.to_vec(),
     };
     let depth = if order.format == Some(Format::PngRaw) { Depth::AsStored } else { Depth::Eight };
     let coloring = query.coloring.clone().or_else(|| own_palette(tiff, query));
     Ok(Style { rescale, depth, formula: query.formula.clone(), coloring, opaque: query.opaque })
+}
+
+/// Whether the style has to wait for pixels of its own.
+pub(super) fn is_to_be_read(app: &App, order: &Order, tiff: &GeoTiff) -> bool {
+    match asked(order, tiff) {
+        Asked::Nothing | Asked::Ranges(_) => false,
+        Asked::Percentiles(low, high) => !app.stretches.kept.contains_key(&key(order, &of(order, (low, high)))),
+    }
 }
 
 enum Asked<'a> {
@@ -74,6 +75,17 @@ struct Of {
     options: ReadOptions,
     process: Process,
     percentiles: (f64, f64),
+}
+
+fn of(order: &Order, percentiles: (f64, f64)) -> Of {
+    // The kernel of the tile must not change the stretch.
+    let options = ReadOptions { resampling: Default::default(), ..order.query.read_options(order.target.nodata) };
+    Of { options, process: order.query.process.clone(), percentiles }
+}
+
+fn key(order: &Order, Of { options, process, percentiles }: &Of) -> Key {
+    let name = order.target.locator.to_string();
+    Key::of(&["stretch", &name, &order.pinned.version, &format!("{options:?} {process:?} {percentiles:?}")])
 }
 
 /// What the query wants, or the data's type: 8-bit values, palettes and classes are shown as they are.
@@ -99,16 +111,8 @@ fn own_palette(tiff: &GeoTiff, query: &RasterQuery) -> Option<Coloring> {
     (is_shown && !header.palette.is_empty()).then(|| Coloring::Map(Colormap::from_entries(&header.palette)))
 }
 
-async fn between(
-    app: &Arc<App>,
-    target: &Target,
-    pinned: &Pinned,
-    tiff: &Arc<GeoTiff>,
-    of: Of,
-) -> Result<Ranges, Failure> {
-    let Of { options, process, percentiles } = &of;
-    let name = target.locator.to_string();
-    let key = Key::of(&["stretch", &name, &pinned.version, &format!("{options:?} {process:?} {percentiles:?}")]);
+async fn between(app: &Arc<App>, order: &Order, tiff: &Arc<GeoTiff>, of: Of) -> Result<Ranges, Failure> {
+    let key = key(order, &of);
     if let Some(ranges) = app.stretches.kept.get(&key) {
         return Ok(ranges);
     }

@@ -26,6 +26,9 @@ const FIRST_REST: Duration = Duration::from_secs(1);
 /// Longest time for which it is left alone.
 const MAX_REST: Duration = Duration::from_secs(30);
 
+/// Weight of the newest answer in the time that answers take of late.
+const NEWEST_WEIGHT: f64 = 0.125;
+
 /// Least requests to one origin.
 const MIN_REQUESTS: usize = 4;
 
@@ -47,6 +50,23 @@ pub(crate) struct Origin {
     patience: Duration,
     token: Option<Token>,
     health: Mutex<Health>,
+    habits: Mutex<Habits>,
+}
+
+/// What its answers have shown of a file server.
+#[derive(Debug, Default, Clone, Copy)]
+struct Habits {
+    several: Several,
+    answer_time: Option<Duration>,
+}
+
+/// Whether a file server answers several ranges at once.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Several {
+    #[default]
+    Untried,
+    Yes,
+    No,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -94,6 +114,7 @@ impl Origins {
                 patience: self.patience,
                 token: self.token.clone().filter(|_| self.shown_to.contains(name)),
                 health: Mutex::default(),
+                habits: Mutex::default(),
             })
         });
         Arc::clone(origin)
@@ -118,6 +139,32 @@ impl Origin {
         // It may have been given up meanwhile.
         self.try_again(Instant::now())?;
         Ok(Visit { origin: Arc::clone(self), _permits: permits })
+    }
+
+    /// Whether it answers several ranges at once.
+    pub(crate) fn several(&self) -> Several {
+        self.habits().several
+    }
+
+    /// Remembers whether it does.
+    pub(crate) fn answers_several(&self, several: Several) {
+        self.habits().several = several;
+    }
+
+    /// How long it takes of late until an answer begins; nothing when it never answered.
+    pub(crate) fn answer_time(&self) -> Duration {
+        self.habits().answer_time.unwrap_or_default()
+    }
+
+    /// Remembers how long one took.
+    pub(crate) fn answered_after(&self, took: Duration) {
+        let mut habits = self.habits();
+        let before = habits.answer_time.unwrap_or(took);
+        habits.answer_time = Some(before.mul_f64(1.0 - NEWEST_WEIGHT) + took.mul_f64(NEWEST_WEIGHT));
+    }
+
+    fn habits(&self) -> MutexGuard<'_, Habits> {
+        self.habits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What its requests show.

@@ -66,6 +66,26 @@ pub(super) fn stretches(spans: Vec<Span>, max_gap_bytes: u64) -> Vec<Stretch> {
     stretches
 }
 
+/// [`stretches`] with a gap of at most `gap_bytes`, or so much less that no more than `max_waste_bytes` lie between spans.
+pub(super) fn few_stretches(spans: Vec<Span>, mut gap_bytes: u64, max_waste_bytes: u64) -> Vec<Stretch> {
+    loop {
+        let stretches = stretches(spans.clone(), gap_bytes);
+        let waste_bytes: u64 = stretches.iter().map(Stretch::waste_bytes).sum();
+        if waste_bytes <= max_waste_bytes || gap_bytes == 0 {
+            return stretches;
+        }
+        gap_bytes /= 2;
+    }
+}
+
+impl Stretch {
+    /// Bytes of it that nobody wants.
+    fn waste_bytes(&self) -> u64 {
+        let wanted: u64 = self.spans.iter().map(|span| span.bytes.end - span.bytes.start).sum();
+        self.bytes.end - self.bytes.start - wanted
+    }
+}
+
 /// Buffers of spans being filled, each from its first byte on.
 pub(super) struct Scatter {
     spans: Vec<(Span, BytesMut)>,
@@ -135,6 +155,15 @@ mod tests {
         let far = Stretch { bytes: 1_000_000..1_000_010, spans: spans[2..].to_vec() };
         assert_eq!(stretches(spans.clone(), 64 << 10), [near, far]);
         assert_eq!(stretches(spans, 9).len(), 3);
+    }
+
+    #[test]
+    fn what_is_read_for_nothing_is_bounded() {
+        let rows: Vec<_> = (0..100_u64).map(|row| row * 10_000..row * 10_000 + 1000).collect();
+        assert_eq!(few_stretches(spans(&rows), 9_000, 900_000).len(), 1);
+        assert_eq!(few_stretches(spans(&rows), 9_000, 800_000).len(), 100);
+        let (near, far) = (0..10, 1_000_000..1_000_010);
+        assert_eq!(few_stretches(spans(&[near, 20..30, far]), 9_000_000, 50).len(), 2);
     }
 
     #[test]

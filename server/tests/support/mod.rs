@@ -4,6 +4,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod cog;
 pub(crate) mod feed;
 pub(crate) mod origin;
 pub(crate) mod raster;

@@ -197,6 +197,15 @@ impl Directory {
         })
     }
 
+    /// Bytes of all values that lie outside the entries.
+    pub(super) fn values_bytes(&self) -> u64 {
+        let placed = self.entries.iter().map(|entry| match &entry.place {
+            Place::At(range) => range.end - range.start,
+            Place::Inline(_) => 0,
+        });
+        placed.fold(0, u64::saturating_add)
+    }
+
     /// All values of `tag` as unsigned numbers, lazily; `None` when the tag is absent or empty.
     pub(super) fn numbers<'w>(
         &'w self,

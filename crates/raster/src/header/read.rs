@@ -1,7 +1,7 @@
 //! From a file's first bytes to a [`Header`]: find the directories, fetch their tables in one go, sort them into
 //! levels and masks.
 //!
-//! A COG takes one read, or two where its block tables are longer than the first. Pages that are neither overview nor
+//! A COG takes one round of reads, or two where its block tables are longer than the first. Pages that are neither overview nor
 //! mask of the first one (other images, thumbnails of another type) are not looked at.
 
 use super::{
@@ -26,14 +26,20 @@ const OLD_REDUCED: u32 = 2;
 pub(super) async fn read(source: &dyn ByteSource, limits: &Limits) -> Result<Header> {
     let mut window = Window::new(source, limits);
     let (dialect, first) = walk::open(&mut window).await?;
-    let directories = walk::directories(&mut window, dialect, first, limits).await?;
+    let directories = walk::directories(&mut window, dialect, first, limits, outlying).await?;
+    window.load(&outlying(&directories, &window)).await?;
     let pages = Pages::sort(&directories, &window)?;
-    let missing: Vec<_> = pages.all().flat_map(|page| page.outlying(&window, |_| true)).collect();
-    window.load(&missing).await?;
     let mut header = assemble(&pages, &window, limits)?;
     header.big_endian = dialect.order == super::bytes::ByteOrder::Big;
     header.end_byte = end_byte(&header, &directories);
     Ok(header)
+}
+
+/// What must still be read of the tags of an image's directories. What is wrong with them is told when they are sorted
+/// for good.
+fn outlying(directories: &[Directory], window: &Window<'_>) -> Vec<std::ops::Range<u64>> {
+    let Ok(pages) = Pages::sort(directories, window) else { return Vec::new() };
+    pages.all().flat_map(|page| page.outlying(window, |_| true)).collect()
 }
 
 /// The directories that make up one image.

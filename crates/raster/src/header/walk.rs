@@ -1,7 +1,8 @@
 //! Finding all directories of a file: the chain from its first one, and the sub-directories they name.
 //!
 //! Every round follows as many directories as the bytes at hand allow and then reads what is missing at once. A COG
-//! keeps all of them at its front and needs the first round only.
+//! keeps all of them at its front, each before its own tables. Where the first one's tables are longer than the first
+//! round, one more brings them together with everything that is likely to follow.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -18,6 +19,10 @@ pub(super) const FIRST_READ_BYTES: u64 = 32 << 10;
 
 /// Bytes read at a directory that lies elsewhere, at least: its tags' values usually follow it.
 const DIRECTORY_READ_BYTES: u64 = 16 << 10;
+
+/// Room for the tables of overviews and masks for each byte of the first image's: a mask as large as that, and both again
+/// at a quarter, a sixteenth and so on, which makes five thirds; and a little for the other tags.
+const FOLLOWING_TABLES: f64 = 1.75;
 
 /// Reads the file's first bytes and says how it counts and where its first directory lies.
 pub(super) async fn open(window: &mut Window<'_>) -> Result<(Dialect, u64)> {
@@ -42,21 +47,26 @@ pub(super) async fn open(window: &mut Window<'_>) -> Result<(Dialect, u64)> {
     }
 }
 
-/// All directories, the first one first and sub-directories after their parents' chain.
+/// All directories, the first one first and sub-directories after their parents' chain. Where something must be read for
+/// them, `also` says what is worth reading with it.
 pub(super) async fn directories(
     window: &mut Window<'_>,
     dialect: Dialect,
     first: u64,
     limits: &Limits,
+    also: impl Fn(&[Directory], &Window<'_>) -> Vec<std::ops::Range<u64>>,
 ) -> Result<Vec<Directory>> {
     let mut walk =
         Walk { dialect, limits, seen: BTreeSet::new(), queue: VecDeque::new(), found: Vec::new(), parents: 0 };
     walk.follow(first)?;
     loop {
-        let missing = walk.advance(window)?;
+        let mut missing = walk.advance(window)?;
         if missing.is_empty() {
             break;
         }
+        missing.extend(also(&walk.found, window));
+        missing.sort_by_key(|range| (range.start, range.end));
+        missing.dedup();
         window.load(&missing).await?;
     }
     if walk.found.is_empty() {
@@ -89,7 +99,7 @@ impl Walk<'_> {
                         self.found.push(directory);
                     }
                     None => {
-                        missing.push(self.span(offset, window.size_bytes()));
+                        missing.push(self.span(offset, window));
                         waiting.push_back(offset);
                     }
                 }
@@ -133,11 +143,37 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// What to read for the directory at `offset`: the longest it may be, at least.
-    fn span(&self, offset: u64, size_bytes: u64) -> std::ops::Range<u64> {
-        let length = self.dialect.directory_bytes(self.limits.max_entries).max(DIRECTORY_READ_BYTES);
-        offset..offset.saturating_add(length).min(size_bytes)
+    /// What to read for the directory at `offset`: the longest it may be, at least, and what is likely to follow it.
+    fn span(&self, offset: u64, window: &Window<'_>) -> std::ops::Range<u64> {
+        let least = self.dialect.directory_bytes(self.limits.max_entries).max(DIRECTORY_READ_BYTES);
+        let length = least.saturating_add(self.following_bytes(offset, least, window));
+        offset..offset.saturating_add(length).min(window.size_bytes())
     }
+
+    /// Bytes of tables that are likely to follow a directory: it is the next one of a COG when it lies right behind the
+    /// tables of the one that names it. No more is staked on it than may be read.
+    fn following_bytes(&self, offset: u64, least: u64, window: &Window<'_>) -> u64 {
+        let Some(before) = self.found.iter().find(|directory| directory.next == offset) else { return 0 };
+        if !(before.end_byte..before.end_byte.saturating_add(DIRECTORY_READ_BYTES)).contains(&offset) {
+            return 0;
+        }
+        let tables_bytes = before.values_bytes();
+        following_bytes(tables_bytes).min(window.budget_bytes().saturating_sub(least.saturating_add(tables_bytes)))
+    }
+}
+
+/// Bytes of tables that are likely to follow those of a first image.
+fn following_bytes(tables_bytes: u64) -> u64 {
+    (tables_bytes as f64 * FOLLOWING_TABLES) as u64
+}
+
+/// Bytes that the header is likely to take, by the tables that its first directory names.
+pub(super) async fn likely_bytes(window: &mut Window<'_>, limits: &Limits) -> Result<u64> {
+    let (dialect, first) = open(window).await?;
+    let directory = Directory::parse(window, dialect, first, limits)?;
+    let tables_bytes = directory.map_or(0, |directory| directory.values_bytes());
+    let known_bytes = FIRST_READ_BYTES + DIRECTORY_READ_BYTES;
+    Ok(known_bytes.saturating_add(tables_bytes).saturating_add(following_bytes(tables_bytes)))
 }
 
 fn not_a_raster(reason: String) -> RasterError {

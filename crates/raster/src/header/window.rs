@@ -40,6 +40,11 @@ impl<'a> Window<'a> {
         })
     }
 
+    /// Bytes that may still be read.
+    pub(super) fn budget_bytes(&self) -> u64 {
+        self.budget_bytes
+    }
+
     /// Reads `ranges`, which lie within the file, in one round.
     pub(super) async fn load(&mut self, ranges: &[Range<u64>]) -> Result<()> {
         if ranges.is_empty() {
