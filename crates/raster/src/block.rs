@@ -1,6 +1,6 @@
 //! One decoded block (tile or strip) of one level of one raster.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 /// Which block: level 0 is full resolution, plane is 0 unless bands are stored apart, index counts row by row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -107,6 +107,8 @@ pub struct Block {
     pub width_px: u32,
     /// Height in pixels, padding included.
     pub height_px: u32,
+    /// Rows that the samples are of: all of them, but for a window out of a block that a cache keeps.
+    pub rows: Range<u32>,
     /// Samples a pixel in this block: all bands when contiguous, else 1.
     pub samples_per_pixel: u16,
     /// The samples, or `None` for a sparse block.

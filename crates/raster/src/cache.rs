@@ -1,10 +1,12 @@
 //! Decoded blocks kept for the next tile, within a number of bytes.
 //!
 //! A block is found by the version of the file it came from, so nothing is ever invalidated: a file that changes has
-//! another version, and the old blocks age out. The cache neither reads nor decodes; [`crate::render`] does both.
+//! another version, and the old blocks age out. Blocks of 16-bit samples are kept packed, which leaves room for more of
+//! them. The cache neither reads nor decodes; [`crate::render`] does both.
 
 use std::{
     fmt,
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -13,8 +15,12 @@ use std::{
 
 use moka::sync::Cache;
 
+mod packed;
+
+use packed::Packed;
+
 use crate::{
-    block::{Block, BlockId, SharedBlock},
+    block::{Block, BlockId, Samples, SharedBlock},
     source::ByteSource,
 };
 
@@ -33,9 +39,40 @@ impl SourceKey {
     }
 }
 
+/// A block as it is kept.
+#[derive(Debug, Clone)]
+pub(crate) enum Kept {
+    /// As renders read it.
+    Plain(SharedBlock),
+    /// To be unpacked, which burns CPU.
+    Packed(Arc<Packed>),
+}
+
+impl Kept {
+    fn of(block: &SharedBlock) -> Self {
+        Packed::of(block).map_or_else(|| Self::Plain(Arc::clone(block)), |packed| Self::Packed(packed.into()))
+    }
+
+    /// The block as renders read it, with those of `rows` at least.
+    pub(crate) fn block(self, rows: Range<u32>) -> SharedBlock {
+        match self {
+            Self::Plain(block) => block,
+            Self::Packed(packed) => packed.unpack(rows).into(),
+        }
+    }
+
+    fn weight_bytes(&self) -> u32 {
+        let samples_bytes = match self {
+            Self::Plain(block) => block.samples.as_ref().map_or(0, Samples::capacity_bytes),
+            Self::Packed(packed) => packed.size_bytes(),
+        };
+        u32::try_from(samples_bytes + ENTRY_OVERHEAD_BYTES).unwrap_or(u32::MAX)
+    }
+}
+
 /// Decoded blocks, weighed by the bytes their buffers hold. Share it by `Arc`; all methods take `&self`.
 pub struct BlockCache {
-    blocks: Cache<(SourceKey, BlockId), SharedBlock>,
+    blocks: Cache<(SourceKey, BlockId), Kept>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -56,12 +93,13 @@ pub struct CacheCounts {
 impl BlockCache {
     /// A cache of at most `capacity_bytes`; 0 keeps nothing.
     pub fn new(capacity_bytes: u64) -> Self {
-        let blocks = Cache::builder().max_capacity(capacity_bytes).weigher(|_, block| weight_bytes(block)).build();
+        let blocks =
+            Cache::builder().max_capacity(capacity_bytes).weigher(|_, kept: &Kept| kept.weight_bytes()).build();
         Self { blocks, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 
     /// The block, if it is held. Counts a hit or a miss.
-    pub fn get(&self, source: &SourceKey, id: BlockId) -> Option<SharedBlock> {
+    pub(crate) fn get(&self, source: &SourceKey, id: BlockId) -> Option<Kept> {
         let found = self.blocks.get(&(source.clone(), id));
         let counter = if found.is_some() { &self.hits } else { &self.misses };
         counter.fetch_add(1, Relaxed);
@@ -77,7 +115,7 @@ impl BlockCache {
     /// lets some sixty entries wait beyond the bound, which is more memory than some caches have.
     pub fn insert(&self, source: &SourceKey, id: BlockId, block: Block) -> SharedBlock {
         let shared = Arc::new(block);
-        self.blocks.insert((source.clone(), id), Arc::clone(&shared));
+        self.blocks.insert((source.clone(), id), Kept::of(&shared));
         self.blocks.run_pending_tasks();
         shared
     }
@@ -98,9 +136,4 @@ impl fmt::Debug for BlockCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BlockCache").field("counts", &self.counts()).finish_non_exhaustive()
     }
-}
-
-fn weight_bytes(block: &SharedBlock) -> u32 {
-    let samples = block.samples.as_ref().map_or(0, crate::block::Samples::capacity_bytes);
-    u32::try_from(samples + ENTRY_OVERHEAD_BYTES).unwrap_or(u32::MAX)
 }

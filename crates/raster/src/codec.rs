@@ -145,7 +145,7 @@ impl<'a> Shape<'a> {
 
     fn block(&self, samples: Option<Samples>) -> Block {
         let Self { width_px, height_px, samples_per_pixel, .. } = *self;
-        Block { width_px, height_px, samples_per_pixel, samples }
+        Block { width_px, height_px, rows: 0..height_px, samples_per_pixel, samples }
     }
 }
 

@@ -180,7 +180,7 @@ fn a_cache_never_waits_to_let_blocks_go() {
     Scene::cog_like().write(&path);
     let tiff = open(&path).expect("a scene that is read");
     let key = SourceKey::of(tiff.source().as_ref());
-    let block = || Block { width_px: 256, height_px: 256, samples_per_pixel: 1, samples: None };
+    let block = || Block { width_px: 256, height_px: 256, rows: 0..256, samples_per_pixel: 1, samples: None };
     let cache = BlockCache::new(4 * 65_536);
     let kept: Vec<_> = (0..40)
         .map(|index| {

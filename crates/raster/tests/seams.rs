@@ -5,12 +5,13 @@ mod support;
 use aurora_raster::{
     GeoTiff, RasterError,
     block::Samples,
+    cache::BlockCache,
     crs::Crs,
     pixels::Pixels,
-    render::{ReadOptions, Resampling, Sizing, View},
+    render::{self, ReadOptions, Resampling, Sizing, View},
 };
 use aurora_tile::{Bounds, TileId, TileMatrixSet};
-use support::{open, render, sample_data, scene::Scene, tile};
+use support::{open, render, sample_data, scene::Scene, tile, wait};
 
 const TILE_PX: u32 = 256;
 
@@ -119,4 +120,30 @@ fn nodata_does_not_bleed_in_nor_eat_away() {
         let most = if ["cubic", "lanczos"].contains(&name) { 1500 } else { 1123 };
         assert!(name == "sum" || valid.clone().max() <= Some(most), "{name}: {:?}", valid.max());
     }
+}
+
+/// Blocks are kept packed, and of a kept block only those rows are unpacked that a view needs.
+#[test]
+fn a_tile_of_kept_blocks_is_the_one_they_were_decoded_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("scene.tif");
+    Scene::cog_like().write(&path);
+    let tiff = open(&path).expect("a scene that is read");
+    let mut shown_px = 0;
+    for (z, columns, rows) in [(9, 196..198, 288..291), (10, 393..395, 577..580), (12, 1574..1578, 2311..2315)] {
+        for (x, y) in columns.flat_map(|x| rows.clone().map(move |y| (x, y))) {
+            for resampling in [Resampling::Nearest, Resampling::Bilinear, Resampling::Lanczos, Resampling::Mode] {
+                let options = ReadOptions { resampling, ..ReadOptions::default() };
+                let cache = BlockCache::new(support::CACHE_BYTES);
+                let Ok(plan) = render::plan(&tiff, &tile(z, x, y, 256), &options) else { continue };
+                let [decoded, kept] = [(); 2].map(|()| {
+                    let fetched = wait(render::fetch(&tiff, &plan, &cache)).expect("fetched");
+                    render::paint(&tiff, &plan, fetched, &cache).expect("painted")
+                });
+                assert!(decoded == kept, "{z}/{x}/{y} {resampling:?}");
+                shown_px += kept.valid_px();
+            }
+        }
+    }
+    assert!(shown_px > 1_000_000, "{shown_px} pixels are too few to tell");
 }

@@ -30,7 +30,8 @@ pub(super) fn of(tiff: &GeoTiff, plan: &Plan) -> u64 {
         let stored = grid.stored_block_bytes(plane_of(id), id.index);
         let decoded = decoded_bytes(tiff, id);
         sum = sum.saturating_add(stored.max(decoded) + BYTES_PER_BLOCK);
-        let beside = decoded.saturating_mul(copies(header, grid)).saturating_add(stored);
+        // Decoding lets go of a block as stored before the block is packed for the cache.
+        let beside = decoded.saturating_mul(copies(header, grid)).saturating_add(stored.max(decoded));
         largest = largest.max(beside);
         if matches!(grid.storage, Storage::Blocks(_)) {
             whole_bytes = whole_bytes.saturating_add(stored);

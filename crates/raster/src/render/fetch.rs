@@ -11,8 +11,8 @@ use futures_util::{StreamExt, stream};
 
 use crate::{
     GeoTiff, Result,
-    block::{BlockId, SharedBlock},
-    cache::{BlockCache, SourceKey},
+    block::BlockId,
+    cache::{BlockCache, Kept, SourceKey},
     header::{Header, Level, Storage},
     render::{Plan, plan::MASK_PLANE},
     source::SourceError,
@@ -28,7 +28,7 @@ pub(super) const BATCHES_AT_ONCE: usize = 3;
 #[derive(Debug, Clone)]
 pub(super) enum Piece {
     /// From the cache.
-    Decoded(SharedBlock),
+    Kept(Kept),
     /// As stored in the file, put together.
     Stored(Bytes),
     /// The file stores none there.
@@ -56,7 +56,7 @@ pub fn at_hand(tiff: &GeoTiff, plan: &Plan, cache: &BlockCache) -> Option<Fetche
     if !plan.blocks().iter().all(|&id| cache.holds(&key, id) || is_sparse(id)) {
         return None;
     }
-    let piece = |&id: &BlockId| cache.get(&key, id).map(Piece::Decoded).or(is_sparse(id).then_some(Piece::Sparse));
+    let piece = |&id: &BlockId| cache.get(&key, id).map(Piece::Kept).or(is_sparse(id).then_some(Piece::Sparse));
     let pieces = plan.blocks().iter().map(piece).collect::<Option<_>>()?;
     Some(Fetched { key, pieces })
 }
@@ -70,7 +70,7 @@ pub async fn fetch(tiff: &GeoTiff, plan: &Plan, cache: &BlockCache) -> Result<Fe
     let mut assembly = Assembly::new(tiff.header(), plan.blocks());
     for (at, &id) in plan.blocks().iter().enumerate() {
         match cache.get(&key, id) {
-            Some(block) => assembly.pieces[at] = Piece::Decoded(block),
+            Some(kept) => assembly.pieces[at] = Piece::Kept(kept),
             None => assembly.want(at, parts_of(tiff, id)?),
         }
     }

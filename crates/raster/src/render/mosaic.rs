@@ -1,5 +1,7 @@
 //! Blocks side by side: finds the samples of a place in a level.
 
+use std::ops::Range;
+
 use crate::{
     RasterError, Result,
     block::{Block, SharedBlock},
@@ -17,10 +19,17 @@ pub(super) struct Mosaic<'a, T> {
     first_block: (u32, u32),
     blocks_across: usize,
     /// Samples by block of the window; `None` where none is stored or none was asked for.
-    blocks: Vec<Option<&'a [T]>>,
+    blocks: Vec<Option<Held<'a, T>>>,
     samples_per_pixel: usize,
     /// Which sample of a pixel is meant.
     sample: usize,
+}
+
+/// Samples of one block, from the sample meant of the first pixel on, and the rows of the level that they are of.
+#[derive(Clone)]
+struct Held<'a, T> {
+    samples: &'a [T],
+    rows: Range<i64>,
 }
 
 /// One block in reach: its samples and the area it covers, cut to the level.
@@ -28,9 +37,9 @@ pub(super) struct Patch<'a, T> {
     /// From the sample meant of the first pixel on; `None` for a sparse block.
     pub(super) samples: Option<&'a [T]>,
     /// Columns of the level it covers.
-    pub(super) cols: std::ops::Range<i64>,
+    pub(super) cols: Range<i64>,
     /// Rows of the level it covers.
-    pub(super) rows: std::ops::Range<i64>,
+    pub(super) rows: Range<i64>,
     /// Samples from one pixel to the next.
     pub(super) pixel_stride: usize,
     /// Samples from one row to the next.
@@ -59,16 +68,21 @@ impl<'a, T: Pixel> Mosaic<'a, T> {
         Ok(mosaic)
     }
 
-    fn samples_of(&self, block: &'a Block, row: u32) -> Result<Option<&'a [T]>> {
+    fn samples_of(&self, block: &'a Block, row: u32) -> Result<Option<Held<'a, T>>> {
         let Some(samples) = &block.samples else { return Ok(None) };
-        let rows = self.level.block_height_px.min(self.level.height_px - row * self.level.block_height_px);
-        let needed = rows as usize * self.level.block_width_px as usize * self.samples_per_pixel;
+        let first_px = row * self.level.block_height_px;
+        let rows_px = self.level.block_height_px.min(self.level.height_px - first_px);
+        let row_samples = self.level.block_width_px as usize * self.samples_per_pixel;
         let fits = usize::from(block.samples_per_pixel) == self.samples_per_pixel
             && block.width_px == self.level.block_width_px
             && self.sample < self.samples_per_pixel;
+        let rows = block.rows.start.min(rows_px)..block.rows.end.min(rows_px);
+        let needed = rows.len() * row_samples;
         let values = T::of(samples).filter(|values| fits && values.len() >= needed);
         let broken = || RasterError::Broken { reason: "a block is not of the size or type the header promises".into() };
-        values.map(|values| Some(&values[self.sample..])).ok_or_else(broken)
+        let values = values.ok_or_else(broken)?;
+        let rows = i64::from(first_px + rows.start)..i64::from(first_px + rows.end);
+        Ok(Some(Held { samples: values.get(self.sample..).unwrap_or_default(), rows }))
     }
 
     /// The block that holds a pixel of the level, which must lie in the window.
@@ -79,10 +93,11 @@ impl<'a, T: Pixel> Mosaic<'a, T> {
             + (down - i64::from(self.first_block.1)) as usize * self.blocks_across;
         let area =
             |index: i64, block_px: i64, side_px: u32| index * block_px..((index + 1) * block_px).min(side_px.into());
+        let held = self.blocks.get(in_window).and_then(Option::as_ref);
         Patch {
-            samples: self.blocks.get(in_window).copied().flatten(),
+            samples: held.map(|held| held.samples),
             cols: area(across, block_width, self.level.width_px),
-            rows: area(down, block_height, self.level.height_px),
+            rows: held.map_or_else(|| area(down, block_height, self.level.height_px), |held| held.rows.clone()),
             pixel_stride: self.samples_per_pixel,
             row_stride: self.samples_per_pixel * self.level.block_width_px as usize,
         }
@@ -134,7 +149,7 @@ impl<T: Copy> Patch<'_, T> {
 
     /// For how many steps from `place` on, at most `len`, the area is not left.
     pub(super) fn steps_inside(&self, place: Position, step: Position, len: u32) -> u32 {
-        let steps = |at: i64, step: i64, area: &std::ops::Range<i64>| match step.signum() {
+        let steps = |at: i64, step: i64, area: &Range<i64>| match step.signum() {
             0 => i64::MAX,
             1 => (area.end * ONE - at - 1) / step + 1,
             _ => (at - area.start * ONE) / -step + 1,

@@ -1,9 +1,11 @@
 //! Decodes what is missing and warps: the part of a render that burns CPU.
 
+use bytes::Bytes;
+
 use crate::{
     GeoTiff, RasterError, Result,
     block::{Block, BlockId, SharedBlock},
-    cache::{BlockCache, SourceKey},
+    cache::BlockCache,
     codec,
     header::{Level, Planar, SampleType},
     pixels::Pixels,
@@ -64,20 +66,20 @@ pub fn paint_onto(
 fn decode(tiff: &GeoTiff, plan: &Plan, fetched: Fetched, cache: &BlockCache) -> Result<Vec<SharedBlock>> {
     let Fetched { key, pieces } = fetched;
     let pairs = plan.blocks().iter().zip(pieces);
-    pairs.map(|(&id, piece)| decode_piece(tiff, id, piece, cache, &key)).collect()
+    let decode = |(&id, piece)| match piece {
+        Piece::Kept(kept) => Ok(kept.block(plan.rows_needed(tiff.header(), id))),
+        Piece::Sparse => Ok(SharedBlock::new(sparse(tiff, id))),
+        Piece::Stored(bytes) => Ok(cache.insert(&key, id, decode_stored(tiff, id, bytes)?)),
+    };
+    pairs.map(decode).collect()
 }
 
-fn decode_piece(tiff: &GeoTiff, id: BlockId, piece: Piece, cache: &BlockCache, key: &SourceKey) -> Result<SharedBlock> {
+fn decode_stored(tiff: &GeoTiff, id: BlockId, bytes: Bytes) -> Result<Block> {
     let (header, limits) = (tiff.header(), tiff.limits());
-    let block = match piece {
-        Piece::Decoded(block) => return Ok(block),
-        Piece::Sparse => return Ok(SharedBlock::new(sparse(tiff, id))),
-        Piece::Stored(bytes) if id.plane == MASK_PLANE => {
-            codec::decode_mask(header, id.level, id.index, &bytes, limits)?
-        }
-        Piece::Stored(bytes) => codec::decode_block(header, id, &bytes, limits)?,
-    };
-    Ok(cache.insert(key, id, block))
+    match id.plane {
+        MASK_PLANE => codec::decode_mask(header, id.level, id.index, &bytes, limits),
+        _ => codec::decode_block(header, id, &bytes, limits),
+    }
 }
 
 fn sparse(tiff: &GeoTiff, id: BlockId) -> Block {
@@ -86,6 +88,7 @@ fn sparse(tiff: &GeoTiff, id: BlockId) -> Block {
     Block {
         width_px: grid.block_width_px,
         height_px: grid.block_height_px,
+        rows: 0..grid.block_height_px,
         samples_per_pixel: if contiguous { header.bands } else { 1 },
         samples: None,
     }

@@ -1,5 +1,7 @@
 //! What a render will read and how its pixels lie in it: arithmetic on the header, no bytes.
 
+use std::ops::Range;
+
 use crate::{
     GeoTiff, RasterError, Result,
     block::BlockId,
@@ -9,6 +11,7 @@ use crate::{
         cell::{Cell, Patch, Shape},
         cost,
         decimate::{self, Decimation},
+        fetch::grid_of,
         footprint,
         grid::{self, Sizes},
         level::{self, Choice},
@@ -72,6 +75,22 @@ impl Plan {
     /// The level read, 0 being full resolution.
     pub fn level(&self) -> u16 {
         self.level
+    }
+
+    /// Rows of a block that the view's pixels can fall into, counted from its first one; all of them where a kernel looks
+    /// further.
+    pub(super) fn rows_needed(&self, header: &Header, id: BlockId) -> Range<u32> {
+        let grid = grid_of(header, id);
+        let (height_px, touched) = match (id.plane, &self.mask) {
+            (MASK_PLANE, Some(mask)) => (grid.block_height_px, mask),
+            _ => (grid.block_height_px, &self.data),
+        };
+        if self.resampling != Resampling::Nearest {
+            return 0..height_px;
+        }
+        let first_px = id.index / grid.blocks_across() * height_px;
+        let row = |row_px: u32| row_px.saturating_sub(first_px).min(height_px);
+        row(touched.rows_px.start)..row(touched.rows_px.end)
     }
 
     /// Planes that data blocks are read from, in the order of [`Plan::blocks`].

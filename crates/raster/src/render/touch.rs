@@ -28,6 +28,8 @@ pub(super) struct Touched {
     pub(super) cols: Range<u32>,
     /// Rows of blocks in the window.
     pub(super) rows: Range<u32>,
+    /// Rows of the level, in pixels, that lie between the first and the last pixel needed; rather one more than one less.
+    pub(super) rows_px: Range<u32>,
     marks: Vec<bool>,
 }
 
@@ -43,7 +45,7 @@ impl Touched {
     fn all_of(level: &Level) -> Self {
         let (cols, rows) = (0..level.blocks_across(), 0..level.blocks_down());
         let marks = vec![false; cols.len() * rows.len()];
-        Self { cols, rows, marks }
+        Self { cols, rows, rows_px: 0..0, marks }
     }
 
     /// Whether no block is needed.
@@ -88,7 +90,7 @@ impl Touched {
         for (col, row) in self.blocks() {
             marks[(row - rows.start) as usize * cols.len() + (col - cols.start) as usize] = true;
         }
-        Self { cols, rows, marks }
+        Self { cols, rows, rows_px: self.rows_px.clone(), marks }
     }
 }
 
@@ -110,6 +112,14 @@ impl Part {
     fn corners(&self) -> [(u32, u32); 4] {
         let (right, bottom) = (self.cols.end - 1, self.rows.end - 1);
         [(self.cols.start, self.rows.start), (right, self.rows.start), (self.cols.start, bottom), (right, bottom)]
+    }
+
+    /// A box of positions that holds all of the part's.
+    fn positions(&self, patch: &Patch, room: &Room) -> Option<(Position, Position)> {
+        let area = Bounds::around(self.corners().map(|(col, row)| patch.centre(col, row)))?;
+        let room_px = room.around(self, patch);
+        let low = Position::of((area.minx - room_px, area.miny - room_px));
+        Some((low, Position::of((area.maxx + room_px, area.maxy + room_px))))
     }
 
     /// Two halves across the longer side; `None` for a single pixel.
@@ -161,24 +171,35 @@ impl Walk<'_> {
         match &cell.shape {
             Shape::Patch(patch) if least_side_px >= LEAST_HALVED_BLOCK_PX && cell.decimation.is_none() => {
                 let part = Part { cols: 0..cell.cols.len() as u32, rows: 0..cell.rows.len() as u32 };
-                self.mark_part(patch, &Room::of(patch), &part);
+                let room = Room::of(patch);
+                if let Some((low, high)) = part.positions(patch, &room) {
+                    self.need_rows(low.y, high.y);
+                }
+                self.mark_part(patch, &room, &part);
             }
-            _ => cell.for_each_span(|span| self.mark_span(&span)),
+            _ => cell.for_each_span(|span| {
+                self.need_rows(span.start.y, span.end().y);
+                self.mark_span(&span);
+            }),
         }
+    }
+
+    /// Takes the rows between two positions, and those in reach, to the rows needed.
+    fn need_rows(&mut self, a: i64, b: i64) {
+        let row = |edge: i64| edge.clamp(0, self.level.height_px.into()) as u32;
+        let (first, end) = (row(whole(a.min(b)) - self.reach_px), row(whole(a.max(b)) + self.reach_px + 1));
+        let needed = &mut self.touched.rows_px;
+        *needed = if needed.start >= needed.end { first..end } else { needed.start.min(first)..needed.end.max(end) };
     }
 
     /// Marks what the corners fall into, and cuts the part in halves while it may fall into more.
     fn mark_part(&mut self, patch: &Patch, room: &Room, part: &Part) {
-        let corners = part.corners().map(|(col, row)| patch.centre(col, row));
-        let Some(area) = Bounds::around(corners) else { return };
-        let room_px = room.around(part, patch);
-        let low = Position::of((area.minx - room_px, area.miny - room_px));
-        let high = Position::of((area.maxx + room_px, area.maxy + room_px));
+        let Some((low, high)) = part.positions(patch, room) else { return };
         let Some(reachable) = self.blocks_of(low, high) else { return };
         if self.are_marked(&reachable) {
             return;
         }
-        for corner in corners.map(Position::of) {
+        for corner in part.corners().map(|(col, row)| Position::of(patch.centre(col, row))) {
             self.mark(self.blocks_of(corner, corner));
         }
         if self.are_marked(&reachable) {
