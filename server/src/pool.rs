@@ -1,7 +1,9 @@
 //! Threads for what costs CPU: as many as cores, apart from the async threads, so that `/livez` answers under any load.
 //!
-//! Work goes in turns by client, each charged with the time it took. The queue is bounded by the callers' admission,
-//! not here. Work whose caller has gone before a thread took it up is dropped.
+//! Work goes in turns by client, each charged with the time it took. Of a render that comes more than once, what comes
+//! after the first goes before what is new: map users pan away, and the less is begun and not done the less was for
+//! nothing. The queue is bounded by the callers' admission, not here. Work whose caller has gone before a thread took it
+//! up is dropped.
 
 use std::{
     io,
@@ -40,8 +42,17 @@ struct Queue {
 
 #[derive(Default)]
 struct Waiting {
-    jobs: FairQueue<Job>,
+    /// Of what is under way.
+    begun: FairQueue<Job>,
+    new: FairQueue<Job>,
     closed: bool,
+}
+
+/// Whether a piece of work is the first of its render.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Piece {
+    First,
+    Further,
 }
 
 /// The threads; they end when the pool is dropped.
@@ -65,14 +76,16 @@ impl Pool {
     /// the future before a thread took the work up cancels it.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
+        piece: Piece,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Panicked> {
-        self.run_while_wanted(move |_| work()).await
+        self.run_while_wanted(piece, move |_| work()).await
     }
 
     /// The same for work of several steps, which can ask between them whether anybody still waits for it.
     pub(crate) async fn run_while_wanted<T: Send + 'static>(
         &self,
+        piece: Piece,
         work: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
     ) -> Result<T, Panicked> {
         let (sender, receiver) = oneshot::channel();
@@ -89,7 +102,7 @@ impl Pool {
             let wanted = sender.send(result).is_ok();
             charge.pay(took, wanted, |wasted| queue.waste(wasted));
         };
-        self.queue.push(Client::current(), Box::new(job));
+        self.queue.push(piece, Client::current(), Box::new(job));
         receiver.await.unwrap_or(Err(Panicked))
     }
 
@@ -108,7 +121,7 @@ impl Pool {
                 runnable.run();
                 charge.pay(begun.elapsed(), true, |_| {});
             };
-            queue.push(client, Box::new(job));
+            queue.push(Piece::First, client, Box::new(job));
         };
         let caught = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(work));
         let (runnable, task) = async_task::spawn(caught, schedule);
@@ -151,8 +164,13 @@ impl Drop for Pool {
 }
 
 impl Queue {
-    fn push(&self, client: Client, job: Job) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).jobs.push(client, job);
+    fn push(&self, piece: Piece, client: Client, job: Job) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        match piece {
+            Piece::First => waiting.new.push(client, job),
+            Piece::Further => waiting.begun.push(client, job),
+        }
+        drop(waiting);
         self.arrived.notify_one();
     }
 
@@ -176,9 +194,13 @@ impl Queue {
     /// Waits for a job, once the client of the last one is charged what that took beyond the expected.
     fn next(&self, done: Option<(Client, u64)>) -> Option<(Client, Job)> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        done.into_iter().for_each(|(client, more)| waiting.jobs.charge(client, more));
+        if let Some((client, more)) = done {
+            waiting.begun.charge(client, more);
+            waiting.new.charge(client, more);
+        }
         loop {
-            if let Some(job) = waiting.jobs.pop(micros(EXPECTED)) {
+            let job = waiting.begun.pop(micros(EXPECTED));
+            if let Some(job) = job.or_else(|| waiting.new.pop(micros(EXPECTED))) {
                 return Some(job);
             }
             if waiting.closed {
@@ -202,9 +224,9 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_an_answer_and_the_thread_lives_on() {
         let pool = Pool::new(1).unwrap();
-        assert_eq!(pool.run(|| panic!("on purpose")).await, Err::<(), _>(Panicked));
+        assert_eq!(pool.run(Piece::First, || panic!("on purpose")).await, Err::<(), _>(Panicked));
         assert_eq!(pool.drive(async { panic!("on purpose") }).await, Err::<(), _>(Panicked));
-        assert_eq!(pool.run(|| 7).await, Ok(7));
+        assert_eq!(pool.run(Piece::First, || 7).await, Ok(7));
     }
 
     #[tokio::test]
@@ -218,7 +240,7 @@ mod tests {
             gate.await.unwrap()
         });
         let others = async {
-            assert_eq!(pool.run(|| 1).await, Ok(1));
+            assert_eq!(pool.run(Piece::First, || 1).await, Ok(1));
             go.send(7).unwrap();
         };
         assert_eq!(tokio::join!(waits, others).0, Ok(7));
@@ -229,7 +251,7 @@ mod tests {
         let pool = Pool::new(1).unwrap();
         let (release, blocked) = mpsc::channel::<()>();
         let (started, has_started) = oneshot::channel();
-        let busy = pool.run(move || {
+        let busy = pool.run(Piece::First, move || {
             let _ = started.send(());
             blocked.recv()
         });
@@ -237,14 +259,14 @@ mod tests {
         let flag = Arc::clone(&done);
         let abandon = async {
             has_started.await.unwrap();
-            let abandoned = pool.run(move || flag.store(true, Relaxed));
+            let abandoned = pool.run(Piece::First, move || flag.store(true, Relaxed));
             assert!(tokio::time::timeout(Duration::from_millis(20), abandoned).await.is_err());
             release.send(()).unwrap();
         };
         let (answer, ()) = tokio::join!(busy, abandon);
         assert!(answer.unwrap().is_ok());
         // The same thread takes pieces in order, so the abandoned one is behind us after this.
-        pool.run(|| ()).await.unwrap();
+        pool.run(Piece::First, || ()).await.unwrap();
         assert!(!done.load(Relaxed));
         assert_eq!((pool.cancelled(), pool.wasted()), (1, Duration::ZERO));
     }
@@ -254,7 +276,7 @@ mod tests {
         let pool = Pool::new(1).unwrap();
         let (started, has_started) = oneshot::channel();
         let (told, hears) = oneshot::channel();
-        let work = pool.run_while_wanted(move |is_wanted| {
+        let work = pool.run_while_wanted(Piece::First, move |is_wanted| {
             let _ = started.send(is_wanted());
             while is_wanted() {
                 thread::sleep(Duration::from_millis(1));
@@ -275,7 +297,7 @@ mod tests {
         let order = Arc::new(Mutex::new(Vec::new()));
         let work = |who: u8| {
             let order = Arc::clone(&order);
-            client(who).scope(pool.run(move || {
+            client(who).scope(pool.run(Piece::First, move || {
                 thread::sleep(Duration::from_millis(1));
                 order.lock().unwrap().push(who);
             }))
@@ -285,5 +307,22 @@ mod tests {
         assert!(alone.is_ok());
         let place = order.lock().unwrap().iter().position(|&who| who == 2).unwrap();
         assert!(place <= 2, "{place}");
+    }
+
+    #[tokio::test]
+    async fn what_was_begun_goes_before_what_is_new() {
+        let pool = Pool::new(1).unwrap();
+        let (release, blocked) = mpsc::channel::<()>();
+        let (told, order) = mpsc::channel();
+        let busy = pool.run(Piece::First, move || blocked.recv().unwrap());
+        let piece = |name: &'static str, piece| {
+            let told = told.clone();
+            pool.run(piece, move || told.send(name).unwrap())
+        };
+        let (new, begun) = (piece("new", Piece::First), piece("begun", Piece::Further));
+        let all = async { tokio::join!(busy, new, begun, async { release.send(()).unwrap() }) };
+        let (busy, new, begun, ()) = all.await;
+        assert!(busy.is_ok() && new.is_ok() && begun.is_ok());
+        assert_eq!(order.try_iter().collect::<Vec<_>>(), ["begun", "new"]);
     }
 }

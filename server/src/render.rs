@@ -72,13 +72,13 @@ pub(crate) async fn picture(app: Arc<App>, order: Order) -> Result<Tile, Failure
     let _place = app.admission.enter()?;
     let tiff = Arc::clone(&app.rasters.open(&order.target, &order.pinned).await?.tiff);
     stages.end("open");
-    let _permit = app.admission.admit(&tiff).await?;
+    let permit = Arc::new(app.admission.admit(&tiff).await?);
     stages.end("queue");
     let style = match order.format.map(Format::payload) {
         Some(Payload::Values) => Style::default(),
         _ => {
             let ahead = read_ahead(&app, &order, &tiff);
-            tokio::join!(stretch::style(&app, &order, &tiff), ahead).0?
+            tokio::join!(stretch::style(&app, &order, &tiff, &permit), ahead).0?
         }
     };
     stages.end("stretch");

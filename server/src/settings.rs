@@ -47,7 +47,7 @@ pub struct Settings {
     pub threads: Option<NonZeroUsize>,
 
     /// Renders that may wait for a thread; beyond it requests are answered 503
-    #[arg(long, default_value = "512", value_name = "N")]
+    #[arg(long, default_value = "1024", value_name = "N")]
     pub queue_limit: usize,
 
     /// Time in which a request is answered, else 504

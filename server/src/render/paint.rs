@@ -10,7 +10,7 @@ use aurora_raster::{
 };
 
 use super::Stages;
-use crate::{app::App, budget::Reserved, failure::Failure};
+use crate::{app::App, budget::Reserved, failure::Failure, pool::Piece};
 
 /// How far a render came before it would have had to wait.
 enum Step<T, F> {
@@ -32,11 +32,11 @@ where
     F: FnOnce(Pixels, &mut Stages) -> Result<T, Failure> + Send + 'static,
 {
     let (planning, blocks, room) = (Arc::clone(&tiff), Arc::clone(&app.blocks), Arc::clone(&app.in_flight));
-    let step = on_thread(app, stages, move |stages, is_wanted| {
+    let step = on_thread(app, Piece::First, stages, move |stages, is_wanted| {
         let (plan, finish) = plan(&planning)?;
         stages.end("plan");
-        let reserved = room.try_reserve(cost_bytes(&plan, process_bytes_per_px));
-        let reserved = reserved.filter(|_| plan.part_count() == 1);
+        let in_one_go = plan.part_count() == 1;
+        let reserved = in_one_go.then(|| room.try_reserve(cost_bytes(&plan, process_bytes_per_px))).flatten();
         let at_hand = reserved.and_then(|reserved| Some((reserved, render::at_hand(&planning, &plan, &blocks)?)));
         let Some((_reserved, fetched)) = at_hand else { return Ok(Step::Planned(Box::new(plan), finish)) };
         go_on(is_wanted)?;
@@ -76,7 +76,7 @@ pub(super) async fn paint<T: Send + 'static>(
         go_on(is_wanted)?;
         finish(painted, stages)
     };
-    on_thread(app, stages, work).await
+    on_thread(app, Piece::Further, stages, work).await
 }
 
 /// Brings the blocks of a plan into the cache, if there is room for them just now: nobody waits for it, and it waits for
@@ -87,7 +87,7 @@ pub(super) async fn ahead(
     plan: impl FnOnce(&GeoTiff) -> Result<Plan, Failure> + Send + 'static,
 ) -> Result<(), Failure> {
     let (planning, mut stages) = (Arc::clone(&tiff), Stages::begin());
-    let plan = on_thread(app, &mut stages, move |_, _| plan(&planning)).await?;
+    let plan = on_thread(app, Piece::First, &mut stages, move |_, _| plan(&planning)).await?;
     let reserved = app.in_flight.try_reserve(cost_bytes(&plan, 0)).filter(|_| plan.part_count() == 1);
     let Some(reserved) = reserved else { return Ok(()) };
     let fetched = render::fetch(&tiff, &plan, &app.blocks).await?;
@@ -98,7 +98,7 @@ pub(super) async fn ahead(
         render::paint(&tiff, &plan, fetched, &blocks)?;
         Ok(())
     };
-    on_thread(app, &mut stages, work).await
+    on_thread(app, Piece::Further, &mut stages, work).await
 }
 
 /// Reads and paints all parts of a plan but the last. A caller who leaves stops it between two of them.
@@ -118,7 +118,7 @@ async fn paint_before_last(
             drop(held);
             pixels
         };
-        painted = Some(app.pool.run(part).await??);
+        painted = Some(app.pool.run(Piece::Further, part).await??);
     }
     Ok(painted)
 }
@@ -131,6 +131,7 @@ fn go_on(is_wanted: &dyn Fn() -> bool) -> Result<(), Failure> {
 /// Runs `work` on a render thread, and takes the stages along.
 async fn on_thread<T: Send + 'static>(
     app: &App,
+    piece: Piece,
     stages: &mut Stages,
     work: impl FnOnce(&mut Stages, &dyn Fn() -> bool) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
@@ -140,7 +141,7 @@ async fn on_thread<T: Send + 'static>(
         let result = work(&mut inner, is_wanted);
         (result, inner)
     };
-    let (result, inner) = app.pool.run_while_wanted(on_thread).await?;
+    let (result, inner) = app.pool.run_while_wanted(piece, on_thread).await?;
     *stages = inner;
     result
 }

@@ -1,10 +1,11 @@
 //! The ranges that `rescale=auto` and percentiles stand for: of the whole raster, so that neighbouring tiles match.
 //!
 //! Worked out once for each version, bands and nodata from an overview, and kept. Runs under the permit of the tile
-//! that needs it first.
+//! that needs it first, and to its end, whether or not somebody still waits for that tile.
 
 use std::sync::Arc;
 
+use aurora_daemon::fair::Client;
 use aurora_raster::{
     GeoTiff,
     encode::Format,
@@ -19,9 +20,11 @@ use moka::sync::Cache;
 
 use super::{Order, Stages, overview_setting, paint::paint, processed};
 use crate::{
+    admission::Permit,
     app::App,
     failure::Failure,
     flights::Flights,
+    pool::Panicked,
     query::{RasterQuery, Stretch},
     tiles::Key,
 };
@@ -44,12 +47,17 @@ impl Stretches {
 }
 
 /// How to colour what is ordered.
-pub(super) async fn style(app: &Arc<App>, order: &Order, tiff: &Arc<GeoTiff>) -> Result<Style, Failure> {
+pub(super) async fn style(
+    app: &Arc<App>,
+    order: &Order,
+    tiff: &Arc<GeoTiff>,
+    permit: &Arc<Permit>,
+) -> Result<Style, Failure> {
     let query = &order.query;
     let rescale = match asked(order, tiff) {
         Asked::Nothing => Vec::new(),
         Asked::Ranges(ranges) => ranges.to_vec(),
-        Asked::Percentiles(low, high) => between(app, order, tiff, of(order, (low, high))).await?.to_vec(),
+        Asked::Percentiles(low, high) => between(app, order, tiff, permit, of(order, (low, high))).await?.to_vec(),
     };
     let depth = if order.format == Some(Format::PngRaw) { Depth::AsStored } else { Depth::Eight };
     let coloring = query.coloring.clone().or_else(|| own_palette(tiff, query));
@@ -111,16 +119,28 @@ fn own_palette(tiff: &GeoTiff, query: &RasterQuery) -> Option<Coloring> {
     (is_shown && !header.palette.is_empty()).then(|| Coloring::Map(Colormap::from_entries(&header.palette)))
 }
 
-async fn between(app: &Arc<App>, order: &Order, tiff: &Arc<GeoTiff>, of: Of) -> Result<Ranges, Failure> {
+async fn between(
+    app: &Arc<App>,
+    order: &Order,
+    tiff: &Arc<GeoTiff>,
+    permit: &Arc<Permit>,
+    of: Of,
+) -> Result<Ranges, Failure> {
     let key = key(order, &of);
     if let Some(ranges) = app.stretches.kept.get(&key) {
         return Ok(ranges);
     }
-    let (working, tiff) = (Arc::clone(app), Arc::clone(tiff));
-    let (flight, _) = app.stretches.flights.join(key, || async move {
+    let (working, tiff, permit) = (Arc::clone(app), Arc::clone(tiff), Arc::clone(permit));
+    let work = async move {
+        let _permit = permit;
         let ranges = compute(&working, tiff, of).await?;
         working.stretches.kept.insert(key, Arc::clone(&ranges));
         Ok(ranges)
+    };
+    // Whoever pans away will ask for other tiles of the same raster, which need the same: what is begun is done to its end.
+    let (flight, _) = app.stretches.flights.join(key, || {
+        let task = tokio::spawn(Client::current().scope(work));
+        async move { task.await.unwrap_or(Err(Panicked.into())) }
     });
     flight.await
 }

@@ -23,7 +23,7 @@ use super::{
     body::Answer,
     ledger::{Connections, Entered, Entry},
     stream::Watched,
-    turns::{Gated, Turns},
+    turns::Turns,
 };
 use crate::{problem::Problem, tls::Tls};
 
@@ -118,17 +118,20 @@ impl<A: Answers> Visit<A> {
     {
         let service = service_fn(|request| self.answer(request));
         let mut connection = pin!(self.host.http1.serve_connection(TokioIo::new(stream), service));
-        loop {
-            tokio::select! {
-                // What has come in meanwhile is answered first.
-                biased;
-                ended = &mut connection => return Ok(ended?),
-                () = self.entry.told() => match self.entry.is_killed() {
-                    true => return Ok(()),
-                    false => connection.as_mut().graceful_shutdown(),
-                },
+        let work = pin!(async {
+            loop {
+                tokio::select! {
+                    // What has come in meanwhile is answered first.
+                    biased;
+                    ended = &mut connection => return Ok(ended?),
+                    () = self.entry.told() => match self.entry.is_killed() {
+                        true => return Ok(()),
+                        false => connection.as_mut().graceful_shutdown(),
+                    },
+                }
             }
-        }
+        });
+        self.host.turns.by_turns(self.entry.client, work).await
     }
 
     async fn speak_http2<S>(self: &Arc<Self>, stream: S) -> Result<(), Ended>
@@ -139,7 +142,10 @@ impl<A: Answers> Visit<A> {
         // Its requests are tasks of their own.
         let service = service_fn(|request| {
             let visit = Arc::clone(self);
-            async move { visit.answer(request).await }
+            async move {
+                let answer = pin!(visit.answer(request));
+                visit.host.turns.by_turns(visit.entry.client, answer).await
+            }
         });
         let mut connection = pin!(self.host.http2.serve_connection(TokioIo::new(stream), service));
         loop {
@@ -157,10 +163,7 @@ impl<A: Answers> Visit<A> {
 
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
         let under_way = self.entry.begin();
-        let client = self.entry.client;
-        let turn = self.host.turns.turn(client).await;
-        let call = pin!(client.scope(self.within_bounds(request)));
-        let mut response = Gated { turn: Some(turn), call }.await;
+        let mut response = self.entry.client.scope(self.within_bounds(request)).await;
         if self.host.connections.has_had_its_turn(&self.entry) || self.host.stop.is_cancelled() {
             // Room for whoever waits.
             match self.entry.is_multiplexed() {

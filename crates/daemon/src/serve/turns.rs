@@ -1,20 +1,21 @@
-//! Turns: whose request is looked at next, when more arrive than the threads can take up.
+//! Turns: who is looked after next, when more wants to be than the threads can take up.
 //!
-//! A request holds its turn while its handler runs for the first time. An answer at hand needs no more; whatever has
-//! to wait (for bytes, for a render) gives the turn back by waiting. So the turns order the work of the async threads
-//! by client without limiting how much may be waiting for something else.
+//! A connection holds a turn while it is polled: what has come in is read, its request answered, and the answer written,
+//! as far as all that goes without waiting. Whatever has to wait (for bytes, for a render) gives the turn back by waiting.
+//! So the turns order the work of the async threads by client, reading and parsing included, without limiting how much may
+//! be waiting for something else. The requests of an HTTP/2 connection are tasks of their own and take turns of their own.
 
 use std::{
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tokio::sync::oneshot;
 
 use crate::fair::{Client, FairQueue};
 
-/// First runs under way or granted: enough that no thread runs out of work while a granted turn is on its way.
+/// Polls under way or granted: enough that no thread runs out of work while a granted turn is on its way.
 const TURNS: usize = 16;
 
 pub(super) struct Turns {
@@ -37,19 +38,21 @@ impl Turns {
         Self { state: Arc::default() }
     }
 
-    pub(super) async fn turn(&self, client: Client) -> Turn {
-        let waits = {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            if state.out < TURNS && state.waiting.is_empty() {
-                state.out += 1;
-                return Turn { state: Some(Arc::clone(&self.state)) };
-            }
-            let (sender, receiver) = oneshot::channel();
-            state.waiting.push(client, sender);
-            receiver
-        };
-        // A sender is dropped unused only with the whole of the turns.
-        waits.await.unwrap_or(Turn { state: None })
+    /// `work` of `client`, polled only in its turn.
+    pub(super) fn by_turns<F: Future + Unpin>(&self, client: Client, work: F) -> ByTurns<F> {
+        ByTurns { turns: Self { state: Arc::clone(&self.state) }, client, waits: None, work }
+    }
+
+    /// A turn if there is one, else a place in the queue.
+    fn ask(&self, client: Client) -> Result<Turn, oneshot::Receiver<Turn>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.out < TURNS && state.waiting.is_empty() {
+            state.out += 1;
+            return Ok(Turn { state: Some(Arc::clone(&self.state)) });
+        }
+        let (sender, receiver) = oneshot::channel();
+        state.waiting.push(client, sender);
+        Err(receiver)
     }
 }
 
@@ -75,51 +78,88 @@ impl Drop for Turn {
     }
 }
 
-/// `call`, giving `turn` back after its first run.
-pub(super) struct Gated<F> {
-    pub(super) turn: Option<Turn>,
-    pub(super) call: F,
+/// See [`Turns::by_turns`].
+pub(super) struct ByTurns<F> {
+    turns: Turns,
+    client: Client,
+    waits: Option<oneshot::Receiver<Turn>>,
+    work: F,
 }
 
-impl<F: Future + Unpin> Future for Gated<F> {
+impl<F: Future + Unpin> ByTurns<F> {
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+        let mut waits = match self.waits.take() {
+            Some(waits) => waits,
+            None => match self.turns.ask(self.client) {
+                Ok(turn) => return Poll::Ready(turn),
+                Err(waits) => waits,
+            },
+        };
+        match Pin::new(&mut waits).poll(cx) {
+            // A sender is dropped unused only with the whole of the turns.
+            Poll::Ready(turn) => Poll::Ready(turn.unwrap_or(Turn { state: None })),
+            Poll::Pending => {
+                self.waits = Some(waits);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<F: Future + Unpin> Future for ByTurns<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let polled = Pin::new(&mut self.call).poll(cx);
-        self.turn = None;
-        polled
+        let _turn = ready!(self.poll_turn(cx));
+        Pin::new(&mut self.work).poll(cx)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
+    use std::{
+        future::poll_fn,
+        net::IpAddr,
+        sync::atomic::{AtomicU32, Ordering::Relaxed},
+    };
 
     use futures_util::FutureExt;
 
     use super::*;
 
-    #[tokio::test]
-    async fn turns_go_round_by_client_and_none_is_lost() {
+    /// Counts its polls, and stays as it is.
+    fn polled(turns: &Turns, last: u8, polls: &Arc<AtomicU32>) -> ByTurns<impl Future<Output = ()> + Unpin> {
+        let polls = Arc::clone(polls);
+        let work = poll_fn(move |_| {
+            polls.fetch_add(1, Relaxed);
+            Poll::Pending
+        });
+        turns.by_turns(Client::at(IpAddr::from([10, 0, 0, last])), work)
+    }
+
+    #[test]
+    fn turns_go_round_by_client_and_none_is_lost() {
         let turns = Turns::new();
-        let client = |last: u8| Client::at(IpAddr::from([10, 0, 0, last]));
-        let mut out: Vec<Turn> = Vec::new();
-        for _ in 0..TURNS {
-            out.push(turns.turn(client(1)).await);
-        }
-        let mut greedy: Vec<_> = (0..50).map(|_| Box::pin(turns.turn(client(1)))).collect();
-        assert!(greedy.iter_mut().all(|turn| turn.as_mut().now_or_never().is_none()));
-        let mut other = Box::pin(turns.turn(client(2)));
-        assert!(other.as_mut().now_or_never().is_none());
+        let client = Client::at(IpAddr::from([10, 0, 0, 1]));
+        let mut out: Vec<Turn> = (0..TURNS).map(|_| turns.ask(client).ok().expect("a free turn")).collect();
+        let (of_greedy, of_other) = (Arc::default(), Arc::default());
+        let mut greedy: Vec<_> = (0..50).map(|_| polled(&turns, 1, &of_greedy)).collect();
+        let mut other = polled(&turns, 2, &of_other);
+        assert!(greedy.iter_mut().chain([&mut other]).all(|work| work.now_or_never().is_none()));
+        assert_eq!((of_greedy.load(Relaxed), of_other.load(Relaxed)), (0, 0));
+        // Who has gone is passed over.
         greedy.drain(..10);
         out.pop();
         out.pop();
         // Two were given back: one of them to the other client, however many of the first one wait.
-        assert!(other.as_mut().now_or_never().is_some());
+        assert!(other.now_or_never().is_none());
+        assert_eq!(of_other.load(Relaxed), 1);
         out.clear();
-        for turn in greedy {
-            drop(turn.await);
+        // Each poll gives its turn back, for those that found none free.
+        for _ in 0..greedy.len() {
+            assert!(greedy.iter_mut().all(|work| work.now_or_never().is_none()));
         }
+        assert!(of_greedy.load(Relaxed) >= 40);
         assert_eq!(turns.state.lock().unwrap().out, 0);
     }
 }
