@@ -57,7 +57,7 @@ impl Indexer {
 
     fn wait_ready(&mut self) {
         let address = self.address;
-        until("readiness", || TcpStream::connect(address).is_ok() && self.get("/readyz").status == 200);
+        until("readiness", || try_request(address, "GET", "/readyz", &[]).is_ok_and(|answer| answer.status == 200));
     }
 
     pub fn restart(&mut self) {
