@@ -56,6 +56,7 @@ nightly: build
 
 bench: build
 	perf/bench.sh
+	perf/stages.sh
 
 load: build
 	target/release/aurora-perf protocol --server $(URL) --out perf/out

@@ -15,7 +15,8 @@ folder, command = pathlib.Path(sys.argv[1]), sys.argv[2]
 cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
 commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
 print(f"# Tiles a second on one core\n\nMachine: {cpu}, {platform.release()}. Commit: {commit}. Command: {command}.\n")
-print("Each tile is asked once, 16 connections, from a cold start. Medians over the rounds (lowest–highest).\n")
+print("16 connections; `random`: each tile is asked once, from a cold start; `hot`: one tile again and again. "
+      "Medians over the rounds (lowest–highest).\n")
 groups = collections.defaultdict(list)
 for path in sorted(folder.glob("*.json")):
     _, variant, target = path.stem.split("-", 2)

@@ -1,5 +1,7 @@
 //! Milliseconds a tile by stage: `stages FILE.tif [TILES [SEED [CACHE_MIB]]]` renders random tiles of a local raster,
-//! twice over, on one thread, and prints where the time goes. Pin it to a core (`taskset -c 1`) when you compare.
+//! twice over, on one thread, and prints where the time goes, and how much of it nobody can do without: to inflate each
+//! touched block once by the library that we use, and to encode the picture. Pin it to a core (`taskset -c 1`) when you
+//! compare.
 
 use std::{
     error::Error,
@@ -8,8 +10,10 @@ use std::{
 
 use aurora_raster::{
     GeoTiff, Limits, RasterError,
-    cache::BlockCache,
+    block::BlockId,
+    cache::{BlockCache, SourceKey},
     encode,
+    header::Compression,
     render::{self, ReadOptions, View},
     source::FileSource,
     statistics,
@@ -25,7 +29,7 @@ struct Totals {
     by_stage: [Duration; STAGES.len()],
     tiles: u32,
     outside: u32,
-    decoded_blocks: usize,
+    decoded: Vec<BlockId>,
     png_bytes: usize,
 }
 
@@ -46,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 render_one(&tiff, tile, &cache, &style, &mut totals).await?;
             }
             println!("-- {pass}");
-            totals.print(&cache);
+            totals.print(&cache, inflating(&tiff, &totals.decoded).await?);
         }
         Ok(())
     })
@@ -101,14 +105,18 @@ async fn render_one(
         other => other?,
     };
     let planned = Instant::now();
+    let key = SourceKey::of(tiff.source().as_ref());
+    totals.decoded.extend(plan.blocks().iter().filter(|id| !cache.holds(&key, **id)));
+    let looked = Instant::now();
     let fetched = render::fetch(tiff, &plan, cache).await?;
-    totals.decoded_blocks += fetched.missing_blocks();
     let fetch_end = Instant::now();
     let pixels = render::paint(tiff, &plan, fetched, cache)?;
     let painted = Instant::now();
     let picture = style::apply(pixels, style)?;
     let styled = Instant::now();
     let png = encode::png(&picture)?;
+    let start = start + (looked - planned);
+    let planned = looked;
     let ends = [start, planned, fetch_end, painted, styled, Instant::now()];
     totals.by_stage.iter_mut().zip(ends.windows(2)).for_each(|(total, pair)| *total += pair[1] - pair[0]);
     totals.tiles += 1;
@@ -116,8 +124,29 @@ async fn render_one(
     Ok(())
 }
 
+/// Time to inflate blocks, and nothing else, each as often as it is named; `None` for other compressions than the usual.
+async fn inflating(tiff: &GeoTiff, blocks: &[BlockId]) -> Result<Option<Duration>, Box<dyn Error>> {
+    let (mut sum, mut out) = (Duration::ZERO, Vec::new());
+    for &id in blocks {
+        let level = &tiff.header().levels[usize::from(id.level)];
+        let Some(part) = tiff.block_parts(id)?.pop() else { continue };
+        let stored = tiff.source().read(std::slice::from_ref(&part)).await?.concat();
+        let pixels = level.block_width_px as usize * level.block_height_px as usize * usize::from(tiff.header().bands);
+        out.resize(pixels * usize::from(tiff.header().sample_type.size_bytes()), 0);
+        let begun = Instant::now();
+        let is_done = match level.compression {
+            Compression::Deflate => isal::decompress_into(&stored, &mut out, isal::Codec::Zlib).is_ok(),
+            Compression::Zstd => zstd::bulk::decompress_to_buffer(&stored, &mut out).is_ok(),
+            _ => return Ok(None),
+        };
+        sum += begun.elapsed();
+        assert!(is_done, "a block that was painted inflates");
+    }
+    Ok(Some(sum))
+}
+
 impl Totals {
-    fn print(&self, cache: &BlockCache) {
+    fn print(&self, cache: &BlockCache, inflating: Option<Duration>) {
         let each = |total: Duration| total.as_secs_f64() * 1000.0 / f64::from(self.tiles.max(1));
         let sum: Duration = self.by_stage.iter().sum();
         for (name, total) in STAGES.iter().zip(self.by_stage) {
@@ -127,8 +156,20 @@ impl Totals {
         let mean_bytes = self.png_bytes / self.tiles.max(1) as usize;
         println!(
             "{} tiles ({} outside), {} blocks decoded, {mean_bytes} bytes a PNG",
-            self.tiles, self.outside, self.decoded_blocks
+            self.tiles,
+            self.outside,
+            self.decoded.len()
         );
+        if let (Some(inflating), Some(encoding)) = (inflating, self.by_stage.last()) {
+            let floor = inflating + *encoding;
+            let times = sum.as_secs_f64() / floor.as_secs_f64();
+            println!(
+                "{:12} {:8.4} ms a tile to inflate, {:.4} in all; the whole is {times:.2} times that",
+                "floor",
+                each(inflating),
+                each(floor)
+            );
+        }
         println!("{:?}", cache.counts());
     }
 }

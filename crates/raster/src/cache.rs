@@ -107,7 +107,7 @@ impl BlockCache {
     }
 
     /// Whether the block is held; counts nothing.
-    pub(crate) fn holds(&self, source: &SourceKey, id: BlockId) -> bool {
+    pub fn holds(&self, source: &SourceKey, id: BlockId) -> bool {
         self.blocks.contains_key(&(source.clone(), id))
     }
 
