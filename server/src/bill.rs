@@ -37,10 +37,11 @@ pub(crate) async fn for_route<F: Future>(route: &str, work: F) -> F::Output {
 
 /// Makes something whose pieces of work are for nothing if this future is dropped before it is done. `wasted` is told.
 pub(crate) async fn for_render<F: Future>(wasted: impl Fn(Duration) + Send + Sync + 'static, work: F) -> F::Output {
-    let open =
-        Open(Arc::new(Render { spent: AtomicU64::new(0), left: AtomicBool::new(false), wasted: Box::new(wasted) }));
-    let made = RENDER.scope(Arc::clone(&open.0), work).await;
-    open.0.spent.store(0, SeqCst);
+    let render = Arc::new(Render { spent: AtomicU64::new(0), left: AtomicBool::new(false), wasted: Box::new(wasted) });
+    let mut open = Open(Some(Arc::clone(&render)));
+    let made = RENDER.scope(render, work).await;
+    // It is done, also for a piece whose result was waited for and that has yet to be charged.
+    open.0 = None;
     made
 }
 
@@ -57,8 +58,8 @@ struct Render {
     wasted: Box<dyn Fn(Duration) + Send + Sync>,
 }
 
-/// The bill of a render that is not done.
-struct Open(Arc<Render>);
+/// The bill of a render, until it is done.
+struct Open(Option<Arc<Render>>);
 
 impl Charge {
     pub(crate) fn current() -> Self {
@@ -70,9 +71,11 @@ impl Charge {
     pub(crate) fn pay(&self, took: Duration, wanted: bool, wasted: impl FnOnce(Duration)) {
         self.route.iter().for_each(|route| route.increment(nanos(took)));
         match &self.render {
-            Some(render) if render.left.load(SeqCst) => (render.wasted)(took),
             Some(render) => {
                 render.spent.fetch_add(nanos(took), SeqCst);
+                if render.left.load(SeqCst) {
+                    render.waste();
+                }
             }
             None if !wanted => wasted(took),
             None => {}
@@ -82,10 +85,18 @@ impl Charge {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.left.store(true, SeqCst);
-        let spent = self.0.spent.swap(0, SeqCst);
+        let Some(render) = &self.0 else { return };
+        render.left.store(true, SeqCst);
+        render.waste();
+    }
+}
+
+impl Render {
+    /// All that was spent was for nothing.
+    fn waste(&self) {
+        let spent = self.spent.swap(0, SeqCst);
         if spent > 0 {
-            (self.0.wasted)(Duration::from_nanos(spent));
+            (self.wasted)(Duration::from_nanos(spent));
         }
     }
 }
@@ -112,8 +123,12 @@ mod tests {
     #[tokio::test]
     async fn a_render_that_is_done_wasted_nothing() {
         let (sum, wasted) = counted();
-        let also = wasted.clone();
-        for_render(wasted, async { Charge::current().pay(PIECE, false, also) }).await;
+        let last = for_render(wasted.clone(), async {
+            Charge::current().pay(PIECE, true, &wasted);
+            Charge::current()
+        });
+        // The thread that worked on it hands its result over first, and charges then.
+        last.await.pay(PIECE, true, &wasted);
         assert_eq!(sum.load(SeqCst), 0);
     }
 
