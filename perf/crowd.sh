@@ -45,6 +45,8 @@ status=0
     --threshold 'health.failed<=0' "$@" >/dev/null 2>"$out/tool.log" || status=$?
 sleep 30
 after=$(tail -1 "$out/watch.csv" | cut -d, -f2)
+health=$(curl -s "http://127.0.0.1:$admin/health")
+told() { grep -o "\"$1\":[0-9]*" <<<"$health" | cut -d: -f2; }
 kill "$server"; wait "$server" && ended=0 || ended=$?
 failures=$(grep -c -i -e 'accept failed' -e 'too many open files' "$out/server.log" || true)
 cat >"$out/README.md" <<README
@@ -56,6 +58,7 @@ $(nproc) cores, server and tool on the same ones. Command: \`perf/crowd.sh OUT $
 The figures are in [stress.md](stress.md); [watch.csv](watch.csv) looks at the server each second. Highest resident memory
 $(cut -d, -f2 "$out/watch.csv" | sort -n | tail -1) MiB, $after MiB 30 s after the load; most descriptors
 $(cut -d, -f3 "$out/watch.csv" | sort -n | tail -1); most clients waiting outside $(cut -d, -f4 "$out/watch.csv" | sort -n | tail -1). The server
-logged $failures failed accepts or lacks of descriptors, and ended with $ended.
+logged $failures failed accepts or lacks of descriptors, and ended with $ended. Its render threads were busy for $(told busy_ms) ms, $(told wasted_ms) ms
+of that for renders whose requesters had gone before they were done.
 README
 exit $status

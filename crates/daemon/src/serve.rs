@@ -7,7 +7,7 @@
 //! finish, and what is left after the grace is dropped.
 //!
 //! The parts: `answers` is what is served, `sockets` listens, `accept` lets in, `ledger` knows who is there, `quantum` for how many answers, `sweep`
-//! decides who has to go, `connection` speaks HTTP through `stream` and `body`, in the order of `turns`.
+//! decides who has to go, `connection` speaks HTTP through `rest`, `stream` and `body`, in the order of `turns`.
 
 mod accept;
 mod answers;
@@ -15,6 +15,7 @@ mod body;
 mod connection;
 mod ledger;
 mod quantum;
+mod rest;
 mod sockets;
 mod stream;
 mod sweep;

@@ -204,6 +204,40 @@ async fn heads_and_bodies_are_bounded() {
 }
 
 #[tokio::test]
+async fn requests_that_come_in_by_pieces_of_one_and_a_half_are_all_answered() {
+    let server = start(10, Bounds::default());
+    let mut stream = connect(server.address).await;
+    let request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let (begun, rest) = request.split_at(9);
+    let mut answer = Vec::new();
+    stream.write_all(format!("{request}{begun}").as_bytes()).await.unwrap();
+    for _ in 0..3 {
+        while !answer.ends_with(b"hello") {
+            assert!(timeout(LIVENESS, stream.read_buf(&mut answer)).await.expect("answers in time").unwrap() > 0);
+        }
+        answer.clear();
+        stream.write_all(format!("{rest}{begun}").as_bytes()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_read_of_a_body_is_not_taken_for_a_request() {
+    let server = start(10, Bounds::default());
+    let mut stream = connect(server.address).await;
+    ask(&mut stream).await;
+    stream.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999999\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"}") {
+        assert!(timeout(LIVENESS, stream.read_buf(&mut answer)).await.expect("answers in time").unwrap() > 0);
+    }
+    // It may be closed already.
+    let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let _ = timeout(LIVENESS, stream.read_to_end(&mut answer)).await.expect("the connection stayed open");
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 ") && !answer.contains("hello"), "{answer}");
+}
+
+#[tokio::test]
 async fn clients_that_connect_first_and_think_then_are_served_although_others_wait() {
     let server = start(10, Bounds::default());
     let mut clients = Vec::new();

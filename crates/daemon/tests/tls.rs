@@ -48,8 +48,12 @@ async fn a_client_that_trusts_the_certificate_is_served_by_either_http() {
     let served = tokio::spawn(serve(listeners, router, Connections::new(10), Bounds::default(), stop.clone()));
     let client = || Client::builder().no_proxy().tls_certs_only([certificate.clone()]);
     for (client, version) in [(client(), Version::HTTP_2), (client().http1_only(), Version::HTTP_11)] {
-        let answer = client.build().unwrap().get(format!("https://{address}/")).send().await.unwrap();
-        assert_eq!((answer.version(), answer.text().await.unwrap().as_str()), (version, "hello"));
+        let client = client.build().unwrap();
+        // The second time on a connection that has been at rest.
+        for _ in 0..2 {
+            let answer = client.get(format!("https://{address}/")).send().await.unwrap();
+            assert_eq!((answer.version(), answer.text().await.unwrap().as_str()), (version, "hello"));
+        }
     }
     let stranger = Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
     assert!(stranger.get(format!("https://{address}/")).send().await.is_err());

@@ -1,6 +1,15 @@
 //! One connection, from its first byte to its end.
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use axum::{body::Body, response::IntoResponse};
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -12,7 +21,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
 };
 use tokio_util::sync::CancellationToken;
@@ -22,6 +31,7 @@ use super::{
     answers::Answers,
     body::Answer,
     ledger::{Connections, Entered, Entry},
+    rest::Resting,
     stream::Watched,
     turns::Turns,
 };
@@ -35,6 +45,10 @@ const MAX_STREAMS: u32 = 100;
 
 /// Bytes of one HTTP/2 stream buffered for writing.
 const MAX_SEND_BYTES: usize = 64 * 1024;
+
+/// Bytes taken of a client that still sends after its last answer, and the time that it has for them.
+const MAX_PARTING_BYTES: u64 = 1 << 20;
+const PARTING_TIME: Duration = Duration::from_secs(1);
 
 /// Time between two looks whether the other end of an HTTP/2 connection is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
@@ -95,7 +109,8 @@ struct Visit<A> {
 }
 
 impl<A: Answers> Visit<A> {
-    async fn plain(self: &Arc<Self>, mut stream: Watched) -> Result<(), Ended> {
+    async fn plain(self: &Arc<Self>, stream: Watched) -> Result<(), Ended> {
+        let mut stream = Resting::new(stream, Arc::clone(&self.entry));
         let Some(http2) = until_told(&self.entry, stream.speaks_http2()).await else { return Ok(()) };
         match http2? {
             true => Box::pin(self.speak_http2(stream)).await,
@@ -105,36 +120,63 @@ impl<A: Answers> Visit<A> {
 
     async fn secured(self: &Arc<Self>, tls: &Tls, stream: Watched) -> Result<(), Ended> {
         let Some(accepted) = until_told(&self.entry, tls.accept(stream)).await else { return Ok(()) };
-        let stream = accepted?;
-        match stream.get_ref().1.alpn_protocol() {
+        let stream = Resting::new(accepted?, Arc::clone(&self.entry));
+        match stream.get_ref().get_ref().1.alpn_protocol() {
             Some(b"h2") => self.speak_http2(stream).await,
             _ => self.speak_http1(stream).await,
         }
     }
 
-    async fn speak_http1<S>(&self, stream: S) -> Result<(), Ended>
+    async fn speak_http1<S>(&self, mut stream: Resting<S>) -> Result<(), Ended>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let service = service_fn(|request| self.answer(request));
-        let mut connection = pin!(self.host.http1.serve_connection(TokioIo::new(stream), service));
         let work = pin!(async {
-            loop {
-                tokio::select! {
-                    // What has come in meanwhile is answered first.
-                    biased;
-                    ended = &mut connection => return Ok(ended?),
-                    () = self.entry.told() => match self.entry.is_killed() {
-                        true => return Ok(()),
-                        false => connection.as_mut().graceful_shutdown(),
-                    },
+            while until_told(&self.entry, stream.has_more()).await.transpose()? == Some(true) {
+                let service = service_fn(|request| Box::pin(self.answer(request)));
+                let mut spoken = Box::new(self.host.http1.serve_connection(TokioIo::new(stream), service));
+                let poll = |spoken: Pin<&mut http1::Connection<_, _>>, cx: &mut Context<'_>| {
+                    let spoken = spoken.get_mut();
+                    let polled = spoken.poll_without_shutdown(cx);
+                    // It waits for bytes to come; at rest it is to look for them once more, and finds the end.
+                    if polled.is_pending() && self.entry.is_at_rest() {
+                        spoken.poll_without_shutdown(cx)
+                    } else {
+                        polled
+                    }
+                };
+                let finish = http1::Connection::graceful_shutdown;
+                let Some(ended) = self.see_through(Pin::new(&mut *spoken), poll, finish).await else { return Ok(()) };
+                let http1::Parts { io, read_buf, .. } = spoken.into_parts();
+                stream = io.into_inner();
+                if !stream.goes_on(&read_buf) {
+                    self.part(&mut stream, ended.is_err() || self.entry.had_body()).await;
+                    return Ok(ended?);
                 }
             }
+            Ok(())
         });
         self.host.turns.by_turns(self.entry.client, work).await
     }
 
-    async fn speak_http2<S>(self: &Arc<Self>, stream: S) -> Result<(), Ended>
+    /// Closes a stream on which the last answer has gone out. Of a client that may still be sending some is taken, or it
+    /// would find the connection reset before it has read the answer.
+    async fn part<S>(&self, stream: &mut Resting<S>, may_be_sending: bool)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let parting = async {
+            stream.shutdown().await?;
+            if may_be_sending {
+                tokio::io::copy(&mut stream.take(MAX_PARTING_BYTES), &mut tokio::io::sink()).await?;
+            }
+            io::Result::Ok(())
+        };
+        // Nothing is left to be lost.
+        let _ = until_told(&self.entry, tokio::time::timeout(PARTING_TIME, parting)).await;
+    }
+
+    async fn speak_http2<S>(self: &Arc<Self>, stream: Resting<S>) -> Result<(), Ended>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -147,21 +189,35 @@ impl<A: Answers> Visit<A> {
                 visit.host.turns.by_turns(visit.entry.client, answer).await
             }
         });
-        let mut connection = pin!(self.host.http2.serve_connection(TokioIo::new(stream), service));
+        let spoken = pin!(self.host.http2.serve_connection(TokioIo::new(stream), service));
+        self.see_through(spoken, Future::poll, http2::Connection::graceful_shutdown).await.transpose()?;
+        Ok(())
+    }
+
+    /// What is spoken on the connection, to its end; `finish` is called once it shall end. Nothing if it was killed.
+    async fn see_through<C, T>(
+        &self,
+        mut spoken: Pin<&mut C>,
+        mut poll: impl FnMut(Pin<&mut C>, &mut Context<'_>) -> Poll<T>,
+        finish: impl Fn(Pin<&mut C>),
+    ) -> Option<T> {
         loop {
             tokio::select! {
                 // What has come in meanwhile is answered first.
                 biased;
-                ended = &mut connection => return Ok(ended?),
+                ended = poll_fn(|cx| poll(spoken.as_mut(), cx)) => return Some(ended),
                 () = self.entry.told() => match self.entry.is_killed() {
-                    true => return Ok(()),
-                    false => connection.as_mut().graceful_shutdown(),
+                    true => return None,
+                    false => finish(spoken.as_mut()),
                 },
             }
         }
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
+        if !request.body().is_end_stream() {
+            self.entry.expect_body();
+        }
         let under_way = self.entry.begin();
         let mut response = self.entry.client.scope(self.within_bounds(request)).await;
         if self.host.connections.has_had_its_turn(&self.entry) || self.host.stop.is_cancelled() {
@@ -191,6 +247,7 @@ impl<A: Answers> Visit<A> {
 /// `work`, unless the connection shall end first.
 async fn until_told<T>(entry: &Entry, work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
+        biased;
         done = work => Some(done),
         () = entry.told() => None,
     }

@@ -144,6 +144,7 @@ impl Connections {
             write_deadline_ms: AtomicU64::new(0),
             under_way: AtomicU32::new(0),
             multiplexed: AtomicBool::new(false),
+            had_body: AtomicBool::new(false),
             offered: AtomicU32::new(0),
             moved_ms: AtomicU64::new(0),
             told_ms: AtomicU64::new(0),
@@ -228,6 +229,8 @@ pub(super) struct Entry {
     under_way: AtomicU32,
     /// HTTP/2: bytes that come in are not always a request.
     multiplexed: AtomicBool,
+    /// A request with a body came in: what of it nobody wanted may still be on its way.
+    had_body: AtomicBool,
     /// Answers that have something to give and wait for the client to make room.
     offered: AtomicU32,
     /// When one of them was last taken from, or began to wait while no other did.
@@ -278,6 +281,23 @@ impl Entry {
 
     pub(super) fn is_multiplexed(&self) -> bool {
         self.multiplexed.load(Relaxed)
+    }
+
+    /// A request brings a body along.
+    pub(super) fn expect_body(&self) {
+        self.had_body.store(true, Relaxed);
+    }
+
+    /// Whether any request did.
+    pub(super) fn had_body(&self) -> bool {
+        self.had_body.load(Relaxed)
+    }
+
+    /// Whether nothing is said: it waits for its client's next request, has handed over all of the last answer, and
+    /// whatever comes in begins a request.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let is_silent = self.phase().0 == Phase::Idle && self.write_deadline_ms().is_none();
+        is_silent && !self.is_multiplexed() && !self.had_body()
     }
 
     /// A request has come in whole; it is under way until the guard is dropped, with the last byte of its answer.
