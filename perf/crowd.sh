@@ -57,7 +57,7 @@ $(nproc) cores, server and tool on the same ones. Command: \`perf/crowd.sh OUT $
 
 The figures are in [stress.md](stress.md); [watch.csv](watch.csv) looks at the server each second. Highest resident memory
 $(cut -d, -f2 "$out/watch.csv" | sort -n | tail -1) MiB, $after MiB 30 s after the load; most descriptors
-$(cut -d, -f3 "$out/watch.csv" | sort -n | tail -1); most clients waiting outside $(cut -d, -f4 "$out/watch.csv" | sort -n | tail -1). The server
+$(cut -d, -f3 "$out/watch.csv" | sort -n | tail -1); most clients waiting outside $(tail -n +2 "$out/watch.csv" | cut -d, -f4 | sort -n | tail -1). The server
 logged $failures failed accepts or lacks of descriptors, and ended with $ended. Its render threads were busy for $(told busy_ms) ms, $(told wasted_ms) ms
 of that for renders whose requesters had gone before they were done.
 README
