@@ -84,6 +84,25 @@ fn a_dark_field_on_rough_bright_land_is_not_reported() {
 }
 
 #[test]
+fn a_slick_in_a_bay_between_capes_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let open_sea = sea(|x, y| if (520.0..640.0).contains(&x) && (260.0..330.0).contains(&y) { 8.0 } else { 0.0 });
+    // 36 km of coast, and in it a bay 3.6 km wide and 6 km deep that opens to the south.
+    let is_land = |x: usize, y: usize| y < 400 && !((520..640).contains(&x) && y >= 200);
+    let (_, features) = detect(folder.path(), |x, y| {
+        if !is_land(x, y) {
+            return open_sea(x, y);
+        }
+        let relief = ((x as f64 / 9.0).sin() + (y as f64 / 11.0).sin()) * 2.0;
+        (1200.0 * (10_f64.powf(relief / 10.0) * speckle(x, y, 4)).sqrt()) as u16 + 1
+    });
+    assert_eq!(features.len(), 1, "{features:?}");
+    let expected_km2 = 120.0 * 70.0 * SPACING_M * SPACING_M / 1e6;
+    let area_km2 = features[0]["properties"]["area_km2"].as_f64().unwrap();
+    assert!((0.6..1.2).contains(&(area_km2 / expected_km2)), "{area_km2} of {expected_km2}");
+}
+
+#[test]
 fn decibels_are_read_as_decibels() {
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("db.tif");

@@ -3,10 +3,10 @@
 //! No coastline is consulted, so it works wherever a scene lies and however it was placed. Two things tell land: ground
 //! is rougher than the speckle that a calm surface shows, by a factor that holds for fields as well as for mountains;
 //! and what is far brighter than the sea's trend is not sea. Both are judged on coarse cells in large connected regions;
-//! the shore itself is then drawn on fine cells by brightness. What it cannot tell is a lake wider than
-//! [`MAX_GAP_KM2`] from the sea.
+//! [`super::shore`] then draws the shore on fine cells. What it cannot tell is a lake wider than [`MAX_GAP_KM2`] from the
+//! sea.
 
-use super::coarse::{Coarse, interpolated};
+use super::coarse::Coarse;
 use crate::grid::{Grid, around, components, neighbours, quantile};
 
 /// Coarse cells round one, and the part of them, by which its roughness is judged: spots' rims and wind fronts are
@@ -41,14 +41,6 @@ const WATER_BELOW_SHORE_DB: f32 = 2.0;
 const SHORE_WIDTH: usize = 4;
 /// Coarse cells by which land is closed.
 const CLOSING: usize = 2;
-/// Coarse cells on both sides of the coarse shore in which fine cells are judged on their own.
-const SHORE_OUTSIDE: usize = 2;
-const SHORE_INSIDE: usize = 1;
-/// Decibels over the background from which a fine cell near the shore is land.
-const SHORE_EXCESS_DB: f32 = 2.0;
-/// Fine cells by which the shore is closed and then kept off: the despeckling filter blurs as far.
-const SHORE_CLOSING: usize = 3;
-const SHORE_MARGIN: usize = 3;
 
 /// The coarse cells that are darker than the sea's trend: spots, and what looks like them.
 pub(super) fn dark(coarse: &Coarse, trend: &Grid<f32>) -> Grid<bool> {
@@ -110,17 +102,6 @@ fn is_darker_than_shore(members: &[u32], coarse: &Coarse, land: &Grid<bool>) -> 
     let shore = level(&mut (0..width * height).filter(|index| is_shore.cells[*index] && land.cells[*index]));
     let inside = level(&mut members.iter().map(|cell| *cell as usize));
     shore.zip(inside).is_none_or(|(shore_db, inside_db)| shore_db - inside_db >= WATER_BELOW_SHORE_DB)
-}
-
-/// The land among the fine cells of `db`, with a margin. `surface` is the sea's background on the coarse grid.
-pub(super) fn refined(db: &Grid<f32>, surface: &Grid<f32>, land: &Grid<bool>, step: usize) -> Grid<bool> {
-    let (inland, near) = (land.eroded(SHORE_INSIDE), land.dilated(SHORE_OUTSIDE));
-    let ground = db.derive(|x, y| {
-        let (column, row) = (x / step, y / step);
-        let is_bright = || db.at(x, y) - interpolated(surface, step, x, y) > SHORE_EXCESS_DB;
-        inland.at(column, row) || (near.at(column, row) && is_bright())
-    });
-    ground.dilated(SHORE_CLOSING + SHORE_MARGIN).eroded(SHORE_CLOSING)
 }
 
 /// The components of a mask that pass a test.

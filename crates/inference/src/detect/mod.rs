@@ -9,9 +9,12 @@ mod coarse;
 mod land;
 mod part;
 mod segment;
+mod shore;
 mod spot;
 
 pub(crate) use spot::{Sea, Spot, scored};
+
+use rayon::prelude::*;
 
 use crate::{
     grid::{Grid, quantile},
@@ -19,7 +22,7 @@ use crate::{
 };
 
 /// Name and version of this detector, as results carry it.
-pub const MODEL: &str = "dark-spot/3";
+pub const MODEL: &str = "dark-spot/4";
 
 /// Below this coefficient of variation there is no speckle, so the raster is no radar image.
 const MIN_SPECKLE: f32 = 0.02;
@@ -58,7 +61,7 @@ pub(crate) fn dark_spots(survey: &mut Survey) -> Outcome {
     let cell = survey.frame.cell();
     let step = cell.count(COARSE_M).clamp(4, 64);
     let intensity = std::mem::replace(&mut survey.intensity, Grid::filled(0, 0, 0.0));
-    let db = despeckled_db(intensity);
+    let db = despeckled_db(&intensity);
     let coarse = coarse::Coarse::of(&db, step);
     // Two rounds: dark spots are told by the sea's trend, the trend by what is neither rough nor land.
     let rough = land::rough(&coarse, speckle_db, &coarse.median.map(|_| false));
@@ -70,8 +73,8 @@ pub(crate) fn dark_spots(survey: &mut Survey) -> Outcome {
         return Outcome::nothing("no open water found");
     }
     let surface = background::estimate(&db, &coarse, &land, trend);
-    let land = land::refined(&db, &surface, &land, step);
-    let contrast = contrast(db, &surface, &land, step);
+    let land = shore::refined(&db, &surface, &land, step);
+    let contrast = contrast(intensity, &surface, &land, step);
     let Some(noise_db) = spread(&contrast) else { return Outcome::nothing("no open water found") };
     let segments = segment::find(&contrast, noise_db, cell);
     let spots = spot::measure_all(Sea { contrast: &contrast, land: &land }, &segments, noise_db, cell);
@@ -88,22 +91,21 @@ fn despeckled_spread_db(variation: f32, [fx, fy]: [usize; 2]) -> f32 {
 }
 
 /// Decibels of the averaged intensity.
-fn despeckled_db(intensity: Grid<f32>) -> Grid<f32> {
+fn despeckled_db(intensity: &Grid<f32>) -> Grid<f32> {
     /// Below this the logarithm says nothing of the sea any more.
     const FLOOR: f32 = 1e-9;
-    let smooth = (0..DESPECKLE_PASSES).fold(intensity, |grid, _| grid.box_mean(1));
+    let smooth = (1..DESPECKLE_PASSES).fold(intensity.box_mean(1), |grid, _| grid.box_mean(1));
     smooth.map(|value| 10.0 * value.max(FLOOR).log10() + 0.0 * value)
 }
 
-/// Decibels over the background; NaN on land, off the footprint and near its edge.
-fn contrast(db: Grid<f32>, surface: &Grid<f32>, land: &Grid<bool>, step: usize) -> Grid<f32> {
-    let inside = db.map(|value| !value.is_nan()).eroded(EDGE_CELLS);
-    db.derive(|x, y| {
-        if !inside.at(x, y) || land.at(x, y) {
-            return f32::NAN;
-        }
-        db.at(x, y) - coarse::interpolated(surface, step, x, y)
-    })
+/// Decibels over the background; NaN on land, off the footprint and near its edge. Land is cut out before speckle is
+/// averaged, so that it does not shine into the water beside it.
+fn contrast(mut intensity: Grid<f32>, surface: &Grid<f32>, land: &Grid<bool>, step: usize) -> Grid<f32> {
+    let inside = intensity.map(|value| !value.is_nan()).eroded(EDGE_CELLS);
+    intensity.cells.par_iter_mut().zip(&land.cells).filter(|(_, is_land)| **is_land).for_each(|(v, _)| *v = f32::NAN);
+    let db = despeckled_db(&intensity);
+    drop(intensity);
+    db.derive(|x, y| if inside.at(x, y) { db.at(x, y) - coarse::interpolated(surface, step, x, y) } else { f32::NAN })
 }
 
 /// Robust standard deviation of contrast: 1.4826 × the median absolute deviation.

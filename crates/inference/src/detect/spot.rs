@@ -19,7 +19,7 @@ const BAND_M: f64 = 240.0;
 /// Distance in metres from the outline at which the surroundings are measured.
 const RING_M: f64 = 900.0;
 /// A spot with less than this part of open sea among the land and sea round it lies in an inlet, a lagoon or a lake.
-const MIN_SEA_AROUND: f64 = 0.4;
+const MIN_SEA_AROUND: f64 = 0.2;
 /// Holes smaller than this, in km², are closed in the outline.
 const MIN_HOLE_KM2: f64 = 0.5;
 /// Contrast in dB and slope in dB/km at which the score is undecided, and how fast it decides.
