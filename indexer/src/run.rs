@@ -235,6 +235,7 @@ fn wishes(settings: &Settings) -> Result<Wishes> {
         cpus: settings.slurm_cpus,
         more,
         lost_after: settings.slurm_lost_after.0,
+        patience: settings.slurm_patience.0,
     })
 }
 

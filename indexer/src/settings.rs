@@ -99,6 +99,9 @@ pub struct Settings {
     /// Time after which an attempt that the cluster does not list and that left no trace counts as lost
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub slurm_lost_after: Span,
+    /// Time that the cluster may take to answer; an answer that comes later is not waited for
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub slurm_patience: Span,
     /// `slurmrestd` to ask instead of `sbatch`, `squeue` and `scancel`: `http://HOST:PORT` or `unix:///PATH`
     #[arg(long, value_name = "URL")]
     pub slurm_rest: Option<String>,

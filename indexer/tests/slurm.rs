@@ -158,6 +158,44 @@ fn a_submission_that_was_accepted_without_an_answer_runs_once() {
 }
 
 #[test]
+fn a_submission_that_is_accepted_long_after_nobody_waits_any_more_is_found_by_its_name_and_runs_once() {
+    let Some(cluster) = Cluster::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    // The real program, in a session of its own so that it survives whoever gives up on it, 3 s late.
+    let late = "#!/bin/sh\nsetsid sh -c 'sleep 3; exec /usr/bin/sbatch \"$@\"' sbatch \"$@\" >/dev/null 2>&1 &\n\
+                sleep 1000\n";
+    let path = wrapper(folder.path(), "sbatch", late);
+    let flags = [&SLURM[..6], &["--slurm-patience", "1s", "--slurm-lost-after", "1m"]].concat();
+    let indexer = start_with(&cluster, &flags, vec![path]);
+    drop_scene(&indexer, "late", 1);
+    assert_eq!((published(&indexer, "late")["attempt"].as_u64(), runs(&indexer, "late")), (Some(1), 1));
+}
+
+#[test]
+fn a_submission_that_is_accepted_when_it_was_given_up_for_lost_is_published_once() {
+    let Some(cluster) = Cluster::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    // Only the first is late: by then the queue has gone on to another attempt.
+    let late = format!(
+        "#!/bin/sh\ntest -e {0}/late && exec /usr/bin/sbatch \"$@\"\ntouch {0}/late\n\
+         setsid sh -c 'sleep 12; /usr/bin/sbatch \"$@\"; touch {0}/accepted' sbatch \"$@\" >/dev/null 2>&1 &\n\
+         sleep 1000\n",
+        folder.path().display()
+    );
+    let path = wrapper(folder.path(), "sbatch", &late);
+    let indexer = start_with(&cluster, &[SLURM.as_slice(), &["--slurm-patience", "1s"]].concat(), vec![path]);
+    drop_scene(&indexer, "wait", 1);
+    runs_on_the_cluster(&indexer, "wait");
+    assert_eq!(indexer.job_in("wait.tif", "running")["attempt"], 2);
+    until("the first is accepted after all", || folder.path().join("accepted").exists());
+    until("both run", || runs(&indexer, "wait") == 2);
+    fs::write(indexer.dir.path().join("go"), "").unwrap();
+    assert_eq!(published(&indexer, "wait")["attempt"], 2);
+    until("an empty cluster", || cluster.run("squeue", &["--noheader", "--format=%j"]).trim().is_empty());
+    assert_eq!(indexer.publications("wait"), 1);
+}
+
+#[test]
 fn how_a_job_ended_that_the_controller_has_forgotten_the_accounts_tell() {
     let Some(cluster) = Cluster::start_with_accounts() else { return };
     let folder = tempfile::tempdir().unwrap();

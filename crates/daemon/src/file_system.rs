@@ -9,7 +9,7 @@ use rustix::{
 };
 
 /// Magic numbers of file systems whose changes may happen on another host, from Linux's `magic.h` and `statfs(2)`.
-const NETWORK: [(u32, &str); 15] = [
+const NETWORK: [(u32, &str); 19] = [
     (0x6969, "NFS"),
     (0x517b, "SMB"),
     (0xff53_4d42, "CIFS"),
@@ -24,6 +24,10 @@ const NETWORK: [(u32, &str); 15] = [
     (0x0116_1970, "GFS2"),
     (0x7461_636f, "OCFS2"),
     (0x7375_7245, "Coda"),
+    (0x0000_564c, "NCP"),
+    (0x1983_0326, "BeeGFS"),
+    (0x2003_0528, "OrangeFS"),
+    (0xbacb_acbc, "VMware shared folders"),
     (0x786f_4256, "VirtualBox shared folders"),
 ];
 
@@ -53,6 +57,52 @@ fn name_of(magic: u64) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What `stat -f -c '%t %T'` prints on each: names of GNU coreutils' table, numbers as it prints them.
+    #[test]
+    fn every_file_system_is_told_apart_by_its_number() {
+        let network = [
+            ("nfs", "6969"),
+            ("smb", "517b"),
+            ("cifs", "ff534d42"),
+            ("smb2", "fe534d42"),
+            ("fuseblk", "65735546"),
+            ("v9fs", "1021997"),
+            ("ceph", "c36400"),
+            ("afs", "5346414f"),
+            ("k-afs", "6b414653"),
+            ("lustre", "bd00bd0"),
+            ("gpfs", "47504653"),
+            ("gfs/gfs2", "1161970"),
+            ("ocfs2", "7461636f"),
+            ("coda", "73757245"),
+            ("novell", "564c"),
+            ("beegfs", "19830326"),
+            ("orangefs", "20030528"),
+            ("vmhgfs", "bacbacbc"),
+            ("vboxsf", "786f4256"),
+        ];
+        let local = [
+            ("ext2/ext3", "ef53"),
+            ("xfs", "58465342"),
+            ("btrfs", "9123683e"),
+            ("zfs", "2fc12fc1"),
+            ("tmpfs", "1021994"),
+            ("overlayfs", "794c7630"),
+            ("f2fs", "f2f52010"),
+            ("ecryptfs", "f15f"),
+            ("exfat", "2011bab0"),
+            ("ntfs", "5346544e"),
+        ];
+        let number = |hex: &str| u64::from_str_radix(hex, 16).unwrap();
+        assert_eq!(network.len(), NETWORK.len());
+        for (name, hex) in network {
+            assert!(name_of(number(hex)).is_some(), "{name}");
+        }
+        for (name, hex) in local {
+            assert_eq!(name_of(number(hex)), None, "{name}");
+        }
+    }
 
     #[test]
     fn signed_fields_are_recognised_too() {

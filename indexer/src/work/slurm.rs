@@ -57,6 +57,8 @@ pub struct Wishes {
     pub more: Vec<String>,
     /// Time after which an attempt that the cluster does not list and that left no trace counts as lost.
     pub lost_after: Duration,
+    /// Time that the cluster may take to answer. A submission whose answer comes later may have been accepted.
+    pub patience: Duration,
 }
 
 /// Runs attempts on a cluster.

@@ -20,9 +20,6 @@ use super::{
 };
 use crate::work::local::Limits;
 
-/// Time that a program of the cluster may take; a busy controller answers late.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// How far back the accounts are looked through: further than an indexer is likely to be away.
 const ACCOUNTS_SINCE: &str = "--starttime=now-30days";
 
@@ -33,6 +30,7 @@ const NO_ACCOUNTS: &str = "accounting storage is disabled";
 #[derive(Debug, Clone)]
 pub(super) struct Programs {
     options: Vec<String>,
+    patience: Duration,
     /// It turned out that no accounts are kept, or there is no program for them.
     keeps_no_accounts: Arc<AtomicBool>,
 }
@@ -52,20 +50,20 @@ impl Programs {
             options.extend(value.map(|value| format!("--{name}={value}")));
         }
         options.extend(wishes.more);
-        Self { options, keeps_no_accounts: Arc::default() }
+        Self { options, patience: wishes.patience, keeps_no_accounts: Arc::default() }
     }
 
     pub(super) async fn submit(&self, key: &str, script: &Path) -> Result<(), Failure> {
         let mut command = command("sbatch");
         command.arg(format!("--job-name={PREFIX}{key}")).args(&self.options);
         command.arg(format!("--chdir={}", script.parent().unwrap_or(script).display())).arg(script);
-        run(command).await.map(drop)
+        self.run(command).await.map(drop)
     }
 
     pub(super) async fn list(&self, keys: &[String]) -> Result<HashMap<String, String>, Failure> {
         let mut command = command("squeue");
         command.args(["--noheader", "--states=all", "--format=%A|%T|%j"]).arg(named(keys));
-        Ok(by_key(listed(&run(command).await?)))
+        Ok(by_key(listed(&self.run(command).await?)))
     }
 
     pub(super) async fn ended(&self, keys: &[String]) -> HashMap<String, String> {
@@ -75,7 +73,7 @@ impl Programs {
         let mut command = command("sacct");
         command.args(["--noheader", "--parsable2", "--allocations", "--allusers", ACCOUNTS_SINCE]);
         command.arg("--format=JobIDRaw,State,JobName").arg(named(keys));
-        let said = match run(command).await {
+        let said = match self.run(command).await {
             Ok(said) => said,
             Err(failure) => {
                 tracing::debug!(?failure, "sacct");
@@ -92,7 +90,15 @@ impl Programs {
     pub(super) async fn cancel(&self, key: &str) -> Result<(), Failure> {
         let mut command = command("scancel");
         command.arg("--quiet").arg(format!("--name={PREFIX}{key}"));
-        run(command).await.map(drop)
+        self.run(command).await.map(drop)
+    }
+
+    async fn run(&self, mut command: Command) -> Result<String, Failure> {
+        match tokio::time::timeout(self.patience, command.output()).await {
+            Err(_) => Err(Failure::NoAnswer),
+            Ok(Err(error)) => Err(Failure::Away(format!("`{}`: {error}", command.as_std().get_program().display()))),
+            Ok(Ok(output)) => read(&output),
+        }
     }
 }
 
@@ -109,14 +115,6 @@ fn command(program: &str) -> Command {
     }
     command.stdin(Stdio::null()).kill_on_drop(true);
     command
-}
-
-async fn run(mut command: Command) -> Result<String, Failure> {
-    match tokio::time::timeout(PATIENCE, command.output()).await {
-        Err(_) => Err(Failure::NoAnswer),
-        Ok(Err(error)) => Err(Failure::Away(format!("`{}`: {error}", command.as_std().get_program().display()))),
-        Ok(Ok(output)) => read(&output),
-    }
 }
 
 fn read(output: &Output) -> Result<String, Failure> {
@@ -151,7 +149,13 @@ mod tests {
     #[test]
     fn wishes_become_options() {
         let wishes = Wishes { gres: Some("gpu:1".to_owned()), cpus: Some(4), ..Wishes::default() };
-        let limits = Limits { time: Duration::from_secs(61), memory_bytes: 1, nice: 0, log_bytes: 0, grace: PATIENCE };
+        let limits = Limits {
+            time: Duration::from_secs(61),
+            memory_bytes: 1,
+            nice: 0,
+            log_bytes: 0,
+            grace: Duration::from_secs(1),
+        };
         let options = Programs::new(wishes, limits).options;
         for option in ["--time=3", "--mem=1M", "--gres=gpu:1", "--cpus-per-task=4", "--no-requeue"] {
             assert!(options.iter().any(|one| one == option), "{option}: {options:?}");

@@ -9,7 +9,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use http::Method;
@@ -24,9 +23,6 @@ use super::{
     memory_mib, time_minutes, verdict,
 };
 use crate::work::local::Limits;
-
-/// Time that an answer may take; a busy controller answers late.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The longest answer that is read: the list of a very large cluster's jobs.
 const MAX_ANSWER_BYTES: usize = 256 << 20;
@@ -87,7 +83,7 @@ impl Rest {
     pub(super) fn new(access: RestAccess, wishes: Wishes, limits: Limits) -> Result<Self, String> {
         // The client insists on a provider even for plain HTTP; another part of the process may have given one.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none());
+        let builder = Client::builder().timeout(wishes.patience).redirect(reqwest::redirect::Policy::none());
         let (builder, base) = match access.url.split_once("://") {
             Some(("unix", path)) if path.starts_with('/') => (builder.unix_socket(path), "http://localhost".to_owned()),
             Some(("http" | "https", _)) => (builder, access.url.trim_end_matches('/').to_owned()),
@@ -290,7 +286,7 @@ mod tests {
     use super::*;
 
     fn limits() -> Limits {
-        let second = Duration::from_secs(1);
+        let second = std::time::Duration::from_secs(1);
         Limits { time: second * 60, memory_bytes: 1 << 30, nice: 0, log_bytes: 100, grace: second }
     }
 
