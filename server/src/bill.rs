@@ -22,9 +22,8 @@ tokio::task_local! {
     static RENDER: Arc<Render>;
 }
 
-/// Answers a request in the name of `route`, which is charged for every poll and for work done elsewhere.
-pub(crate) async fn for_route<F: Future>(route: &str, work: F) -> F::Output {
-    let counter = metrics::counter!("aurora_busy_nanoseconds_total", "route" => route.to_owned());
+/// Answers a request in the name of a route, whose `counter` is charged for every poll and for work done elsewhere.
+pub(crate) async fn for_route<F: Future>(counter: Counter, work: F) -> F::Output {
     let mut work = pin!(ROUTE.scope(counter.clone(), work));
     poll_fn(|cx| {
         let begun = Instant::now();

@@ -17,7 +17,7 @@ use axum::{
     response::Response,
 };
 
-use crate::{app::App, bill, tiles::Provenance};
+use crate::{app::App, bill, meters, tiles::Provenance};
 
 /// Header of the id.
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,21 +31,16 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, request: Request, next:
     let id = request_id(request.headers());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let line = app.access_log.then(|| (request.method().clone(), request.uri().clone()));
-    let mut response = bill::for_route(route.as_ref().map_or("none", MatchedPath::as_str), next.run(request)).await;
+    let meters = meters::of(route.as_ref().map_or("none", MatchedPath::as_str));
+    let mut response = bill::for_route(meters.busy.clone(), next.run(request)).await;
     let took = begun.elapsed();
     let cache = response.extensions().get::<Provenance>().copied();
-    count(route.as_ref().map_or("none", MatchedPath::as_str), &response, took);
+    meters.count(response.status(), took);
     if let Some((method, uri)) = line {
         log(&Line { method: method.as_str(), uri: &uri, response: &response, took, cache, id: &id });
     }
     response.headers_mut().insert(X_REQUEST_ID, id);
     response
-}
-
-fn count(route: &str, response: &Response, took: Duration) {
-    let labels = [("route", route.to_owned()), ("status", response.status().as_str().to_owned())];
-    metrics::counter!("aurora_requests_total", &labels).increment(1);
-    metrics::histogram!("aurora_request_seconds", "route" => route.to_owned()).record(took.as_secs_f64());
 }
 
 struct Line<'a> {

@@ -105,16 +105,25 @@ impl Operation {
 pub(crate) struct Table {
     pub(crate) router: Router<Arc<App>>,
     operations: Vec<Operation>,
+    /// What the paths of its addresses begin with, and the parameters that all of them take.
+    prefix: &'static str,
+    parameters: Vec<Parameter>,
 }
 
 impl Table {
+    /// An empty one whose addresses lie below `prefix`, each with these parameters. The router gets them whole: one that is
+    /// nested would take every request's path apart and put it together again.
+    pub(crate) fn below(prefix: &'static str, parameters: &[Parameter]) -> Self {
+        Self { prefix, parameters: parameters.to_vec(), ..Self::default() }
+    }
+
     /// `GET` (and `HEAD`) of `path`.
     pub(crate) fn get<H, T>(mut self, path: &str, handler: H, operation: Operation) -> Self
     where
         H: Handler<T, Arc<App>>,
         T: 'static,
     {
-        self.router = self.router.route(path, get(handler));
+        self.router = self.router.route(&format!("{}{path}", self.prefix), get(handler));
         self.describe("get", path, operation)
     }
 
@@ -124,7 +133,7 @@ impl Table {
         H: Handler<T, Arc<App>>,
         T: 'static,
     {
-        self.router = self.router.route(path, post(handler));
+        self.router = self.router.route(&format!("{}{path}", self.prefix), post(handler));
         self.describe("post", path, operation)
     }
 
@@ -134,6 +143,8 @@ impl Table {
         if operation.paths.is_empty() {
             operation.paths.push(path.to_owned());
         }
+        operation.paths.iter_mut().for_each(|path| path.insert_str(0, self.prefix));
+        operation.query.splice(0..0, self.parameters.iter().cloned());
         self.operations.push(operation);
         self
     }
@@ -147,17 +158,6 @@ impl Table {
     /// Any of its addresses may answer with these problems, too.
     pub(crate) fn problems(mut self, statuses: &[u16]) -> Self {
         self.operations.iter_mut().for_each(|operation| operation.problems.extend(statuses));
-        self
-    }
-
-    /// Everything of `inner` below `prefix`, each with these further parameters.
-    pub(crate) fn nest(mut self, prefix: &str, inner: Self, parameters: &[Parameter]) -> Self {
-        self.router = self.router.nest(prefix, inner.router);
-        self.operations.extend(inner.operations.into_iter().map(|mut operation| {
-            operation.paths.iter_mut().for_each(|path| path.insert_str(0, prefix));
-            operation.query.splice(0..0, parameters.iter().cloned());
-            operation
-        }));
         self
     }
 

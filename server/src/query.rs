@@ -4,6 +4,7 @@
 //! one picture for another. How each value is spelt stands in [`read`].
 
 mod read;
+mod shared;
 mod statistics;
 
 use aurora_daemon::problem::Problem;
@@ -14,14 +15,9 @@ use aurora_raster::{
     render::{ReadOptions, Resampling},
     style::{ColorFormula, Coloring, Rescale},
 };
-use axum::{
-    extract::{FromRequestParts, Query},
-    http::{StatusCode, request::Parts},
-};
 
+pub(crate) use shared::{Queries, SharedQuery};
 pub(crate) use statistics::StatisticsQuery;
-
-use crate::failure::Failure;
 
 /// Longest side of a picture in pixels.
 pub(crate) const MAX_SIDE_PX: u32 = 2048;
@@ -181,7 +177,7 @@ impl RasterQuery {
     }
 
     /// Everything that changes a picture's bytes, one spelling for each meaning: part of cache keys and ETags.
-    pub(crate) fn canonical(&self) -> String {
+    fn canonical(&self) -> String {
         let Self { tile_size_px: _, statistics: _, revision: _, .. } = self;
         let pixels = (&self.bands, self.nodata, self.resampling, &self.process);
         let style = (&self.stretch, &self.formula, &self.coloring, self.opaque, self.quality);
@@ -202,20 +198,10 @@ struct Later<'a> {
     named: Option<aurora_raster::style::Colormap>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for RasterQuery {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, state)
-            .await
-            .map_err(|error| Problem::client(StatusCode::BAD_REQUEST, error.body_text()))?;
-        Ok(Self::parse(&pairs)?)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use aurora_raster::style::Colormap;
+    use axum::http::StatusCode;
 
     use super::*;
 

@@ -23,7 +23,13 @@ use aurora_raster::{
 use aurora_tile::{Bounds, TileId, TileMatrixSet};
 
 use crate::{
-    app::App, failure::Failure, query::RasterQuery, rasters::Pinned, source::Locator, target::Target, tiles::Tile,
+    app::App,
+    failure::Failure,
+    query::{RasterQuery, SharedQuery},
+    rasters::Pinned,
+    source::Locator,
+    target::Target,
+    tiles::Tile,
 };
 
 use cutline::Cutline;
@@ -37,7 +43,7 @@ pub(crate) use stretch::Stretches;
 pub(crate) struct Order {
     pub(crate) target: Target,
     pub(crate) pinned: Pinned,
-    pub(crate) query: RasterQuery,
+    pub(crate) query: SharedQuery,
     pub(crate) shown: Shown,
     /// PNG or JPEG, by what the picture shows, when absent.
     pub(crate) format: Option<Format>,

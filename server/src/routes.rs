@@ -30,7 +30,10 @@ use crate::{
         tilejson, tilesets, validate, wmts,
     },
     observe,
-    openapi::{Operation, Table, parameters},
+    openapi::{
+        Operation, Table,
+        parameters::{self, Parameter},
+    },
 };
 
 type Routes = Router<Arc<App>>;
@@ -53,8 +56,8 @@ const TILE_PATHS: &[&str] = &[
 pub(crate) fn all(app: Arc<App>, metrics: Option<PrometheusHandle>) -> Router {
     let compressed = |routes: Routes| routes.layer(CompressionLayer::new());
     let answered = Table::default()
-        .nest("/cog", raster(), parameters::URL)
-        .nest("/scenes/{scene_id}", raster(), parameters::REVISION)
+        .merge(raster("/cog", parameters::URL))
+        .merge(raster("/scenes/{scene_id}", parameters::REVISION))
         .merge(catalogue().merge(stac()).merge(lists()).layered(compressed))
         .layered(|routes| {
             let deadline = middleware::from_fn_with_state(Arc::clone(&app), deadline);
@@ -73,8 +76,8 @@ pub(crate) fn admin(app: Arc<App>, metrics: Option<PrometheusHandle>) -> Router 
     layered(operation(metrics).router, app)
 }
 
-/// What can be asked of one raster.
-fn raster() -> Table {
+/// What can be asked of one raster below `prefix`, by these parameters beside those of each address.
+fn raster(prefix: &'static str, parameters: &[Parameter]) -> Table {
     let document = |summary, schema| Operation::json(summary, schema).validated().problems(READING);
     let xml = |summary| Operation::media(summary, &["application/xml"]).validated().problems(READING);
     let page = |summary| Operation::media(summary, &["text/html"]);
@@ -92,7 +95,7 @@ fn raster() -> Table {
     let of_features = Operation::geojson("Numbers of what lies under features", "FeatureOrCollection");
     let of_features = of_features.problems(READING).body("FeatureOrCollection").query(on_plane);
     let of_features = of_features.query(&[parameters::VALUES, parameters::COUNTS, parameters::COVER]);
-    Table::default()
+    Table::below(prefix, parameters)
         .get("/tiles/{tms}/{z}/{x}/{y}", tile::tile, tile)
         .get("/tiles", tilesets::list, document("The tile sets", "TileSetList"))
         .get("/tiles/{tms}", tilesets::one, document("One tile set", "TileSet").query(&[parameters::TILE_FORMAT]))
@@ -123,11 +126,11 @@ fn raster() -> Table {
         .post("/feature", pictures::feature, feature_picture.clone())
         .describe("get", "/preview.{format}", picture("All of it"))
         .describe("post", "/feature.{format}", feature_picture.clone())
-        .layered(by_extension)
+        .layered(|routes| by_extension(routes, prefix))
         .post("/feature/{size}", pictures::sized_feature, feature_picture.described_as(FEATURE_PATHS))
         .get("/bbox/{bbox}", pictures::bbox, picture("A box of it").described_as(BOX_PATHS))
         .get("/bbox/{bbox}/{size}", pictures::sized_bbox, picture("A box of it").described_as(SIZED_BOX_PATHS))
-        .layered(older_names)
+        .layered(|routes| older_names(routes, prefix))
         .get(
             "/point/{place}",
             point::point,
@@ -145,26 +148,26 @@ fn raster() -> Table {
 }
 
 /// Pictures whose extension stands in the last part of the path, of which the router knows only whole ones.
-fn by_extension(routes: Routes) -> Routes {
-    let routes = routes.route("/{resource}", any(pictures::unknown));
+fn by_extension(routes: Routes, prefix: &str) -> Routes {
+    let routes = routes.route(&format!("{prefix}/{{resource}}"), any(pictures::unknown));
     Format::extensions().fold(routes, |routes, extension| {
         routes
-            .route(&format!("/preview.{extension}"), get(pictures::named_preview))
-            .route(&format!("/feature.{extension}"), post(pictures::named_feature))
-            .route(&format!("/crop.{extension}"), post(pictures::named_feature))
+            .route(&format!("{prefix}/preview.{extension}"), get(pictures::named_preview))
+            .route(&format!("{prefix}/feature.{extension}"), post(pictures::named_feature))
+            .route(&format!("{prefix}/crop.{extension}"), post(pictures::named_feature))
     })
 }
 
 /// What older dialects call boxes and features.
-fn older_names(routes: Routes) -> Routes {
+fn older_names(routes: Routes, prefix: &str) -> Routes {
     ["/crop", "/part"]
         .into_iter()
         .fold(routes, |routes, name| {
             routes
-                .route(&format!("{name}/{{bbox}}"), get(pictures::bbox))
-                .route(&format!("{name}/{{bbox}}/{{size}}"), get(pictures::sized_bbox))
+                .route(&format!("{prefix}{name}/{{bbox}}"), get(pictures::bbox))
+                .route(&format!("{prefix}{name}/{{bbox}}/{{size}}"), get(pictures::sized_bbox))
         })
-        .route("/crop", post(pictures::feature))
+        .route(&format!("{prefix}/crop"), post(pictures::feature))
 }
 
 const PREVIEW_PATHS: &[&str] = &["/preview/{width}x{height}", "/preview/{width}x{height}.{format}"];

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::SystemTime};
 use aurora_catalog::Scene;
 use aurora_daemon::problem::Problem;
 use axum::{
-    extract::{FromRequestParts, Query, RawPathParams},
+    extract::{FromRequestParts, RawPathParams},
     http::{StatusCode, request::Parts},
 };
 
@@ -15,6 +15,7 @@ use crate::{
     app::App,
     catalogue::Found,
     failure::Failure,
+    query::SharedQuery,
     source::{Locator, Refusal, below},
 };
 
@@ -60,16 +61,16 @@ impl Target {
         written_at.max(shown_since.map(SystemTime::from))
     }
 
-    async fn of_url(app: &Arc<App>, text: String) -> Result<Self, Failure> {
+    async fn of_url(app: &Arc<App>, text: &str) -> Result<Self, Failure> {
         let located = match text.starts_with('/') {
-            true => app.files.locate(&text).await?.map(Locator::File),
-            false => app.allow.locate(&text),
+            true => app.files.locate(text).await?.map(Locator::File),
+            false => app.allow.locate(text),
         };
         let locator = located.map_err(|refusal| match refusal {
             Refusal::Forbidden => Problem::client(StatusCode::FORBIDDEN, format!("`url` is {refusal}")),
             Refusal::NotFound => Problem::not_found("the file that `url` names"),
         })?;
-        Ok(Self { locator, nodata: None, origin: Origin::Url(text) })
+        Ok(Self { locator, nodata: None, origin: Origin::Url(text.to_owned()) })
     }
 }
 
@@ -88,11 +89,9 @@ impl FromRequestParts<Arc<App>> for Target {
                 app.catalogue.scene(scene_id).ok_or_else(|| app.catalogue.absent(format!("scene {scene_id}")))?;
             return Ok(Self::of_scene(found)?);
         }
-        let Query(query) = Query::<Vec<(String, String)>>::from_request_parts(parts, app)
-            .await
-            .map_err(|error| bad_request(&error))?;
-        let url = query.into_iter().find(|(name, url)| name == "url" && !url.is_empty()).map(|(_, url)| url);
-        Self::of_url(app, url.ok_or_else(|| Problem::parameter("url", "is missing"))?).await
+        let query = SharedQuery::from_request_parts(parts, app).await?;
+        let url = query.url().ok_or_else(|| Problem::parameter("url", "is missing"))?;
+        Self::of_url(app, url).await
     }
 }
 

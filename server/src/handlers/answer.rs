@@ -1,6 +1,6 @@
 //! Answers that clients and caches may keep: ETag, `Last-Modified`, `304`, `Cache-Control`, timing.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{borrow::Cow, sync::Arc, time::SystemTime};
 
 use axum::{
     body::Body,
@@ -20,25 +20,28 @@ use crate::{
 /// For what never changes under its address.
 pub(crate) const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
+/// For what may be kept, but is to be asked after before every use.
+const NO_CACHE: &str = "public, no-cache";
+
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// How an answer about a raster is marked.
 pub(crate) struct Marks {
     etag: String,
     modified_at: Option<SystemTime>,
-    cache_control: String,
+    cache_control: Cow<'static, str>,
 }
 
 impl Marks {
     /// For the answer of `key` from the pinned version; `revision` is the one the requester named.
     pub(crate) fn new(key: &Key, target: &Target, pinned: &Pinned, revision: Option<u64>, settings: &Settings) -> Self {
         let cache_control = match &target.origin {
-            _ if target.is_revision(revision) => IMMUTABLE.to_owned(),
+            _ if target.is_revision(revision) => IMMUTABLE.into(),
             // The next revision may come at any time, and shows at once.
-            Origin::Scene { .. } => "public, no-cache".to_owned(),
+            Origin::Scene { .. } => NO_CACHE.into(),
             // So may another version of a local file, which is looked at for every request.
-            Origin::Url(_) if matches!(target.locator, Locator::File(_)) => "public, no-cache".to_owned(),
-            Origin::Url(_) => format!("public, max-age={}", settings.revalidate.0.as_secs()),
+            Origin::Url(_) if matches!(target.locator, Locator::File(_)) => NO_CACHE.into(),
+            Origin::Url(_) => format!("public, max-age={}", settings.revalidate.0.as_secs()).into(),
         };
         let modified_at = target.modified_at(pinned.written_at()).and_then(date);
         Self { etag: key.etag(), modified_at, cache_control }
@@ -67,8 +70,8 @@ impl Marks {
         let mut response = Response::new(Body::from(tile.bytes.clone()));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(tile.media_type));
         let timing = match provenance {
-            Provenance::Hit => "cache;desc=hit".to_owned(),
-            _ => format!("cache;desc={}, {}", provenance.name(), tile.stages.server_timing()),
+            Provenance::Hit => "cache;desc=hit".into(),
+            _ => format!("cache;desc={}, {}", provenance.name(), tile.stages.server_timing()).into(),
         };
         set(response.headers_mut(), SERVER_TIMING, timing);
         response.extensions_mut().insert(provenance);
@@ -76,18 +79,22 @@ impl Marks {
     }
 
     fn on(&self, mut response: Response) -> Response {
-        set(response.headers_mut(), header::ETAG, self.etag.clone());
+        set(response.headers_mut(), header::ETAG, self.etag.clone().into());
         if let Some(at) = self.modified_at {
-            set(response.headers_mut(), header::LAST_MODIFIED, httpdate::fmt_http_date(at));
+            set(response.headers_mut(), header::LAST_MODIFIED, httpdate::fmt_http_date(at).into());
         }
         set(response.headers_mut(), header::CACHE_CONTROL, self.cache_control.clone());
         response
     }
 }
 
-fn set(headers: &mut HeaderMap, name: HeaderName, text: String) {
+fn set(headers: &mut HeaderMap, name: HeaderName, text: Cow<'static, str>) {
+    let value = match text {
+        Cow::Borrowed(text) => Ok(HeaderValue::from_static(text)),
+        Cow::Owned(text) => HeaderValue::try_from(text),
+    };
     // All texts set here are made by this program of visible ASCII.
-    if let Ok(value) = HeaderValue::try_from(text) {
+    if let Ok(value) = value {
         headers.insert(name, value);
     }
 }

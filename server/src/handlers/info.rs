@@ -15,13 +15,13 @@ use super::{
     conditions::Conditions,
     walk::{GEOJSON, JSON, Walk},
 };
-use crate::{app::App, catalogue::box_polygon, failure::Failure, query::RasterQuery, target::Target};
+use crate::{app::App, catalogue::box_polygon, failure::Failure, query::SharedQuery, target::Target};
 
 /// `info`.
 pub(crate) async fn info(
     State(app): State<Arc<App>>,
     target: Target,
-    query: RasterQuery,
+    query: SharedQuery,
     conditions: Conditions,
 ) -> Result<Response, Failure> {
     let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
@@ -32,7 +32,7 @@ pub(crate) async fn info(
 pub(crate) async fn info_geojson(
     State(app): State<Arc<App>>,
     target: Target,
-    query: RasterQuery,
+    query: SharedQuery,
     conditions: Conditions,
 ) -> Result<Response, Failure> {
     let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
@@ -54,7 +54,7 @@ pub(crate) async fn info_geojson(
 pub(crate) async fn bounds(
     State(app): State<Arc<App>>,
     target: Target,
-    query: RasterQuery,
+    query: SharedQuery,
     conditions: Conditions,
 ) -> Result<Response, Failure> {
     let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };

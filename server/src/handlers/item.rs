@@ -23,7 +23,7 @@ use crate::{
     app::App,
     catalogue::{Interval, box_polygon},
     failure::Failure,
-    query::RasterQuery,
+    query::SharedQuery,
     render,
     target::{Origin, Target},
     tiles::Tile,
@@ -53,7 +53,7 @@ struct Wanted {
 pub(crate) async fn item(
     State(app): State<Arc<App>>,
     target: Target,
-    query: RasterQuery,
+    query: SharedQuery,
     pairs: Pairs,
     conditions: Conditions,
 ) -> Result<Response, Failure> {

@@ -13,7 +13,7 @@ use super::{body::JsonBody, conditions::Conditions, parameters::Parts, tile::for
 use crate::{
     app::App,
     failure::Failure,
-    query::{MAX_SIDE_PX, RasterQuery},
+    query::{MAX_SIDE_PX, RasterQuery, SharedQuery},
     render::{self, Order, Outline, Shown},
     target::Target,
 };
@@ -32,7 +32,7 @@ struct Wanted {
 pub(crate) async fn preview(
     State(app): State<Arc<App>>,
     target: Target,
-    query: RasterQuery,
+    query: SharedQuery,
     conditions: Conditions,
 ) -> Result<Response, Failure> {
     whole(&app, &target, &query, &conditions, Wanted::default()).await
@@ -43,7 +43,7 @@ pub(crate) async fn named_preview(
     State(app): State<Arc<App>>,
     target: Target,
     uri: Uri,
-    query: RasterQuery,
+    query: SharedQuery,
     conditions: Conditions,
 ) -> Result<Response, Failure> {
     let wanted = Wanted { size_px: None, format: format(split_extension(uri.path()).1)? };
@@ -55,7 +55,7 @@ pub(crate) async fn sized_preview(
     State(app): State<Arc<App>>,
     target: Target,
     Parts(path): Parts<SizePath>,
-    query: RasterQuery,
+    query: SharedQuery,
     conditions: Conditions,
 ) -> Result<Response, Failure> {
     let wanted = size(&path.size)?;
@@ -65,7 +65,7 @@ pub(crate) async fn sized_preview(
 async fn whole(
     app: &Arc<App>,
     target: &Target,
-    query: &RasterQuery,
+    query: &SharedQuery,
     conditions: &Conditions,
     wanted: Wanted,
 ) -> Result<Response, Failure> {
@@ -79,7 +79,7 @@ pub(crate) async fn bbox(
     State(app): State<Arc<App>>,
     target: Target,
     Parts(path): Parts<BoxPath>,
-    query: RasterQuery,
+    query: SharedQuery,
     conditions: Conditions,
 ) -> Result<Response, Failure> {
     let (text, extension) = split_extension(&path.bbox);
@@ -94,7 +94,7 @@ pub(crate) async fn sized_bbox(
     State(app): State<Arc<App>>,
     target: Target,
     Parts(path): Parts<SizedBoxPath>,
-    query: RasterQuery,
+    query: SharedQuery,
     conditions: Conditions,
 ) -> Result<Response, Failure> {
     let wanted = size(&path.size)?;
@@ -107,7 +107,7 @@ pub(crate) async fn sized_bbox(
 pub(crate) async fn feature(
     State(app): State<Arc<App>>,
     target: Target,
-    query: RasterQuery,
+    query: SharedQuery,
     conditions: Conditions,
     JsonBody(feature): JsonBody<Feature>,
 ) -> Result<Response, Failure> {
@@ -119,7 +119,7 @@ pub(crate) async fn named_feature(
     State(app): State<Arc<App>>,
     target: Target,
     uri: Uri,
-    query: RasterQuery,
+    query: SharedQuery,
     conditions: Conditions,
     JsonBody(feature): JsonBody<Feature>,
 ) -> Result<Response, Failure> {
@@ -141,7 +141,7 @@ pub(crate) async fn sized_feature(
     State(app): State<Arc<App>>,
     target: Target,
     Parts(path): Parts<SizePath>,
-    query: RasterQuery,
+    query: SharedQuery,
     conditions: Conditions,
     JsonBody(feature): JsonBody<Feature>,
 ) -> Result<Response, Failure> {
@@ -152,7 +152,7 @@ pub(crate) async fn sized_feature(
 async fn part(
     app: &Arc<App>,
     target: &Target,
-    query: &RasterQuery,
+    query: &SharedQuery,
     conditions: &Conditions,
     wanted: Wanted,
     feature: Feature,
@@ -173,17 +173,17 @@ pub(super) fn outline(feature: Feature, query: &RasterQuery) -> Result<Outline, 
 
 async fn picture(
     walk: Walk<'_>,
-    query: &RasterQuery,
+    query: &SharedQuery,
     shown: Shown,
     format: Option<Format>,
 ) -> Result<Response, Failure> {
     let target = walk.target;
-    let parts = [shown.canonical(), format!("{format:?}"), query.canonical()];
+    let (place, format_name) = (shown.canonical(), format!("{format:?}"));
     let make = |app, pinned| {
         let order = Order { target: target.clone(), pinned, query: query.clone(), shown: shown.clone(), format };
         render::picture(app, order)
     };
-    walk.kept(&parts.each_ref().map(String::as_str), make).await
+    walk.kept(&[&place, &format_name, query.canonical()], make).await
 }
 
 impl Wanted {

@@ -12,7 +12,14 @@ use super::{
     parameters::Parts,
     walk::{JSON, Walk},
 };
-use crate::{app::App, failure::Failure, query::RasterQuery, render, target::Target, tiles::Tile};
+use crate::{
+    app::App,
+    failure::Failure,
+    query::{RasterQuery, SharedQuery},
+    render,
+    target::Target,
+    tiles::Tile,
+};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct PointPath {
@@ -25,7 +32,7 @@ pub(crate) async fn point(
     State(app): State<Arc<App>>,
     target: Target,
     Parts(path): Parts<PointPath>,
-    query: RasterQuery,
+    query: SharedQuery,
     conditions: Conditions,
 ) -> Result<Response, Failure> {
     let (x, y) = path.numbers()?;

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     app::App,
     failure::Failure,
-    query::{MAX_SIDE_PX, RasterQuery},
+    query::{MAX_SIDE_PX, SharedQuery},
     render::{self, Asked},
     target::Target,
 };
@@ -38,7 +38,7 @@ const MAX_COVER_SCALE: u32 = 20;
 pub(crate) async fn statistics(
     State(app): State<Arc<App>>,
     target: Target,
-    query: RasterQuery,
+    query: SharedQuery,
     conditions: Conditions,
 ) -> Result<Response, Failure> {
     let max_side_px = query.max_size_px.unwrap_or(STATISTICS_SIDE_PX);
@@ -60,7 +60,7 @@ pub(crate) async fn statistics(
 pub(crate) async fn of_features(
     State(app): State<Arc<App>>,
     target: Target,
-    query: RasterQuery,
+    query: SharedQuery,
     pairs: Pairs,
     JsonBody(sent): JsonBody<GeoJson>,
 ) -> Result<impl IntoResponse, Failure> {
@@ -93,7 +93,7 @@ pub(crate) async fn of_features(
 async fn with_statistics(
     app: &Arc<App>,
     target: &Target,
-    query: &RasterQuery,
+    query: &SharedQuery,
     scale: u32,
     mut feature: Feature,
 ) -> Result<Feature, Failure> {
@@ -111,7 +111,7 @@ async fn with_statistics(
 async fn numbers(
     app: &Arc<App>,
     target: &Target,
-    query: &RasterQuery,
+    query: &SharedQuery,
     scale: u32,
     feature: &Feature,
 ) -> Result<serde_json::Value, Failure> {

@@ -12,7 +12,7 @@ use super::{conditions::Conditions, parameters::Parts, walk::Walk};
 use crate::{
     app::App,
     failure::Failure,
-    query::{MAX_SIDE_PX, RasterQuery},
+    query::{MAX_SIDE_PX, SharedQuery},
     render::{self, Order, Shown},
     target::Target,
 };
@@ -48,7 +48,7 @@ pub(crate) async fn tile(
     State(app): State<Arc<App>>,
     target: Target,
     Parts(path): Parts<TilePath>,
-    query: RasterQuery,
+    query: SharedQuery,
     conditions: Conditions,
 ) -> Result<Response, Failure> {
     let address = path.resolve(query.tile_size_px)?;
@@ -57,7 +57,7 @@ pub(crate) async fn tile(
         let (shown, format) = (address.shown(), address.format);
         render::picture(app, Order { target: target.clone(), pinned, query: query.clone(), shown, format })
     };
-    walk.kept(&[&address.canonical(), &query.canonical()], make).await
+    walk.kept(&[&address.canonical(), query.canonical()], make).await
 }
 
 impl TilePath {

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     app::App,
     failure::Failure,
-    query::RasterQuery,
+    query::SharedQuery,
     target::{Origin, Target},
 };
 
@@ -28,7 +28,7 @@ pub(crate) async fn tilejson(
     State(app): State<Arc<App>>,
     target: Target,
     Parts(path): Parts<TilesetPath>,
-    query: RasterQuery,
+    query: SharedQuery,
     pairs: Pairs,
     PublicAddress(base): PublicAddress,
     conditions: Conditions,

@@ -15,7 +15,7 @@ use super::{
     tile::matrix_set,
     walk::{JSON, Walk},
 };
-use crate::{app::App, failure::Failure, query::RasterQuery, target::Target};
+use crate::{app::App, failure::Failure, query::SharedQuery, target::Target};
 
 /// Steps along each side of the bounds when they are carried into a set's own coordinates.
 const BOUNDS_STEPS: u32 = 21;
@@ -24,7 +24,7 @@ const BOUNDS_STEPS: u32 = 21;
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     target: Target,
-    query: RasterQuery,
+    query: SharedQuery,
     pairs: Pairs,
     PublicAddress(base): PublicAddress,
     conditions: Conditions,
@@ -45,7 +45,7 @@ pub(crate) async fn one(
     State(app): State<Arc<App>>,
     target: Target,
     Parts(id): Parts<TilesetPath>,
-    query: RasterQuery,
+    query: SharedQuery,
     pairs: Pairs,
     PublicAddress(base): PublicAddress,
     conditions: Conditions,

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     app::App,
     failure::Failure,
-    query::RasterQuery,
+    query::SharedQuery,
     target::{Origin, Target},
     tiles::Tile,
 };
@@ -47,7 +47,7 @@ struct Verdict {
 pub(crate) async fn validate(
     State(app): State<Arc<App>>,
     target: Target,
-    query: RasterQuery,
+    query: SharedQuery,
     pairs: Pairs,
     conditions: Conditions,
 ) -> Result<Response, Failure> {

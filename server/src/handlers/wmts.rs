@@ -18,7 +18,12 @@ use super::{
     tilesets::{Limit, TilesetPath, Zooms, limits},
     walk::Walk,
 };
-use crate::{app::App, failure::Failure, query::RasterQuery, target::Target};
+use crate::{
+    app::App,
+    failure::Failure,
+    query::{RasterQuery, SharedQuery},
+    target::Target,
+};
 
 /// The document.
 #[derive(Template)]
@@ -60,7 +65,7 @@ struct Matrix {
 pub(crate) async fn all(
     State(app): State<Arc<App>>,
     target: Target,
-    query: RasterQuery,
+    query: SharedQuery,
     pairs: Pairs,
     PublicAddress(base): PublicAddress,
     conditions: Conditions,
@@ -74,7 +79,7 @@ pub(crate) async fn one(
     State(app): State<Arc<App>>,
     target: Target,
     Parts(path): Parts<TilesetPath>,
-    query: RasterQuery,
+    query: SharedQuery,
     pairs: Pairs,
     PublicAddress(base): PublicAddress,
     conditions: Conditions,

@@ -12,7 +12,7 @@ use aurora_raster::{
 use serde_json::{Map, Value, json};
 
 use super::{Outline, Shown, Stages, overview_setting, paint, processed};
-use crate::{app::App, failure::Failure, query::RasterQuery, tiles::Tile};
+use crate::{app::App, failure::Failure, query::SharedQuery, tiles::Tile};
 
 /// Statistics of the raster, no side of which is looked at by more than `max_side_px` pixels, as JSON.
 pub(crate) async fn statistics(
@@ -69,7 +69,7 @@ pub(crate) async fn of_feature(app: &App, tiff: Arc<GeoTiff>, asked: Asked, scal
 
 /// A feature of a raster of which statistics are wanted.
 pub(crate) struct Asked {
-    pub(crate) query: RasterQuery,
+    pub(crate) query: SharedQuery,
     pub(crate) options: ReadOptions,
     pub(crate) outline: Outline,
     pub(crate) sizing: Sizing,

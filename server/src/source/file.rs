@@ -2,14 +2,15 @@
 //!
 //! Looks and reads run on tokio's blocking threads within the share of their folder's origin: a mount that hangs holds
 //! only that many of them. Only another look at a file that was found on a local disk is done where it is asked for:
-//! there it costs less than a thread's turn. Files are kept open for the next read, a bounded number of them; one that
-//! was closed meanwhile is opened again, and is another version if it was replaced.
+//! there it costs less than a thread's turn; and while it is the very file it was a moment ago, its links are not
+//! followed again. Files are kept open for the next read, a bounded number of them; one that was closed meanwhile is
+//! opened again, and is another version if it was replaced.
 
 use std::{
     ops::Range,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use aurora_daemon::file_system;
@@ -28,10 +29,14 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Names that were looked at, kept for the time that their folder hangs; each is a few hundred bytes.
 const KNOWN_NAMES: u64 = 4096;
 
+/// How long a name that still leads to the same file is taken to lead there on allowed ways: whoever moves a folder out of
+/// the allowed ones and links to it from there is noticed after this time.
+const WAYS_KNOWN_FOR: Duration = Duration::from_secs(1);
+
 /// An allowed file, with all links resolved, and the version it had at the look that found it.
 #[derive(Debug, Clone)]
 pub(crate) struct LocalFile {
-    pub(crate) path: PathBuf,
+    pub(crate) path: Arc<Path>,
     /// The allowed folder it lies in.
     pub(crate) folder: Arc<str>,
     /// Whether looking at it again waits for no other host.
@@ -44,17 +49,37 @@ impl LocalFile {
     /// Blocks on the file system.
     pub(super) fn new(folder: Arc<str>, path: PathBuf, version: FileVersion) -> Self {
         let is_at_hand = matches!(file_system::network_name(&path), Ok(None));
-        Self { path, folder, is_at_hand, seen: Arc::new(Mutex::new(Some(version))) }
+        Self { path: path.into(), folder, is_at_hand, seen: Arc::new(Mutex::new(Some(version))) }
     }
 
     fn take_seen(&self) -> Option<FileVersion> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    fn seen(&self) -> Option<FileVersion> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The same with its version still to be taken.
     fn afresh(&self) -> Self {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Self { seen: Arc::new(Mutex::new(seen)), ..self.clone() }
+        let (path, folder) = (Arc::clone(&self.path), Arc::clone(&self.folder));
+        Self { path, folder, is_at_hand: self.is_at_hand, seen: Arc::new(Mutex::new(self.seen())) }
+    }
+}
+
+/// A name that led to an allowed file, and when its way there was last followed.
+#[derive(Clone)]
+struct Known {
+    file: LocalFile,
+    followed_at: Instant,
+}
+
+impl Known {
+    /// The file, if `name` leads to the same one still and its way was followed lately. Blocks on the file system.
+    fn still(&self, name: &str) -> Option<LocalFile> {
+        let is_recent = self.followed_at.elapsed() < WAYS_KNOWN_FOR;
+        let is_same = || FileSource::version_at(name).ok() == self.file.seen();
+        (is_recent && is_same()).then(|| self.file.afresh())
     }
 }
 
@@ -69,7 +94,7 @@ pub(crate) struct LocalFiles {
     allow: Arc<AllowList>,
     origins: Arc<Origins>,
     open: Cache<PathBuf, Shelf<FileSource>>,
-    known: Cache<String, LocalFile>,
+    known: Cache<String, Known>,
     patience: Duration,
 }
 
@@ -86,25 +111,36 @@ impl LocalFiles {
 
     /// The allowed file that `text` names, as it is now; as it was last while its folder hangs.
     pub(crate) async fn locate(&self, text: &str) -> Result<Result<LocalFile, Refusal>, SourceError> {
-        if self.known.get(text).is_some_and(|known| known.is_at_hand) {
-            let found = self.allow.locate_file(Path::new(text));
-            if !found.as_ref().is_ok_and(|file| file.is_at_hand) {
-                self.known.invalidate(text);
-            }
-            return Ok(found);
+        if let Some(known) = self.known.get(text).filter(|known| known.file.is_at_hand) {
+            return Ok(known.still(text).map_or_else(|| self.follow(text), Ok));
         }
         let (allow, path) = (Arc::clone(&self.allow), PathBuf::from(text));
         let folder = self.allow.folder_of(&path);
         match self.off_thread(&folder, text, move || Ok(allow.locate_file(&path))).await {
             Ok(Ok(file)) => {
-                self.known.insert(text.to_owned(), file.afresh());
+                self.remember(text, &file);
                 Ok(Ok(file))
             }
             Err(error @ SourceError::Unavailable { .. }) => {
-                self.known.get(text).map(|known| Ok(known.afresh())).ok_or(error)
+                self.known.get(text).map(|known| Ok(known.file.afresh())).ok_or(error)
             }
             other => other,
         }
+    }
+
+    /// Follows a name that led to a file at hand: what it leads to now. Blocks on the file system.
+    fn follow(&self, text: &str) -> Result<LocalFile, Refusal> {
+        let found = self.allow.locate_file(Path::new(text));
+        match &found {
+            Ok(file) if file.is_at_hand => self.remember(text, file),
+            _ => self.known.invalidate(text),
+        }
+        found
+    }
+
+    fn remember(&self, text: &str, file: &LocalFile) {
+        let known = Known { file: file.afresh(), followed_at: Instant::now() };
+        self.known.insert(text.to_owned(), known);
     }
 
     /// The file's version now, or at the look that found it.
@@ -112,13 +148,13 @@ impl LocalFiles {
         if let Some(version) = file.take_seen() {
             return Ok(version);
         }
-        let (path, name) = (file.path.clone(), file.path.display().to_string());
+        let (path, name) = (Arc::clone(&file.path), file.path.display().to_string());
         self.off_thread(&file.folder, &name, move || FileSource::version_at(&path)).await
     }
 
     /// Opens it.
     pub(crate) async fn open(self: &Arc<Self>, file: &LocalFile) -> Result<Arc<LocalSource>, SourceError> {
-        let (files, path, name) = (Arc::clone(self), file.path.clone(), file.path.display().to_string());
+        let (files, path, name) = (Arc::clone(self), file.path.to_path_buf(), file.path.display().to_string());
         let opened = self.off_thread(&file.folder, &name, move || files.open_now(path)).await?;
         let version = FileVersion { validator: opened.version().into(), written_at: opened.written_at() };
         let size_bytes = opened.size_bytes();
@@ -202,7 +238,7 @@ impl ByteSource for LocalSource {
 
     fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> SourceFuture<'a, Vec<Bytes>> {
         let (files, path, version) =
-            (Arc::clone(&self.files), self.file.path.clone(), Arc::clone(&self.version.validator));
+            (Arc::clone(&self.files), self.file.path.to_path_buf(), Arc::clone(&self.version.validator));
         let (wanted, name) = (ranges.to_vec(), self.name.clone());
         let work = move || {
             let file = Self::opened(&files, path, &version)?;
@@ -244,6 +280,32 @@ mod tests {
             assert_eq!(read.concat(), [number as u8; 3]);
             assert!(descriptors_below(folder.path()) <= 5, "{}", descriptors_below(folder.path()));
         }
+    }
+
+    #[tokio::test]
+    async fn a_name_leads_where_it_leads_now() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let at = |name: &str| folder.path().join(name);
+        for path in [at("a"), at("b"), elsewhere.path().join("c")] {
+            std::fs::write(&path, path.to_str().unwrap()).unwrap();
+        }
+        let files = files(folder.path(), 4);
+        let link = at("link");
+        let point_to = |target: PathBuf| {
+            std::fs::remove_file(&link).ok();
+            std::os::unix::fs::symlink(target, &link).unwrap();
+        };
+        let locate = async || files.locate(link.to_str().unwrap()).await.unwrap();
+        point_to(at("a"));
+        assert_eq!(*locate().await.unwrap().path, *at("a").canonicalize().unwrap());
+        let again = locate().await.unwrap();
+        assert_eq!(files.version(&again).await.unwrap(), FileSource::version_at(at("a")).unwrap());
+        point_to(at("b"));
+        assert_eq!(*locate().await.unwrap().path, *at("b").canonicalize().unwrap());
+        point_to(elsewhere.path().join("c"));
+        assert_eq!(locate().await, Err(Refusal::Forbidden));
+        point_to(at("none"));
+        assert!(locate().await.is_err());
     }
 
     #[tokio::test]

@@ -63,10 +63,10 @@ impl FileSource {
     /// # Errors
     /// As [`Self::open`].
     pub fn version_at(path: impl AsRef<Path>) -> Result<FileVersion, SourceError> {
-        let name = path.as_ref().display().to_string();
-        let metadata = std::fs::metadata(path).map_err(|error| source_error(&name, &error))?;
+        let name = || path.as_ref().display().to_string();
+        let metadata = std::fs::metadata(&path).map_err(|error| source_error(&name(), &error))?;
         if !metadata.is_file() {
-            return Err(SourceError::Unavailable { name, reason: "not a regular file".to_owned() });
+            return Err(SourceError::Unavailable { name: name(), reason: "not a regular file".to_owned() });
         }
         Ok(FileVersion::of(&metadata))
     }
