@@ -22,6 +22,10 @@ use crate::source::origin_of;
 /// Renders under way for each thread: one computes, the others wait for bytes.
 const RENDERS_PER_THREAD: usize = 8;
 
+/// Renders of files at hand under way beside those that compute: their bytes are there sooner than a thread is, and what they
+/// hold meanwhile is better used for blocks.
+const RENDERS_AHEAD: usize = 1;
+
 /// Too many are waiting, or the wait was too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("overloaded")]
@@ -41,6 +45,7 @@ struct State {
     places_of_one: usize,
     permits: usize,
     permits_of_one: usize,
+    permits_at_hand: usize,
     inside: HashMap<Client, usize>,
     inside_all: usize,
     running: HashMap<Arc<str>, usize>,
@@ -50,6 +55,7 @@ struct State {
 
 struct Waiting {
     origin: Arc<str>,
+    at_hand: bool,
     go: oneshot::Sender<Permit>,
 }
 
@@ -74,6 +80,7 @@ impl Admission {
             places_of_one: places - limit / 4,
             permits,
             permits_of_one: permits.div_ceil(2),
+            permits_at_hand: threads + RENDERS_AHEAD,
             inside: HashMap::new(),
             inside_all: 0,
             running: HashMap::new(),
@@ -104,18 +111,19 @@ impl Admission {
 
     /// A permit to render `tiff`, kept until it is dropped.
     pub(crate) async fn admit(&self, tiff: &GeoTiff) -> Result<Permit, Overloaded> {
-        self.admit_from(&origin_of(tiff.source().as_ref())).await
+        let source = tiff.source().as_ref();
+        self.admit_from(&origin_of(source), source.is_at_hand()).await
     }
 
-    async fn admit_from(&self, origin: &Arc<str>) -> Result<Permit, Overloaded> {
+    async fn admit_from(&self, origin: &Arc<str>, at_hand: bool) -> Result<Permit, Overloaded> {
         let wait = {
             let mut state = self.lock();
-            if state.may_run(origin) {
+            if state.may_run(origin, at_hand) {
                 state.run(origin);
                 return Ok(Permit { state: Some(Arc::clone(&self.state)), origin: Arc::clone(origin) });
             }
             let (go, wait) = oneshot::channel();
-            state.waiting.push(Client::current(), Waiting { origin: Arc::clone(origin), go });
+            state.waiting.push(Client::current(), Waiting { origin: Arc::clone(origin), at_hand, go });
             wait
         };
         let admitted = tokio::time::timeout(self.patience, wait).await.ok().and_then(Result::ok);
@@ -141,9 +149,10 @@ impl Admission {
 }
 
 impl State {
-    fn may_run(&self, origin: &Arc<str>) -> bool {
+    fn may_run(&self, origin: &Arc<str>, at_hand: bool) -> bool {
         let of_origin = self.running.get(origin).copied().unwrap_or(0);
-        self.running_all < self.permits && of_origin < self.permits_of_one
+        let most = if at_hand { self.permits_at_hand } else { self.permits_of_one };
+        self.running_all < self.permits && of_origin < most
     }
 
     fn run(&mut self, origin: &Arc<str>) {
@@ -159,7 +168,8 @@ impl State {
     /// The next who waits and may run now; it counts as running from here on.
     fn next(&mut self) -> Option<Waiting> {
         let mut waiting = std::mem::take(&mut self.waiting);
-        let next = waiting.pop_if(1, |waiting| waiting.go.is_closed() || self.may_run(&waiting.origin));
+        let next =
+            waiting.pop_if(1, |waiting| waiting.go.is_closed() || self.may_run(&waiting.origin, waiting.at_hand));
         self.waiting = waiting;
         let (_, next) = next?;
         self.run(&next.origin);
@@ -203,7 +213,7 @@ impl Drop for Permit {
         lock().end(&self.origin);
         loop {
             let next = lock().next();
-            let Some(Waiting { origin, go }) = next else { return };
+            let Some(Waiting { origin, go, .. }) = next else { return };
             if let Err(mut back) = go.send(Permit { state: Some(Arc::clone(&shared)), origin }) {
                 // Whoever waited has gone: the permit is for the next.
                 back.state = None;
@@ -229,7 +239,7 @@ mod tests {
     async fn fill(admission: &Admission) -> Vec<Permit> {
         let mut permits = Vec::new();
         for number in 0..RENDERS_PER_THREAD {
-            permits.push(admission.admit_from(&origin(["a", "b"][number % 2])).await.unwrap());
+            permits.push(admission.admit_from(&origin(["a", "b"][number % 2]), false).await.unwrap());
         }
         permits
     }
@@ -267,8 +277,8 @@ mod tests {
         let admission = Admission::new(1, 9, Duration::from_secs(60));
         let mut running = fill(&admission).await;
         let (a, c) = (origin("a"), origin("c"));
-        let mut left = Box::pin(admission.admit_from(&c));
-        let mut waiting = Box::pin(admission.admit_from(&c));
+        let mut left = Box::pin(admission.admit_from(&c, false));
+        let mut waiting = Box::pin(admission.admit_from(&c, false));
         assert!(left.as_mut().now_or_never().is_none() && waiting.as_mut().now_or_never().is_none());
         drop(left);
         running.pop();
@@ -277,7 +287,7 @@ mod tests {
         drop(running);
         drop(admitted);
         assert_eq!(admission.lock().running_all, 0);
-        assert!(admission.admit_from(&a).now_or_never().is_some());
+        assert!(admission.admit_from(&a, false).now_or_never().is_some());
     }
 
     #[tokio::test]
@@ -285,14 +295,26 @@ mod tests {
         let admission = Admission::new(1, 100, Duration::from_millis(20));
         let (hangs, works) = (origin("hangs"), origin("works"));
         let mut stuck = Vec::new();
-        while let Ok(permit) = admission.admit_from(&hangs).await {
+        while let Ok(permit) = admission.admit_from(&hangs, false).await {
             stuck.push(permit);
         }
         assert_eq!(stuck.len(), RENDERS_PER_THREAD / 2);
-        let mut queued = Box::pin(admission.admit_from(&hangs));
+        let mut queued = Box::pin(admission.admit_from(&hangs, false));
         assert!(queued.as_mut().now_or_never().is_none());
-        assert!(admission.admit_from(&works).now_or_never().is_some_and(|admitted| admitted.is_ok()));
+        assert!(admission.admit_from(&works, false).now_or_never().is_some_and(|admitted| admitted.is_ok()));
         stuck.pop();
         assert!(queued.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn of_files_at_hand_one_render_more_than_there_are_threads_is_under_way() {
+        let admission = Admission::new(2, 100, Duration::from_secs(60));
+        let files = origin("files at hand");
+        let mut running: Vec<_> = (0..3).filter_map(|_| admission.admit_from(&files, true).now_or_never()).collect();
+        assert_eq!(running.len(), 3);
+        let mut next = Box::pin(admission.admit_from(&files, true));
+        assert!(next.as_mut().now_or_never().is_none());
+        running.pop();
+        assert!(next.await.is_ok());
     }
 }

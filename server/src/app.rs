@@ -73,7 +73,8 @@ impl App {
         let origins = Arc::new(Origins::new(descriptors.requests, stall).showing(token.clone(), shown_to));
         let folders = Arc::new(Origins::new(FILE_THREADS, stall));
         let files = Arc::new(LocalFiles::new(Arc::clone(&allow), folders, descriptors.files, stall));
-        let room = Arc::new(Room::new(&budget, patience));
+        let blocks = Arc::new(BlockCache::new(budget.blocks_bytes));
+        let room = Arc::new(Room::new(&budget, Arc::clone(&blocks), patience));
         let pool = Arc::new(Pool::new(threads).context("the render threads cannot be started")?);
         let reader = Reader {
             client,
@@ -89,7 +90,7 @@ impl App {
             catalogue: Arc::new(Catalogue::new(mirrors, settings.expects_indexers())),
             queries: Queries::new(),
             rasters: Rasters::new(reader, budget.headers_bytes, settings.revalidate.0),
-            blocks: Arc::new(BlockCache::new(budget.blocks_bytes)),
+            blocks,
             tiles: Tiles::new(budget.tiles_bytes, Arc::clone(&room)),
             stretches: Stretches::new(),
             admission: Admission::new(threads, settings.queue_limit, patience),

@@ -1,9 +1,9 @@
 //! Divides `--memory` between what is kept and what is under way, and keeps account of the latter.
 //!
-//! Every cache weighs its own entries; nothing is shared between them, so that a flood of headers cannot push out
-//! tiles. [`Room`] accounts for everything else that lives: what renders and header reads hold, and encoded tiles until
-//! the last client has taken them. The rest of the process (code, connections, the catalogue) is the overhead that
-//! comes on top.
+//! Every cache weighs its own entries, and has a part of its own, so that a flood of headers cannot push out tiles.
+//! [`Room`] accounts for everything else that lives: what renders and header reads hold, and encoded tiles until the last
+//! client has taken them; what these leave is lent to the blocks. The rest of the process (code, connections, the catalogue)
+//! is the overhead that comes on top.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -11,9 +11,10 @@ use std::{
 };
 
 use aurora_daemon::fair::{Client, FairQueue};
+use aurora_raster::cache::BlockCache;
 use tokio::{sync::oneshot, time::timeout};
 
-use crate::admission::Overloaded;
+use crate::{admission::Overloaded, lending::Loan};
 
 /// Below this a single render of a large block has no room.
 pub(crate) const MIN_MEMORY_BYTES: u64 = 32 << 20;
@@ -56,6 +57,7 @@ pub(crate) struct Room {
 struct Account {
     limit_bytes: u64,
     used_bytes: u64,
+    loan: Loan,
     waiting: FairQueue<(u64, oneshot::Sender<Reserved>)>,
 }
 
@@ -73,10 +75,12 @@ impl std::fmt::Debug for Account {
 }
 
 impl Room {
-    /// Room for renders and for the tiles in their cache; nobody waits for longer than `patience`.
-    pub(crate) fn new(budget: &Budget, patience: Duration) -> Self {
+    /// Room for renders and for the tiles in their cache, of which `blocks` get what is left; nobody waits for longer than
+    /// `patience`.
+    pub(crate) fn new(budget: &Budget, blocks: Arc<BlockCache>, patience: Duration) -> Self {
         let limit_bytes = budget.in_flight_bytes + budget.tiles_bytes;
-        let account = Account { limit_bytes, used_bytes: 0, waiting: FairQueue::default() };
+        let loan = Loan::new(blocks, budget.blocks_bytes, limit_bytes);
+        let account = Account { limit_bytes, used_bytes: 0, loan, waiting: FairQueue::default() };
         Self { account: Arc::new(Mutex::new(account)), render_bytes: budget.in_flight_bytes, patience }
     }
 
@@ -103,13 +107,15 @@ impl Room {
     fn take(&self, account: &mut Account, cost_bytes: u64) -> Option<Reserved> {
         let bytes = cost_bytes.min(self.render_bytes);
         let may = account.waiting.is_empty() && account.fits(bytes);
-        account.used_bytes += if may { bytes } else { 0 };
+        if may {
+            account.change(|used| used + bytes);
+        }
         may.then(|| Reserved { account: Some(Arc::clone(&self.account)), bytes })
     }
 
     /// Accounts for bytes that are there already.
     pub(crate) fn hold(&self, bytes: u64) -> Reserved {
-        lock(&self.account).used_bytes += bytes;
+        lock(&self.account).change(|used| used + bytes);
         Reserved { account: Some(Arc::clone(&self.account)), bytes }
     }
 
@@ -123,17 +129,22 @@ impl Account {
     fn fits(&self, bytes: u64) -> bool {
         self.used_bytes + bytes <= self.limit_bytes
     }
+
+    fn change(&mut self, change: impl FnOnce(u64) -> u64) {
+        self.used_bytes = change(self.used_bytes);
+        self.loan.settle(self.used_bytes);
+    }
 }
 
 impl Drop for Reserved {
     fn drop(&mut self) {
         let Some(account) = self.account.take() else { return };
-        lock(&account).used_bytes -= self.bytes;
+        lock(&account).change(|used| used - self.bytes);
         while let Some((bytes, sender)) = next(&account) {
             if let Err(mut back) = sender.send(Reserved { account: Some(Arc::clone(&account)), bytes }) {
                 // Whoever waited has gone.
                 back.account = None;
-                lock(&account).used_bytes -= bytes;
+                lock(&account).change(|used| used - bytes);
             }
         }
     }
@@ -147,7 +158,7 @@ fn next(account: &Arc<Mutex<Account>>) -> Option<(u64, oneshot::Sender<Reserved>
     if !has_gone && !account.fits(bytes) {
         return None;
     }
-    account.used_bytes += bytes;
+    account.change(|used| used + bytes);
     account.waiting.pop(bytes).map(|(_, waiting)| waiting)
 }
 
@@ -163,7 +174,7 @@ mod tests {
 
     fn room(render_bytes: u64, tiles_bytes: u64) -> Room {
         let budget = Budget { headers_bytes: 0, blocks_bytes: 0, tiles_bytes, in_flight_bytes: render_bytes };
-        Room::new(&budget, Duration::from_secs(60))
+        Room::new(&budget, Arc::new(BlockCache::new(0)), Duration::from_secs(60))
     }
 
     #[test]

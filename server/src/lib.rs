@@ -17,6 +17,7 @@ mod failure;
 mod flights;
 mod gpus;
 mod handlers;
+mod lending;
 mod meters;
 mod observe;
 mod openapi;

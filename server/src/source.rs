@@ -53,8 +53,12 @@ impl fmt::Display for Locator {
     }
 }
 
-/// The name of the origin that `source` reads from: that of a file server, or one for all local files.
+/// The name of the origin that `source` reads from: that of a file server, one for all files on local disks, or one for all
+/// that are mounted from elsewhere.
 pub(crate) fn origin_of(source: &dyn ByteSource) -> Arc<str> {
+    if source.is_at_hand() {
+        return "files at hand".into();
+    }
     let after_scheme = source.name().find("://").map(|at| at + "://".len());
     let Some(start) = after_scheme.filter(|_| !source.name().starts_with('/')) else { return "files".into() };
     let end = source.name()[start..].find('/').map_or(source.name().len(), |length| start + length);

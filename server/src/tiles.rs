@@ -193,11 +193,13 @@ fn weight_bytes(bytes: &Bytes) -> u32 {
 mod tests {
     use std::time::Duration;
 
+    use aurora_raster::cache::BlockCache;
+
     use super::*;
     use crate::budget::Budget;
 
     fn tiles() -> (Tiles, Arc<Room>) {
-        let room = Arc::new(Room::new(&Budget::split(64 << 20), Duration::from_secs(60)));
+        let room = Arc::new(Room::new(&Budget::split(64 << 20), Arc::new(BlockCache::new(0)), Duration::from_secs(60)));
         (Tiles::new(100_000, Arc::clone(&room)), room)
     }
 

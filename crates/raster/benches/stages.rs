@@ -24,6 +24,10 @@ use bytes::Bytes;
 use criterion::{BatchSize, Criterion};
 use futures_util::FutureExt;
 
+/// That of the server.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Kinds of scenes: 16-bit deflate with predictor 2, 8-bit deflate, 8-bit ZSTD.

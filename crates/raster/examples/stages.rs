@@ -21,6 +21,10 @@ use aurora_raster::{
 };
 use aurora_tile::{Bounds, TileId, TileMatrixSet, lon_lat_to_mercator};
 
+// That of the server: others give blocks back to the system at once and have them again page by page.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const STAGES: [&str; 5] = ["plan", "fetch", "decode+warp", "style", "encode"];
 
 /// Time by stage and what else is worth a line.
@@ -106,7 +110,9 @@ async fn render_one(
     };
     let planned = Instant::now();
     let key = SourceKey::of(tiff.source().as_ref());
-    totals.decoded.extend(plan.blocks().iter().filter(|id| !cache.holds(&key, **id)));
+    totals
+        .decoded
+        .extend(plan.blocks().iter().filter(|id| !cache.holds(&key, **id, &plan.rows_needed(tiff.header(), **id))));
     let looked = Instant::now();
     let fetched = render::fetch(tiff, &plan, cache).await?;
     let fetch_end = Instant::now();

@@ -2,7 +2,8 @@
 //!
 //! A block is found by the version of the file it came from, so nothing is ever invalidated: a file that changes has
 //! another version, and the old blocks age out. Blocks of 16-bit samples are kept packed, which leaves room for more of
-//! them. The cache neither reads nor decodes; [`crate::render`] does both.
+//! them. How many bytes they may take can change at any time. The cache neither reads nor decodes; [`crate::render`] does
+//! both.
 
 use std::{
     fmt,
@@ -13,7 +14,10 @@ use std::{
     },
 };
 
-use moka::sync::Cache;
+use quick_cache::{
+    DefaultHashBuilder, Equivalent, OptionsBuilder, Weighter,
+    sync::{Cache, DefaultLifecycle},
+};
 
 mod packed;
 
@@ -24,8 +28,14 @@ use crate::{
     source::ByteSource,
 };
 
-/// What an entry costs beside its samples: key, block header and moka's own node, measured at about 300 bytes.
+/// What an entry costs beside its samples: key, block header and the cache's own node.
 const ENTRY_OVERHEAD_BYTES: usize = 320;
+
+/// About as many blocks as a cache holds: for how many others it remembers that they were there.
+const USUAL_BLOCKS: usize = 4096;
+
+/// Share of a cache that may be empty when it counts as full, as its reciprocal: some blocks are too large for what is left.
+const FULL_BUT_FOR: u64 = 8;
 
 /// Names one version of one file for the keys of its blocks. Make it once a render, clone it freely.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -53,6 +63,15 @@ impl Kept {
         Packed::of(block).map_or_else(|| Self::Plain(Arc::clone(block)), |packed| Self::Packed(packed.into()))
     }
 
+    /// Whether it has all of `rows`, as far as the block itself does.
+    fn has(&self, rows: &Range<u32>) -> bool {
+        let (held, height_px) = match self {
+            Self::Plain(block) => (block.rows.end, block.height_px),
+            Self::Packed(packed) => (packed.rows_px, packed.height_px),
+        };
+        rows.end.min(height_px) <= held
+    }
+
     /// The block as renders read it, with those of `rows` at least.
     pub(crate) fn block(self, rows: Range<u32>) -> SharedBlock {
         match self {
@@ -61,18 +80,42 @@ impl Kept {
         }
     }
 
-    fn weight_bytes(&self) -> u32 {
+    fn weight_bytes(&self) -> u64 {
         let samples_bytes = match self {
             Self::Plain(block) => block.samples.as_ref().map_or(0, Samples::capacity_bytes),
             Self::Packed(packed) => packed.size_bytes(),
         };
-        u32::try_from(samples_bytes + ENTRY_OVERHEAD_BYTES).unwrap_or(u32::MAX)
+        (samples_bytes + ENTRY_OVERHEAD_BYTES) as u64
+    }
+}
+
+/// Weighs blocks.
+#[derive(Debug, Clone, Copy)]
+struct ByBytes;
+
+impl Weighter<Key, Kept> for ByBytes {
+    fn weight(&self, _: &Key, kept: &Kept) -> u64 {
+        kept.weight_bytes()
+    }
+}
+
+/// Names a kept block.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key(SourceKey, BlockId);
+
+/// A key that is only looked for.
+#[derive(Hash)]
+struct Wanted<'a>(&'a SourceKey, BlockId);
+
+impl Equivalent<Key> for Wanted<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        (self.0, self.1) == (&key.0, key.1)
     }
 }
 
 /// Decoded blocks, weighed by the bytes their buffers hold. Share it by `Arc`; all methods take `&self`.
 pub struct BlockCache {
-    blocks: Cache<(SourceKey, BlockId), Kept>,
+    blocks: Cache<Key, Kept, ByBytes>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -88,46 +131,63 @@ pub struct CacheCounts {
     pub blocks: u64,
     /// Bytes held now, as weighed.
     pub size_bytes: u64,
+    /// Bytes that may be held now.
+    pub capacity_bytes: u64,
 }
 
 impl BlockCache {
     /// A cache of at most `capacity_bytes`; 0 keeps nothing.
     pub fn new(capacity_bytes: u64) -> Self {
-        let blocks =
-            Cache::builder().max_capacity(capacity_bytes).weigher(|_, kept: &Kept| kept.weight_bytes()).build();
+        let options = OptionsBuilder::new()
+            .weight_capacity(capacity_bytes)
+            .estimated_items_capacity(USUAL_BLOCKS)
+            // Shards would each have their share of the bytes, and a large block would fit into none.
+            .shards(1)
+            .build()
+            .expect("capacity and number of items are all that must be given");
+        let blocks = Cache::with_options(options, ByBytes, DefaultHashBuilder::default(), DefaultLifecycle::default());
         Self { blocks, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 
-    /// The block, if it is held. Counts a hit or a miss.
-    pub(crate) fn get(&self, source: &SourceKey, id: BlockId) -> Option<Kept> {
-        let found = self.blocks.get(&(source.clone(), id));
+    /// Keeps as many bytes from now on; what no longer fits is let go before this returns.
+    pub fn set_capacity_bytes(&self, capacity_bytes: u64) {
+        self.blocks.set_capacity(capacity_bytes);
+    }
+
+    /// The block, if it is held with those of `rows` at least. Counts a hit or a miss.
+    pub(crate) fn get(&self, source: &SourceKey, id: BlockId, rows: &Range<u32>) -> Option<Kept> {
+        let found = self.blocks.get(&Wanted(source, id)).filter(|kept| kept.has(rows));
         let counter = if found.is_some() { &self.hits } else { &self.misses };
         counter.fetch_add(1, Relaxed);
         found
     }
 
-    /// Whether the block is held; counts nothing.
-    pub fn holds(&self, source: &SourceKey, id: BlockId) -> bool {
-        self.blocks.contains_key(&(source.clone(), id))
+    /// Whether the block is held with those of `rows` at least; counts nothing.
+    pub fn holds(&self, source: &SourceKey, id: BlockId, rows: &Range<u32>) -> bool {
+        self.blocks.peek(&Wanted(source, id)).is_some_and(|kept| kept.has(rows))
     }
 
-    /// Keeps a block and hands it back shared. What no longer fits is let go before this returns: left to itself moka
-    /// lets some sixty entries wait beyond the bound, which is more memory than some caches have.
+    /// Whether what comes now pushes out something else, so that more of a block than is needed now may never be.
+    pub(crate) fn is_full(&self) -> bool {
+        let capacity_bytes = self.blocks.capacity();
+        self.blocks.weight() >= capacity_bytes - capacity_bytes / FULL_BUT_FOR
+    }
+
+    /// Keeps a block and hands it back shared. What no longer fits is let go before this returns.
     pub fn insert(&self, source: &SourceKey, id: BlockId, block: Block) -> SharedBlock {
         let shared = Arc::new(block);
-        self.blocks.insert((source.clone(), id), Kept::of(&shared));
-        self.blocks.run_pending_tasks();
+        self.blocks.insert(Key(source.clone(), id), Kept::of(&shared));
         shared
     }
 
-    /// Counters and size, after pending evictions are done.
+    /// Counters and size.
     pub fn counts(&self) -> CacheCounts {
-        self.blocks.run_pending_tasks();
         CacheCounts {
             hits: self.hits.load(Relaxed),
             misses: self.misses.load(Relaxed),
-            blocks: self.blocks.entry_count(),
-            size_bytes: self.blocks.weighted_size(),
+            blocks: self.blocks.len() as u64,
+            size_bytes: self.blocks.weight(),
+            capacity_bytes: self.blocks.capacity(),
         }
     }
 }

@@ -36,8 +36,23 @@ use predictor::Difference;
 /// # Errors
 /// `Broken` when the bytes do not decode to a whole block or there is no such block, `TooLarge` beyond the limits.
 pub fn decode_block(header: &Header, id: BlockId, compressed: &[u8], limits: &Limits) -> Result<Block> {
+    decode_rows(header, id, compressed, limits, u32::MAX)
+}
+
+/// Decodes no more than the first `rows_px` rows of a block whose compression goes row by row, and all of others. What lies
+/// behind these rows is not looked at, the stream's checksum among it.
+///
+/// # Errors
+/// As [`decode_block`].
+pub(crate) fn decode_rows(
+    header: &Header,
+    id: BlockId,
+    compressed: &[u8],
+    limits: &Limits,
+    rows_px: u32,
+) -> Result<Block> {
     let level = header.levels.get(usize::from(id.level));
-    let shape = Shape::of(level, id.index, samples_per_pixel(header, level))?;
+    let shape = Shape::of(level, id.index, samples_per_pixel(header, level))?.first(rows_px);
     if compressed.is_empty() {
         return Ok(shape.block(None));
     }
@@ -123,15 +138,25 @@ fn samples_per_pixel(header: &Header, level: Option<&Level>) -> u16 {
 struct Shape<'a> {
     level: &'a Level,
     width_px: u32,
+    /// Rows to decode: all of them, or the first ones.
     height_px: u32,
     samples_per_pixel: u16,
+    whole_height_px: u32,
 }
 
 impl<'a> Shape<'a> {
     fn of(level: Option<&'a Level>, index: u32, samples_per_pixel: u16) -> Result<Self> {
         let level = level.filter(|level| (index as usize) < level.blocks_in_plane());
         let level = level.ok_or_else(|| RasterError::Broken { reason: format!("there is no block {index}") })?;
-        Ok(Self { level, width_px: level.block_width_px, height_px: level.block_rows(index), samples_per_pixel })
+        let height_px = level.block_rows(index);
+        let width_px = level.block_width_px;
+        Ok(Self { level, width_px, height_px, samples_per_pixel, whole_height_px: height_px })
+    }
+
+    /// The same of the first `rows_px` rows alone, where they can be had for less.
+    fn first(self, rows_px: u32) -> Self {
+        let by_rows = decompress::stops_when_full(self.level.compression);
+        Self { height_px: if by_rows { self.height_px.min(rows_px.max(1)) } else { self.height_px }, ..self }
     }
 
     fn samples(&self) -> u64 {
@@ -144,8 +169,8 @@ impl<'a> Shape<'a> {
     }
 
     fn block(&self, samples: Option<Samples>) -> Block {
-        let Self { width_px, height_px, samples_per_pixel, .. } = *self;
-        Block { width_px, height_px, rows: 0..height_px, samples_per_pixel, samples }
+        let Self { width_px, height_px, samples_per_pixel, whole_height_px, .. } = *self;
+        Block { width_px, height_px: whole_height_px, rows: 0..height_px, samples_per_pixel, samples }
     }
 }
 
@@ -203,7 +228,7 @@ impl Stored<'_> {
 
     /// Numbers of `bits` bits. Differences of them are taken in as many bits.
     fn packed(&self, bits: u8, sample_type: SampleType) -> Result<Samples> {
-        let Shape { level, width_px, height_px, samples_per_pixel } = self.shape;
+        let Shape { level, width_px, height_px, samples_per_pixel, .. } = self.shape;
         let (width, bands) = (width_px as usize, usize::from(samples_per_pixel));
         let row_bytes = packed::row_bytes(width * bands, bits) as u64;
         check_size(self.shape.samples() * u64::from(sample_type.size_bytes()), self.limits)?;
@@ -223,7 +248,7 @@ impl Stored<'_> {
 
     /// The stored bytes in a buffer of their type.
     fn decompress<T: Pod>(&self, parts: usize) -> Result<Vec<T>> {
-        let Shape { level, width_px, height_px, samples_per_pixel } = self.shape;
+        let Shape { level, width_px, height_px, samples_per_pixel, .. } = self.shape;
         let samples = self.shape.samples() * parts as u64;
         check_size(samples * size_of::<T>() as u64, self.limits)?;
         let mut buffer = vec![T::zeroed(); samples as usize];

@@ -33,6 +33,11 @@ pub trait ByteSource: Send + Sync {
         None
     }
 
+    /// Whether reading waits for no other host: there is little to gain from reading for many renders at once.
+    fn is_at_hand(&self) -> bool {
+        false
+    }
+
     /// Exactly the bytes of each range, in the order asked. Ranges are within the size and not empty; sources may
     /// merge neighbours and read in parallel. An answer keeps nothing alive that was not asked for: it has a buffer of
     /// its own, or shares one with ranges that overlap it or adjoin it, up to [`MAX_SHARED_BYTES`].

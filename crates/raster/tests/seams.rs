@@ -129,7 +129,7 @@ fn a_tile_of_kept_blocks_is_the_one_they_were_decoded_for() {
     let path = folder.path().join("scene.tif");
     Scene::cog_like().write(&path);
     let tiff = open(&path).expect("a scene that is read");
-    let mut shown_px = 0;
+    let (mut shown_px, full) = (0, BlockCache::new(6 * 65_536));
     for (z, columns, rows) in [(9, 196..198, 288..291), (10, 393..395, 577..580), (12, 1574..1578, 2311..2315)] {
         for (x, y) in columns.flat_map(|x| rows.clone().map(move |y| (x, y))) {
             for resampling in [Resampling::Nearest, Resampling::Bilinear, Resampling::Lanczos, Resampling::Mode] {
@@ -141,9 +141,16 @@ fn a_tile_of_kept_blocks_is_the_one_they_were_decoded_for() {
                     render::paint(&tiff, &plan, fetched, &cache).expect("painted")
                 });
                 assert!(decoded == kept, "{z}/{x}/{y} {resampling:?}");
+                // A full cache has blocks decoded as far as they were needed, by other tiles or by this one.
+                let [first, again] = [(); 2].map(|()| {
+                    let fetched = wait(render::fetch(&tiff, &plan, &full)).expect("fetched");
+                    render::paint(&tiff, &plan, fetched, &full).expect("painted")
+                });
+                assert!(first == kept && again == kept, "{z}/{x}/{y} {resampling:?} with a full cache");
                 shown_px += kept.valid_px();
             }
         }
     }
     assert!(shown_px > 1_000_000, "{shown_px} pixels are too few to tell");
+    assert!(full.counts().hits > 50, "{:?}", full.counts());
 }

@@ -80,7 +80,8 @@ fn caches(app: &App) -> Value {
     json!({
         "headers": { "rasters": rasters, "size_bytes": headers_bytes },
         "blocks": {
-            "blocks": blocks.blocks, "size_bytes": blocks.size_bytes, "hits": blocks.hits, "misses": blocks.misses,
+            "blocks": blocks.blocks, "size_bytes": blocks.size_bytes, "capacity_bytes": blocks.capacity_bytes,
+            "hits": blocks.hits, "misses": blocks.misses,
         },
         "tiles": app.tiles.counts(),
     })

@@ -236,6 +236,10 @@ impl ByteSource for LocalSource {
         self.version.written_at
     }
 
+    fn is_at_hand(&self) -> bool {
+        self.file.is_at_hand
+    }
+
     fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> SourceFuture<'a, Vec<Bytes>> {
         let (files, path, version) =
             (Arc::clone(&self.files), self.file.path.to_path_buf(), Arc::clone(&self.version.validator));

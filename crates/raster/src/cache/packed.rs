@@ -27,7 +27,9 @@ const LEAST_SAVED: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Packed {
     width_px: u32,
-    height_px: u32,
+    pub(super) height_px: u32,
+    /// Rows that it has, from the first on.
+    pub(super) rows_px: u32,
     samples_per_pixel: u16,
     is_signed: bool,
     stretches: Box<[Stretch]>,
@@ -44,7 +46,7 @@ struct Stretch {
 }
 
 impl Packed {
-    /// Packs a block; `None` where that would save little.
+    /// Packs a block, or the first rows of one; `None` where that would save little.
     pub(super) fn of(block: &Block) -> Option<Self> {
         let (samples, is_signed): (&[u16], _) = match block.samples.as_ref()? {
             Samples::U16(samples) => (samples, false),
@@ -64,13 +66,14 @@ impl Packed {
             stretch.pack(samples, packed);
             free = behind;
         }
-        let &Block { width_px, height_px, samples_per_pixel, .. } = block;
-        Some(Self { width_px, height_px, samples_per_pixel, is_signed, stretches, words, rest: rest.into() })
+        let &Block { width_px, height_px, samples_per_pixel, ref rows, .. } = block;
+        let rows_px = rows.end;
+        Some(Self { width_px, height_px, rows_px, samples_per_pixel, is_signed, stretches, words, rest: rest.into() })
     }
 
     /// A window of the block as it was: those of `rows` that it has.
     pub(super) fn unpack(&self, rows: Range<u32>) -> Block {
-        let rows = rows.start.min(self.height_px)..rows.end.min(self.height_px);
+        let rows = rows.start.min(self.rows_px)..rows.end.min(self.rows_px);
         let row_samples = self.width_px as usize * usize::from(self.samples_per_pixel);
         let wanted = rows.start as usize * row_samples..rows.end as usize * row_samples;
         let mut samples = Vec::with_capacity(wanted.len());

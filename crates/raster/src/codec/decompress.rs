@@ -38,6 +38,12 @@ pub(super) fn into(compression: Compression, input: &[u8], out: &mut [u8]) -> Re
     }
 }
 
+/// Whether the first bytes of a block can be had without decompressing the rest.
+pub(super) fn stops_when_full(compression: Compression) -> bool {
+    use Compression::{Deflate, Lzma, Lzw, None, PackBits};
+    matches!(compression, None | PackBits | Lzw | Deflate | Lzma)
+}
+
 fn stored(input: &[u8], out: &mut [u8]) -> Result<()> {
     let input = input.get(..out.len()).ok_or_else(|| short(input.len(), out.len(), "stored"))?;
     out.copy_from_slice(input);

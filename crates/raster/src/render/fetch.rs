@@ -53,10 +53,12 @@ impl Fetched {
 pub fn at_hand(tiff: &GeoTiff, plan: &Plan, cache: &BlockCache) -> Option<Fetched> {
     let key = SourceKey::of(tiff.source().as_ref());
     let is_sparse = |id: BlockId| grid_of(tiff.header(), id).stored_block_bytes(plane_of(id), id.index) == 0;
-    if !plan.blocks().iter().all(|&id| cache.holds(&key, id) || is_sparse(id)) {
+    let rows = |id: BlockId| plan.rows_needed(tiff.header(), id);
+    if !plan.blocks().iter().all(|&id| cache.holds(&key, id, &rows(id)) || is_sparse(id)) {
         return None;
     }
-    let piece = |&id: &BlockId| cache.get(&key, id).map(Piece::Kept).or(is_sparse(id).then_some(Piece::Sparse));
+    let kept = |id: BlockId| cache.get(&key, id, &rows(id)).map(Piece::Kept);
+    let piece = |&id: &BlockId| kept(id).or(is_sparse(id).then_some(Piece::Sparse));
     let pieces = plan.blocks().iter().map(piece).collect::<Option<_>>()?;
     Some(Fetched { key, pieces })
 }
@@ -69,7 +71,7 @@ pub async fn fetch(tiff: &GeoTiff, plan: &Plan, cache: &BlockCache) -> Result<Fe
     let key = SourceKey::of(tiff.source().as_ref());
     let mut assembly = Assembly::new(tiff.header(), plan.blocks());
     for (at, &id) in plan.blocks().iter().enumerate() {
-        match cache.get(&key, id) {
+        match cache.get(&key, id, &plan.rows_needed(tiff.header(), id)) {
             Some(kept) => assembly.pieces[at] = Piece::Kept(kept),
             None => assembly.want(at, parts_of(tiff, id)?),
         }

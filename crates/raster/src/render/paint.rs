@@ -1,7 +1,5 @@
 //! Decodes what is missing and warps: the part of a render that burns CPU.
 
-use bytes::Bytes;
-
 use crate::{
     GeoTiff, RasterError, Result,
     block::{Block, BlockId, SharedBlock},
@@ -66,19 +64,22 @@ pub fn paint_onto(
 fn decode(tiff: &GeoTiff, plan: &Plan, fetched: Fetched, cache: &BlockCache) -> Result<Vec<SharedBlock>> {
     let Fetched { key, pieces } = fetched;
     let pairs = plan.blocks().iter().zip(pieces);
+    let rows_needed = |id| plan.rows_needed(tiff.header(), id);
+    // While there is room the rest of a block is decoded along: neighbouring tiles will ask for it.
+    let rows_worth = |id| if cache.is_full() { rows_needed(id).end } else { u32::MAX };
     let decode = |(&id, piece)| match piece {
-        Piece::Kept(kept) => Ok(kept.block(plan.rows_needed(tiff.header(), id))),
+        Piece::Kept(kept) => Ok(kept.block(rows_needed(id))),
         Piece::Sparse => Ok(SharedBlock::new(sparse(tiff, id))),
-        Piece::Stored(bytes) => Ok(cache.insert(&key, id, decode_stored(tiff, id, bytes)?)),
+        Piece::Stored(bytes) => Ok(cache.insert(&key, id, decode_stored(tiff, id, &bytes, rows_worth(id))?)),
     };
     pairs.map(decode).collect()
 }
 
-fn decode_stored(tiff: &GeoTiff, id: BlockId, bytes: Bytes) -> Result<Block> {
+fn decode_stored(tiff: &GeoTiff, id: BlockId, bytes: &[u8], rows_px: u32) -> Result<Block> {
     let (header, limits) = (tiff.header(), tiff.limits());
     match id.plane {
-        MASK_PLANE => codec::decode_mask(header, id.level, id.index, &bytes, limits),
-        _ => codec::decode_block(header, id, &bytes, limits),
+        MASK_PLANE => codec::decode_mask(header, id.level, id.index, bytes, limits),
+        _ => codec::decode_rows(header, id, bytes, limits, rows_px),
     }
 }
 

@@ -79,12 +79,10 @@ impl Plan {
 
     /// Rows of a block that the view's pixels can fall into, counted from its first one; all of them where a kernel looks
     /// further.
-    pub(super) fn rows_needed(&self, header: &Header, id: BlockId) -> Range<u32> {
+    pub fn rows_needed(&self, header: &Header, id: BlockId) -> Range<u32> {
         let grid = grid_of(header, id);
-        let (height_px, touched) = match (id.plane, &self.mask) {
-            (MASK_PLANE, Some(mask)) => (grid.block_height_px, mask),
-            _ => (grid.block_height_px, &self.data),
-        };
+        let height_px = grid.block_height_px;
+        let touched = self.mask.as_ref().filter(|_| id.plane == MASK_PLANE).unwrap_or(&self.data);
         if self.resampling != Resampling::Nearest {
             return 0..height_px;
         }
