@@ -9,7 +9,7 @@ mod support;
 use std::{
     collections::BTreeMap,
     fs,
-    net::{SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -110,7 +110,7 @@ impl Fragile {
     fn start(step: Step, time: u32, database: Option<&str>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("root")).unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = TcpListener::bind((host_of_its_own(), 0)).unwrap().local_addr().unwrap();
         let child = spawn(&dir, address, database, Some((step, time)));
         let (database, fault) = (database.map(str::to_owned), format!("{step:?}, time {time}"));
         let mut fragile = Self { dir, address, child, database, fault, was_killed: false };
@@ -220,6 +220,14 @@ impl Fragile {
         jobs.dedup();
         assert_eq!(jobs.len(), all, "{fault}: two jobs on one revision");
     }
+}
+
+/// A loopback address that no other indexer of this test has: a port that is free between two starts would else be given to
+/// another one, which would then answer for this.
+fn host_of_its_own() -> Ipv4Addr {
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let [_, _, high, low] = (TAKEN.fetch_add(1, Ordering::Relaxed) + 1).to_be_bytes();
+    Ipv4Addr::new(127, 9, high, low)
 }
 
 fn is_at_rest(queue: &Value) -> bool {
