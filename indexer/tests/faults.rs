@@ -128,11 +128,23 @@ impl Fragile {
         if self.child.try_wait().unwrap().is_some() {
             assert!(!self.was_killed, "{}: it ended a second time:\n{}", self.fault, self.log());
             self.was_killed = true;
+            // A program that it was just about to start may hold its socket for a moment longer.
+            until("end of its socket", || TcpListener::bind(self.address).is_ok());
             self.child = spawn(&self.dir, self.address, self.database.as_deref(), None);
         }
         // It may not listen yet, or be killed while it answers.
         let answer = try_request(self.address, "GET", path, &[]).ok()?;
         (answer.status == 200).then_some(answer.body)
+    }
+
+    /// What it answers in the end: it may be killed between any two questions.
+    fn patiently<T>(&mut self, mut ask: impl FnMut(&mut Self) -> Option<T>) -> T {
+        let mut answer = None;
+        until("answer", || {
+            answer = ask(self);
+            answer.is_some()
+        });
+        answer.unwrap()
     }
 
     fn json(&mut self, path: &str) -> Option<Value> {
@@ -197,7 +209,7 @@ impl Fragile {
     /// Every publication was told of once, every job is over, and there is one a revision that was worked on.
     fn check(&mut self, stage: &Stage) {
         let (mut published, fault) = (Told::new(), self.fault.clone());
-        for change in self.changes().unwrap_or_default() {
+        for change in self.patiently(Self::changes) {
             if change["scene"]["status"] == "published" {
                 let scene = &change["scene"];
                 let id = scene["scene_id"].as_str().unwrap_or_default().to_owned();
@@ -208,7 +220,7 @@ impl Fragile {
         for &(id, revision) in stage.published {
             assert!(published.contains_key(&(id.to_owned(), revision)), "{fault}: {id} at {revision}");
         }
-        let page = self.json("/jobs?limit=1000").unwrap_or_default();
+        let page = self.patiently(|indexer| indexer.json("/jobs?limit=1000"));
         let mut jobs: Vec<(String, u64)> = Vec::new();
         for job in page["jobs"].as_array().into_iter().flatten() {
             assert_eq!(job["state"], "published", "{fault}: {job}");
