@@ -251,6 +251,9 @@ impl Stored<'_> {
         let Shape { level, width_px, height_px, samples_per_pixel, .. } = self.shape;
         let samples = self.shape.samples() * parts as u64;
         check_size(samples * size_of::<T>() as u64, self.limits)?;
+        if !decompress::is_picture(level.compression) {
+            return decompress::numbers(level.compression, self.compressed, samples as usize);
+        }
         let mut buffer = vec![T::zeroed(); samples as usize];
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut buffer);
         let (width, height, most_rows) = (width_px as usize, height_px as usize, level.block_height_px as usize);

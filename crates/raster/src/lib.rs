@@ -17,6 +17,8 @@ pub mod error;
 pub mod facts;
 pub mod geotiff;
 pub mod header;
+#[cfg(feature = "isal")]
+mod igzip;
 pub mod limits;
 pub mod pixels;
 pub mod process;

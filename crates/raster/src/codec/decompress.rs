@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 
+use bytemuck::Pod;
 use liblzma::stream::{Action, Status, Stream};
 use weezl::{BitOrder, LzwStatus, decode::Decoder};
 
@@ -23,6 +24,16 @@ thread_local! {
     static ZSTD: RefCell<zstd::bulk::Decompressor<'static>> = RefCell::default();
 }
 
+/// The first `len` numbers of what `input` decompresses to.
+pub(super) fn numbers<T: Pod>(compression: Compression, input: &[u8], len: usize) -> Result<Vec<T>> {
+    if compression == Compression::Deflate {
+        return deflate::numbers(input, len).map_err(|fault| not_inflated(fault, len * size_of::<T>()));
+    }
+    let mut numbers = vec![T::zeroed(); len];
+    into(compression, input, bytemuck::cast_slice_mut(&mut numbers))?;
+    Ok(numbers)
+}
+
 /// Decompresses `input` until `out` is full.
 pub(super) fn into(compression: Compression, input: &[u8], out: &mut [u8]) -> Result<()> {
     match compression {
@@ -38,6 +49,11 @@ pub(super) fn into(compression: Compression, input: &[u8], out: &mut [u8]) -> Re
     }
 }
 
+/// Whether a compression is of pictures of known size, not of bytes.
+pub(super) fn is_picture(compression: Compression) -> bool {
+    matches!(compression, Compression::Jpeg | Compression::WebP | Compression::Lerc(_))
+}
+
 /// Whether the first bytes of a block can be had without decompressing the rest.
 pub(super) fn stops_when_full(compression: Compression) -> bool {
     use Compression::{Deflate, Lzma, Lzw, None, PackBits};
@@ -51,10 +67,14 @@ fn stored(input: &[u8], out: &mut [u8]) -> Result<()> {
 }
 
 fn inflate(input: &[u8], out: &mut [u8]) -> Result<()> {
-    deflate::inflate(input, out).map_err(|fault| match fault {
-        Fault::Short(written) => short(written, out.len(), "Deflate"),
+    deflate::into(input, out).map_err(|fault| not_inflated(fault, out.len()))
+}
+
+fn not_inflated(fault: Fault, needed: usize) -> RasterError {
+    match fault {
+        Fault::Short(written) => short(written, needed, "Deflate"),
         Fault::Bad(why) => corrupt("Deflate", &why),
-    })
+    }
 }
 
 fn zstd(input: &[u8], out: &mut [u8]) -> Result<()> {

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use aurora_tile::Bounds;
+
 use crate::render::decimate::Decimation;
 
 /// Binary places of a fixed-point position.
@@ -75,8 +77,13 @@ impl Span {
     pub(super) fn clipped(&self, width_px: u32, height_px: u32) -> Option<Self> {
         let (x_end, y_end) = (i64::from(width_px) << FRACTION_BITS, i64::from(height_px) << FRACTION_BITS);
         let inside = |p: Position| (0..x_end).contains(&p.x) && (0..y_end).contains(&p.y);
-        if inside(self.start) && inside(self.end()) {
+        let end = self.end();
+        if inside(self.start) && inside(end) {
             return Some(*self);
+        }
+        let beyond = |a: i64, b: i64, side: i64| a.max(b) < 0 || a.min(b) >= side;
+        if beyond(self.start.x, end.x, x_end) || beyond(self.start.y, end.y, y_end) {
+            return None;
         }
         let columns = within(self.start.x, self.step.x, x_end, self.len);
         let rows = within(self.start.y, self.step.y, y_end, self.len);
@@ -158,6 +165,14 @@ impl Patch {
             [0.0, 0.5, 1.0].map(|across| between(left, right, across))
         });
         Self { nodes, size_px, offset_px: (0, 0), pieces: 1 }
+    }
+
+    /// A box round all its positions: a patch bulges little beyond its nodes, by an eighth of their extent if it were a
+    /// whole parabola, and its straight pieces and the nudge of centres by far less than a pixel.
+    pub(super) fn reach(&self) -> Option<Bounds> {
+        let area = Bounds::around(self.nodes.into_iter().flatten())?;
+        let (room_x, room_y) = (1.0 + area.width() / 8.0, 1.0 + area.height() / 8.0);
+        Some(Bounds::new(area.minx - room_x, area.miny - room_y, area.maxx + room_x, area.maxy + room_y))
     }
 
     /// The parabola along the line `down` of the way from top to bottom.
@@ -255,6 +270,15 @@ impl Cell {
     /// A cell that is read as it is.
     pub(super) fn new(cols: Range<u32>, rows: Range<u32>, shape: Shape) -> Self {
         Self { cols, rows, shape, decimation: None }
+    }
+
+    /// Whether all its pixels surely lie inside a level of that size.
+    pub(super) fn is_inside(&self, width_px: u32, height_px: u32) -> bool {
+        let (Shape::Patch(patch), None) = (&self.shape, &self.decimation) else { return false };
+        patch.reach().is_some_and(|reach| {
+            let level = Bounds::new(0.0, 0.0, width_px.into(), height_px.into());
+            level.minx <= reach.minx && level.miny <= reach.miny && reach.maxx <= level.maxx && reach.maxy <= level.maxy
+        })
     }
 
     /// Hands out the cell's spans, row by row.

@@ -157,11 +157,8 @@ impl Grid<'_> {
     }
 
     fn keep_patch(&mut self, square: Square, cols: Range<u32>, rows: Range<u32>, mut patch: Patch) {
-        let Some(area) = Bounds::around(patch.nodes.into_iter().flatten()) else { return };
-        // A patch bulges little beyond its nodes: by an eighth of their extent if it were a whole parabola.
-        let (room_x, room_y) = (1.0 + area.width() / 8.0, 1.0 + area.height() / 8.0);
-        let level = Bounds::new(-room_x, -room_y, self.level_width_px + room_x, self.level_height_px + room_y);
-        if !area.intersects(&level) {
+        let level = Bounds::new(0.0, 0.0, self.level_width_px, self.level_height_px);
+        if !patch.reach().is_some_and(|reach| reach.intersects(&level)) {
             return;
         }
         let lattice = self.projection.lattice();

@@ -254,6 +254,9 @@ fn for_each_span(plan: &Plan, level: &Level, mut visit: impl FnMut(Span)) {
 
 /// Hands out the spans of one cell, cut to the level, and of a part of a plan to its blocks.
 fn for_each_span_of(plan: &Plan, cell: &Cell, level: &Level, visit: &mut impl FnMut(Span)) {
+    if !plan.is_part && cell.is_inside(level.width_px, level.height_px) {
+        return cell.for_each_span(visit);
+    }
     cell.for_each_span(|span| match span.clipped(level.width_px, level.height_px) {
         Some(inside) if plan.is_part => for_each_run(&plan.data, level, &inside, visit),
         Some(inside) => visit(inside),
