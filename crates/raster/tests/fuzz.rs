@@ -21,9 +21,13 @@ use aurora_raster::{
     GeoTiff, Limits, RasterError, Result,
     cache::BlockCache,
     crs::{self, Crs},
+    encode::{self, Format, Payload, Quality},
     facts,
+    pixels::Pixels,
     render::{self, Plan, ReadOptions, Resampling, View},
     source::{ByteSource, SourceFuture},
+    statistics,
+    style::{self, Style},
 };
 use aurora_tile::{Bounds, lon_lat_to_mercator};
 use bytes::Bytes;
@@ -260,7 +264,7 @@ fn mutants_of_blocks_are_answered() {
     });
 }
 
-fn paint(tiff: &GeoTiff, plan: &Plan) -> Result<()> {
+fn paint(tiff: &GeoTiff, plan: &Plan) -> Result<Pixels> {
     let cache = BlockCache::new(0);
     let mut painted = None;
     for index in 0..plan.part_count() {
@@ -270,6 +274,19 @@ fn paint(tiff: &GeoTiff, plan: &Plan) -> Result<()> {
     }
     let pixels = painted.expect("a part");
     assert_eq!(pixels.mask.len(), pixels.pixels_per_band());
+    Ok(pixels)
+}
+
+/// A file of them, with the stretch that their values call for.
+fn encoded(pixels: Pixels, format: Format) -> Result<()> {
+    let file = match format.payload() {
+        Payload::Values => encode::values(&pixels, format, None, true)?,
+        Payload::Picture => {
+            let style = Style { rescale: statistics::auto_stretch(&pixels), ..Style::default() };
+            encode::picture(&style::apply(pixels, &style)?, format, Quality::Usual)?
+        }
+    };
+    assert!(!file.is_empty());
     Ok(())
 }
 
@@ -283,6 +300,8 @@ fn view(tiff: &GeoTiff, side_px: u32) -> Option<View> {
 
 #[test]
 fn mutants_are_rendered_or_refused() {
+    let kernels: Vec<&str> = Resampling::names().collect();
+    let formats: Vec<&str> = Format::extensions().collect();
     run(2_500, RENDER_BYTES, |seeds, random| {
         let seed = &seeds[random.below(seeds.len())];
         let reach = match random.below(2) {
@@ -290,13 +309,14 @@ fn mutants_are_rendered_or_refused() {
             _ => 0..seed.len(),
         };
         let tiff = open(&mutant(seed, &reach, random))?;
-        let resampling = [Resampling::Nearest, Resampling::Bilinear][random.below(2)];
+        let resampling = Resampling::named(kernels[random.below(kernels.len())]).expect("its own name");
         let options = ReadOptions { resampling, ..ReadOptions::default() };
-        paint(&tiff, &render::plan_whole(&tiff, 48, &options)?)?;
+        let format = Format::from_extension(formats[random.below(formats.len())]).expect("its own name");
+        encoded(paint(&tiff, &render::plan_whole(&tiff, 48, &options)?)?, format)?;
         if let Some(view) = view(&tiff, 64) {
             match render::plan(&tiff, &view, &options) {
                 Err(RasterError::OutsideBounds) => {}
-                plan => paint(&tiff, &plan?)?,
+                plan => encoded(paint(&tiff, &plan?)?, format)?,
             }
         }
         Ok(())
