@@ -68,6 +68,8 @@ pub struct Slurm {
     limits: Limits,
     lost_after: Duration,
     tasks: Mutex<HashMap<String, Watched>>,
+    /// Held while a task is handed over, so that none of one key is handed over twice.
+    submitting: tokio::sync::Mutex<()>,
     look: tokio::sync::Mutex<Look>,
 }
 
@@ -101,7 +103,8 @@ impl Slurm {
 
     fn new(template: Template, limits: Limits, lost_after: Duration, cluster: Cluster) -> Self {
         let look = tokio::sync::Mutex::new(Look { next: Instant::now(), pause: LOOK });
-        Self { cluster, template, limits, lost_after, tasks: Mutex::default(), look }
+        let (tasks, submitting) = (Mutex::default(), tokio::sync::Mutex::default());
+        Self { cluster, template, limits, lost_after, tasks, submitting, look }
     }
 
     fn tasks(&self) -> MutexGuard<'_, HashMap<String, Watched>> {
@@ -114,6 +117,10 @@ impl Slurm {
     }
 
     async fn try_submit(&self, task: Task) -> Result<(), SubmitError> {
+        let _submitting = self.submitting.lock().await;
+        if self.tasks().contains_key(&task.key) {
+            return Ok(());
+        }
         let words = self.template.fill_for(&task)?;
         let script =
             script::write(&task, &words, &self.limits).map_err(|error| SubmitError::failed(error.to_string()))?;

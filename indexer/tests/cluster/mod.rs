@@ -1,6 +1,7 @@
 //! A real Slurm on this machine: its own key, ports, folders and two virtual nodes, with accounts or a `slurmrestd` where a
 //! test wants them, and nothing of it left behind.
-#![allow(unreachable_pub)]
+// Each test file uses its own part of this.
+#![allow(dead_code, unreachable_pub)]
 
 use std::{
     fs::{self, File},
@@ -86,6 +87,7 @@ impl Cluster {
              StateSaveLocation={dir}/state\nSlurmctldPidFile={dir}/slurmctld.pid\n\
              SlurmdPidFile={dir}/%n/slurmd.pid\nSlurmdSpoolDir={dir}/%n\n\
              ProctrackType=proctrack/linuxproc\nTaskPlugin=task/none\nJobAcctGatherType=jobacct_gather/linux\n\
+             JobAcctGatherFrequency=task=1\nJobAcctGatherParams=OverMemoryKill\n\
              SelectType=select/cons_tres\nSelectTypeParameters=CR_Core_Memory\nDefMemPerCPU=100\n\
              JobCompType=jobcomp/none\nMpiDefault=none\n\
              SchedulerParameters=sched_interval=1,sched_min_interval=0\nReturnToService=2\n\

@@ -12,6 +12,10 @@ use crate::work::{executor::Task, local::Limits};
 /// Exit status of `timeout` when the time was over (coreutils).
 pub(super) const TIME_OVER: i32 = 124;
 
+/// Its exit status when the command did not end for being asked to, and had to be killed: the same as that of a command
+/// that somebody else killed.
+const KILLED: i32 = 137;
+
 /// The file that tells how the attempt of `task` ended, beside its log.
 pub(super) fn exit_file(task: &Task) -> PathBuf {
     task.log.with_file_name("exit")
@@ -33,8 +37,11 @@ fn text(task: &Task, words: &[String], limits: &Limits) -> String {
         "#!/bin/sh\n\
          # Attempt {attempt} of scene {scene}.\n\
          {{\n\
+         begun=$(date +%s)\n\
          timeout -k {grace} {time} nice -n {nice} {command} </dev/null\n\
-         echo $? >{part} && mv {part} {exit}\n\
+         ended=$?\n\
+         [ $ended -eq {killed} ] && [ $(($(date +%s) - begun)) -gt {time} ] && ended={time_over}\n\
+         echo $ended >{part} && mv {part} {exit}\n\
          }} 2>&1 | {{ head -c {log_bytes} >{log}; cat >/dev/null; }}\n\
          exit \"$(cat {exit})\"\n",
         attempt = task.attempt,
@@ -42,6 +49,8 @@ fn text(task: &Task, words: &[String], limits: &Limits) -> String {
         grace = limits.grace.as_secs().max(1),
         time = limits.time.as_secs().max(1),
         nice = limits.nice,
+        killed = KILLED,
+        time_over = TIME_OVER,
         log_bytes = limits.log_bytes,
         command = words.join(" "),
     )
@@ -99,8 +108,13 @@ mod tests {
     }
 
     #[test]
-    fn the_command_has_its_time() {
-        let (_dir, _task, status) = run(&["sleep", "1000"], Limits { time: Duration::from_secs(1), ..limits() });
-        assert_eq!(status, Some(TIME_OVER));
+    fn the_command_has_its_time_whether_it_listens_or_not() {
+        let limits = Limits { time: Duration::from_secs(1), ..limits() };
+        for words in [&["sleep", "1000"][..], &["sh", "-c", "trap '' TERM; while true; do sleep 0.1; done"]] {
+            let (_dir, _task, status) = run(words, limits);
+            assert_eq!(status, Some(TIME_OVER), "{words:?}");
+        }
+        let (_dir, _task, status) = run(&["sh", "-c", "kill -9 $$"], limits);
+        assert_eq!(status, Some(KILLED));
     }
 }
