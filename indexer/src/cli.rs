@@ -190,13 +190,14 @@ fn described(job: &JobView) -> String {
     let reason = job.reason.as_deref().unwrap_or("none");
     let retry_at = job.retry_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
     format!(
-        "job       {}\nscene     {} r{}\nfile      {}\nstate     {}\nattempts  {}\nreason    {reason}\nmade      {}\nmoved     {}\nretried   {retry_at}\n",
+        "job       {}\nscene     {} r{}\nfile      {}\nstate     {}\nattempts  {}\nlost      {}\nreason    {reason}\nmade      {}\nmoved     {}\nretried   {retry_at}\n",
         job.job_id,
         job.scene_id,
         job.revision,
         job.path,
         state(job),
         job.attempt,
+        job.losses,
         job.created_at,
         job.updated_at,
     )

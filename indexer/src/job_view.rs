@@ -14,6 +14,7 @@ pub(crate) fn of(job: &Job) -> JobView {
         path: job.input.clone(),
         state: state(job.state),
         attempt: job.attempt,
+        losses: job.losses,
         reason: job.reason.clone(),
         created_at: job.created_at,
         updated_at: job.updated_at,

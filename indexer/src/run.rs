@@ -269,6 +269,7 @@ fn terms(settings: &Settings, places: &Places) -> Terms {
         concurrency: usize::from(settings.jobs),
         policy: RetryPolicy {
             max_attempts: settings.max_attempts,
+            max_losses: settings.max_losses,
             base_delay: max_delay / FIRST_DELAY_SHARE,
             max_delay,
         },

@@ -66,6 +66,10 @@ pub struct Settings {
     /// Attempts a job gets before it counts as failed
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub max_attempts: u32,
+    /// Times that an attempt of a job may be lost by whatever runs it, such as by a node that dies, before the job counts
+    /// as failed; that is no attempt of the job's
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub max_losses: u32,
     /// Longest wait before a failed attempt is repeated; the first wait is a sixtieth of it
     #[arg(long, value_name = "TIME", default_value = "10m")]
     pub max_retry_delay: Span,

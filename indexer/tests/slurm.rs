@@ -13,12 +13,19 @@ use support::{COPY, Indexer, tiff, until};
 const SLURM: [&str; 8] = ["--executor", "slurm", "--jobs", "4", "--job-memory", "200MiB", "--slurm-lost-after", "4s"];
 
 /// Leaves a line for every run of a scene; scenes named `wait…` wait for a file `go`, `refused…` are refused, `slow…`
-/// take for ever, `vanish…` wait too and then end with all of their job's script, so that no trace is left.
+/// take for ever, `vanish…` wait too and then end with all of their job's script, so that no trace is left. The first run
+/// of `zombie…` waits for a file `late` instead, then writes rubbish where it was to write and leaves a file `written`.
 fn script() -> String {
     format!(
         r#"name=$(basename "$1" .tif); echo $$ >> "$4/runs-$name"
         case "$name" in
         wait*) while ! test -e "$4/go"; do sleep 0.1; done;;
+        zombie*) if test "$(wc -l <"$4/runs-$name")" = 1; then
+                while ! test -e "$4/late"; do sleep 0.1; done
+                mkdir -p "$2"; echo rubbish >"$2/x.MBI_light.tif"; echo rubbish >"$2/x.detections.geojson"
+                touch "$4/written"; exit 0
+            fi
+            while ! test -e "$4/go"; do sleep 0.1; done;;
         refused*) echo "not one of ours"; exit 65;;
         slow*) sleep 1000;;
         vanish*) while ! test -e "$4/go"; do sleep 0.1; done
@@ -110,39 +117,139 @@ fn cancelled_by_an_administrator_or_by_a_person() {
 }
 
 #[test]
-fn the_controller_is_killed_and_may_forget() {
+fn the_controller_is_killed_right_after_a_submission_and_has_forgotten_it() {
     let Some(mut cluster) = Cluster::start() else { return };
     let indexer = start(&cluster, &[]);
-    fs::write(indexer.dir.path().join("go"), "").unwrap();
-    drop_scene(&indexer, "first", 1);
+    drop_scene(&indexer, "wait-first", 1);
     until("submission", || indexer.changes().iter().any(|change| change["job"]["state"] == "submitted"));
     cluster.kill("slurmctld");
+    is_in_trouble(&indexer, "the cluster does not tell");
     // Away is not the job's fault: no attempt is counted for it.
-    drop_scene(&indexer, "second", 2);
-    until("a job given back", || {
-        indexer.changes().iter().any(|change| {
-            change["job"]["scene_id"] == "second" && change["job"]["state"] == "queued" && change["job"]["attempt"] == 0
-        })
-    });
+    drop_scene(&indexer, "wait-second", 2);
+    assert_eq!(indexer.job_in("wait-second.tif", "queued")["attempt"], 0);
+    cluster.forget_jobs();
     cluster.start_controller();
-    published(&indexer, "first");
-    assert_eq!(published(&indexer, "second")["attempt"], 1);
+    let lost = |change: &serde_json::Value| {
+        change["job"]["scene_id"] == "wait-first" && change["job"]["reason"] == "the executor lost it"
+    };
+    until("the first to be lost", || indexer.changes().iter().any(lost));
+    fs::write(indexer.dir.path().join("go"), "").unwrap();
+    let first = published(&indexer, "wait-first");
+    assert_eq!((&first["attempt"], &first["losses"]), (&1.into(), &1.into()), "a loss is no attempt: {first}");
+    assert_eq!(published(&indexer, "wait-second")["attempt"], 1);
+    until("all to be well", || indexer.json("/health")["work"] == "ok");
+}
+
+/// `/health` says that attempts cannot begin, or nothing be known of them, for a reason that begins so.
+fn is_in_trouble(indexer: &Indexer, reason: &str) {
+    until(&format!("trouble: {reason}"), || {
+        let health = indexer.json("/health");
+        health["work"] == "degraded" && health["work_trouble"]["reason"].as_str().unwrap().contains(reason)
+    });
+}
+
+#[test]
+fn a_cluster_that_takes_nothing_just_now_costs_no_attempts() {
+    let Some(cluster) = Cluster::start() else { return };
+    let partition = |state: &str| cluster.run("scontrol", &["update", "partitionname=main", &format!("state={state}")]);
+    partition("drain");
+    let indexer = start(&cluster, &["--max-attempts", "1"]);
+    drop_scene(&indexer, "one", 1);
+    is_in_trouble(&indexer, "Required partition not available");
+    let given_back = || indexer.changes().iter().filter(|change| change["job"]["state"] == "queued").count() > 2;
+    until("further tries", given_back);
+    assert_eq!(indexer.job_in("one.tif", "queued")["attempt"], 0);
+    partition("up");
+    let job = published(&indexer, "one");
+    assert_eq!((&job["attempt"], &job["losses"], runs(&indexer, "one")), (&1.into(), &0.into(), 1));
+    until("all to be well", || indexer.json("/health")["work"] == "ok");
+}
+
+/// The node that the one job under way runs on.
+fn node_of_the_job(cluster: &Cluster) -> &'static str {
+    let nodes = cluster.run("squeue", &["--noheader", "--states=running", "--format=%N"]);
+    if nodes.trim() == "n1" { "n1" } else { "n2" }
 }
 
 #[test]
 fn a_node_that_is_lost_may_write_on_and_changes_nothing() {
     let Some(mut cluster) = Cluster::start() else { return };
     let indexer = start(&cluster, &[]);
+    drop_scene(&indexer, "zombie", 1);
+    runs_on_the_cluster(&indexer, "zombie");
+    let node = node_of_the_job(&cluster);
+    cluster.kill(node);
+    until("an attempt on the other node", || runs(&indexer, "zombie") == 2);
+    fs::write(indexer.dir.path().join("go"), "").unwrap();
+    let job = published(&indexer, "zombie");
+    assert_eq!((&job["attempt"], &job["losses"]), (&1.into(), &1.into()), "{job}");
+    let light = indexer.scene("zombie")["light"]["href"].as_str().unwrap().to_owned();
+    assert_eq!(indexer.get(&light).body, tiff(1));
+
+    // The zombie ends its work after the other one's is published.
+    assert!(!indexer.dir.path().join("written").exists());
+    fs::write(indexer.dir.path().join("late"), "").unwrap();
+    until("the zombie to write", || indexer.dir.path().join("written").exists());
+    drop_scene(&indexer, "after", 2);
+    published(&indexer, "after");
+    assert_eq!(indexer.publications("zombie"), 1);
+    assert_eq!(indexer.scene("zombie")["light"]["href"], light.as_str());
+    assert_eq!(indexer.get(&light).body, tiff(1));
+}
+
+#[test]
+fn a_node_that_is_set_down_costs_no_attempt() {
+    let Some(cluster) = Cluster::start() else { return };
+    let indexer = start(&cluster, &["--max-attempts", "1"]);
     drop_scene(&indexer, "wait", 1);
     runs_on_the_cluster(&indexer, "wait");
-    let nodes = cluster.run("squeue", &["--noheader", "--format=%N"]);
-    let node = if nodes.trim() == "n1" { "n1" } else { "n2" };
-    cluster.kill(node);
+    let node = format!("nodename={}", node_of_the_job(&cluster));
+    cluster.run("scontrol", &["update", &node, "state=down", "reason=trial"]);
     until("an attempt on the other node", || runs(&indexer, "wait") == 2);
     fs::write(indexer.dir.path().join("go"), "").unwrap();
-    assert_eq!(published(&indexer, "wait")["attempt"], 2);
-    let results = indexer.dir.path().join("state/results/wait/2");
-    assert!(results.join("x.MBI_light.tif").exists());
+    let job = published(&indexer, "wait");
+    assert_eq!((&job["attempt"], &job["losses"]), (&1.into(), &1.into()), "{job}");
+}
+
+#[test]
+fn one_call_asks_about_all_jobs() {
+    const JOBS: usize = 6;
+    let Some(cluster) = Cluster::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let calls = folder.path().join("calls");
+    let noting = format!("#!/bin/sh\necho \"$*\" >>{}\nexec /usr/bin/squeue \"$@\"\n", calls.display());
+    let path = wrapper(folder.path(), "squeue", &noting);
+    let flags = [&SLURM[..2], &["--jobs", "6", "--job-memory", "200MiB"]].concat();
+    let indexer = start_with(&cluster, &flags, vec![path]);
+    for number in 0..JOBS {
+        drop_scene(&indexer, &format!("wait-{number}"), number as u16);
+    }
+    let asked = || fs::read_to_string(&calls).unwrap_or_default();
+    let keys = |call: &str| call.matches("aurora-").count();
+    until("a call about all", || asked().lines().any(|call| keys(call) == JOBS));
+    let before = asked().lines().count();
+    until("three more", || asked().lines().count() >= before + 3);
+    assert!(asked().lines().skip(before).all(|call| keys(call) == JOBS), "{}", asked());
+    fs::write(indexer.dir.path().join("go"), "").unwrap();
+    for number in 0..JOBS {
+        published(&indexer, &format!("wait-{number}"));
+    }
+}
+
+#[test]
+fn a_job_that_slurm_itself_ends_for_its_time_says_so() {
+    let Some(cluster) = Cluster::start() else { return };
+    let indexer = start(&cluster, &["--max-attempts", "1"]);
+    drop_scene(&indexer, "wait", 1);
+    runs_on_the_cluster(&indexer, "wait");
+    let id = indexer.job_in("wait.tif", "running")["job_id"].as_str().unwrap().to_owned();
+    let names = format!("--name=aurora-{id}.1");
+    let number = cluster.run("squeue", &["--noheader", "--format=%A", &names]);
+    cluster.run("scontrol", &["update", &format!("jobid={}", number.trim()), "timelimit=0"]);
+    let reason = indexer.job_in("wait.tif", "failed")["reason"].clone();
+    assert!(reason.as_str().unwrap().starts_with("not done within"), "{reason}");
+    let states = cluster.run("squeue", &["--noheader", "--states=all", "--format=%T", &names]);
+    assert_eq!(states.trim(), "TIMEOUT");
 }
 
 #[test]
@@ -186,11 +293,12 @@ fn a_submission_that_is_accepted_when_it_was_given_up_for_lost_is_published_once
     let indexer = start_with(&cluster, &[SLURM.as_slice(), &["--slurm-patience", "1s"]].concat(), vec![path]);
     drop_scene(&indexer, "wait", 1);
     runs_on_the_cluster(&indexer, "wait");
-    assert_eq!(indexer.job_in("wait.tif", "running")["attempt"], 2);
+    let job = indexer.job_in("wait.tif", "running");
+    assert_eq!((&job["attempt"], &job["losses"]), (&1.into(), &1.into()), "a loss is no attempt: {job}");
     until("the first is accepted after all", || folder.path().join("accepted").exists());
     until("both run", || runs(&indexer, "wait") == 2);
     fs::write(indexer.dir.path().join("go"), "").unwrap();
-    assert_eq!(published(&indexer, "wait")["attempt"], 2);
+    assert_eq!(published(&indexer, "wait")["attempt"], 1);
     until("an empty cluster", || cluster.run("squeue", &["--noheader", "--format=%j"]).trim().is_empty());
     assert_eq!(indexer.publications("wait"), 1);
 }

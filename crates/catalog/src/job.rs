@@ -42,8 +42,11 @@ pub struct JobView {
     pub path: String,
     /// Where it stands.
     pub state: JobState,
-    /// Attempts begun.
+    /// Attempts begun, without those that were lost.
     pub attempt: u32,
+    /// Attempts lost through no fault of the job's. An indexer that does not tell has none.
+    #[serde(default)]
+    pub losses: u32,
     /// Why it stands there, when that needs saying.
     pub reason: Option<String>,
     /// When it was made.

@@ -41,6 +41,29 @@ pub async fn fail(
     row::moved(conn, from, Job { retry_at, ..unheld(job, State::Retryable, Some(reason), now) }).await
 }
 
+/// The attempt was lost through no fault of the job's: it does not count, and the job is retryable after the policy's
+/// delay, or failed when that was one loss too many.
+///
+/// # Errors
+/// [`QueueError::Fenced`] when the job is no longer held under `fence`.
+pub async fn lose(
+    conn: &mut Connection,
+    job_id: &str,
+    fence: u64,
+    reason: &str,
+    policy: &RetryPolicy,
+    now: Timestamp,
+) -> Result<Job> {
+    let job = lock(conn, job_id, fence).await?;
+    let from = job.state;
+    let job = Job { attempt: job.attempt.saturating_sub(1), losses: job.losses.saturating_add(1), ..job };
+    if !policy.has_losses_left(job.losses) {
+        return row::moved(conn, from, unheld(job, State::Failed, Some(reason), now)).await;
+    }
+    let retry_at = Some(lease::after(now, policy.delay(job.losses)));
+    row::moved(conn, from, Job { retry_at, ..unheld(job, State::Retryable, Some(reason), now) }).await
+}
+
 /// The input is of a kind that no further attempt will do better with: failed for good.
 ///
 /// # Errors

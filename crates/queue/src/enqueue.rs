@@ -37,12 +37,17 @@ pub async fn became_whole(conn: &mut Connection, job_id: &str, now: Timestamp) -
     if job.state != State::Incomplete {
         return Err(QueueError::Illegal { job_id: job.job_id, from: job.state, to: State::Queued });
     }
-    row::moved(conn, job.state, Job { state: State::Queued, attempt: 0, reason: None, updated_at: now, ..job }).await
+    row::moved(
+        conn,
+        job.state,
+        Job { state: State::Queued, attempt: 0, losses: 0, reason: None, updated_at: now, ..job },
+    )
+    .await
 }
 
 async fn make(conn: &mut Connection, new: NewJob, state: State, reason: Option<String>, now: Timestamp) -> Result<Job> {
     let NewJob { job_id, subject, revision, input, priority } = new;
-    let (attempt, fence) = (0, 0);
+    let (attempt, losses, fence) = (0, 0, 0);
     let (worker, lease_until, retry_at) = (None, None, None);
     let (created_at, updated_at) = (now, now);
     let job = Job {
@@ -53,6 +58,7 @@ async fn make(conn: &mut Connection, new: NewJob, state: State, reason: Option<S
         priority,
         state,
         attempt,
+        losses,
         fence,
         worker,
         lease_until,

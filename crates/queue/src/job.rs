@@ -34,8 +34,10 @@ pub struct Job {
     pub priority: i64,
     /// Where it stands.
     pub state: State,
-    /// Attempts begun; one that is released by a stopping worker does not count.
+    /// Attempts begun; one that is released by a stopping worker, or was lost, does not count.
     pub attempt: u32,
+    /// Attempts lost through no fault of the job's, since it was last queued anew.
+    pub losses: u32,
     /// Number of its latest lease, from 1; 0 before the first. Never repeats.
     pub fence: u64,
     /// Who holds it, if somebody does.

@@ -46,5 +46,5 @@ pub async fn retry(conn: &mut Connection, job_id: &str, now: Timestamp) -> Resul
     if !matches!(from, State::Failed | State::Cancelled | State::Retryable) {
         return Err(crate::QueueError::Illegal { job_id: job.job_id, from, to: State::Queued });
     }
-    row::moved(conn, from, Job { attempt: 0, ..unheld(job, State::Queued, None, now) }).await
+    row::moved(conn, from, Job { attempt: 0, losses: 0, ..unheld(job, State::Queued, None, now) }).await
 }

@@ -10,6 +10,9 @@ use std::{
 pub struct RetryPolicy {
     /// Attempts in all; the last one's failure is final.
     pub max_attempts: u32,
+    /// Losses in all, which are no attempts of the job's; the last one is final, or what never comes through would be
+    /// tried for ever.
+    pub max_losses: u32,
     /// Delay after the first failure; doubles with each further one.
     pub base_delay: Duration,
     /// The longest delay.
@@ -18,7 +21,8 @@ pub struct RetryPolicy {
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { max_attempts: 3, base_delay: Duration::from_secs(10), max_delay: Duration::from_secs(600) }
+        let (base_delay, max_delay) = (Duration::from_secs(10), Duration::from_secs(600));
+        Self { max_attempts: 3, max_losses: 20, base_delay, max_delay }
     }
 }
 
@@ -41,6 +45,11 @@ impl RetryPolicy {
     /// Whether a job that has begun `attempt` attempts may have another.
     pub fn has_attempts_left(&self, attempt: u32) -> bool {
         attempt < self.max_attempts
+    }
+
+    /// Whether a job whose attempts were lost `losses` times may have another.
+    pub fn has_losses_left(&self, losses: u32) -> bool {
+        losses < self.max_losses
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) fn decode(row: &Row) -> Result<Job> {
         priority: row.try_get("priority")?,
         state,
         attempt: u32::try_from(number("attempt")?).map_err(|_| unreadable("attempt"))?,
+        losses: u32::try_from(number("losses")?).map_err(|_| unreadable("losses"))?,
         fence: number("fence")?,
         worker: row.try_get("worker")?,
         lease_until: time("lease_until_ms")?,
@@ -110,8 +111,8 @@ pub(crate) async fn moved(conn: &mut Connection, from: State, job: Job) -> Resul
     let job = as_kept(job);
     let done = sqlx::query(
         "UPDATE job SET state = $1, attempt = $2, fence = $3, worker = $4, lease_until_ms = $5, retry_at_ms = $6,
-                        reason = $7, updated_at_ms = $8
-         WHERE job_id = $9 AND state = $10",
+                        reason = $7, updated_at_ms = $8, losses = $9
+         WHERE job_id = $10 AND state = $11",
     )
     .bind(job.state.name())
     .bind(i64::from(job.attempt))
@@ -121,6 +122,7 @@ pub(crate) async fn moved(conn: &mut Connection, from: State, job: Job) -> Resul
     .bind(job.retry_at.map(|time| time.as_millisecond()))
     .bind(&job.reason)
     .bind(job.updated_at.as_millisecond())
+    .bind(i64::from(job.losses))
     .bind(&job.job_id)
     .bind(from.name())
     .execute(conn)

@@ -25,6 +25,7 @@ enum Step {
     /// By the fence of the job's latest lease less this, so that stale holders speak too.
     Advance(u8, u64, State),
     Fail(u8, u64),
+    Lose(u8, u64),
     Refuse(u8, u64),
     Release(u8, u64),
     Renew(u8, u64),
@@ -44,6 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
         5 => Just(Step::Take),
         6 => (job.clone(), stale.clone(), to).prop_map(|(job, stale, to)| Step::Advance(job, stale, to)),
         2 => (job.clone(), stale.clone()).prop_map(|(job, stale)| Step::Fail(job, stale)),
+        2 => (job.clone(), stale.clone()).prop_map(|(job, stale)| Step::Lose(job, stale)),
         1 => (job.clone(), stale.clone()).prop_map(|(job, stale)| Step::Refuse(job, stale)),
         1 => (job.clone(), stale.clone()).prop_map(|(job, stale)| Step::Release(job, stale)),
         1 => (job.clone(), stale).prop_map(|(job, stale)| Step::Renew(job, stale)),
@@ -60,6 +62,7 @@ fn step() -> impl Strategy<Value = Step> {
 struct Known {
     state: State,
     attempt: u32,
+    losses: u32,
     fence: u64,
     created_at: Timestamp,
     lease_until: Option<Timestamp>,
@@ -81,7 +84,7 @@ fn job_id(number: u8) -> String {
 impl<'c> World<'c> {
     async fn new(conn: &'c mut Connection) -> Self {
         sqlx::query("DELETE FROM job").execute(&mut *conn).await.unwrap();
-        let policy = RetryPolicy { max_attempts: 2, ..RetryPolicy::default() };
+        let policy = RetryPolicy { max_attempts: 2, max_losses: 3, ..RetryPolicy::default() };
         let now = Timestamp::from_second(1_700_000_000).unwrap();
         Self { conn, now, policy, model: BTreeMap::new() }
     }
@@ -98,7 +101,7 @@ impl<'c> World<'c> {
     fn take_over(&mut self, job: &Job, to: State, attempt: u32) {
         let known = self.model.get_mut(&job.job_id).unwrap();
         assert!(state::allowed(known.state, to), "{} -> {to}", known.state);
-        assert_eq!((job.state, job.attempt), (to, attempt), "{job:?}");
+        assert_eq!((job.state, job.attempt, job.losses), (to, attempt, known.losses), "{job:?}");
         known.state = to;
         known.attempt = attempt;
         known.retry_at = job.retry_at;
@@ -113,12 +116,13 @@ impl<'c> World<'c> {
         let attempt = self.model[&job.job_id].attempt;
         let to = if attempt < self.policy.max_attempts { State::Retryable } else { State::Failed };
         self.take_over(job, to, attempt);
-        if let Some(retry_at) = job.retry_at {
-            let delay = retry_at.duration_since(self.now).as_secs_f64();
-            let ceiling = self.policy.ceiling(attempt).as_secs_f64();
-            let expected = if immediately { 0.0..=0.0 } else { ceiling / 2.0 - 0.001..=ceiling };
-            assert!(expected.contains(&delay), "delay {delay}");
-        }
+        self.is_delayed(job, if immediately { Duration::ZERO } else { self.policy.ceiling(attempt) });
+    }
+
+    fn is_delayed(&self, job: &Job, ceiling: Duration) {
+        let Some(retry_at) = job.retry_at else { return };
+        let (delay, ceiling) = (retry_at.duration_since(self.now).as_secs_f64(), ceiling.as_secs_f64());
+        assert!((ceiling / 2.0 - 0.001..=ceiling).contains(&delay), "delay {delay}");
     }
 
     async fn enqueue(&mut self, number: u8, whole: bool) {
@@ -135,7 +139,8 @@ impl<'c> World<'c> {
             enqueue::incomplete(self.conn, new, "100 bytes missing", self.now).await.unwrap()
         };
         let state = if whole { State::Queued } else { State::Incomplete };
-        let fresh = Known { state, attempt: 0, fence: 0, created_at: self.now, lease_until: None, retry_at: None };
+        let fresh =
+            Known { state, attempt: 0, losses: 0, fence: 0, created_at: self.now, lease_until: None, retry_at: None };
         let known = self.model.entry(job.job_id.clone()).or_insert(fresh);
         if !whole && known.state == State::Cancelled {
             known.state = State::Incomplete;
@@ -194,6 +199,19 @@ impl<'c> World<'c> {
         }
     }
 
+    async fn lose(&mut self, number: u8, fence: u64) {
+        let policy = self.policy;
+        let outcome = attempt::lose(self.conn, &job_id(number), fence, "why", &policy, self.now).await;
+        assert_eq!(outcome.is_ok(), self.is_held(number, fence));
+        let Ok(job) = outcome else { return };
+        let known = self.model.get_mut(&job.job_id).unwrap();
+        known.losses += 1;
+        let (attempt, losses) = (known.attempt - 1, known.losses);
+        let to = if losses < policy.max_losses { State::Retryable } else { State::Failed };
+        self.take_over(&job, to, attempt);
+        self.is_delayed(&job, policy.ceiling(losses));
+    }
+
     async fn refuse(&mut self, number: u8, fence: u64) {
         let outcome = attempt::refuse(self.conn, &job_id(number), fence, "why", self.now).await;
         assert_eq!(outcome.is_ok(), self.is_held(number, fence));
@@ -230,7 +248,11 @@ impl<'c> World<'c> {
         let legal = before.is_some_and(|from| state::allowed(from, to)) && (to == State::Cancelled || retryable);
         assert_eq!(outcome.is_ok(), legal, "{before:?} -> {to}");
         if let Ok(job) = outcome {
-            let attempt = if to == State::Queued { 0 } else { job.attempt };
+            let known = self.model.get_mut(&id).unwrap();
+            if to == State::Queued {
+                (known.attempt, known.losses) = (0, 0);
+            }
+            let attempt = known.attempt;
             self.take_over(&job, to, attempt);
         }
     }
@@ -240,6 +262,7 @@ impl<'c> World<'c> {
         let before = self.model.get(&job_id(number)).map(|known| known.state);
         assert_eq!(outcome.is_ok(), before == Some(State::Incomplete));
         if let Ok(job) = outcome {
+            self.model.get_mut(&job.job_id).unwrap().losses = 0;
             self.take_over(&job, State::Queued, 0);
         }
     }
@@ -265,6 +288,7 @@ impl<'c> World<'c> {
             Step::Take => self.take().await,
             Step::Advance(job, stale, to) => self.advance(job, self.fence(job, stale), to).await,
             Step::Fail(job, stale) => self.fail(job, self.fence(job, stale)).await,
+            Step::Lose(job, stale) => self.lose(job, self.fence(job, stale)).await,
             Step::Refuse(job, stale) => self.refuse(job, self.fence(job, stale)).await,
             Step::Release(job, stale) => self.release(job, self.fence(job, stale)).await,
             Step::Renew(job, stale) => self.renew(job, self.fence(job, stale)).await,
@@ -286,9 +310,9 @@ impl<'c> World<'c> {
 }
 
 fn as_known(job: &Job) -> Known {
-    let Job { state, attempt, fence, created_at, lease_until, retry_at, .. } = job.clone();
+    let Job { state, attempt, losses, fence, created_at, lease_until, retry_at, .. } = job.clone();
     assert_eq!(state.is_held(), job.worker.is_some() && lease_until.is_some(), "{job:?}");
-    Known { state, attempt, fence, created_at, lease_until, retry_at }
+    Known { state, attempt, losses, fence, created_at, lease_until, retry_at }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The one loop that moves jobs: takes leases while there is room, asks the executor how its tasks stand, sends what
 //! ended to be verified and published, and keeps its leases.
 //!
-//! The parts: `leases` holds on to jobs, `begin` takes them and submits attempts, `finish` ends them, `drain` stops.
+//! The parts: `leases` holds on to jobs, `begin` takes them and submits attempts, `hold` pauses that, `finish` ends them,
+//! `drain` stops.
 //!
 //! It wakes on every change of the feed (a new job, a cancelled one), when the executor says so, and at its heartbeat.
 
@@ -25,9 +26,11 @@ use crate::{database::Database, error::Result, trouble::Trouble};
 mod begin;
 mod drain;
 mod finish;
+mod hold;
 mod leases;
 
 use finish::Finish;
+use hold::Hold;
 
 /// The longest pause between two rounds.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
@@ -59,9 +62,8 @@ pub struct Dispatcher {
     active: HashMap<String, Active>,
     finishing: JoinSet<(String, Finish)>,
     next_heartbeat: Instant,
-    /// Until when nothing is begun: the executor is away, or there is no room.
-    away_until: Option<Instant>,
-    /// Why, for whoever asks.
+    hold: Hold,
+    /// Why nothing is begun, or nothing known of what was, for whoever asks.
     trouble: Arc<Trouble>,
 }
 
@@ -79,8 +81,8 @@ impl Dispatcher {
     pub fn new(database: Arc<Database>, executor: Arc<dyn Executor>, terms: Terms, trouble: Arc<Trouble>) -> Self {
         let publisher = Publisher::new(Arc::clone(&database), terms.results.clone());
         let (active, finishing) = (HashMap::new(), JoinSet::new());
-        let (next_heartbeat, away_until) = (Instant::now(), None);
-        Self { database, executor, publisher, terms, active, finishing, next_heartbeat, away_until, trouble }
+        let (next_heartbeat, hold) = (Instant::now(), Hold::default());
+        Self { database, executor, publisher, terms, active, finishing, next_heartbeat, hold, trouble }
     }
 
     /// Dispatches until `stop`, then gives its jobs back.
@@ -112,7 +114,16 @@ impl Dispatcher {
         self.catch_up().await?;
         self.ask().await?;
         self.fill().await?;
+        self.tell_trouble();
         self.pause().await
+    }
+
+    /// Says what stands in the way of attempts, or that nothing does.
+    fn tell_trouble(&self) {
+        match self.executor.trouble().or_else(|| self.hold.reason()) {
+            Some(reason) => self.trouble.is(reason),
+            None => self.trouble.over(),
+        }
     }
 
     /// Notes what the executor accepted while the database could not be written.
@@ -132,7 +143,7 @@ impl Dispatcher {
             match status {
                 Status::Waiting => {}
                 Status::Running => self.running(&key).await?,
-                Status::Unknown => self.over(&key, Outcome::Failed("the executor lost it".to_owned())).await?,
+                Status::Unknown => self.over(&key, Outcome::Lost("the executor lost it".to_owned())).await?,
                 Status::Ended(outcome) => self.over(&key, outcome).await?,
             }
         }

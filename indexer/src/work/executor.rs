@@ -44,8 +44,10 @@ pub enum Outcome {
     Success,
     /// The command says that no further attempt will do better.
     Refused(String),
-    /// Anything else: may be tried again.
+    /// It failed, by its own doing as far as can be told: may be tried again, for so many attempts.
     Failed(String),
+    /// Whatever ran it lost it, by no doing of its own, such as a node that died: that is no attempt of the job's.
+    Lost(String),
 }
 
 /// Why a task was not accepted.
@@ -63,9 +65,7 @@ pub struct SubmitError {
 pub enum Refusal {
     /// It is no use to try again.
     Permanent,
-    /// The attempt failed.
-    Failed,
-    /// The executor is away just now: that is no attempt of the job's.
+    /// The executor takes none just now, whichever it is: that is no attempt of the job's.
     Away,
 }
 
@@ -75,12 +75,7 @@ impl SubmitError {
         Self { reason: reason.into(), kind: Refusal::Permanent }
     }
 
-    /// The attempt failed.
-    pub fn failed(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), kind: Refusal::Failed }
-    }
-
-    /// The executor is away just now.
+    /// The executor takes none just now.
     pub fn away(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), kind: Refusal::Away }
     }
@@ -116,4 +111,9 @@ pub trait Executor: Send + Sync {
 
     /// Returns when some task may have moved on.
     fn moved(&self) -> BoxFuture<'_, ()>;
+
+    /// Why nothing is known of how its tasks stand, while that is so; none is begun meanwhile.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
 }

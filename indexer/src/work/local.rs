@@ -76,7 +76,7 @@ impl Local {
             moved.notify_one();
         };
         let thread = std::thread::Builder::new().name("attempt".to_owned());
-        let refused = |error: std::io::Error| SubmitError::failed(error.to_string());
+        let refused = |error: std::io::Error| SubmitError::away(format!("no thread for an attempt: {error}"));
         thread.spawn(move || attempt.run(&report)).map_err(refused)?;
         tasks.insert(task.key.clone(), Running { status, stop: Some(stop) });
         Ok(())

@@ -7,7 +7,11 @@
 //!
 //! How an attempt ended is told by the file that its script leaves behind, by the cluster where there is none, and by the
 //! cluster's accounts, if it keeps any, where the controller has forgotten it. A
-//! state that is not known means that it is still under way; so does a controller that does not answer. The cluster
+//! state that is not known means that it is still under way; so does a controller that does not answer. What the cluster
+//! itself lost is no attempt of the job's.
+//!
+//! Whatever a cluster says no to at submission (a partition that is drained or misspelt, a limit on jobs, nodes that are
+//! down) it would say of every scene, and it is the operator's to mend: nothing is begun until it says yes. The cluster
 //! goes on while the indexer is away: attempts are adopted at the next start ([`Executor::outlives`]).
 
 use std::{
@@ -71,6 +75,8 @@ pub struct Slurm {
     /// Held while a task is handed over, so that none of one key is handed over twice.
     submitting: tokio::sync::Mutex<()>,
     look: tokio::sync::Mutex<Look>,
+    /// Why the cluster tells nothing of what is watched, while that is so.
+    silent: Mutex<Option<String>>,
 }
 
 struct Watched {
@@ -104,7 +110,7 @@ impl Slurm {
     fn new(template: Template, limits: Limits, lost_after: Duration, cluster: Cluster) -> Self {
         let look = tokio::sync::Mutex::new(Look { next: Instant::now(), pause: LOOK });
         let (tasks, submitting) = (Mutex::default(), tokio::sync::Mutex::default());
-        Self { cluster, template, limits, lost_after, tasks, submitting, look }
+        Self { cluster, template, limits, lost_after, tasks, submitting, look, silent: Mutex::default() }
     }
 
     fn tasks(&self) -> MutexGuard<'_, HashMap<String, Watched>> {
@@ -123,33 +129,44 @@ impl Slurm {
         }
         let words = self.template.fill_for(&task)?;
         let script =
-            script::write(&task, &words, &self.limits).map_err(|error| SubmitError::failed(error.to_string()))?;
+            script::write(&task, &words, &self.limits).map_err(|error| SubmitError::away(error.to_string()))?;
         match self.cluster.submit(&task.key, &script).await {
             Ok(()) => {}
             // It may have been accepted all the same. If so it will be listed; if not it will count as lost.
-            Err(Failure::NoAnswer) => tracing::warn!(key = task.key, "the cluster did not answer a submission in time"),
-            Err(Failure::Away(reason)) => return Err(SubmitError::away(reason)),
-            Err(Failure::Refused(reason)) => return Err(SubmitError::failed(reason)),
+            Err(Failure::NoAnswer) => {
+                tracing::warn!(key = task.key, "the cluster did not answer a submission in time");
+                self.is_silent(Some("the cluster did not answer a submission in time".to_owned()));
+            }
+            Err(Failure::Away(reason) | Failure::Refused(reason)) => return Err(SubmitError::away(reason)),
         }
         self.watch(task);
         Ok(())
+    }
+
+    fn is_silent(&self, why: Option<String>) {
+        *self.silent.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 
     /// One status call for everything that is watched, unless the last one was just now.
     async fn look(&self) {
         let mut look = self.look.lock().await;
         let names: Vec<String> = self.tasks().keys().cloned().collect();
-        if names.is_empty() || Instant::now() < look.next {
+        if names.is_empty() {
+            return self.is_silent(None);
+        }
+        if Instant::now() < look.next {
             return;
         }
         match self.cluster.list(&names).await {
             Ok(listed) => {
                 look.pause = LOOK;
+                self.is_silent(None);
                 self.take_in(&listed).await;
             }
             Err(failure) => {
                 look.pause = (look.pause * 2).min(MAX_LOOK);
-                tracing::warn!(?failure, pause_s = look.pause.as_secs(), "the cluster does not answer");
+                self.is_silent(Some(format!("the cluster does not tell how its jobs stand: {failure}")));
+                tracing::warn!(%failure, pause_s = look.pause.as_secs(), "the cluster does not answer");
             }
         }
         look.next = Instant::now() + look.pause;
@@ -238,5 +255,9 @@ impl Executor for Slurm {
             tokio::time::sleep(LOOK).await;
         }
         .boxed()
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.silent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -246,6 +246,15 @@ impl Cluster {
         child.wait().unwrap();
     }
 
+    /// What the controller, while it is away, wrote down of jobs is gone, numbers given out included.
+    pub fn forget_jobs(&self) {
+        for entry in fs::read_dir(self.path("state")).unwrap().flatten() {
+            if entry.file_name().to_string_lossy().starts_with("job_state") {
+                fs::remove_file(entry.path()).unwrap();
+            }
+        }
+    }
+
     /// What programs need in order to find this cluster.
     pub fn environment(&self) -> Vec<(String, String)> {
         vec![("SLURM_CONF".to_owned(), self.path("slurm.conf").display().to_string())]

@@ -176,6 +176,7 @@ pub(crate) fn job(id: &str, scene_id: &str, state: JobState) -> JobView {
         revision: 1,
         path: format!("{scene_id}.MBI.tif"),
         state,
+        losses: 0,
         attempt: 1,
         reason: None,
         created_at: Timestamp::now(),

@@ -1,7 +1,7 @@
 //! How the dispatcher begins attempts: jobs taken while more may run, a folder where there is room, and what follows when
 //! the executor does not accept one.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use aurora_queue::{Job, State, lease};
 
@@ -16,15 +16,12 @@ use crate::{
     },
 };
 
-/// Pause in which nothing is begun after the executor was away or the results folder had no room.
-const AWAY_PAUSE: Duration = Duration::from_secs(5);
-
 impl Dispatcher {
     /// Takes jobs while more may run.
     pub(super) async fn fill(&mut self) -> Result<()> {
-        while self.active.len() < self.terms.concurrency && !self.is_away() {
+        while self.active.len() < self.terms.concurrency && self.may_begin() {
             if !self.is_any_due().await? {
-                self.trouble.over();
+                self.hold.over();
                 return Ok(());
             }
             let mut write = self.database.begin().await?;
@@ -37,8 +34,8 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn is_away(&self) -> bool {
-        self.away_until.is_some_and(|until| Instant::now() < until)
+    fn may_begin(&self) -> bool {
+        !self.hold.is_on(Instant::now()) && self.executor.trouble().is_none()
     }
 
     async fn is_any_due(&self) -> Result<bool> {
@@ -57,7 +54,7 @@ impl Dispatcher {
             return self.not_accepted(&job, &error).await;
         }
         step::reached(Step::Accepted);
-        self.trouble.over();
+        self.hold.over();
         let submitted = advance(&self.database, &job, State::Submitted).await;
         let lost = submitted.as_ref().is_err_and(|error| !error.is_of_database());
         self.active.insert(key.clone(), Active { job: submitted.unwrap_or(job), finishing: false, lost });
@@ -79,15 +76,14 @@ impl Dispatcher {
         let reason = format!("not accepted: {error}");
         match error.kind {
             Refusal::Permanent => self.end(job, End::Refused, &reason).await,
-            Refusal::Failed => self.end(job, End::Failed, &reason).await,
             Refusal::Away => self.hold_up(job, reason).await,
         }
     }
 
     /// Nothing can be begun just now: the job waits again, and that was no attempt of its.
     pub(super) async fn hold_up(&mut self, job: &Job, reason: String) -> Result<()> {
-        self.away_until = Some(Instant::now() + AWAY_PAUSE);
-        self.trouble.is(reason.clone());
+        self.hold.begin(reason.clone(), Instant::now());
+        self.tell_trouble();
         self.end(job, End::Released, &reason).await
     }
 }

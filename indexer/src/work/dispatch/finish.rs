@@ -20,6 +20,7 @@ use crate::{
 pub(super) enum End {
     Refused,
     Failed,
+    Lost,
     Released,
 }
 
@@ -39,7 +40,8 @@ impl Dispatcher {
             return Ok(());
         }
         let job = held.job.clone();
-        match outcome {
+        self.hold.ease();
+        let (end, reason) = match outcome {
             Outcome::Success => {
                 step::reached(Step::Ended);
                 // An adopted one may have come so far before.
@@ -50,16 +52,14 @@ impl Dispatcher {
                 let finish = finish(self.publisher.clone(), self.terms.clone(), job);
                 let key = key.to_owned();
                 self.finishing.spawn(async move { (key, finish.await) });
+                return Ok(());
             }
-            Outcome::Refused(reason) => {
-                self.end(&job, End::Refused, &reason).await?;
-                self.let_go(key).await;
-            }
-            Outcome::Failed(reason) => {
-                self.end(&job, End::Failed, &reason).await?;
-                self.let_go(key).await;
-            }
-        }
+            Outcome::Refused(reason) => (End::Refused, reason),
+            Outcome::Failed(reason) => (End::Failed, reason),
+            Outcome::Lost(reason) => (End::Lost, reason),
+        };
+        self.end(&job, end, &reason).await?;
+        self.let_go(key).await;
         Ok(())
     }
 
@@ -94,10 +94,11 @@ impl Dispatcher {
     pub(super) async fn end(&self, job: &Job, end: End, reason: &str) -> Result<()> {
         tracing::warn!(job = %job.job_id, scene = %job.subject, attempt = job.attempt, reason, "attempt failed");
         let mut write = self.database.begin().await?;
-        let now = write.now();
+        let (now, policy) = (write.now(), &self.terms.policy);
         let ended = match end {
             End::Refused => attempt::refuse(write.conn(), &job.job_id, job.fence, reason, now).await,
-            End::Failed => attempt::fail(write.conn(), &job.job_id, job.fence, reason, &self.terms.policy, now).await,
+            End::Failed => attempt::fail(write.conn(), &job.job_id, job.fence, reason, policy, now).await,
+            End::Lost => attempt::lose(write.conn(), &job.job_id, job.fence, reason, policy, now).await,
             End::Released => attempt::release(write.conn(), &job.job_id, job.fence, now).await,
         };
         match ended {

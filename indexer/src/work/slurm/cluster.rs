@@ -17,13 +17,16 @@ pub(super) enum Cluster {
 }
 
 /// Why the cluster did not do as asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Failure {
-    /// It did not answer in time: it may or may not have done it.
+    /// It may or may not have done it.
+    #[error("no answer in time")]
     NoAnswer,
     /// It is not to be reached just now; nothing was done.
+    #[error("{0}")]
     Away(String),
     /// It said no.
+    #[error("{0}")]
     Refused(String),
 }
 

@@ -148,7 +148,14 @@ mod tests {
 
     #[test]
     fn wishes_become_options() {
-        let wishes = Wishes { gres: Some("gpu:1".to_owned()), cpus: Some(4), ..Wishes::default() };
+        let wishes = Wishes {
+            partition: Some("gpu".to_owned()),
+            account: Some("sea".to_owned()),
+            gres: Some("gpu:1".to_owned()),
+            cpus: Some(4),
+            more: vec!["--qos=night".to_owned(), "--exclusive".to_owned()],
+            ..Wishes::default()
+        };
         let limits = Limits {
             time: Duration::from_secs(61),
             memory_bytes: 1,
@@ -157,9 +164,20 @@ mod tests {
             grace: Duration::from_secs(1),
         };
         let options = Programs::new(wishes, limits).options;
-        for option in ["--time=3", "--mem=1M", "--gres=gpu:1", "--cpus-per-task=4", "--no-requeue"] {
+        for option in [
+            "--time=3",
+            "--mem=1M",
+            "--partition=gpu",
+            "--account=sea",
+            "--gres=gpu:1",
+            "--cpus-per-task=4",
+            "--no-requeue",
+        ] {
             assert!(options.iter().any(|one| one == option), "{option}: {options:?}");
         }
+        assert_eq!(options[options.len() - 2..], ["--qos=night", "--exclusive"], "the operator has the last word");
+        let none = Programs::new(Wishes::default(), limits).options;
+        assert!(!none.iter().any(|one| one.starts_with("--partition") || one.starts_with("--account")), "{none:?}");
     }
 
     proptest! {

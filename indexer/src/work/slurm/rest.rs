@@ -292,12 +292,18 @@ mod tests {
 
     #[test]
     fn a_job_is_written_as_each_version_wants_it() {
-        let wishes = Wishes { gres: Some("gpu:1,license:2".to_owned()), cpus: Some(4), ..Wishes::default() };
+        let (gres, partition) = (Some("gpu:1,license:2".to_owned()), Some("gpu".to_owned()));
+        let account = Some("sea".to_owned());
+        let wishes = Wishes { gres, partition, account, cpus: Some(4), ..Wishes::default() };
         let written = |version| submission(version, "aurora-a", "#!/bin/sh", Path::new("/f"), &wishes, &limits());
         let old = written(38);
         assert_eq!((&old["script"], &old["job"]["time_limit"]), (&json!("#!/bin/sh"), &json!(2)));
         assert_eq!(old["job"]["tres_per_node"], "gres:gpu:1,gres:license:2");
-        assert!(old["job"]["environment"]["PATH"].is_string() && old["job"].get("partition").is_none());
+        assert!(old["job"]["environment"]["PATH"].is_string());
+        let wished = (&old["job"]["partition"], &old["job"]["account"], &old["job"]["cpus_per_task"]);
+        assert_eq!(wished, (&json!("gpu"), &json!("sea"), &json!(4)));
+        let unwished = submission(38, "a", "", Path::new("/f"), &Wishes::default(), &limits());
+        assert!(["partition", "account", "cpus_per_task"].iter().all(|name| unwished["job"].get(name).is_none()));
         let new = written(41);
         assert_eq!((&new["job"]["script"], new.get("script")), (&json!("#!/bin/sh"), None));
         assert_eq!(new["job"]["memory_per_node"], json!({"set": true, "number": 1024}));

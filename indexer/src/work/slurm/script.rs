@@ -102,6 +102,15 @@ mod tests {
     }
 
     #[test]
+    fn the_command_stands_back() {
+        let niceness = |nice| {
+            let (_dir, task, _) = run(&["nice"], Limits { nice, ..limits() });
+            fs::read_to_string(&task.log).unwrap().trim().parse::<i32>().unwrap()
+        };
+        assert_eq!(niceness(5), (niceness(0) + 5).min(19));
+    }
+
+    #[test]
     fn the_log_is_bounded_and_never_stops_the_command() {
         let (_dir, task, status) = run(&["sh", "-c", "yes | head -c 1000000; exit 0"], limits());
         assert_eq!((status, fs::metadata(&task.log).unwrap().len()), (Some(0), 100));

@@ -67,6 +67,11 @@ pub(super) fn is_over(state: &str) -> bool {
     )
 }
 
+/// Whether a job that is over in this state was lost by the cluster, by no doing of its own.
+fn is_loss(state: &str) -> bool {
+    matches!(state, "NODE_FAIL" | "BOOT_FAIL" | "LAUNCH_FAILED" | "RECONFIG_FAIL" | "PREEMPTED" | "REVOKED")
+}
+
 /// How the attempt stands; `None` when the cluster does not list it and it left no trace of its end.
 pub(super) fn verdict(state: Option<&str>, traces: &Traces, limits: &Limits) -> Option<Status> {
     // Its own word on how it ended counts, whatever became of its job meanwhile.
@@ -83,6 +88,8 @@ pub(super) fn verdict(state: Option<&str>, traces: &Traces, limits: &Limits) -> 
         "TIMEOUT" | "DEADLINE" => failed(time_over(limits)),
         "CANCELLED" => failed("cancelled on the cluster".to_owned()),
         "OUT_OF_MEMORY" => failed(format!("took more than {} MiB of memory", limits.memory_bytes >> 20)),
+        // Its command may have been killed on the way.
+        lost if is_loss(lost) => Some(Status::Ended(Outcome::Lost(format!("the cluster says {lost}{said}")))),
         over if is_over(over) => match traces.exit {
             Some(code) => Some(Status::Ended(ended(code, traces, limits))),
             None => failed(format!("the cluster says {over}")),
@@ -136,22 +143,41 @@ mod tests {
 
     #[test]
     fn the_table_of_states() {
-        for state in ["PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "SPECIAL_EXIT"] {
+        for state in
+            ["PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD", "SPECIAL_EXIT"]
+        {
             assert_eq!(judged(Some(state), None), Some(Status::Waiting), "{state}");
         }
-        for state in ["RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "STAGE_OUT", "A_STATE_OF_TOMORROW", ""] {
+        for state in [
+            "RUNNING",
+            "COMPLETING",
+            "SUSPENDED",
+            "STOPPED",
+            "STAGE_OUT",
+            "SIGNALING",
+            "RESIZING",
+            "POWER_UP_NODE",
+            "UPDATE_DB",
+            "A_STATE_OF_TOMORROW",
+            "",
+        ] {
             assert_eq!(judged(Some(state), None), Some(Status::Running), "{state}");
             assert!(!is_over(state));
         }
         assert_eq!(judged(Some("COMPLETED"), None), Some(Status::Ended(Outcome::Success)));
         for (state, reason) in [
             ("TIMEOUT", "not done within 60 s: why"),
+            ("DEADLINE", "not done within 60 s: why"),
             ("CANCELLED", "cancelled on the cluster: why"),
             ("OUT_OF_MEMORY", "took more than 1024 MiB of memory: why"),
-            ("NODE_FAIL", "the cluster says NODE_FAIL: why"),
             ("FAILED", "the cluster says FAILED: why"),
         ] {
             assert_eq!(judged(Some(state), None), failed(reason));
+            assert!(is_over(state));
+        }
+        for state in ["NODE_FAIL", "BOOT_FAIL", "LAUNCH_FAILED", "RECONFIG_FAIL", "PREEMPTED", "REVOKED"] {
+            let lost = Some(Status::Ended(Outcome::Lost(format!("the cluster says {state}: why"))));
+            assert_eq!((judged(Some(state), None), judged(Some(state), Some(143))), (lost.clone(), lost));
             assert!(is_over(state));
         }
         assert_eq!(judged(None, None), None);

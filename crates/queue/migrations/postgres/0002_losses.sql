@@ -1,0 +1,2 @@
+-- Attempts that were lost through no fault of the job's.
+ALTER TABLE job ADD COLUMN losses BIGINT NOT NULL DEFAULT 0;
