@@ -28,7 +28,8 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            tracing::error!("{error:#}");
+            // An address or a command in it may hold a secret.
+            tracing::error!("{}", aurora_perf::report::masked(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }

@@ -121,6 +121,29 @@ fn map_users_cancel_what_they_have_moved_away_from() {
 }
 
 #[test]
+fn browsers_open_six_connections_or_one_and_reset_what_they_moved_away_from() {
+    let walked = |protocol: Protocol, dwell_ms: u64| {
+        let served = serve(Ledger { delay: Duration::from_millis(100), ..Ledger::default() });
+        let map = served.map(dwell_ms);
+        let before = served.ledger.accepted.load(Relaxed);
+        let run = run(&Plan { protocol, ..plan(Model::Closed, 2.0, 2.0, Target::Map(map)) });
+        let accepted = served.ledger.accepted.load(Relaxed) - before;
+        (accepted, served.ledger.given_up.load(Relaxed), run.total.count(Count::Cancelled), run)
+    };
+    let (accepted, _, cancelled, run) = walked(Protocol::Http1, 1500);
+    assert_eq!(cancelled, 0);
+    assert!((7..=12).contains(&accepted), "two users who wait, six connections each: {accepted}");
+    let views: u64 = run.total.depths.values().sum();
+    assert!(views >= run.total.count(Count::Views) && views > 0, "the zoom mix walked is known");
+
+    let (accepted, given_up, cancelled, _) = walked(Protocol::Http1, 60);
+    assert!(cancelled > 0 && given_up > 0 && accepted > 12, "a request is cancelled by closing its connection");
+    let (accepted, given_up, cancelled, _) = walked(Protocol::Http2, 60);
+    assert_eq!(accepted, 2, "one connection each, whatever is cancelled");
+    assert!(cancelled > 0 && given_up > 0, "the server saw the streams reset: {given_up} of {cancelled}");
+}
+
+#[test]
 fn a_recorded_session_is_walked_again() {
     let served = serve(Ledger::default());
     let folder = tempfile::tempdir().unwrap();
@@ -175,17 +198,32 @@ fn health_is_asked_before_during_and_after() {
 fn several_client_processes_are_one_load_and_thresholds_decide_the_status() {
     let served = serve(Ledger::default());
     let folder = tempfile::tempdir().unwrap();
-    let stress = |threshold: &str| {
+    let with_secrets = served.base.replace("http://", "http://me:do-not-show@");
+    let probe = format!("stats={}/health?access_token=do-not-show", served.base);
+    let stress = |thresholds: &[&str]| {
         Command::new(env!("CARGO_BIN_EXE_aurora-perf"))
-            .args(["stress", "--server", &served.base, "--processes", "2", "--users", "6", "--for", "1"])
+            .args([
+                "stress",
+                "--server",
+                &with_secrets,
+                "--probe",
+                &probe,
+                "--processes",
+                "2",
+                "--users",
+                "6",
+                "--for",
+                "1",
+            ])
             .args(["--source", "127.0.0.2", "--source", "127.0.0.3", "--name", "two processes", "--lang", "pt"])
-            .args(["--threshold", threshold, "--out"])
+            .args(thresholds.iter().flat_map(|threshold| ["--threshold", threshold]))
+            .arg("--out")
             .arg(folder.path())
             .env("API_KEY", "do-not-show")
             .output()
             .unwrap()
     };
-    let good = stress("http_req_failed<0.001");
+    let good = stress(&["http_req_failed<0.001"]);
     assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
     let text = std::fs::read_to_string(folder.path().join("stress.json")).unwrap();
     let json: Value = serde_json::from_str(&text).unwrap();
@@ -195,8 +233,17 @@ fn several_client_processes_are_one_load_and_thresholds_decide_the_status() {
     assert_eq!(json["circumstances"]["name"], "two processes");
     let markdown = String::from_utf8_lossy(&good.stdout);
     assert!(markdown.contains("Carga em etapas") && !text.contains("do-not-show") && !markdown.contains("do-not-show"));
-    assert_eq!(stress("http_req_failed>0.5").status.code(), Some(1));
-    assert_eq!(stress("no such thing").status.code(), Some(2));
+    assert!(markdown.contains("access_token=***") && text.contains("://***@"), "{markdown}");
+    let html = std::fs::read_to_string(folder.path().join("stress.html")).unwrap();
+    assert!(!html.contains("do-not-show"));
+    assert_eq!(stress(&["http_req_failed>0.5"]).status.code(), Some(1));
+    let limits = ["http_req_failed: rate<0.001", "http_reqs:count>6", "http_reqs: rate>1", "vus: value==6"];
+    let more = ["http_req_duration: med<60000", "http_req_duration:p(95)<60000", "http_req_duration: min>0"];
+    assert!(stress(&[limits.as_slice(), &more].concat()).status.success());
+    let unknown = stress(&["http_req_duration: p(97)<1"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("http_req_duration.p95"));
+    assert_eq!(stress(&["no such thing"]).status.code(), Some(2));
 }
 
 #[test]

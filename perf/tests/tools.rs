@@ -6,8 +6,8 @@ use std::{
     fmt::Write,
     io::Cursor,
     path::Path,
-    process::{Command, Output},
-    sync::Arc,
+    process::{Command, ExitStatus, Output},
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -21,6 +21,12 @@ fn serve(ledgers: Vec<Ledger>) -> (tokio::runtime::Runtime, Vec<String>) {
     let start = |ledger| format!("http://{}", runtime.block_on(start(Arc::new(ledger))));
     let addresses = ledgers.into_iter().map(start).collect();
     (runtime, addresses)
+}
+
+fn serve_one(ledger: Arc<Ledger>) -> (tokio::runtime::Runtime, String) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let address = format!("http://{}", runtime.block_on(start(ledger)));
+    (runtime, address)
 }
 
 fn perf(args: &[&str], out: &Path) -> Output {
@@ -67,22 +73,125 @@ fn a_slower_server_with_other_pixels_is_told_from_a_faster_one() {
 }
 
 #[test]
-fn users_grow_until_the_service_level_breaks() {
-    // One tile at a time, 10 ms each: a hundred a second, which 64 users with short pauses want six times over.
-    let ledger = Ledger { delay: Duration::from_millis(10), at_once: Some(Semaphore::new(1)), ..Ledger::default() };
+fn users_grow_until_the_queue_turns_them_away() {
+    // One tile at a time, and eight may be there: up to eight users are all served, many more cannot be.
+    let ledger = Ledger {
+        delay: Duration::from_millis(10),
+        at_once: Some(Semaphore::new(1)),
+        queue: Some(8),
+        ..Ledger::default()
+    };
     let (_runtime, addresses) = serve(vec![ledger]);
     let out = tempfile::tempdir().unwrap();
-    let args = ["capacity", "--target", "tiles", "--slo", "http_req_duration.p95<150", "--up-to", "64", "--from", "2"];
-    let brief = ["--warm-up", "0.2", "--hold", "1", "--server", &addresses[0]];
+    let args =
+        ["capacity", "--target", "tiles", "--slo", "http_req_failed: rate<0.001", "--up-to", "64", "--from", "4"];
+    let brief = ["--warm-up", "0.4", "--hold", "1", "--pause", "0", "--lang", "pt", "--server", &addresses[0]];
     let output = perf(&[&args[..], &brief[..]].concat(), out.path());
     let found = json(out.path(), "capacity");
-    let fails = found["metrics"]["capacity.fails"].as_f64().expect("64 users are too many");
+    let metric = |name: &str| found["metrics"][format!("capacity.{name}")].as_f64().expect(name);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (holds, fails) = (metric("users"), metric("fails"));
+    assert!((8.0..64.0).contains(&holds) && holds < fails && fails <= 64.0, "{holds} held, {fails} did not");
+    assert!((metric("recommended") - (holds * 0.8).floor()).abs() < 1e-9);
     let trials = found["found"]["trials"].as_array().unwrap();
-    assert!(trials.len() >= 2 && trials.iter().all(|trial| trial["metrics"]["http_reqs"].as_f64().unwrap() > 0.0));
-    if let Some(holds) = found["metrics"]["capacity.users"].as_f64() {
-        assert!(output.status.success() && holds < fails);
-        assert!(found["metrics"]["capacity.recommended"].as_f64().unwrap() <= holds);
+    assert!(trials.len() >= 3 && trials.iter().all(|trial| trial["metrics"]["http_reqs"].as_f64().unwrap() > 0.0));
+    let gave_out = found["found"]["gave_out"].as_array().unwrap();
+    assert!(gave_out.iter().any(|evidence| evidence["limit"] == "queue"), "{gave_out:?}");
+    assert!(gave_out.iter().all(|evidence| evidence["limit"] != "origin"), "{gave_out:?}");
+    let markdown = String::from_utf8_lossy(&output.stdout);
+    assert!(markdown.contains("fila (") && markdown.contains("respostas 503 ou 429"), "{markdown}");
+}
+
+#[test]
+fn two_recorded_protocols_are_laid_side_by_side_and_judged() {
+    let large = Ledger { picture: picture(1), ..Ledger::default() };
+    let (_runtime, addresses) = serve(vec![Ledger::default(), large]);
+    let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    for (address, folder) in addresses.iter().zip(&folders) {
+        let walked = ["protocol", "--pace", "0", "--free-views", "1", "--users", "2", "--server", address];
+        assert!(perf(&walked, folder.path()).status.success());
     }
+    let [a, b] = [0, 1].map(|side| folders[side].path().join("protocol.json").display().to_string());
+    let compare = |limit: &str| perf(&["compare", &a, &b, "--threshold", limit], folders[2].path());
+    let good = compare("ratio.data_received<0.9");
+    assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
+    let found = json(folders[2].path(), "compare");
+    let metric = |name: &str| found["metrics"][name].as_f64().unwrap();
+    let ratio = metric("a.data_received") / metric("b.data_received");
+    assert!((metric("ratio.data_received") - ratio).abs() < 1e-9 && (metric("ratio.http_reqs") - 1.0).abs() < 1e-9);
+    assert_eq!(found["thresholds"][0]["holds"], true);
+    assert_eq!(found["recorded"][1]["circumstances"]["version"], env!("CARGO_PKG_VERSION"));
+    let markdown = String::from_utf8_lossy(&good.stdout);
+    let step =
+        markdown.lines().find(|line| line.starts_with("| 2 users with two scenes each: free |")).expect("a step");
+    assert_eq!(step.matches('|').count(), 11, "{step}");
+    let memory: Vec<_> = step.split('|').skip(2).take(3).collect();
+    assert!(!memory.concat().contains('–'), "both watched the server: {step}");
+    for told in ["| A: measured from |", "| B: command | aurora-perf protocol --pace 0", "Linux ", "cores, "] {
+        assert!(markdown.contains(told), "{told}: {markdown}");
+    }
+    assert_eq!(compare("ratio.data_received>0.9").status.code(), Some(1));
+    assert_eq!(compare("ratio.no_such_metric>0").status.code(), Some(1));
+}
+
+/// Starts the tool, asks it to stop once the server was asked for some tiles, and waits: status, report, standard error.
+fn interrupted(args: &[&str], ledger: &Ledger, stem: &str) -> (ExitStatus, Value) {
+    let out = tempfile::tempdir().unwrap();
+    let child = Command::new(env!("CARGO_BIN_EXE_aurora-perf")).args(args).arg("--out").arg(out.path()).spawn();
+    let mut child = child.unwrap();
+    while ledger.asked.load(Relaxed) < 20 {
+        assert_eq!(child.try_wait().unwrap(), None, "ended before it was asked to");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(told.success());
+    (child.wait().unwrap(), json(out.path(), stem))
+}
+
+#[test]
+fn whoever_is_told_to_stop_reports_what_there_is_and_leaves_nothing_behind() {
+    let ledger = Arc::new(Ledger::default());
+    let (_runtime, address) = serve_one(Arc::clone(&ledger));
+    let is_interrupted =
+        |report: &Value| report["notes"].as_array().unwrap().iter().any(|note| note["kind"] == "interrupted");
+
+    // A command that stands for a server, whose process must be gone afterwards, and its control group with it.
+    let folder = tempfile::tempdir().unwrap();
+    let pid_file = folder.path().join("pid");
+    let start = format!("sh -c 'echo $$ >{}; exec sleep 600'", pid_file.display());
+    let args = [
+        "protocol",
+        "--server",
+        &address,
+        "--start",
+        &start,
+        "--limit",
+        "1,2GB",
+        "--pace",
+        "0.2",
+        "--free-views",
+        "999",
+    ];
+    let (status, report) = interrupted(&args, &ledger, "protocol");
+    assert_eq!(status.code(), Some(1), "a run cut short is not good");
+    assert!(is_interrupted(&report) && !report["run"]["steps"].as_array().unwrap().is_empty());
+    assert!(report["metrics"]["http_reqs"].as_f64().unwrap() >= 1.0);
+    let pid = std::fs::read_to_string(&pid_file).unwrap();
+    assert!(!Path::new("/proc").join(pid.trim()).exists(), "the started server still runs");
+    for hierarchy in ["", "cpu", "memory"] {
+        let group = Path::new("/sys/fs/cgroup").join(hierarchy).join(format!("aurora-perf-{}", pid.trim()));
+        assert!(!group.exists(), "{} was left behind", group.display());
+    }
+
+    ledger.asked.store(0, Relaxed);
+    let (a, b) = (format!("a={address}"), format!("b={address}"));
+    let (status, report) = interrupted(&["compare", &a, &b, "--rounds", "9999"], &ledger, "compare");
+    assert!(status.code() == Some(1) && is_interrupted(&report) && report["compared"]["interrupted"] == true);
+
+    ledger.asked.store(0, Relaxed);
+    let args = ["capacity", "--target", "tiles", "--server", &address, "--hold", "60", "--slo", "http_req_failed<1"];
+    let (status, report) = interrupted(&args, &ledger, "capacity");
+    assert!(status.code() == Some(1) && is_interrupted(&report) && report["found"]["interrupted"] == true);
 }
 
 /// Ten seconds of few quick tiles, ten of many that wait in the queue, some of them turned away, and five of few.

@@ -1,4 +1,6 @@
 //! What was near its limit in a trial: processor, memory, descriptors, queue, origin, or this tool.
+//!
+//! Judged from outside: from failures, from who used the processors, and from what `/health` told meanwhile.
 
 use std::collections::BTreeMap;
 
@@ -8,25 +10,35 @@ use crate::{
     client::Failure,
     load::Measured,
     measure::{MACHINE, Tally},
-    protocol::SERVER,
+    report::{Bottleneck, Host, Language},
+    stress::Split,
 };
 
 /// From this part of a limit on, it counts as reached.
 const REACHED: f64 = 0.9;
+/// From this part of the machine's memory on, it counts as used up.
+const MEMORY_REACHED: f64 = 0.95;
+/// From this lateness on the tool counts as full.
+const LATE_MS: f64 = 50.0;
+/// What Aurora takes beside its budget, as docs/operations.md publishes it: in all, and for each connection.
+const OVERHEAD_BYTES: f64 = 29.0 * 1_048_576.0;
+const CONNECTION_BYTES: f64 = 20.0 * 1024.0;
 
 /// Something that can give out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Limit {
-    /// This tool had no descriptors or ports left, or was late: the trial says nothing about the server.
+    /// This tool had no descriptors or ports left, or was full or late: the trial says nothing about the server.
     Tool,
-    /// All processors of the machine were busy.
+    /// The server used all processors of the machine.
     Processor,
+    /// All processors were busy, and the server had to share them.
+    Machine,
     /// The server's own budget of descriptors or connections was used up.
     Descriptors,
-    /// The server's queue turned requests away.
+    /// The server's queue was full, or turned requests away.
     Queue,
-    /// The server's memory stood at its budget.
+    /// The server's memory stood above its budget and its published overhead, or the machine's was used up.
     Memory,
     /// Where the server reads from failed or was late.
     Origin,
@@ -43,70 +55,291 @@ pub struct Evidence {
     pub limit: Limit,
     /// What was seen, with its number.
     pub seen: String,
+    /// The same in Portuguese.
+    #[serde(skip)]
+    pub seen_pt: String,
 }
 
-/// What was near its limit, most telling first.
-pub(super) fn evidence(
-    measured: &Measured,
-    judged: &Tally,
-    metrics: &BTreeMap<String, f64>,
-    from_s: f64,
-    to_s: f64,
-) -> Vec<Evidence> {
-    let mut found = Vec::new();
-    let mut add = |limit, seen: String| found.push(Evidence { limit, seen });
-    let failures = |wanted: &[Failure]| -> u64 {
-        wanted.iter().filter_map(|failure| judged.failures.get(failure)).map(|seen| seen.count).sum()
-    };
-    let own = failures(&[Failure::OwnDescriptors, Failure::OwnPorts]);
-    if own > 0 {
-        add(Limit::Tool, format!("{own} requests failed for want of the tool's own descriptors or ports"));
+/// Everything a trial shows from outside.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Signs {
+    /// Failed requests by class.
+    pub(super) failures: BTreeMap<Failure, u64>,
+    /// Who used the processors, if the server runs on this machine.
+    pub(super) split: Option<Split>,
+    /// How late this tool acted, 99th percentile.
+    pub(super) late_ms: f64,
+    /// The numbers `/health` gave in the time judged: the highest, and by how much each grew.
+    pub(super) health: BTreeMap<String, Said>,
+    /// The machine's memory, used and there, MB.
+    pub(super) machine_mb: (f64, f64),
+}
+
+/// One number of `/health`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Said {
+    pub(super) highest: f64,
+    pub(super) grew: f64,
+}
+
+impl Evidence {
+    fn new(limit: Limit, seen: String, seen_pt: String) -> Self {
+        Self { limit, seen, seen_pt }
     }
-    let cores = std::thread::available_parallelism().map_or(1.0, |cores| usize::from(cores) as f64);
-    let cpu = |name: &str| metrics.get(&format!("cpu_cores.{name}")).copied().unwrap_or(0.0);
-    let (server, busy) = (cpu(SERVER), cpu(MACHINE));
-    if busy >= REACHED * cores {
-        add(Limit::Processor, format!("{busy:.2} of {cores:.0} cores busy, the server with {server:.2}"));
-    }
-    let health = said(measured, from_s, to_s);
-    let part = |what: &str, of: &str| Some((health.get(what)?, health.get(of)?)).filter(|(_, of)| **of > 0.0);
-    for (what, of) in [("fds.open", "fds.limit"), ("connections.open", "connections.limit")] {
-        if let Some((open, limit)) = part(what, of).filter(|(open, limit)| **open >= REACHED * **limit) {
-            add(Limit::Descriptors, format!("{what} {open:.0} of {limit:.0}"));
+
+    /// What was seen, in words.
+    pub fn text(&self, lang: Language) -> &str {
+        match lang {
+            Language::En => &self.seen,
+            Language::Pt => &self.seen_pt,
         }
     }
-    let shed = failures(&[Failure::Overloaded]);
-    if shed > 0 {
-        add(Limit::Queue, format!("{shed} answers 503 or 429"));
-    }
-    if let Some((rss, budget)) = part("memory.rss", "memory.budget").filter(|(rss, budget)| rss >= budget) {
-        add(Limit::Memory, format!("RSS {:.0} MB at a budget of {:.0} MB", rss / 1e6, budget / 1e6));
-    }
-    let origin = failures(&[Failure::ServerError]);
-    if origin > 0 {
-        add(Limit::Origin, format!("{origin} answers 5xx other than 503"));
-    }
-    let late = failures(&[Failure::Timeout]);
-    if late > 0 {
-        add(Limit::Timeout, format!("{late} requests timed out"));
-    }
-    let broken = failures(&[Failure::ConnectionRefused, Failure::Connect, Failure::Reset, Failure::Closed]);
-    if broken > 0 {
-        add(Limit::Connections, format!("{broken} connections refused or broken"));
-    }
-    found
 }
 
-/// The highest of each number that `/health` gave in the time judged; limits are the same all the time.
-fn said(measured: &Measured, from_s: f64, to_s: f64) -> BTreeMap<String, f64> {
-    let mut highest: BTreeMap<String, f64> = BTreeMap::new();
+impl Signs {
+    /// Of the time judged.
+    pub(super) fn of(measured: &Measured, judged: &Tally, split: Option<Split>, from_s: f64, to_s: f64) -> Self {
+        let of_machine = measured.samples.iter().filter(|sample| sample.process == MACHINE);
+        let used_mb = of_machine.filter(|sample| (from_s..to_s).contains(&sample.time_s)).map(|sample| sample.rss_mb);
+        Self {
+            failures: judged.failures.iter().map(|(failure, seen)| (*failure, seen.count)).collect(),
+            split,
+            late_ms: measured.timeline.lateness.quantile_ms(0.99),
+            health: said(measured, from_s, to_s),
+            machine_mb: (used_mb.fold(0.0, f64::max), Host::this().memory_mb as f64),
+        }
+    }
+
+    /// What was near its limit, most telling first.
+    pub(super) fn evidence(&self) -> Vec<Evidence> {
+        let mut found: Vec<Evidence> = self.tool().into_iter().collect();
+        found.extend(self.processor());
+        found.extend(self.descriptors());
+        found.extend(self.turned_away());
+        found.extend(self.memory());
+        found.extend(self.failed(
+            Limit::Origin,
+            &[Failure::ServerError],
+            ["answers 5xx other than 503", "respostas 5xx além de 503"],
+        ));
+        found.extend(self.failed(
+            Limit::Timeout,
+            &[Failure::Timeout],
+            ["requests timed out", "pedidos esgotaram o tempo"],
+        ));
+        let broken = [Failure::ConnectionRefused, Failure::Connect, Failure::Reset, Failure::Closed];
+        let texts = ["connections refused or broken", "conexões recusadas ou interrompidas"];
+        found.extend(self.failed(Limit::Connections, &broken, texts));
+        found
+    }
+
+    fn count(&self, wanted: &[Failure]) -> u64 {
+        wanted.iter().filter_map(|failure| self.failures.get(failure)).sum()
+    }
+
+    fn failed(&self, limit: Limit, wanted: &[Failure], [en, pt]: [&str; 2]) -> Option<Evidence> {
+        let count = self.count(wanted);
+        (count > 0).then(|| Evidence::new(limit, format!("{count} {en}"), format!("{count} {pt}")))
+    }
+
+    fn tool(&self) -> Option<Evidence> {
+        let own = [Failure::OwnDescriptors, Failure::OwnPorts];
+        let texts = [
+            "requests failed for want of the tool's own descriptors or ports",
+            "pedidos falharam por falta de descritores ou portas da própria ferramenta",
+        ];
+        let bottleneck = self.split.as_ref().map(Split::bottleneck);
+        if self.count(&own) > 0 {
+            return self.failed(Limit::Tool, &own, texts);
+        }
+        if bottleneck == Some(Bottleneck::Tool) {
+            let en = "its threads were busy all the time while cores were left".to_owned();
+            let pt = "seus threads estiveram ocupados o tempo todo enquanto sobravam núcleos".to_owned();
+            return Some(Evidence::new(Limit::Tool, en, pt));
+        }
+        // On a machine that is full everybody is late.
+        let is_full = matches!(bottleneck, Some(Bottleneck::Server | Bottleneck::Machine));
+        (self.late_ms > LATE_MS && !is_full).then(|| {
+            let late_ms = self.late_ms;
+            Evidence::new(
+                Limit::Tool,
+                format!("it acted up to {late_ms:.0} ms late"),
+                format!("agiu com até {late_ms:.0} ms de atraso"),
+            )
+        })
+    }
+
+    fn processor(&self) -> Option<Evidence> {
+        let split = self.split.as_ref()?;
+        let limit = match split.bottleneck() {
+            Bottleneck::Server => Limit::Processor,
+            Bottleneck::Machine => Limit::Machine,
+            Bottleneck::Tool | Bottleneck::Elsewhere => return None,
+        };
+        let Split { server, tool, others, cores, .. } = *split;
+        Some(Evidence::new(
+            limit,
+            format!("of {cores:.0} cores the server used {server:.2}, this tool {tool:.2}, others {others:.2}"),
+            format!("de {cores:.0} núcleos o servidor usou {server:.2}, esta ferramenta {tool:.2}, outros {others:.2}"),
+        ))
+    }
+
+    /// A number and its limit, both as `/health` told them.
+    fn part(&self, what: &str, of: &str) -> Option<(f64, f64)> {
+        let (what, of) = (self.health.get(what)?, self.health.get(of)?);
+        (of.highest > 0.0).then_some((what.highest, of.highest))
+    }
+
+    fn descriptors(&self) -> Vec<Evidence> {
+        let full = |(what, of, en, pt): (&str, &str, &str, &str)| {
+            let (open, limit) = self.part(what, of).filter(|(open, limit)| *open >= REACHED * *limit)?;
+            let text = |name: &str, word: &str| format!("{open:.0} {word} {limit:.0} {name}");
+            Some(Evidence::new(Limit::Descriptors, text(en, "of"), text(pt, "de")))
+        };
+        let pairs = [
+            ("fds.open", "fds.limit", "descriptors open", "descritores abertos"),
+            ("connections.open", "connections.limit", "connections open", "conexões abertas"),
+        ];
+        pairs.into_iter().filter_map(full).collect()
+    }
+
+    /// Answers 503 are the queue's as far as the server counts that it turned requests away there; the others come from
+    /// sources that failed and are left alone, or from renders that found no memory.
+    fn turned_away(&self) -> Vec<Evidence> {
+        let (count, mut found) = (self.count(&[Failure::Overloaded]), Vec::new());
+        let full = self.part("queue.depth", "queue.limit").filter(|(depth, limit)| *depth >= REACHED * *limit);
+        let shed = self.health.get("queue.shed").map(|shed| shed.grew);
+        if count > 0 && shed.is_none_or(|shed| shed > 0.0) {
+            let (en, pt) = (format!("{count} answers 503 or 429"), format!("{count} respostas 503 ou 429"));
+            found.push(Evidence::new(Limit::Queue, en, pt));
+        } else if let Some((depth, limit)) = full {
+            let text = |word: &str| format!("{depth:.0} {word} {limit:.0}");
+            found.push(Evidence::new(Limit::Queue, text("waiting of"), text("em espera, de")));
+        }
+        // Health is asked once a second, so that the two counts never are of quite the same time.
+        if count > 0 && shed.is_some_and(|shed| shed < count as f64 / 2.0) {
+            let shed = shed.unwrap_or(0.0);
+            found.push(Evidence::new(
+                Limit::Origin,
+                format!("{count} answers 503 of which the queue gave {shed:.0}: sources failed, or renders found no memory"),
+                format!("{count} respostas 503, das quais a fila deu {shed:.0}: falharam as fontes, ou faltou memória para gerar tiles"),
+            ));
+        }
+        found
+    }
+
+    /// Standing at its budget is how a server with one works; standing above it and its overhead is not.
+    fn memory(&self) -> Vec<Evidence> {
+        let mut found = Vec::new();
+        let connections = self.health.get("connections.open").map_or(0.0, |open| open.highest);
+        let overhead_bytes = OVERHEAD_BYTES + CONNECTION_BYTES * connections;
+        if let Some((rss, budget)) = self.part("memory.rss", "memory.budget")
+            && rss > budget + overhead_bytes
+        {
+            let [rss_mb, budget_mb, overhead_mb] = [rss, budget, overhead_bytes].map(|bytes| bytes / 1_048_576.0);
+            found.push(Evidence::new(
+                Limit::Memory,
+                format!("RSS {rss_mb:.0} MiB, budget {budget_mb:.0} and overhead {overhead_mb:.0} MiB"),
+                format!("RSS {rss_mb:.0} MiB, orçamento {budget_mb:.0} e acréscimo {overhead_mb:.0} MiB"),
+            ));
+        }
+        let (used_mb, all_mb) = self.machine_mb;
+        if all_mb > 0.0 && used_mb >= MEMORY_REACHED * all_mb {
+            found.push(Evidence::new(
+                Limit::Memory,
+                format!("the machine used {used_mb:.0} of {all_mb:.0} MB"),
+                format!("a máquina usou {used_mb:.0} de {all_mb:.0} MB"),
+            ));
+        }
+        found
+    }
+}
+
+/// The numbers that `/health` gave in the time judged; what grew counts from the last answer before it.
+fn said(measured: &Measured, from_s: f64, to_s: f64) -> BTreeMap<String, Said> {
     let health = measured.accounts.iter().filter(|account| account.name == "health");
-    let replies = health.flat_map(|account| &account.replies);
-    for reply in replies.filter(|reply| (from_s..=to_s).contains(&reply.time_s)) {
+    let (mut first, mut said): (BTreeMap<&String, f64>, BTreeMap<String, Said>) = Default::default();
+    for reply in health.flat_map(|account| &account.replies).filter(|reply| reply.time_s <= to_s) {
         for (name, number) in &reply.numbers {
-            let most = highest.entry(name.clone()).or_insert(*number);
-            *most = most.max(*number);
+            if reply.time_s < from_s {
+                first.insert(name, *number);
+                continue;
+            }
+            let since = *first.entry(name).or_insert(*number);
+            let said = said.entry(name.clone()).or_insert(Said { highest: *number, grew: 0.0 });
+            *said = Said { highest: said.highest.max(*number), grew: number - since };
         }
     }
-    highest
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(server: f64, tool: f64, tool_threads: f64) -> Option<Split> {
+        Some(Split { server, tool, others: 0.0, cores: 2.0, tool_threads, requests_per_s: 100.0 })
+    }
+
+    fn failed(failures: &[(Failure, u64)]) -> Signs {
+        Signs { failures: failures.iter().copied().collect(), ..Signs::default() }
+    }
+
+    fn told(numbers: &[(&str, f64)]) -> BTreeMap<String, Said> {
+        numbers.iter().map(|(name, highest)| ((*name).to_owned(), Said { highest: *highest, grew: 0.0 })).collect()
+    }
+
+    fn limits(signs: &Signs) -> Vec<Limit> {
+        signs.evidence().iter().map(|evidence| evidence.limit).collect()
+    }
+
+    #[test]
+    fn processors_are_told_by_who_used_them() {
+        let of = |split| limits(&Signs { split, late_ms: 80.0, ..Signs::default() });
+        assert_eq!(of(split(1.9, 0.1, 0.1)), [Limit::Processor]);
+        assert_eq!(of(split(0.7, 1.2, 0.6)), [Limit::Machine]);
+        assert_eq!(of(split(0.3, 1.0, 1.0)), [Limit::Tool], "cores were left, its thread was full");
+        assert_eq!(of(split(0.3, 0.3, 0.3)), [Limit::Tool], "late though nothing was full");
+        assert_eq!(limits(&Signs { split: split(0.3, 0.3, 0.3), ..Signs::default() }), []);
+        assert_eq!(limits(&failed(&[(Failure::OwnPorts, 3)])), [Limit::Tool]);
+    }
+
+    #[test]
+    fn a_full_queue_is_told_from_an_origin_that_is_left_alone() {
+        let shed = |grew| {
+            let health = BTreeMap::from([("queue.shed".to_owned(), Said { highest: 500.0, grew })]);
+            limits(&Signs { health, ..failed(&[(Failure::Overloaded, 100)]) })
+        };
+        assert_eq!(shed(98.0), [Limit::Queue]);
+        assert_eq!(shed(0.0), [Limit::Origin], "500 were turned away before the time judged");
+        assert_eq!(shed(10.0), [Limit::Queue, Limit::Origin]);
+        assert_eq!(limits(&failed(&[(Failure::Overloaded, 100)])), [Limit::Queue], "a server that counts nothing");
+        let waiting = Signs { health: told(&[("queue.depth", 60.0), ("queue.limit", 64.0)]), ..Signs::default() };
+        assert_eq!(limits(&waiting), [Limit::Queue]);
+        assert_eq!(limits(&failed(&[(Failure::ServerError, 1)])), [Limit::Origin]);
+    }
+
+    #[test]
+    fn a_server_at_its_budget_has_memory_left() {
+        const MIB: f64 = 1_048_576.0;
+        let at = |rss_mib: f64, connections: f64| {
+            let numbers =
+                [("memory.rss", rss_mib * MIB), ("memory.budget", 256.0 * MIB), ("connections.open", connections)];
+            limits(&Signs { health: told(&numbers), ..Signs::default() })
+        };
+        assert_eq!(at(270.0, 10.0), []);
+        assert_eq!(at(300.0, 10.0), [Limit::Memory]);
+        assert_eq!(at(300.0, 2000.0), [], "connections take memory too");
+        assert_eq!(limits(&Signs { machine_mb: (7900.0, 8000.0), ..Signs::default() }), [Limit::Memory]);
+    }
+
+    #[test]
+    fn descriptors_time_and_connections_are_named() {
+        let signs = Signs { health: told(&[("fds.open", 950.0), ("fds.limit", 1024.0)]), ..Signs::default() };
+        assert_eq!(limits(&signs), [Limit::Descriptors]);
+        assert_eq!(signs.evidence()[0].text(Language::Pt), "950 de 1024 descritores abertos");
+        let signs = failed(&[(Failure::Timeout, 2), (Failure::Reset, 1), (Failure::ClientError, 1)]);
+        assert_eq!(limits(&signs), [Limit::Timeout, Limit::Connections]);
+        assert_eq!(signs.evidence()[0].text(Language::Pt), "2 pedidos esgotaram o tempo");
+    }
 }

@@ -10,7 +10,10 @@ use serde::Serialize;
 
 use crate::{
     Error,
-    load::{Beside, Measured, Model, Plan, Size, Stage, Stages, asked_to_stop, measure},
+    load::{Beside, Model, Plan, Size, Stage, Stages, asked_to_stop, measure, own_cores},
+    measure::{Count, Tally, Trend},
+    report::Note,
+    stress::{Split, StageFigures},
     threshold::{Threshold, Verdict, judge},
 };
 
@@ -60,6 +63,8 @@ pub struct Trial {
     pub metrics: BTreeMap<String, f64>,
     /// What was near its limit.
     pub evidence: Vec<Evidence>,
+    /// What to bear in mind of it.
+    pub notes: Vec<Note>,
 }
 
 /// What was found.
@@ -75,6 +80,16 @@ pub struct Found {
     pub recommended: Option<usize>,
     /// What gave out, most telling first; empty when nothing did.
     pub gave_out: Vec<Evidence>,
+    /// Whether the search was stopped before its end.
+    pub interrupted: bool,
+}
+
+impl Found {
+    /// The trial that decided: the fewest users that did not hold, else the most that did.
+    fn decisive(&self) -> Option<&Trial> {
+        let failing = self.trials.iter().filter(|trial| !trial.holds).min_by_key(|trial| trial.users);
+        failing.or_else(|| self.trials.iter().max_by_key(|trial| trial.users))
+    }
 }
 
 /// Searches. `told` sees each trial.
@@ -82,12 +97,13 @@ pub struct Found {
 /// # Errors
 /// [`Error::Crew`], [`Error::Address`].
 pub fn run(settings: &Settings, mut told: impl FnMut(&Trial)) -> Result<Found, Error> {
-    let mut trials = Vec::new();
+    let (mut trials, mut interrupted) = (Vec::new(), false);
     let mut search = Search::new(settings.from.max(1), settings.up_to);
     while let Some(users) = search.next {
         let trial = trial(settings, users)?;
         if asked_to_stop().load(Relaxed) {
-            break; // What was tried to its end stands.
+            interrupted = true; // What was tried to its end stands.
+            break;
         }
         told(&trial);
         search.learn(users, trial.holds);
@@ -96,7 +112,7 @@ pub fn run(settings: &Settings, mut told: impl FnMut(&Trial)) -> Result<Found, E
     let failing = trials.iter().filter(|trial| !trial.holds).min_by_key(|trial| trial.users);
     let gave_out = failing.map(|trial| trial.evidence.clone()).unwrap_or_default();
     let recommended = search.holds.map(|users| ((users as f64 * RECOMMENDED_SHARE) as usize).max(1));
-    Ok(Found { holds: search.holds, fails: search.fails, recommended, gave_out, trials })
+    Ok(Found { holds: search.holds, fails: search.fails, recommended, gave_out, trials, interrupted })
 }
 
 /// Doubling until it fails, then halving the gap.
@@ -139,23 +155,34 @@ fn trial(settings: &Settings, users: usize) -> Result<Trial, Error> {
     let beside = Beside { message: format!("{users} users"), ..settings.beside.clone() };
     let measured = measure(&plan, size, &beside)?;
     let (from_s, to_s) = (settings.warm_up.as_secs_f64(), plan.stages.duration().as_secs_f64());
-    let judged = measured.timeline.between(from_s, to_s);
-    let mut metrics = measured.metrics(&judged, settings.hold.as_secs_f64());
-    metrics.extend(busiest(&measured, from_s, to_s));
+    // What ends late was begun in the time judged.
+    let stage = StageFigures::of((from_s, to_s, users as f64), f64::INFINITY, &measured);
+    let mut metrics = measured.metrics(&stage.tally, settings.hold.as_secs_f64());
+    metrics.extend(stage.usage.iter().map(|usage| (format!("cpu_cores.{}", usage.process), usage.cpu_cores)));
+    metrics.extend(views_waited_for(&stage.tally));
     let verdicts = judge(&settings.level, &metrics);
     let holds = verdicts.iter().all(|verdict| verdict.holds);
-    let evidence = blame::evidence(&measured, &judged, &metrics, from_s, to_s);
-    Ok(Trial { users, holds, verdicts, metrics, evidence })
+    let split = Split::of(&stage, size);
+    let mut notes = measured.notes(&stage.tally, own_cores(&stage.usage));
+    notes.extend(left_early(&stage.tally));
+    notes.extend(split.map(|split| split.note()));
+    let evidence = blame::Signs::of(&measured, &stage.tally, split, from_s, to_s).evidence();
+    Ok(Trial { users, holds, verdicts, metrics, evidence, notes })
 }
 
-/// Cores of each process in the time judged, instead of over the whole trial.
-fn busiest(measured: &Measured, from_s: f64, to_s: f64) -> BTreeMap<String, f64> {
-    let mut sums: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
-    for sample in measured.samples.iter().filter(|sample| (from_s..to_s).contains(&sample.time_s)) {
-        let sum = sums.entry(&sample.process).or_default();
-        *sum = (sum.0 + sample.cpu_cores, sum.1 + 1.0);
-    }
-    sums.into_iter().map(|(process, (sum, count))| (format!("cpu_cores.{process}"), sum / count)).collect()
+/// `viewport_complete` with the views that users left counted as never complete: the time they were looked at is the user's
+/// and says nothing of the server.
+fn views_waited_for(judged: &Tally) -> BTreeMap<String, f64> {
+    let trend = |trend: Trend| judged.trends.get(&trend);
+    let Some(complete) = trend(Trend::ViewportComplete) else { return BTreeMap::new() };
+    let waited_for = trend(Trend::ViewportLeft).map_or_else(|| complete.clone(), |left| complete.with_never(left));
+    let named = waited_for.quantiles().named();
+    named.into_iter().map(|(figure, ms)| (format!("{}.{figure}", Trend::ViewportComplete.name()), ms)).collect()
+}
+
+fn left_early(judged: &Tally) -> Option<Note> {
+    let (left, views) = (judged.count(Count::AbandonedViews), judged.count(Count::Views));
+    (left > 0).then(|| Note::LeftEarly { percent: (100 * left).div_ceil(views.max(1)) as u32 })
 }
 
 #[cfg(test)]
@@ -177,6 +204,24 @@ mod tests {
         let (tried, holds) = tried(100, 4, 10_000);
         assert_eq!(tried[..7], [4, 8, 16, 32, 64, 128, 96]);
         assert!(tried.len() <= 10 && (91..=100).contains(&holds.unwrap()), "{tried:?}");
+    }
+
+    #[test]
+    fn views_left_early_are_never_complete() {
+        let mut judged = Tally::default();
+        for left in [false; 90].into_iter().chain([true; 10]) {
+            judged.add(Count::Views, 1);
+            judged.trend(Trend::ViewportComplete).record(Duration::from_millis(100));
+            if left {
+                judged.add(Count::AbandonedViews, 1);
+                judged.trend(Trend::ViewportLeft).record(Duration::from_millis(100));
+            }
+        }
+        assert!(judged.metrics()["viewport_complete.p95"] < 110.0);
+        let metrics = views_waited_for(&judged);
+        assert!(metrics["viewport_complete.p95"] > 1000.0 && metrics["viewport_complete.med"] < 110.0, "{metrics:?}");
+        assert_eq!(left_early(&judged), Some(Note::LeftEarly { percent: 10 }));
+        assert_eq!(left_early(&Tally::default()), None);
     }
 
     #[test]

@@ -35,9 +35,13 @@ pub fn document(
     settings: &Settings,
     found: &Found,
     thresholds: &[Threshold],
-    notes: Vec<Note>,
+    mut notes: Vec<Note>,
     lang: Language,
 ) -> Document {
+    notes.extend(found.decisive().into_iter().flat_map(|trial| trial.notes.iter().cloned()));
+    if found.interrupted {
+        notes.push(Note::Interrupted);
+    }
     let users = |users: Option<usize>| users.map_or_else(|| "–".to_owned(), |users| whole(users as u64));
     let level: Vec<_> = settings.level.iter().map(ToString::to_string).collect();
     let mut facts = vec![
@@ -78,7 +82,7 @@ fn gave_out(evidence: &[Evidence], lang: Language) -> String {
     if evidence.is_empty() {
         return lang.say("nothing that could be seen from outside", "nada que se pudesse ver de fora").to_owned();
     }
-    let told = |evidence: &Evidence| format!("{} ({})", limit_name(evidence.limit, lang), evidence.seen);
+    let told = |evidence: &Evidence| format!("{} ({})", limit_name(evidence.limit, lang), evidence.text(lang));
     evidence.iter().map(told).collect::<Vec<_>>().join("; ")
 }
 
@@ -86,6 +90,7 @@ fn limit_name(limit: Limit, lang: Language) -> &'static str {
     match limit {
         Limit::Tool => lang.say("this tool", "esta ferramenta"),
         Limit::Processor => lang.say("processor", "processador"),
+        Limit::Machine => lang.say("a machine shared with others", "uma máquina dividida com outros"),
         Limit::Descriptors => lang.say("descriptors", "descritores"),
         Limit::Queue => lang.say("queue", "fila"),
         Limit::Memory => lang.say("memory", "memória"),

@@ -74,7 +74,7 @@ impl CapacityArgs {
         let document = capacity::document(&circumstances, &address, &settings, &found, thresholds, notes, lang);
         let json = capacity::json(&circumstances, &found, &document);
         self.output.deliver("capacity", &document, &json)?;
-        Ok(document.is_good() && found.holds.is_some())
+        Ok(document.is_good() && found.holds.is_some() && !found.interrupted)
     }
 }
 

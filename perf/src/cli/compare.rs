@@ -70,7 +70,7 @@ const EXAMPLES: &str = "Examples:
   aurora-perf compare aurora=http://127.0.0.1:8080 --query rescale=0,1400 \\
       'titiler=http://127.0.0.1:8000/cog/tiles/WebMercatorQuad/{z}/{x}/{y}.png?tilesize=256&rescale=0,1400&url=/data/{scene_id}.MBI_light.tif'
   aurora-perf compare new=http://127.0.0.1:8080 old=http://127.0.0.1:8090 --threshold 'ratio.tiles_per_s>0.95'
-  aurora-perf compare before/stress.json after/stress.json";
+  aurora-perf compare before/protocol.json after/protocol.json --threshold 'ratio.rss_mb.server<=1'";
 
 impl CompareArgs {
     /// Whether every threshold holds.
@@ -79,9 +79,9 @@ impl CompareArgs {
         let lang = self.output.lang;
         if [&self.a, &self.b].iter().all(|side| side.ends_with(".json") && !side.contains("://")) {
             let runs = [Recorded::open(self.a.as_ref())?, Recorded::open(self.b.as_ref())?];
-            let document = compare::recorded_document(&circumstances, &runs, lang);
-            self.output.deliver("compare", &document, &serde_json::json!({ "command": "compare" }))?;
-            return Ok(true);
+            let document = compare::recorded_document(&circumstances, &runs, &self.output.thresholds, lang);
+            self.output.deliver("compare", &document, &compare::recorded_json(&circumstances, &runs, &document))?;
+            return Ok(document.is_good());
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let (sides, notes) = runtime.block_on(self.sides())?;
@@ -101,7 +101,7 @@ impl CompareArgs {
         let document = compare::document(&circumstances, &settings, &compared, &self.output.thresholds, notes, lang);
         let json = compare::json(&circumstances, &compared, &document);
         self.output.deliver("compare", &document, &json)?;
-        Ok(document.is_good() && compared.has_images())
+        Ok(document.is_good() && compared.has_images() && !compared.interrupted)
     }
 
     /// A's scenes, and the same as B addresses them.

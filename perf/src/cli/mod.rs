@@ -40,7 +40,8 @@ const EXAMPLES: &str = "Examples:
       --threshold 'viewport_complete.p95<1000'
   aurora-perf stress --server http://127.0.0.1:8080 --profile brief --out report
 
-Exit status: 0 good, 1 when a threshold fails or nothing could be fetched, 2 when the flags are wrong.";
+Exit status: 0 good, 1 when a threshold fails, nothing could be fetched, or protocol, capacity or compare was stopped before
+its end, 2 when the flags are wrong.";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -84,6 +85,9 @@ impl OutputArgs {
     /// Prints the report and saves it where it is wanted.
     pub(crate) fn deliver(&self, stem: &str, document: &Document, json: &Value) -> anyhow::Result<()> {
         println!("{}", document.markdown()?);
+        for verdict in document.verdicts.iter().filter(|verdict| verdict.measured.is_none()) {
+            tracing::error!(threshold = verdict.threshold, there_are = verdict.there_are.join(", "), "not measured");
+        }
         if let Some(folder) = &self.out {
             document.save(folder, stem, json)?;
             tracing::info!(folder = %folder.display(), "report written");

@@ -13,9 +13,6 @@ use clap::Args;
 
 use super::{OutputArgs, find_processes, parse_peer, parse_time};
 
-/// Over this part of the machine the tool may be its own limit.
-const BUSY_SHARE: f64 = 0.5;
-
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ProtocolArgs {
@@ -86,7 +83,7 @@ impl ProtocolArgs {
         let document = protocol::document(&circumstances, &settings, &run, thresholds, notes, lang);
         let json = protocol::json(&circumstances, &settings, &run, &document);
         self.output.deliver("protocol", &document, &json)?;
-        Ok(document.is_good() && run.has_images())
+        Ok(document.is_good() && run.has_images() && !run.interrupted)
     }
 
     fn settings(&self) -> Settings {
@@ -134,11 +131,7 @@ fn remarks(settings: &Settings, run: &Run) -> Vec<Note> {
         notes.push(Note::Gone { process: watch.name.clone() });
     }
     let own = Watch::own().name;
-    let cores = std::thread::available_parallelism().map_or(1.0, |cores| usize::from(cores) as f64);
     let usages = run.steps.iter().flat_map(|step| &step.usage).filter(|usage| usage.process == own);
-    let busiest = usages.map(|usage| usage.cpu_cores / cores).fold(0.0, f64::max);
-    if busiest > BUSY_SHARE {
-        notes.push(Note::ToolBusy { percent: (100.0 * busiest) as u32 });
-    }
+    notes.extend(Note::of_own_cost(usages.map(|usage| usage.cpu_cores).fold(0.0, f64::max)));
     notes
 }

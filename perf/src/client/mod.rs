@@ -246,7 +246,9 @@ fn request(ask: &Ask, http2: bool) -> Request<Full<Bytes>> {
         *request.uri_mut() = ask.uri.clone();
         return request;
     }
-    if let Some(host) = ask.uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok()) {
+    // Credentials in an address are not for everybody who logs hosts.
+    let host = ask.uri.authority().and_then(|authority| authority.as_str().rsplit('@').next());
+    if let Some(host) = host.and_then(|host| HeaderValue::from_str(host).ok()) {
         request.headers_mut().entry(header::HOST).or_insert(host);
     }
     let path = ask.uri.path_and_query().cloned();

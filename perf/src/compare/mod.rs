@@ -9,7 +9,10 @@ mod report;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -20,12 +23,13 @@ use serde::Serialize;
 use crate::{
     Error,
     client::{Answer, Ask, Client, Dialer, Outcome, Protocol, Scene, judge_tile},
+    load::{asked_to_stop, own_cores},
     measure::{Count, Meter, Sampler, Tally, Trend, Watch},
     user::{Browser, Pane, Recording, Roam, Stay, Viewport},
 };
 
 pub use pixels::PixelDifference;
-pub use recorded::{Recorded, document as recorded_document};
+pub use recorded::{Recorded, recorded_document, recorded_json, recorded_metrics};
 pub use report::{document, json, metrics};
 
 use pixels::Comparison;
@@ -104,6 +108,10 @@ pub struct Compared {
     /// Everything counted on each side.
     #[serde(skip)]
     pub totals: [Tally; 2],
+    /// Cores this tool used in its busiest round.
+    pub own_cores: f64,
+    /// Whether it was stopped before its end; whole rounds stand.
+    pub interrupted: bool,
 }
 
 impl Compared {
@@ -113,7 +121,7 @@ impl Compared {
     }
 }
 
-/// Walks all rounds on both.
+/// Walks all rounds on both, or until Ctrl-C or SIGTERM: then the round under way is left out.
 ///
 /// # Errors
 /// [`Error::Plan`] for fewer than [`LEAST_ROUNDS`] rounds or no scenes.
@@ -122,23 +130,32 @@ pub async fn run(settings: &Settings) -> Result<Compared, Error> {
     let dialer = Arc::new(Dialer::new(settings.protocol));
     let mut rounds = Vec::new();
     let mut totals = [Tally::default(), Tally::default()];
+    let (stop, mut own_cores) = (asked_to_stop(), 0.0_f64);
     for number in 0..settings.rounds {
         // Who goes first changes from round to round.
         let order = if number.is_multiple_of(2) { [0, 1] } else { [1, 0] };
         let mut round = [None, None];
         for side in order {
-            let (figures, tally) = walk(settings, &settings.sides[side], &dialer, number).await;
-            totals[side].absorb(&tally);
+            let walked = walk(settings, &settings.sides[side], &dialer, number, &stop).await;
+            if stop.load(Relaxed) {
+                break;
+            }
+            totals[side].absorb(&walked.tally);
+            own_cores = own_cores.max(walked.own_cores);
+            let figures = walked.figures;
             tracing::info!(round = number + 1, side = settings.sides[side].name, ?figures, "walked");
             round[side] = Some(Round { figures });
         }
-        if let [Some(a), Some(b)] = round {
-            rounds.push([a, b]);
+        match round {
+            [Some(a), Some(b)] => rounds.push([a, b]),
+            _ => break,
         }
     }
-    let pixels = compare_pixels(settings, &dialer).await;
+    let interrupted = stop.load(Relaxed);
+    let wanted = if interrupted { 0 } else { settings.pixels };
+    let pixels = compare_pixels(settings, &dialer, wanted).await;
     let names = settings.sides.each_ref().map(|side| side.name.clone());
-    Ok(Compared { names, ratios: ratios(&rounds), rounds, pixels, totals })
+    Ok(Compared { names, ratios: ratios(&rounds), rounds, pixels, totals, own_cores, interrupted })
 }
 
 fn check(settings: &Settings) -> Result<(), Error> {
@@ -152,14 +169,16 @@ fn check(settings: &Settings) -> Result<(), Error> {
     Ok(())
 }
 
+/// One side walked once.
+struct Walked {
+    figures: BTreeMap<&'static str, f64>,
+    tally: Tally,
+    own_cores: f64,
+}
+
 /// All users walk one round's sessions on one side and wait for every view.
-async fn walk(
-    settings: &Settings,
-    side: &Side,
-    dialer: &Arc<Dialer>,
-    number: usize,
-) -> (BTreeMap<&'static str, f64>, Tally) {
-    let sampler = Sampler::start(side.watch.clone().into_iter().collect());
+async fn walk(settings: &Settings, side: &Side, dialer: &Arc<Dialer>, number: usize, stop: &AtomicBool) -> Walked {
+    let sampler = Sampler::start(side.watch.clone().into_iter().chain([Watch::own()]).collect());
     let (before, from_s) = (sampler.read(), sampler.time_s());
     let meter = Arc::new(Meter::new(Instant::now()));
     let user = |user: usize| {
@@ -168,7 +187,7 @@ async fn walk(
         let mut pane = Pane::new(browser, settings.viewport, Arc::clone(&meter));
         let glances = session(settings, side, number, user);
         async move {
-            for glance in glances {
+            for glance in glances.into_iter().take_while(|_| !stop.load(Relaxed)) {
                 pane.look(&glance.scene, glance.view, Stay::UntilComplete, Duration::ZERO).await;
             }
         }
@@ -187,12 +206,12 @@ async fn walk(
         ("kb_per_tile", tally.count(Count::DataReceived) as f64 / 1000.0 / tiles),
         ("failed", tally.failed_share()),
     ]);
-    if let Some(usage) = usage.first() {
+    if let Some(usage) = usage.iter().find(|usage| usage.process == side.name) {
         figures.insert("cpu_ms_per_tile", 1000.0 * usage.cpu_cores * (to_s - from_s) / tiles);
         figures.insert("rss_mb", usage.rss_max_mb);
     }
     sampler.finish();
-    (figures, tally)
+    Walked { figures, tally, own_cores: own_cores(&usage) }
 }
 
 /// Where a user goes in a round: the same on both sides.
@@ -206,7 +225,7 @@ fn session(settings: &Settings, side: &Side, round: usize, user: usize) -> Vec<c
 }
 
 /// Some of the tiles walked over, asked of both once more and compared.
-async fn compare_pixels(settings: &Settings, dialer: &Arc<Dialer>) -> PixelDifference {
+async fn compare_pixels(settings: &Settings, dialer: &Arc<Dialer>, count: usize) -> PixelDifference {
     let mut wanted: BTreeSet<(usize, TileId)> = BTreeSet::new();
     for glance in (0..settings.users).flat_map(|user| session(settings, &settings.sides[0], 0, user)) {
         let scenes = &settings.sides[0].scenes;
@@ -214,10 +233,10 @@ async fn compare_pixels(settings: &Settings, dialer: &Arc<Dialer>) -> PixelDiffe
         let tiles = settings.viewport.tiles(glance.view, glance.scene.bounds_m);
         wanted.extend(tiles.into_iter().map(|tile| (scene, tile)));
     }
-    let step = wanted.len().div_ceil(settings.pixels.max(1)).max(1);
+    let step = wanted.len().div_ceil(count.max(1)).max(1);
     let client = Client::new(Arc::clone(dialer), None, settings.timeout);
     let mut comparison = Comparison::default();
-    for (scene, tile) in wanted.into_iter().step_by(step).take(settings.pixels) {
+    for (scene, tile) in wanted.into_iter().step_by(step).take(count) {
         let urls = settings.sides.each_ref().map(|side| side.scenes[scene].tiles.url(tile));
         let [a, b] = [picture(&client, &urls[0]).await, picture(&client, &urls[1]).await];
         comparison.add(a.as_deref(), b.as_deref());

@@ -47,9 +47,11 @@ pub fn document(
     settings: &Settings,
     compared: &Compared,
     thresholds: &[Threshold],
-    notes: Vec<Note>,
+    mut notes: Vec<Note>,
     lang: Language,
 ) -> Document {
+    notes.extend(Note::of_own_cost(compared.own_cores));
+    notes.extend(compared.interrupted.then_some(Note::Interrupted));
     let mut facts: Vec<_> =
         ["A", "B"].into_iter().zip(&settings.sides).map(|(letter, side)| (letter.to_owned(), address(side))).collect();
     facts.extend(circumstances.facts(lang));
@@ -153,4 +155,41 @@ fn number(ratio: f64) -> String {
 
 fn dash() -> String {
     "–".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{client::Protocol, compare::Side, user::Viewport};
+
+    #[test]
+    fn a_tool_that_was_busy_itself_is_named() {
+        let side = |name: &str| Side { name: name.to_owned(), scenes: Vec::new(), watch: None };
+        let settings = Settings {
+            sides: [side("a"), side("b")],
+            protocol: Protocol::Http1,
+            rounds: 5,
+            users: 1,
+            views: 1,
+            viewport: Viewport { width_px: 256, height_px: 256 },
+            timeout: std::time::Duration::from_secs(1),
+            seed: 1,
+            recording: None,
+            pixels: 0,
+        };
+        let notes = |own_cores: f64, interrupted: bool| {
+            let compared = Compared {
+                names: ["a".to_owned(), "b".to_owned()],
+                rounds: Vec::new(),
+                ratios: Vec::new(),
+                pixels: crate::compare::PixelDifference::default(),
+                totals: Default::default(),
+                own_cores,
+                interrupted,
+            };
+            document(&Circumstances::now(None), &settings, &compared, &[], Vec::new(), Language::En).notes
+        };
+        assert!(matches!(notes(1e6, false)[..], [Note::ToolBusy { .. }]));
+        assert_eq!(notes(0.0, true), [Note::Interrupted]);
+    }
 }

@@ -1,10 +1,11 @@
-//! Ctrl-C and SIGTERM end a load early: users finish the round they are in, and what was measured is reported.
+//! Ctrl-C and SIGTERM end a measurement early: users finish the round or view they are in, and what was measured is
+//! reported.
 //!
-//! A second one ends the program at once.
+//! A second one ends the program at once, and the servers it started with it.
 
 use std::{
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread,
@@ -14,6 +15,19 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Exit status of a program ended by SIGINT, as shells count it.
 const INTERRUPTED: i32 = 130;
+
+/// Servers this program started, which must not outlive it.
+static STARTED: Mutex<Vec<i32>> = Mutex::new(Vec::new());
+
+/// From now on a process ends with this program, however that ends.
+pub(crate) fn ends_with_us(pid: i32) {
+    STARTED.lock().unwrap_or_else(PoisonError::into_inner).push(pid);
+}
+
+/// The process has ended.
+pub(crate) fn has_ended(pid: i32) {
+    STARTED.lock().unwrap_or_else(PoisonError::into_inner).retain(|started| *started != pid);
+}
 
 /// Set once the program is asked to stop. The handlers are installed by the first call.
 pub(crate) fn asked() -> Arc<AtomicBool> {
@@ -39,9 +53,18 @@ fn wait(asked: &AtomicBool) {
                 _ = terminate.recv() => {}
             }
             if asked.swap(true, Relaxed) {
-                std::process::exit(INTERRUPTED);
+                end_at_once();
             }
             tracing::info!("stopping: users finish what they are at");
         }
     });
+}
+
+fn end_at_once() -> ! {
+    for pid in STARTED.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        if let Some(pid) = rustix::process::Pid::from_raw(*pid) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+    std::process::exit(INTERRUPTED)
 }

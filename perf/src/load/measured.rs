@@ -17,8 +17,6 @@ use crate::{
     report::Note,
 };
 
-/// Over this part of the machine the tool may be its own limit.
-const BUSY_SHARE: f64 = 0.5;
 /// From this lateness on latencies contain the tool's own waiting.
 const LATE_MS: f64 = 50.0;
 
@@ -41,6 +39,8 @@ pub struct Measured {
     pub started_at: String,
     /// Length in seconds.
     pub length_s: f64,
+    /// Length that the plan's stages have, in seconds.
+    pub planned_s: f64,
     /// Whether it was stopped before its end.
     pub interrupted: bool,
 }
@@ -93,7 +93,8 @@ pub fn measure(plan: &Plan, size: Size, beside: &Beside) -> Result<Measured, Err
     let mut samples = sampler.finish();
     samples.iter_mut().for_each(|sample| sample.time_s -= offset_s);
     samples.retain(|sample| sample.time_s >= 0.0);
-    Ok(Measured { timeline, samples, usage, accounts, size, started_at, length_s: to_s - offset_s, interrupted })
+    let (length_s, planned_s) = (to_s - offset_s, plan.stages.duration().as_secs_f64());
+    Ok(Measured { timeline, samples, usage, accounts, size, started_at, length_s, planned_s, interrupted })
 }
 
 impl Measured {
@@ -104,8 +105,7 @@ impl Measured {
         metrics.insert("http_reqs.rate".to_owned(), rate(Count::HttpReqs));
         metrics.insert("iterations.rate".to_owned(), rate(Count::Iterations));
         metrics.insert("data_received.rate".to_owned(), rate(Count::DataReceived));
-        let most = self.timeline.frames.values().map(|frame| frame.users).max().unwrap_or(0);
-        metrics.insert("vus_max".to_owned(), most as f64);
+        metrics.extend(self.users());
         self.usage.iter().for_each(|usage| usage.add_to(&mut metrics));
         metrics.insert(format!("cpu_cores.{}", Watch::own().name), self.own_cores());
         for account in &self.accounts {
@@ -118,21 +118,23 @@ impl Measured {
         metrics
     }
 
-    /// Cores this tool used, client processes included.
-    pub fn own_cores(&self) -> f64 {
-        let own = Watch::own().name;
-        let is_own = |usage: &&Usage| usage.process == own || usage.process.starts_with("client-");
-        self.usage.iter().filter(is_own).map(|usage| usage.cpu_cores).sum()
+    /// `vus`, the users there at last within the plan's stages, and `vus_max`, the most.
+    fn users(&self) -> [(String, f64); 2] {
+        let frames = self.timeline.frames.iter();
+        let mut present = frames.filter(|(second, frame)| f64::from(**second) < self.planned_s && frame.users > 0);
+        let last = present.next_back().map_or(0, |(_, frame)| frame.users);
+        let most = self.timeline.frames.values().map(|frame| frame.users).max().unwrap_or(0);
+        [("vus", last), ("vus_max", most)].map(|(name, users)| (name.to_owned(), users as f64))
     }
 
-    /// What a reader must bear in mind.
-    pub fn notes(&self, total: &Tally) -> Vec<Note> {
-        let mut notes = Vec::new();
-        let cores = std::thread::available_parallelism().map_or(1.0, |cores| usize::from(cores) as f64);
-        let busy = self.own_cores() / cores;
-        if busy > BUSY_SHARE {
-            notes.push(Note::ToolBusy { percent: (100.0 * busy) as u32 });
-        }
+    /// Cores this tool used, client processes included.
+    pub fn own_cores(&self) -> f64 {
+        own_cores(&self.usage)
+    }
+
+    /// What a reader must bear in mind, given the cores this tool used when it was busiest.
+    pub fn notes(&self, total: &Tally, busiest_cores: f64) -> Vec<Note> {
+        let mut notes: Vec<Note> = Note::of_own_cost(busiest_cores).into_iter().collect();
         let late_ms = self.timeline.lateness.quantile_ms(0.99);
         if late_ms > LATE_MS {
             notes.push(Note::ToolLate { p99_ms: late_ms as u32 });
@@ -149,6 +151,13 @@ impl Measured {
         }
         notes
     }
+}
+
+/// Cores used by this tool, client processes included.
+pub(crate) fn own_cores(usage: &[Usage]) -> f64 {
+    let own = Watch::own().name;
+    let is_own = |usage: &&Usage| usage.process == own || usage.process.starts_with("client-");
+    usage.iter().filter(is_own).map(|usage| usage.cpu_cores).sum()
 }
 
 /// The load's progress, on standard error and only when that is a terminal.

@@ -15,9 +15,10 @@ mod timeline;
 mod visitor;
 mod worker;
 
-pub(crate) use interrupt::asked as asked_to_stop;
+pub(crate) use interrupt::{asked as asked_to_stop, ends_with_us, has_ended};
 
 pub use crew::{Crew, Size, run_worker, sources_for};
+pub(crate) use measured::own_cores;
 pub use measured::{Beside, Measured, measure};
 pub use plan::{Map, Model, Plan, Target, Tiles};
 pub use stages::{Profile, Stage, Stages};

@@ -193,6 +193,8 @@ impl MapVisitor {
         if let Some(recorder) = &self.crowd.recorder {
             recorder.write(self.index, &glance);
         }
+        let depth = glance.scene.zooms.1.saturating_sub(glance.view.zoom);
+        self.crowd.meter.count(|tally| *tally.depths.entry(depth).or_default() += 1);
         self.pane.look(&glance.scene, glance.view, crate::user::Stay::For(glance.stay), interval).await;
     }
 }

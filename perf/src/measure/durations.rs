@@ -63,6 +63,16 @@ impl Durations {
         let _ = self.0.add(&other.0);
     }
 
+    /// The same with those of `left`, which are among them, as long as anything is counted: they never ended.
+    #[must_use]
+    pub fn with_never(&self, left: &Self) -> Self {
+        let mut durations = self.clone();
+        // Cannot fail: what is taken away was added before.
+        let _ = durations.0.subtract(&left.0);
+        durations.record_n(LONGEST_US, left.count());
+        durations
+    }
+
     /// How many.
     pub fn count(&self) -> u64 {
         self.0.len()
@@ -89,7 +99,7 @@ impl Durations {
 }
 
 impl Quantiles {
-    /// Names and values, in milliseconds; nothing of nothing, so that a limit on them fails and does not pass with 0.
+    /// Names and values, in milliseconds, the median by k6's name too; nothing of nothing, so that a limit on them fails and does not pass with 0.
     pub fn named(&self) -> Vec<(&'static str, f64)> {
         if self.count == 0 {
             return Vec::new();
@@ -97,6 +107,7 @@ impl Quantiles {
         vec![
             ("avg", self.avg_ms),
             ("min", self.min_ms),
+            ("med", self.p50_ms),
             ("p50", self.p50_ms),
             ("p90", self.p90_ms),
             ("p95", self.p95_ms),
@@ -153,6 +164,13 @@ mod tests {
         assert_eq!(corrected.count(), 99 + 100);
         assert!(corrected.quantile_ms(0.75) > 400.0);
         assert!(of(std::iter::repeat_n(10, 99)).quantile_ms(0.75) < 11.0);
+    }
+
+    #[test]
+    fn what_never_ended_is_the_longest() {
+        let never = of(1..=100).with_never(&of(1..=10));
+        assert_eq!(never.count(), 100);
+        assert!(never.quantile_ms(0.85) < 110.0 && never.quantile_ms(0.95) > 500_000.0);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Reading, Watch};
 
@@ -42,7 +42,7 @@ pub struct Sample {
 }
 
 /// What a process used over a stretch of time.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// Name of the process.
     pub process: String,

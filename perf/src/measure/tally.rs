@@ -21,6 +21,8 @@ pub struct Tally {
     pub checks: BTreeMap<String, Check>,
     /// Requests by what they were for.
     pub groups: BTreeMap<String, Group>,
+    /// Views by levels above their scene's deepest zoom.
+    pub depths: BTreeMap<u8, u64>,
 }
 
 /// Something counted.
@@ -93,7 +95,9 @@ pub enum Trend {
     TileFirst,
     /// From a change of view to its last new tile. A view left before counts with the time it was waited for.
     ViewportComplete,
-    /// The same, corrected for the views that a slow one kept the user from.
+    /// The time that a view left before was waited for.
+    ViewportLeft,
+    /// From a change of view to its last new tile, corrected for the views that a slow one kept the user from.
     ViewportCorrected,
 }
 
@@ -170,6 +174,7 @@ impl Trend {
             Self::IterationDuration => "iteration_duration",
             Self::TileFirst => "tile_first",
             Self::ViewportComplete => "viewport_complete",
+            Self::ViewportLeft => "viewport_left",
             Self::ViewportCorrected => "viewport_complete_corrected",
         }
     }
@@ -256,6 +261,9 @@ impl Tally {
 
     /// Adds all of another.
     pub fn absorb(&mut self, other: &Self) {
+        for (depth, n) in &other.depths {
+            *self.depths.entry(*depth).or_default() += n;
+        }
         for (count, n) in &other.counts {
             self.add(*count, *n);
         }

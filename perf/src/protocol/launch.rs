@@ -2,6 +2,7 @@
 
 use std::{
     process::Stdio,
+    sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant},
 };
 
@@ -10,6 +11,7 @@ use tokio::process::{Child, Command};
 use crate::{
     Error,
     client::{Ask, Client},
+    load::{asked_to_stop, ends_with_us, has_ended},
 };
 
 /// How long a server may take to answer, and to stop after SIGTERM.
@@ -32,11 +34,14 @@ impl Launched {
             .args(["-c", &format!("exec {command}")])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
+            // Ctrl-C is for this program, which then stops the server itself.
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| failed(error.to_string()))?;
         let pid =
             child.id().and_then(|pid| i32::try_from(pid).ok()).ok_or_else(|| failed("ended at once".to_owned()))?;
+        ends_with_us(pid);
         let mut launched = Self { child, pid };
         let ask = Ask::get(&format!("{server}/readyz"))?;
         let begun = Instant::now();
@@ -47,6 +52,9 @@ impl Launched {
             // A server without that address says 404 once it is there; one that is not ready yet says 503.
             if client.ask(&ask).await.is_ok_and(|answer| answer.status != 503) {
                 return Ok(launched);
+            }
+            if asked_to_stop().load(Relaxed) {
+                return Err(failed("the run was stopped before it answered".to_owned()));
             }
             if begun.elapsed() > PATIENCE {
                 return Err(failed(format!("does not answer at {server} after {} s", PATIENCE.as_secs())));
@@ -67,6 +75,12 @@ impl Launched {
         if tokio::time::timeout(PATIENCE, self.child.wait()).await.is_err() {
             let _ = self.child.kill().await;
         }
+    }
+}
+
+impl Drop for Launched {
+    fn drop(&mut self) {
+        has_ended(self.pid);
     }
 }
 

@@ -13,7 +13,10 @@ mod routes;
 
 use std::{
     collections::BTreeMap,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -24,6 +27,7 @@ use serde::Serialize;
 use crate::{
     Error,
     client::{Client, Dialer, Protocol, Scene, TileTemplate, open_scenes},
+    load::asked_to_stop,
     measure::{Meter, Sample, Sampler, Tally, Trend, Usage, Watch},
     report::Note,
     user::{Habits, User, WalkKind, open_page},
@@ -32,6 +36,7 @@ use crate::{
 pub use limit::Limit;
 pub use operator::{Figure, operator_figure};
 pub use plan::{Group, SCENES_WANTED, Session, plan};
+pub(crate) use report::step_name;
 pub use report::{document, json, metrics};
 pub use routes::{Route, RouteGroup, Routes, by_group};
 
@@ -117,6 +122,8 @@ pub struct Run {
     pub samples: Vec<Sample>,
     /// What a reader must bear in mind.
     pub notes: Vec<Note>,
+    /// Whether it was stopped before its end; the last step may then be cut short.
+    pub interrupted: bool,
 }
 
 impl Run {
@@ -135,9 +142,10 @@ struct Walker<'a> {
     held: Vec<Held>,
     routes: Routes,
     notes: Vec<Note>,
+    stop: Arc<AtomicBool>,
 }
 
-/// Walks the whole protocol.
+/// Walks the whole protocol, or until Ctrl-C or SIGTERM: then users finish the view they are at.
 ///
 /// # Errors
 /// [`Error::Unanswered`] and [`Error::NoScenes`] when there is nothing to look at, [`Error::Launch`] when the server does
@@ -151,6 +159,7 @@ pub async fn run(settings: &Settings) -> Result<Run, Error> {
         held: Vec::new(),
         routes: Routes::new(),
         notes: Vec::new(),
+        stop: asked_to_stop(),
     };
     walker.hold_others();
     walker.restart().await?;
@@ -158,10 +167,20 @@ pub async fn run(settings: &Settings) -> Result<Run, Error> {
     let scenes: Vec<_> = scenes.into_iter().map(Arc::new).collect();
     let (mut steps, mut totals) = (Vec::new(), Vec::new());
     for (target, scenes) in targets(settings, &scenes) {
+        if walker.is_stopped() {
+            break;
+        }
         let mut total = Tally::default();
         for (number, session) in plan(scenes.len(), settings.users).iter().enumerate() {
             if session.fresh && number > 0 && target == SERVER {
-                walker.restart().await?;
+                match walker.restart().await {
+                    // What was measured before is still good.
+                    Err(_) if walker.is_stopped() => {}
+                    restarted => restarted?,
+                }
+            }
+            if walker.is_stopped() {
+                break;
             }
             let seed = settings.seed.wrapping_add(1000 * number as u64);
             steps.extend(walker.session(&target, session, &scenes, seed, &mut total).await);
@@ -172,6 +191,10 @@ pub async fn run(settings: &Settings) -> Result<Run, Error> {
 }
 
 impl Walker<'_> {
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Relaxed)
+    }
+
     fn client(&self) -> Client {
         Client::new(Arc::clone(&self.dialer), None, self.settings.habits.timeout)
     }
@@ -231,6 +254,9 @@ impl Walker<'_> {
         let mut users: Vec<User> = session.users.iter().enumerate().map(user).collect();
         let mut steps = Vec::new();
         for &walk in &session.walks {
+            if self.is_stopped() {
+                break;
+            }
             if walk == WalkKind::Page && target != SERVER {
                 continue;
             }
@@ -267,7 +293,7 @@ impl Walker<'_> {
                 .await;
         } else {
             let viewed = || bar.inc(1);
-            join_all(users.iter_mut().map(|user| user.walk(walk, habits, &meter, &viewed))).await;
+            join_all(users.iter_mut().map(|user| user.walk(walk, habits, &meter, &viewed, &self.stop))).await;
         }
         bar.finish_and_clear();
         meter.take()
@@ -279,13 +305,18 @@ impl Walker<'_> {
         steps: Vec<Step>,
         totals: Vec<(String, Tally)>,
     ) -> Result<Run, Error> {
+        let interrupted = self.is_stopped();
+        if interrupted {
+            self.notes.push(Note::Interrupted);
+        }
         self.count_routes().await;
         self.held.clear();
         if let Some(launched) = self.launched.take() {
             launched.stop().await;
         }
         let scenes = scenes.iter().map(|scene| scene.id.clone()).collect();
-        Ok(Run { scenes, steps, totals, routes: self.routes, samples: self.sampler.finish(), notes: self.notes })
+        let (samples, routes) = (self.sampler.finish(), self.routes);
+        Ok(Run { scenes, steps, totals, routes, samples, notes: self.notes, interrupted })
     }
 }
 

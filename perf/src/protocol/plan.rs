@@ -1,11 +1,11 @@
 //! Who looks at what, in which order: the operator's test as a list.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::user::WalkKind;
 
 /// The kinds of session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Group {
     /// One user, one scene.

@@ -19,7 +19,14 @@ pub fn metrics(run: &Run) -> BTreeMap<String, f64> {
     let mut metrics = BTreeMap::new();
     for (target, tally) in &run.totals {
         let prefix = if target == SERVER { String::new() } else { format!("{target}:") };
-        metrics.extend(tally.metrics().into_iter().map(|(name, number)| (format!("{prefix}{name}"), number)));
+        let mut of_target = tally.metrics();
+        let steps = run.steps.iter().filter(|step| step.target == *target);
+        let length_s: f64 = steps.clone().map(|step| step.to_s - step.from_s).sum();
+        let users = steps.clone().map(|step| step.users as f64);
+        of_target.insert("vus".to_owned(), users.clone().next_back().unwrap_or(0.0));
+        of_target.insert("vus_max".to_owned(), users.fold(0.0, f64::max));
+        of_target.insert("http_reqs.rate".to_owned(), tally.count(Count::HttpReqs) as f64 / length_s.max(f64::EPSILON));
+        metrics.extend(of_target.into_iter().map(|(name, number)| (format!("{prefix}{name}"), number)));
     }
     for usage in run.steps.iter().flat_map(|step| &step.usage) {
         usage.add_to(&mut metrics);
@@ -181,7 +188,7 @@ fn process_table(run: &Run, process: &str, target: &str, lang: Language) -> Opti
     }
     let row = |step: &Step| {
         let usage = step.usage.iter().find(|usage| usage.process == process)?;
-        let mut row = vec![step_name(step, lang)];
+        let mut row = vec![name_of(step, lang)];
         row.extend(usage_cells(usage));
         if is_target {
             row.extend(operator_cells(step));
@@ -235,7 +242,7 @@ fn traffic_table(run: &Run, target: &str, total: &Tally, lang: Language) -> Tabl
         row
     };
     let steps = run.steps.iter().filter(|step| step.target == target);
-    let mut rows: Vec<_> = steps.map(|step| row(step_name(step, lang), &step.tally)).collect();
+    let mut rows: Vec<_> = steps.map(|step| row(name_of(step, lang), &step.tally)).collect();
     rows.push(row(lang.say("all steps", "todas as etapas").to_owned(), total));
     Table::new(format!("{} {target}", lang.say("Requests to", "Pedidos a")), &head, rows)
 }
@@ -311,20 +318,16 @@ fn group_name(group: RouteGroup, lang: Language) -> &'static str {
 }
 
 /// Who looks at what, and how.
-fn step_name(step: &Step, lang: Language) -> String {
-    let group = match step.group {
-        Group::Individual => {
-            format!("{} {}", lang.say("one user, scene", "um usuário, cena"), step.ordinal)
-        }
-        Group::SameScene => format!("{} {}", step.users, lang.say("users on one scene", "usuários na mesma cena")),
-        Group::OtherScenes => {
-            format!("{} {}", step.users, lang.say("users on a scene each", "usuários em cenas diferentes"))
-        }
+pub(crate) fn step_name(group: Group, ordinal: usize, users: usize, walk: WalkKind, lang: Language) -> String {
+    let group = match group {
+        Group::Individual => format!("{} {ordinal}", lang.say("one user, scene", "um usuário, cena")),
+        Group::SameScene => format!("{users} {}", lang.say("users on one scene", "usuários na mesma cena")),
+        Group::OtherScenes => format!("{users} {}", lang.say("users on a scene each", "usuários em cenas diferentes")),
         Group::TwoScenes => {
-            format!("{} {}", step.users, lang.say("users with two scenes each", "usuários com duas cenas cada"))
+            format!("{users} {}", lang.say("users with two scenes each", "usuários com duas cenas cada"))
         }
     };
-    let walk = match step.walk {
+    let walk = match walk {
         WalkKind::Page => lang.say("open the page", "abrir a página"),
         WalkKind::Initial => lang.say("first view, zoom 7", "visão inicial, zoom 7"),
         WalkKind::Zoom => lang.say("zoom to 14", "zoom até 14"),
@@ -332,6 +335,10 @@ fn step_name(step: &Step, lang: Language) -> String {
         WalkKind::Free => lang.say("free", "livre"),
     };
     format!("{group}: {walk}")
+}
+
+fn name_of(step: &Step, lang: Language) -> String {
+    step_name(step.group, step.ordinal, step.users, step.walk, lang)
 }
 
 fn dash() -> String {

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Language;
+use super::{
+    Language,
+    secrets::{masked_command, masked_value},
+};
 
 /// When, where and how.
 #[derive(Clone, Debug, Serialize)]
@@ -41,9 +44,6 @@ pub struct Host {
 
 /// Variables shown: those of Aurora, of k6, and what the runs of others are steered by.
 const SHOWN_PREFIXES: [&str; 5] = ["AURORA_", "K6_", "BASE_URL", "API_", "GDAL_"];
-/// Words that make a value a secret.
-const SECRET_WORDS: [&str; 7] = ["KEY", "TOKEN", "SECRET", "PASSW", "AUTH", "CREDENTIAL", "COOKIE"];
-const MASK: &str = "***";
 
 impl Circumstances {
     /// Now, here.
@@ -56,7 +56,7 @@ impl Circumstances {
             started_at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             host: Host::this(),
             command: masked_command(std::env::args()),
-            environment: environment.map(|(name, value)| (name.clone(), masked(&name, &value))).collect(),
+            environment: environment.map(|(name, value)| (name.clone(), masked_value(&name, &value))).collect(),
         }
     }
 
@@ -100,63 +100,5 @@ impl Host {
             kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
             descriptors: rlimit::Resource::NOFILE.get().map_or(0, |(_, hard)| hard),
         }
-    }
-}
-
-/// A value as it may be shown: masked when its name tells that it is a secret; credentials in an address always.
-pub fn masked(name: &str, value: &str) -> String {
-    let name = name.to_ascii_uppercase();
-    if SECRET_WORDS.iter().any(|word| name.contains(word)) && !value.is_empty() {
-        return MASK.to_owned();
-    }
-    match value.split_once("://") {
-        Some((scheme, rest)) => match rest.split_once('@') {
-            Some((user, host)) if !user.contains('/') => format!("{scheme}://{MASK}@{host}"),
-            _ => value.to_owned(),
-        },
-        None => value.to_owned(),
-    }
-}
-
-/// The words of a command; of `--header name: value` and flags named like secrets the value is masked.
-fn masked_command(words: impl Iterator<Item = String>) -> String {
-    let mut shown = Vec::new();
-    let mut flag = String::new();
-    for (index, word) in words.enumerate() {
-        let text = match word.split_once('=') {
-            Some((name, value)) if name.starts_with("--") => format!("{name}={}", masked_header(name, value)),
-            _ if index == 0 => word.rsplit('/').next().unwrap_or(&word).to_owned(),
-            _ if word.starts_with("--") => word.clone(),
-            _ => masked_header(&flag, &word),
-        };
-        shown.push(if text.contains([' ', '"', '{', '<', '>', '&', '|', '*']) { format!("'{text}'") } else { text });
-        flag = word;
-    }
-    shown.join(" ")
-}
-
-fn masked_header(flag: &str, value: &str) -> String {
-    match value.split_once(':') {
-        Some((name, text)) if flag.ends_with("header") => format!("{name}: {}", masked(name, text.trim())),
-        // A file that holds a secret is none.
-        _ if flag.ends_with("-file") => value.to_owned(),
-        _ => masked(flag, value),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_are_masked_wherever_they_stand() {
-        assert_eq!(masked("API_KEY", "abc"), "***");
-        assert_eq!(masked("AURORA_INDEXER", "http://me:word@host/x"), "http://***@host/x");
-        assert_eq!(masked("AURORA_INDEXER", "http://host/a@b"), "http://host/a@b");
-        let command =
-            "/bin/aurora-perf stress --header X-API-Key:abc --header=Accept:text/html --token t --server http://a";
-        let shown = masked_command(command.split(' ').map(str::to_owned));
-        assert!(!shown.contains("abc") && !shown.contains(" t ") && shown.contains("text/html"), "{shown}");
-        assert!(shown.starts_with("aurora-perf stress") && shown.ends_with("--server http://a"), "{shown}");
     }
 }

@@ -5,7 +5,10 @@ use std::{fs, path::Path};
 use askama::Template;
 use serde_json::Value;
 
-use super::{Language, Note, Plot};
+use super::{
+    Language, Note, Plot,
+    secrets::{masked, masked_json},
+};
 use crate::{Error, threshold::Verdict};
 
 /// A report.
@@ -54,6 +57,7 @@ struct Words {
     passed: &'static str,
     failed: &'static str,
     not_measured: &'static str,
+    there_are: &'static str,
 }
 
 /// A plot drawn.
@@ -77,8 +81,9 @@ struct MarkdownPage<'a> {
 struct HtmlPage<'a> {
     words: Words,
     document: &'a Document,
+    facts: Vec<(String, String)>,
     notes: Vec<String>,
-    tables: Vec<&'a Table>,
+    tables: Vec<Table>,
     plots: Vec<Drawing>,
 }
 
@@ -95,13 +100,13 @@ impl Document {
         self.verdicts.iter().all(|verdict| verdict.holds)
     }
 
-    /// The report in Markdown.
+    /// The report in Markdown, secrets masked.
     ///
     /// # Errors
     /// [`Error::Render`].
     pub fn markdown(&self) -> Result<String, Error> {
-        let tables = self.tables().map(with_safe_cells).collect();
-        let facts = self.facts.iter().map(|(name, value)| (safe_cell(name), safe_cell(value))).collect();
+        let tables = self.tables().map(|table| with_cells(&table, safe_cell)).collect();
+        let facts = self.facts().map(|(name, value)| (safe_cell(&name), safe_cell(&value))).collect();
         let page = MarkdownPage { words: self.words(), document: self, facts, notes: self.note_texts(), tables };
         page.render().map_err(render_error)
     }
@@ -117,8 +122,8 @@ impl Document {
                 plots.push(Drawing { title: plot.title.clone(), svg: plot.svg()? });
             }
         }
-        let (tables, notes) = (self.tables().collect(), self.note_texts());
-        let page = HtmlPage { words: self.words(), document: self, notes, tables, plots };
+        let (facts, tables) = (self.facts().collect(), self.tables().collect());
+        let page = HtmlPage { words: self.words(), document: self, facts, notes: self.note_texts(), tables, plots };
         page.render().map_err(render_error)
     }
 
@@ -127,7 +132,7 @@ impl Document {
     /// # Errors
     /// [`Error::Io`] when the folder cannot be written, [`Error::Render`].
     pub fn save(&self, folder: &Path, stem: &str, json: &Value) -> Result<(), Error> {
-        let json = serde_json::to_string_pretty(json).map_err(render_error)?;
+        let json = serde_json::to_string_pretty(&masked_json(json)).map_err(render_error)?;
         let files = [("md", self.markdown()?), ("html", self.html()?), ("json", json)];
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -141,15 +146,21 @@ impl Document {
         Ok(())
     }
 
-    fn tables(&self) -> impl Iterator<Item = &Table> {
+    // Secrets are masked here and in `save`: nothing leaves a document by another way.
+
+    fn facts(&self) -> impl Iterator<Item = (String, String)> {
+        self.facts.iter().map(|(name, value)| (name.clone(), masked(value)))
+    }
+
+    fn tables(&self) -> impl Iterator<Item = Table> {
         self.parts.iter().filter_map(|part| match part {
-            Part::Table(table) => Some(table),
+            Part::Table(table) => Some(with_cells(table, masked)),
             Part::Plot(_) => None,
         })
     }
 
     fn note_texts(&self) -> Vec<String> {
-        self.notes.iter().map(|note| note.text(self.lang)).collect()
+        self.notes.iter().map(|note| masked(&note.text(self.lang))).collect()
     }
 
     fn words(&self) -> Words {
@@ -161,16 +172,17 @@ impl Document {
             passed: lang.say("passed", "cumprido"),
             failed: lang.say("failed", "não cumprido"),
             not_measured: lang.say("not measured", "não medido"),
+            there_are: lang.say("there are", "há"),
         }
     }
 }
 
-/// An upright line in a cell would end it.
-fn with_safe_cells(table: &Table) -> Table {
-    let safe = |cells: &Vec<String>| cells.iter().map(|cell| safe_cell(cell)).collect();
-    Table { title: table.title.clone(), head: safe(&table.head), rows: table.rows.iter().map(safe).collect() }
+fn with_cells(table: &Table, shown: fn(&str) -> String) -> Table {
+    let row = |cells: &Vec<String>| cells.iter().map(|cell| shown(cell)).collect();
+    Table { title: table.title.clone(), head: row(&table.head), rows: table.rows.iter().map(row).collect() }
 }
 
+/// An upright line in a cell would end it.
 fn safe_cell(cell: &str) -> String {
     cell.replace('|', "\\|").replace('\n', " ")
 }
@@ -188,7 +200,8 @@ mod tests {
         let rows = vec![vec!["a|b".to_owned(), "<1>".to_owned()]];
         let line = Line { name: "one".to_owned(), points: vec![(0.0, 1.0), (1.0, 3.0)] };
         let plot = Plot { title: "P".to_owned(), x_name: "s".to_owned(), lines: vec![line], marks: vec![0.5] };
-        let verdict = Verdict { threshold: "a<1".to_owned(), measured: None, holds: false };
+        let verdict =
+            Verdict { threshold: "a<1".to_owned(), measured: None, holds: false, there_are: vec!["b".to_owned()] };
         Document {
             lang: Language::Pt,
             title: "T".to_owned(),
@@ -201,11 +214,28 @@ mod tests {
     }
 
     #[test]
+    fn no_secret_leaves_a_document() {
+        let secret = "http://me:S3CRET@host/{z}?access_token=S3CRET";
+        let cells = vec![vec![secret.to_owned()]];
+        let notes = vec![Note::NotLimited { reason: format!("--token S3CRET {secret}") }];
+        let parts = vec![Part::Table(Table::new("F", &["x"], cells))];
+        let document = Document { facts: vec![("Target".to_owned(), secret.to_owned())], notes, parts, ..document() };
+        let folder = tempfile::tempdir().unwrap();
+        let json = serde_json::json!({"server": secret, "probes": [{"url": secret}], "notes": document.notes});
+        document.save(folder.path(), "report", &json).unwrap();
+        for extension in ["md", "html", "json"] {
+            let text = fs::read_to_string(folder.path().join("report").with_extension(extension)).unwrap();
+            assert!(!text.contains("S3CRET") && text.contains("://***@host/{z}?access_token=***"), "{text}");
+        }
+        assert!(!document.markdown().unwrap().contains("S3CRET"));
+    }
+
+    #[test]
     fn cells_can_neither_end_a_row_nor_a_page() {
         let document = document();
         let markdown = document.markdown().unwrap();
         assert!(markdown.contains("| a\\|b | <1> |"), "{markdown}");
-        assert!(markdown.contains("não medido") && markdown.contains("interrompido"));
+        assert!(markdown.contains("não medido; há: b |") && markdown.contains("interrompido"));
         let html = document.html().unwrap();
         assert!(!html.contains("<1>") && html.contains("<svg") && html.contains("lang=\"pt-BR\""));
         assert!(!html.contains("src=") && !html.contains("href="), "the page needs nothing else");

@@ -8,10 +8,12 @@ mod figures;
 mod language;
 mod note;
 mod plots;
+mod secrets;
 
-pub use circumstances::{Circumstances, Host, masked};
+pub use circumstances::{Circumstances, Host};
 pub use document::{Document, Part, Table};
 pub use figures::{failure_table, over_time, process_plots, tally_tables, whole};
 pub use language::Language;
 pub use note::{Bottleneck, Note};
 pub use plots::{Line, Plot};
+pub use secrets::masked;

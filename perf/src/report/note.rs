@@ -4,6 +4,9 @@ use serde::Serialize;
 
 use super::Language;
 
+/// Over this part of the machine the tool may be its own limit.
+const BUSY_SHARE: f64 = 0.5;
+
 /// What was full at the peak of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -61,6 +64,11 @@ pub enum Note {
     },
     /// Tiles that were to be distinct ran out and began anew.
     DistinctRanOut,
+    /// Views were left before they were complete.
+    LeftEarly {
+        /// Hundredths of all views.
+        percent: u32,
+    },
     /// The users stopped before the end.
     Interrupted,
     /// Who used the processors at the peak.
@@ -75,6 +83,13 @@ pub enum Note {
 }
 
 impl Note {
+    /// Of the cores this tool used when it was busiest; nothing when they were few.
+    pub fn of_own_cost(own_cores: f64) -> Option<Self> {
+        let cores = std::thread::available_parallelism().map_or(1.0, |cores| usize::from(cores) as f64);
+        let busy = own_cores / cores;
+        (busy > BUSY_SHARE).then_some(Self::ToolBusy { percent: (100.0 * busy) as u32 })
+    }
+
     /// As a sentence.
     pub fn text(&self, lang: Language) -> String {
         match self {
@@ -123,6 +138,12 @@ impl Note {
                     "Havia menos tiles distintos do que os pedidos; eles recomeçaram.",
                 )
                 .to_owned(),
+            Self::LeftEarly { percent } => lang
+                .say(
+                    "{} % of the views were left before they were complete and count as never complete: a longer --dwell waits for them.",
+                    "{} % das telas foram deixadas antes de completas e contam como nunca completas: um --dwell maior espera por elas.",
+                )
+                .replace("{}", &percent.to_string()),
             Self::Interrupted => {
                 lang.say("The run was stopped before its end.", "O teste foi interrompido antes do fim.").to_owned()
             }

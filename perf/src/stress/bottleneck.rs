@@ -15,19 +15,24 @@ const FULL: f64 = 0.9;
 
 /// Cores used in a stage, on average, and by whom.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Split {
-    server: f64,
-    tool: f64,
-    others: f64,
-    cores: f64,
+pub(crate) struct Split {
+    /// By the server.
+    pub(crate) server: f64,
+    /// By this tool, client processes included.
+    pub(crate) tool: f64,
+    /// By everybody else.
+    pub(crate) others: f64,
+    /// Those there are.
+    pub(crate) cores: f64,
     /// Part of its threads' time that this tool's busiest process was busy.
-    tool_threads: f64,
-    requests_per_s: f64,
+    pub(crate) tool_threads: f64,
+    /// Requests that ended, a second.
+    pub(crate) requests_per_s: f64,
 }
 
 impl Split {
     /// Of a stage; `None` when nothing was asked, or the server runs elsewhere.
-    pub(super) fn of(stage: &StageFigures, size: Size) -> Option<Self> {
+    pub(crate) fn of(stage: &StageFigures, size: Size) -> Option<Self> {
         let cores_of = |name: &str| stage.usage.iter().find(|usage| usage.process == name).map(|usage| usage.cpu_cores);
         let own = Watch::own().name;
         let is_client = |name: &str| name.starts_with("client-") || size.processes == 1 && name == own;
@@ -45,7 +50,8 @@ impl Split {
         })
     }
 
-    fn bottleneck(&self) -> Bottleneck {
+    /// What was full.
+    pub(crate) fn bottleneck(&self) -> Bottleneck {
         if self.server >= FULL * self.cores {
             Bottleneck::Server
         } else if self.server + self.tool + self.others >= FULL * self.cores {
@@ -69,7 +75,7 @@ impl Split {
     }
 
     /// In words.
-    pub(super) fn note(&self) -> Note {
+    pub(crate) fn note(&self) -> Note {
         let cores = [self.cores, self.server, self.tool, self.others].map(|cores| format!("{cores:.2}"));
         let cost_ms = [self.server, self.tool].map(|cores| format!("{:.3}", self.ms_per_request(cores)));
         Note::AtPeak { bottleneck: self.bottleneck(), cores, cost_ms }

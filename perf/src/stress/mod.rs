@@ -14,11 +14,11 @@ use serde::Serialize;
 
 use crate::{
     Error,
-    load::{Beside, Measured, Plan, Size, measure},
+    load::{Beside, Measured, Plan, Size, measure, own_cores},
     measure::{Count, Tally, Trend, Usage},
 };
 
-use bottleneck::Split;
+pub(crate) use bottleneck::Split;
 pub use generator::Generator;
 pub use report::{document, json};
 pub use spec::Spec;
@@ -101,7 +101,8 @@ impl Run {
 }
 
 impl StageFigures {
-    fn of((from_s, to_s, target): (f64, f64, f64), until_s: f64, measured: &Measured) -> Self {
+    /// Of a stretch of time and the users at its end; requests count that ended until `until_s`.
+    pub(crate) fn of((from_s, to_s, target): (f64, f64, f64), until_s: f64, measured: &Measured) -> Self {
         let tally = measured.timeline.between(from_s, until_s);
         let length_s = to_s - from_s;
         let served = tally.count(Count::ServedFirstTry) + tally.count(Count::ServedAfterRetries);
@@ -143,13 +144,17 @@ fn usage_between(measured: &Measured, from_s: f64, to_s: f64) -> Vec<Usage> {
 /// `peak.NAME` for the stages that hold the highest target (or reach it, when none holds it), and `goodput_peak_share`:
 /// the peak's goodput beside the best stage's.
 fn peak_metrics(stages: &[StageFigures]) -> BTreeMap<String, f64> {
-    let (mut tally, mut goodput) = (Tally::default(), 0.0_f64);
+    let (mut tally, mut goodput, mut length_s) = (Tally::default(), 0.0_f64, 0.0);
     for index in peak_stages(stages) {
         tally.absorb(&stages[index].tally);
         goodput = goodput.max(stages[index].goodput);
+        length_s += stages[index].to_s - stages[index].from_s;
     }
     let mut metrics: BTreeMap<_, _> =
         tally.metrics().into_iter().map(|(name, value)| (format!("peak.{name}"), value)).collect();
+    if length_s > 0.0 {
+        metrics.insert("peak.http_reqs.rate".to_owned(), tally.count(Count::HttpReqs) as f64 / length_s);
+    }
     let best = stages.iter().map(|stage| stage.goodput).fold(0.0, f64::max);
     if best > 0.0 {
         metrics.insert("goodput_peak_share".to_owned(), goodput / best);
@@ -166,7 +171,44 @@ fn peak_stages(stages: &[StageFigures]) -> Vec<usize> {
     if held.is_empty() { (0..stages.len()).filter(|index| at_top(*index)).collect() } else { held }
 }
 
+/// Cores this tool used, on average, in the busiest of the stages at the peak: over the whole load it would look idle.
+fn own_cores_at_peak(stages: &[StageFigures]) -> f64 {
+    let peak = peak_stages(stages).into_iter().map(|index| own_cores(&stages[index].usage));
+    peak.fold(0.0, f64::max)
+}
+
 /// A quantile of a tally's trend in milliseconds, if anything was timed.
 pub(crate) fn quantile_ms(tally: &Tally, trend: Trend, quantile: f64) -> Option<f64> {
     tally.trends.get(&trend).filter(|durations| durations.count() > 0).map(|durations| durations.quantile_ms(quantile))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{measure::Watch, report::Note};
+
+    fn stage(target: f64, cpu_cores: f64) -> StageFigures {
+        let (process, from_s, to_s, rate, goodput) = (Watch::own().name, 0.0, 10.0, 100.0, 100.0);
+        let [own, client] = [process, "client-1".to_owned()].map(|process| Usage {
+            process,
+            rss_mb: 1.0,
+            rss_max_mb: 1.0,
+            pss_max_mb: None,
+            cpu_cores: cpu_cores / 2.0,
+            threads_max: 1,
+            fds_max: None,
+        });
+        let (tally, metrics) = (Tally::default(), BTreeMap::new());
+        StageFigures { from_s, to_s, target, rate, goodput, tally, metrics, usage: vec![own, client] }
+    }
+
+    #[test]
+    fn the_tools_own_cost_is_judged_at_the_peak() {
+        let all = std::thread::available_parallelism().map_or(1.0, |cores| usize::from(cores) as f64);
+        let stages = [stage(50.0, 0.1), stage(800.0, 0.9 * all), stage(800.0, 0.8 * all), stage(0.0, 0.0)];
+        let at_peak = own_cores_at_peak(&stages);
+        assert!((at_peak - 0.8 * all).abs() < 1e-9, "what holds the peak counts, not what leads to it: {at_peak}");
+        assert_eq!(Note::of_own_cost(at_peak), Some(Note::ToolBusy { percent: 80 }));
+        assert_eq!(Note::of_own_cost(own_cores_at_peak(&[stage(50.0, 0.1)])), None);
+    }
 }

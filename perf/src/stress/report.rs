@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json as value};
 
-use super::{Run, StageFigures, quantile_ms};
+use super::{Run, StageFigures, own_cores_at_peak, quantile_ms};
 use crate::{
     load::{Model, Plan, Target},
     measure::{Account, Count, Tally, Trend},
@@ -39,6 +39,7 @@ pub fn json(circumstances: &Circumstances, plan: &Plan, run: &Run, document: &Do
         "notes": document.notes,
         "failures": run.total.failures,
         "checks": run.total.checks,
+        "zoom_mix": matches!(plan.target, Target::Map(_)).then(|| mix(&run.total)),
         "stages": run.stages,
         "seconds": run.measured.timeline.frames.iter().map(second).collect::<Vec<_>>(),
         "probes": run.measured.accounts,
@@ -57,7 +58,7 @@ pub fn document(
     mut notes: Vec<Note>,
     lang: Language,
 ) -> Document {
-    notes.extend(run.measured.notes(&run.total));
+    notes.extend(run.measured.notes(&run.total, own_cores_at_peak(&run.stages)));
     notes.extend(run.split_at_peak().map(|split| split.note()));
     let mut parts: Vec<Part> = load_plots(run, lang).into_iter().map(Part::Plot).collect();
     let marks: Vec<f64> = run.stages.iter().map(|stage| stage.from_s).collect();
@@ -67,7 +68,7 @@ pub fn document(
     tables.push(usage_table(run, lang));
     tables.extend(probe_tables(run, lang));
     if matches!(plan.target, Target::Map(_)) {
-        tables.push(mix_table(lang));
+        tables.push(mix_table(&run.total, lang));
     }
     parts.extend(tables.into_iter().map(Part::Table));
     Document {
@@ -323,14 +324,32 @@ fn peak_s(run: &Run) -> f64 {
     most.map_or(0.0, |(second, _)| f64::from(*second))
 }
 
-fn mix_table(lang: Language) -> Table {
-    let row = |(depth, share): (usize, &f64)| vec![format!("−{depth}"), format!("{:.0} %", 100.0 * share)];
-    let head = [lang.say("levels above the deepest zoom", "níveis acima do zoom mais profundo"), "%"];
-    Table::new(
-        lang.say("Zoom mix of map users", "Mistura de zooms dos usuários"),
-        &head,
-        ZOOM_MIX.iter().enumerate().map(row).collect(),
-    )
+/// Parts of the views at each level above the deepest zoom, as published and as walked. Users go in level by level and
+/// scenes do not have all levels, so that short loads look further out than the mix.
+fn mix(total: &Tally) -> Vec<(f64, f64)> {
+    let views: u64 = total.depths.values().sum();
+    let last = ZOOM_MIX.len() - 1;
+    let walked = |depth: usize| {
+        let counts = |level: usize| level == depth || depth == last && level > last;
+        total.depths.iter().filter(|(level, _)| counts(usize::from(**level))).map(|(_, n)| n).sum::<u64>()
+    };
+    let part = |(depth, published): (usize, &f64)| (*published, walked(depth) as f64 / views.max(1) as f64);
+    ZOOM_MIX.iter().enumerate().map(part).collect()
+}
+
+fn mix_table(total: &Tally, lang: Language) -> Table {
+    let last = ZOOM_MIX.len() - 1;
+    let row = |(depth, (published, walked)): (usize, (f64, f64))| {
+        let more = if depth == last { "…" } else { "" };
+        vec![format!("−{depth}{more}"), format!("{:.0} %", 100.0 * published), format!("{:.1} %", 100.0 * walked)]
+    };
+    let head = [
+        lang.say("levels above the deepest zoom", "níveis acima do zoom mais profundo"),
+        lang.say("published", "publicado"),
+        lang.say("walked", "percorrido"),
+    ];
+    let rows = mix(total).into_iter().enumerate().map(row).collect();
+    Table::new(lang.say("Zoom mix of map users", "Mistura de zooms dos usuários"), &head, rows)
 }
 
 fn dash() -> String {

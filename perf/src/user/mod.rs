@@ -14,7 +14,10 @@ mod viewport;
 mod walk;
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -62,11 +65,21 @@ impl User {
         Self { panes: scenes.iter().enumerate().map(pane).collect() }
     }
 
-    /// Walks all panes at once; counts in `meter`, calls `viewed` after each view.
-    pub async fn walk(&mut self, kind: WalkKind, habits: &Habits, meter: &Arc<Meter>, viewed: &(dyn Fn() + Sync)) {
+    /// Walks all panes at once; counts in `meter`, calls `viewed` after each view, ends before the next once `stop` is set.
+    pub async fn walk(
+        &mut self,
+        kind: WalkKind,
+        habits: &Habits,
+        meter: &Arc<Meter>,
+        viewed: &(dyn Fn() + Sync),
+        stop: &AtomicBool,
+    ) {
         let walks = self.panes.iter_mut().map(|(pane, scene, walk)| async move {
             pane.count_for(Arc::clone(meter));
             for index in 0..kind.views(habits.free_views) {
+                if stop.load(Relaxed) {
+                    break;
+                }
                 let started = Instant::now();
                 pane.look(scene, walk.next(kind, index), Stay::UntilComplete, habits.pace).await;
                 viewed();

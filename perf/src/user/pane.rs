@@ -167,6 +167,7 @@ impl Pane {
             }
             if abandoned {
                 tally.add(Count::AbandonedViews, 1);
+                tally.trend(Trend::ViewportLeft).record(took);
             }
             tally.trend(Trend::ViewportComplete).record(took);
             if !interval.is_zero() {

@@ -3,7 +3,7 @@
 use aurora_tile::Bounds;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     roam::inner_m,
@@ -23,7 +23,7 @@ const FREE_PAN_PX: (f64, f64) = (900.0, 560.0);
 const FREE_ZOOM_SHARE: f64 = 0.4;
 
 /// What a step of the protocol asks a user to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WalkKind {
     /// Opens the page around the map, before any tile: see [`super::open_page`].

@@ -16,6 +16,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
+    serve::ListenerExt,
 };
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -44,15 +45,45 @@ pub(crate) struct Ledger {
     /// `Cache-Control` of tiles.
     pub(crate) cache_control: Option<&'static str>,
     pub(crate) asked: AtomicU32,
+    /// Tiles that may wait for their turn; the others are asked to come back.
+    pub(crate) queue: Option<u32>,
+    pub(crate) waiting: AtomicU32,
+    /// Tiles turned away for that.
+    pub(crate) shed: AtomicU32,
+    /// Connections taken.
+    pub(crate) accepted: Arc<AtomicU32>,
+    /// Tiles nobody waited for any more: their connection was closed, or their stream reset.
+    pub(crate) given_up: AtomicU32,
+}
+
+/// Counts a tile as given up when it is dropped before it was answered.
+struct Work<'a> {
+    ledger: &'a Ledger,
+    answered: bool,
+}
+
+impl<'a> Work<'a> {
+    fn begin(ledger: &'a Ledger) -> Self {
+        ledger.waiting.fetch_add(1, Relaxed);
+        Self { ledger, answered: false }
+    }
+}
+
+impl Drop for Work<'_> {
+    fn drop(&mut self) {
+        self.ledger.waiting.fetch_sub(1, Relaxed);
+        self.ledger.given_up.fetch_add(u32::from(!self.answered), Relaxed);
+    }
 }
 
 pub(crate) async fn start(ledger: Arc<Ledger>) -> SocketAddr {
+    let accepted = Arc::clone(&ledger.accepted);
     let tilejson = |Path(id): Path<String>| async move { Json(tilejson(&id)) };
     let app = Router::new()
         .route("/", get(async || axum::response::Html("<script src=\"/app.js\"></script>")))
         .route("/app.js", get(async || "// nothing"))
         .route("/readyz", get(async || "ok"))
-        .route("/health", get(async || Json(json!({"status": "ok", "fds": {"open": 7, "limit": 20000}}))))
+        .route("/health", get(health))
         .route("/scenes", get(async || Json(scene_list())))
         .route("/detections", get(async || Json(json!({}))))
         .route("/jobs", get(async || Json(json!({}))))
@@ -62,8 +93,17 @@ pub(crate) async fn start(ledger: Arc<Ledger>) -> SocketAddr {
         .with_state(ledger);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let listener = listener.tap_io(move |_| {
+        accepted.fetch_add(1, Relaxed);
+    });
     tokio::spawn(async move { axum::serve(listener, app).await });
     address
+}
+
+async fn health(State(ledger): State<Arc<Ledger>>) -> Json<Value> {
+    let queue =
+        json!({"depth": ledger.waiting.load(Relaxed), "limit": ledger.queue, "shed": ledger.shed.load(Relaxed)});
+    Json(json!({"status": "ok", "fds": {"open": 7, "limit": 20000}, "queue": queue}))
 }
 
 fn scene_list() -> Value {
@@ -94,12 +134,19 @@ async fn tile(
 ) -> Response {
     ledger.tiles.lock().unwrap().push((id, z, x, y));
     let asked = ledger.asked.fetch_add(1, Relaxed) + 1;
+    if ledger.queue.is_some_and(|room| ledger.waiting.load(Relaxed) >= room) {
+        ledger.shed.fetch_add(1, Relaxed);
+        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "0")]).into_response();
+    }
+    let mut work = Work::begin(&ledger);
     let permit = match &ledger.at_once {
         Some(at_once) => Some(at_once.acquire().await.unwrap()),
         None => None,
     };
     tokio::time::sleep(ledger.delay).await;
     drop(permit);
+    work.answered = true;
+    drop(work);
     if ledger.shed_every.is_some_and(|every| asked.is_multiple_of(every)) {
         return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "0")]).into_response();
     }
