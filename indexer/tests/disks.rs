@@ -1,5 +1,5 @@
-//! Disks that are full, and disks that say so only when asked to keep what was written: a clear state, nothing lost, and
-//! all of it made good when there is room again.
+//! Disks that are full, that say so only when asked to keep what was written, or that turn read-only: a clear state,
+//! nothing lost, and all of it made good when they are well again.
 
 mod support;
 
@@ -34,6 +34,10 @@ impl Volume {
 
     fn in_memory(at: &Path, size: &str) -> Option<Self> {
         Self::mount(at, &["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+    }
+
+    fn remount(&self, how: &str) {
+        run("mount", &["-o", &format!("remount,bind,{how}"), text(&self.at)]).unwrap();
     }
 
     /// Takes all room but `left_bytes`.
@@ -247,4 +251,48 @@ fn results_that_cannot_be_kept_are_not_told_of_and_made_anew() {
         assert_eq!(indexer.get(path).status, 200, "{path}");
     }
     assert_eq!((indexer.publications("a"), indexer.publications("b")), (1, 1));
+}
+
+#[test]
+fn a_root_that_turns_read_only_is_degraded_and_keeps_every_scene() {
+    let dir = tempfile::tempdir().unwrap();
+    let (disk, root) = (dir.path().join("disk"), dir.path().join("root"));
+    fs::create_dir(&disk).unwrap();
+    let Some(volume) = Volume::mount(&root, &["--bind", text(&disk)]) else { return };
+    let mut indexer = Indexer::start_in(dir, COPY, &[]);
+    for (name, seed) in [("a", 1), ("b", 2)] {
+        put(&indexer, &format!("{name}.tif"), seed);
+        indexer.scene_at(name, 2, "published");
+    }
+    volume.remount("ro");
+    until("degradation", || indexer.json("/health")["watch"] == "degraded");
+    let health = indexer.json("/health");
+    assert_eq!(
+        (&health["status"], &health["watch_reason"]),
+        (&"degraded".into(), &"the root has become read-only".into())
+    );
+    // What is gone now may be gone with the disk.
+    fs::remove_file(disk.join("b.tif")).unwrap();
+    let scanned_at = || indexer.json("/health")["watch_figures"]["scanned_at"].clone();
+    for _ in 0..2 {
+        let before = scanned_at();
+        until("another scan", || scanned_at() != before);
+    }
+    assert_eq!(indexer.scene("b")["status"], "published", "nothing is withdrawn");
+    assert_eq!(indexer.get("/files/a.tif").status, 200, "files are served on");
+
+    volume.remount("rw");
+    until_well(&indexer);
+    until("withdrawal", || indexer.scene("b").is_null());
+    put(&indexer, "c.tif", 3);
+    indexer.scene_at("c", 2, "published");
+
+    // Read-only at the first look, it is meant to be.
+    volume.remount("ro");
+    assert!(indexer.stop().success());
+    indexer.restart();
+    until("a scan", || !indexer.json("/health")["watch_figures"]["scanned_at"].is_null());
+    until_well(&indexer);
+    fs::write(disk.join("d.tif"), tiff(4)).unwrap();
+    indexer.scene_at("d", 2, "published");
 }

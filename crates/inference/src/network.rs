@@ -26,6 +26,8 @@ use crate::{
     survey::Survey,
 };
 
+mod kernels;
+
 /// Rows and columns of a tile when the network leaves them free.
 const FREE_TILE: usize = 512;
 /// Smallest side of a tile.
@@ -57,7 +59,11 @@ impl Network {
     /// [`Error::Model`] if the file is no ONNX model, or takes something else than one image of one channel.
     pub(crate) fn load(path: &Path, threads: usize) -> Result<Self> {
         let refuse = |reason: String| Error::Model { path: path.to_owned(), reason };
-        let model = Model::load_file(path).map_err(|error| refuse(error.to_string()))?;
+        let loaded = match kernels::told(path).map_err(refuse)? {
+            Some(told) => Model::load(told),
+            None => Model::load_file(path),
+        };
+        let model = loaded.map_err(|error| refuse(error.to_string()))?;
         if model.input_ids().len() != 1 || model.output_ids().is_empty() {
             let (inputs, outputs) = (model.input_ids().len(), model.output_ids().len());
             return Err(refuse(format!("{inputs} inputs and {outputs} outputs; one input and an output are wanted")));

@@ -25,6 +25,37 @@ fn sea(x: usize, y: usize) -> u16 {
     (500.0 * (10_f64.powf(db / 10.0) * speckle(x, y, 4)).sqrt()).round() as u16 + 1
 }
 
+/// `dark.onnx` with all left out that ONNX has defaults for.
+fn terse(folder: &Path) -> PathBuf {
+    use rten_onnx::onnx::ModelProto;
+    let mut model = ModelProto::parse_buf(&fs::read(data("dark.onnx")).unwrap()).unwrap();
+    let mut left_out = 0;
+    for node in &mut model.graph.as_mut().unwrap().node {
+        let before = node.attribute.len();
+        node.attribute.retain(|attribute| match attribute.name.as_deref() {
+            Some("strides" | "dilations") => false,
+            Some("pads") => attribute.ints.iter().any(|pad| *pad != 0),
+            _ => true,
+        });
+        left_out += before - node.attribute.len();
+        assert!(!node.attribute.iter().any(|attribute| attribute.name.as_deref() == Some("kernel_shape")));
+    }
+    assert!(left_out >= 9, "strides and dilations of four convolutions, and padding of one");
+    let path = folder.join("terse.onnx");
+    fs::write(&path, model.write_buf().unwrap()).unwrap();
+    path
+}
+
+#[test]
+fn a_network_that_leaves_defaults_out_finds_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, full) = found_by("dark.onnx", folder.path());
+    let terse = terse(folder.path());
+    let (_, terse) = found_by(terse.to_str().unwrap(), folder.path());
+    assert_eq!(full.len(), 1);
+    assert_eq!(full[0]["geometry"], terse[0]["geometry"]);
+}
+
 fn found_by(model: &str, folder: &Path) -> (Summary, Vec<Value>) {
     let input = folder.join("sea.MBI.tif");
     geotiff(&input, (SIDE_PX, SIDE_PX), Some((UTM_23_S, north_up(30.0))), None, sea);

@@ -28,6 +28,8 @@ pub struct Sweep {
     pub unreadable: Vec<String>,
     /// Which folder the root is.
     pub root: RootId,
+    /// Whether it is mounted read-only.
+    pub read_only: bool,
     /// Names that are not UTF-8.
     pub unnamed: u64,
     /// Whether the sweep ended at its limit of files.

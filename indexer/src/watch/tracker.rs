@@ -30,6 +30,8 @@ pub struct Tracker {
     given_away: HashSet<String>,
     /// The root when it was last believed.
     root: Option<RootId>,
+    /// The root was writable once: one that is read-only by intent is so at the first look.
+    was_writable: bool,
 }
 
 /// A catalogued file.
@@ -73,6 +75,7 @@ impl Tracker {
             gone: HashSet::new(),
             given_away: HashSet::new(),
             root,
+            was_writable: false,
         }
     }
 
@@ -116,6 +119,7 @@ impl Tracker {
         for path in &sweep.assumed {
             self.still_there(path);
         }
+        self.was_writable |= !sweep.read_only;
         self.pending.retain(|path, _| !sweep.lacks(path));
         self.gone.extend(self.known.keys().filter(|path| sweep.lacks(path)).cloned());
         if let Err(doubt) = self.believe(sweep) {
@@ -142,6 +146,10 @@ impl Tracker {
         }
         if sweep.unreadable.iter().any(String::is_empty) {
             return Err(Doubt("the root cannot be read".to_owned()));
+        }
+        // Systems do so when a disk or a server fails beneath.
+        if sweep.read_only && self.was_writable {
+            return Err(Doubt("the root has become read-only".to_owned()));
         }
         trust::judge(self.evidence(sweep))
     }

@@ -15,6 +15,8 @@ use std::{
     vec,
 };
 
+use rustix::fs::{StatVfsMountFlags, statvfs};
+
 use super::{
     candidate,
     scan::{self, Sweep},
@@ -78,7 +80,7 @@ impl Walk {
         let id = RootId::of(&fs::metadata(&root.path)?);
         fs::read_dir(&root.path)?;
         let memory = remembers.then(|| Memory { root: id.clone(), folders: HashMap::new() });
-        let sweep = Sweep { root: id, ..Sweep::default() };
+        let sweep = Sweep { root: id, read_only: is_read_only(&root.path), ..Sweep::default() };
         let waiting = vec![(root.path.clone(), 0)];
         Ok(Self { root, max_files, before: None, memory, sweep, waiting, reading: None, busy: Duration::ZERO })
     }
@@ -217,6 +219,11 @@ impl Walk {
             }
         }
     }
+}
+
+/// One that does not say is taken for writable.
+fn is_read_only(path: &Path) -> bool {
+    statvfs(path).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
 /// When the folder last changed, if that was long enough ago to tell of all that happened in it.

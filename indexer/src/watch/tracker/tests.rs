@@ -37,6 +37,25 @@ fn seconds(start: Instant, count: u64) -> Instant {
 }
 
 #[test]
+fn a_root_that_becomes_read_only_is_doubted_and_one_that_always_was_is_not() {
+    let read_only = |files: &[(&str, u64)]| Sweep { read_only: true, ..sweep(files) };
+    let both = [("a.tif", 1), ("b.tif", 1)];
+    let (mut ours, start) = (tracker(&["a.tif", "b.tif"]), Instant::now());
+    assert_eq!(ours.swept(&read_only(&both), start), nothing());
+    ours.swept(&read_only(&both[..1]), seconds(start, 1)).unwrap();
+    assert_eq!(ours.swept(&read_only(&both[..1]), seconds(start, 6)), left(&["b.tif"]));
+
+    let mut ours = tracker(&["a.tif", "b.tif"]);
+    assert_eq!(ours.swept(&sweep(&both), start), nothing());
+    for second in [1, 6, 60] {
+        let doubt = ours.swept(&read_only(&both[..1]), seconds(start, second)).unwrap_err();
+        assert!(doubt.0.contains("read-only"), "{doubt:?}");
+    }
+    assert_eq!(ours.swept(&sweep(&both[..1]), seconds(start, 61)), nothing());
+    assert_eq!(ours.swept(&sweep(&both[..1]), seconds(start, 66)), left(&["b.tif"]));
+}
+
+#[test]
 fn a_growing_file_settles_only_once_it_stays() {
     let (mut tracker, start) = (tracker(&[]), Instant::now());
     for second in 0..10 {
