@@ -84,6 +84,16 @@ impl RasterQuery {
         query.settle(later)
     }
 
+    /// The longest side that a picture is to have, which is bounded; statistics are not.
+    pub(crate) fn picture_max_px(&self) -> Result<Option<u32>, Problem> {
+        match self.max_size_px {
+            Some(side_px) if side_px > MAX_SIDE_PX => {
+                Err(Problem::parameter("max_size", format!("`{side_px}` is more than {MAX_SIDE_PX} pixels")))
+            }
+            max_px => Ok(max_px),
+        }
+    }
+
     /// What concerns the values read.
     fn read_pixels<'a>(&mut self, name: &str, value: &'a str, later: &mut Later<'a>) -> Result<bool, Problem> {
         match name {
@@ -130,7 +140,7 @@ impl RasterQuery {
             // Tiles have no seams, so there is nothing that reading beyond their edges would mend.
             "padding" => drop(read::padding(value)?),
             "tilesize" => self.tile_size_px = Some(read::side_px("tilesize", value)?),
-            "max_size" => self.max_size_px = Some(read::side_px("max_size", value)?),
+            "max_size" => self.max_size_px = Some(read::max_size_px(value)?),
             "width" => self.width_px = Some(read::side_px("width", value)?),
             "height" => self.height_px = Some(read::side_px("height", value)?),
             "coord_crs" => self.coord_crs = Some(read::crs("coord_crs", value)?),

@@ -35,7 +35,7 @@ use crate::{
 use cutline::Cutline;
 pub(crate) use cutline::Outline;
 pub(crate) use stages::Stages;
-pub(crate) use statistics::{Asked, of_feature, statistics, value_names};
+pub(crate) use statistics::{Asked, Survey, of_feature, statistics, value_names};
 pub(crate) use stretch::Stretches;
 
 /// Everything that determines a picture.
@@ -187,7 +187,7 @@ fn whole(tiff: &GeoTiff, sizing: &Sizing, query: &RasterQuery, options: &ReadOpt
     let size_px = sizing.resolve((header.levels[0].width_px, header.levels[0].height_px));
     let plan = plan_stretched(tiff, size_px, options)?;
     let placement = render::placement_of_whole(header, size_px);
-    let setting = overview_setting(tiff, options, &plan);
+    let setting = overview_setting(tiff, options, plan.size_px());
     let cut = |placement: Placement| {
         let margin = f64::from(query.process.buffer_px());
         let ((x, y), (width, height)) = (placement.corner, placement.pixel);
@@ -196,9 +196,9 @@ fn whole(tiff: &GeoTiff, sizing: &Sizing, query: &RasterQuery, options: &ReadOpt
     Ok(Wanted { plan, placement: placement.map(cut), setting, cutline: None })
 }
 
-/// The setting of a plan that shows the whole raster.
-fn overview_setting(tiff: &GeoTiff, options: &ReadOptions, plan: &Plan) -> Setting {
-    let placement = render::placement_of_whole(tiff.header(), plan.size_px());
+/// The setting of the whole raster stretched to a size.
+fn overview_setting(tiff: &GeoTiff, options: &ReadOptions, size_px: (u32, u32)) -> Setting {
+    let placement = render::placement_of_whole(tiff.header(), size_px);
     Setting::of(tiff.header(), options.bands.as_deref(), placement.map_or((1.0, 1.0), |placement| placement.pixel))
 }
 

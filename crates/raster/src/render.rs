@@ -35,7 +35,7 @@ mod zooms;
 pub use fetch::{Fetched, at_hand, fetch};
 pub use fit::{Sizing, carried_bounds, placement_of_whole};
 pub use paint::{paint, paint_onto};
-pub use plan::{Plan, plan, plan_point, plan_stretched, plan_whole};
+pub use plan::{Plan, plan, plan_point, plan_stretched, plan_whole, plan_window};
 pub use resampling::Resampling;
 pub use view::View;
 pub use zooms::zooms;

@@ -6,6 +6,7 @@ use aurora_raster::{
     GeoTiff,
     facts::{self, Facts},
     header::Header,
+    render::Sizing,
     statistics::STATISTICS_SIDE_PX,
 };
 use axum::{extract::State, response::Response};
@@ -24,7 +25,7 @@ use crate::{
     catalogue::{Interval, box_polygon},
     failure::Failure,
     query::SharedQuery,
-    render,
+    render::{self, Survey},
     target::{Origin, Target},
     tiles::Tile,
 };
@@ -59,27 +60,26 @@ pub(crate) async fn item(
 ) -> Result<Response, Failure> {
     let wanted = Wanted::of(&pairs)?;
     let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
-    let max_side_px = query.max_size_px.unwrap_or(STATISTICS_SIDE_PX);
-    let options = query.read_options(target.nodata);
+    let survey = Survey {
+        options: query.read_options(target.nodata),
+        process: Default::default(),
+        wanted: Default::default(),
+        sizing: Sizing { max_px: Some(query.max_size_px.unwrap_or(STATISTICS_SIDE_PX)), ..Sizing::default() },
+    };
+    let what = format!("{wanted:?} {:?} {:?}", survey.options, survey.sizing);
     let make = |app: Arc<App>, pinned| {
-        let (target, wanted, options) = (target.clone(), wanted.clone(), options.clone());
+        let (target, wanted, survey) = (target.clone(), wanted.clone(), survey.clone());
         async move {
             let tiff = Arc::clone(&app.rasters.open(&target, &pinned).await?.tiff);
             let statistics = match wanted.with_raster {
-                true => {
-                    let numbers = Default::default();
-                    Some(
-                        render::statistics(app, Arc::clone(&tiff), options, Default::default(), numbers, max_side_px)
-                            .await?,
-                    )
-                }
+                true => Some(render::statistics(app, Arc::clone(&tiff), survey).await?),
                 false => None,
             };
             let statistics = statistics.and_then(|made| serde_json::from_slice(&made.bytes).ok()).unwrap_or_default();
             Ok(Tile::document(GEOJSON, &wanted.document(&tiff, &target, &statistics)?))
         }
     };
-    walk.kept(&["stac", &format!("{wanted:?} {options:?} {max_side_px}")], make).await
+    walk.kept(&["stac", &what], make).await
 }
 
 impl Wanted {

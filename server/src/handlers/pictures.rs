@@ -191,7 +191,7 @@ impl Wanted {
     fn sizing(self, query: &RasterQuery, max_px: Option<u32>) -> Result<Sizing, Problem> {
         let width_px = self.size_px.map(|(width, _)| width).or(query.width_px);
         let height_px = self.size_px.map(|(_, height)| height).or(query.height_px);
-        Ok(Sizing { max_px: query.max_size_px.or(max_px), width_px, height_px })
+        Ok(Sizing { max_px: query.picture_max_px()?.or(max_px), width_px, height_px, ..Sizing::default() })
     }
 }
 

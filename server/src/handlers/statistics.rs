@@ -4,11 +4,7 @@
 use std::sync::Arc;
 
 use aurora_daemon::problem::Problem;
-use aurora_raster::{
-    GeoTiff,
-    render::{ReadOptions, Sizing},
-    statistics::STATISTICS_SIDE_PX,
-};
+use aurora_raster::{GeoTiff, render::Sizing, statistics::STATISTICS_SIDE_PX};
 use axum::{
     extract::State,
     http::StatusCode,
@@ -23,7 +19,7 @@ use crate::{
     app::App,
     failure::Failure,
     query::{MAX_SIDE_PX, SharedQuery},
-    render::{self, Asked},
+    render::{self, Asked, Survey},
     target::Target,
 };
 
@@ -34,26 +30,35 @@ const MAX_FEATURES: usize = 1000;
 const COVER_SCALE: u32 = 10;
 const MAX_COVER_SCALE: u32 = 20;
 
-/// Numbers of each band, from an overview no larger than `max_size`.
+/// Numbers of each band, from an overview no larger than `max_size`, which may be as large as the raster.
 pub(crate) async fn statistics(
     State(app): State<Arc<App>>,
     target: Target,
     query: SharedQuery,
     conditions: Conditions,
 ) -> Result<Response, Failure> {
-    let max_side_px = query.max_size_px.unwrap_or(STATISTICS_SIDE_PX);
-    let options = ReadOptions { resampling: Default::default(), ..query.read_options(target.nodata) };
-    let wanted = query.statistics.wanted();
+    let survey = Survey {
+        options: query.read_options(target.nodata),
+        process: query.process.clone(),
+        wanted: query.statistics.wanted(),
+        sizing: Sizing {
+            max_px: Some(query.max_size_px.unwrap_or(STATISTICS_SIDE_PX)),
+            width_px: query.width_px,
+            height_px: query.height_px,
+            ..Sizing::default()
+        },
+    };
+    let Survey { options, process, wanted, sizing } = &survey;
+    let what = format!("{options:?} {process:?} {wanted:?} {sizing:?}");
     let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     let make = |app: Arc<App>, pinned| {
-        let (target, options, wanted) = (target.clone(), options.clone(), wanted.clone());
-        let process = query.process.clone();
+        let (target, survey) = (target.clone(), survey.clone());
         async move {
             let tiff = Arc::clone(&app.rasters.open(&target, &pinned).await?.tiff);
-            render::statistics(app, tiff, options, process, wanted, max_side_px).await
+            render::statistics(app, tiff, survey).await
         }
     };
-    walk.kept(&["statistics", &format!("{options:?} {:?} {wanted:?} {max_side_px}", query.process)], make).await
+    walk.kept(&["statistics", &what], make).await
 }
 
 /// The features that were sent, each with numbers of what lies under it.
@@ -122,9 +127,10 @@ async fn numbers(
         options: query.read_options(target.nodata),
         outline: outline(feature.clone(), query)?,
         sizing: Sizing {
-            max_px: Some(query.max_size_px.unwrap_or(MAX_SIDE_PX)),
+            max_px: Some(query.picture_max_px()?.unwrap_or(MAX_SIDE_PX)),
             width_px: query.width_px,
             height_px: query.height_px,
+            on_pixel_edges: true,
         },
     };
     render::of_feature(app, tiff, asked, scale).await

@@ -78,7 +78,7 @@ pub(crate) const TILE: &[Parameter] = &[
 
 /// How large a picture is to be.
 pub(crate) const SIZE: &[Parameter] = &[
-    optional("max_size", SIDE, "Longest side in pixels."),
+    optional("max_size", r#"{"type":"integer","minimum":1}"#, "Longest side in pixels; of pictures 2048 at most."),
     optional("width", SIDE, "Width in pixels."),
     optional("height", SIDE, "Height in pixels."),
 ];

@@ -48,6 +48,12 @@ pub(super) fn side_px(name: &str, value: &str) -> Result<u32, Problem> {
     side.ok_or_else(|| Problem::parameter(name, format!("`{value}` is not a number of pixels from 1 to {MAX_SIDE_PX}")))
 }
 
+/// The longest side of what is looked at.
+pub(super) fn max_size_px(value: &str) -> Result<u32, Problem> {
+    let side = value.parse().ok().filter(|&side| side > 0);
+    side.ok_or_else(|| Problem::parameter("max_size", format!("`{value}` is not a number of pixels")))
+}
+
 /// Pixels round a tile, whole or half.
 pub(super) fn buffer_half_px(value: &str) -> Result<u32, Problem> {
     let halves = value.trim().parse::<f64>().ok().map(|buffer| buffer * 2.0);

@@ -1,42 +1,105 @@
 //! `statistics`: the numbers of each band, under TiTiler's names.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
+use aurora_daemon::problem::Problem;
 use aurora_raster::{
     GeoTiff,
     pixels::Pixels,
     process::Process,
     render::{self, ReadOptions, Sizing},
-    statistics::{self, Statistics, Wanted},
+    statistics::{self, Counts, Statistics, Wanted},
 };
 use serde_json::{Map, Value, json};
 
 use super::{Outline, Shown, Stages, overview_setting, paint, processed};
-use crate::{app::App, failure::Failure, query::SharedQuery, tiles::Tile};
+use crate::{
+    app::App,
+    failure::Failure,
+    query::{MAX_SIDE_PX, SharedQuery},
+    tiles::Tile,
+};
 
-/// Statistics of the raster, no side of which is looked at by more than `max_side_px` pixels, as JSON.
-pub(crate) async fn statistics(
-    app: Arc<App>,
-    tiff: Arc<GeoTiff>,
-    options: ReadOptions,
-    process: Process,
-    wanted: Wanted,
-    max_side_px: u32,
-) -> Result<Tile, Failure> {
+/// Longest side, in pixels, of the windows in which a raster is looked at that is too large to be painted in one.
+const WINDOW_SIDE_PX: u32 = 1024;
+
+/// Most pixels, in all windows together: some seconds of a core.
+const MAX_COUNTED_PX: u64 = 1 << 29;
+
+/// Columns and rows.
+type Window = (Range<u32>, Range<u32>);
+
+/// What statistics are to be taken of, and which.
+#[derive(Clone)]
+pub(crate) struct Survey {
+    pub(crate) options: ReadOptions,
+    pub(crate) process: Process,
+    pub(crate) wanted: Wanted,
+    pub(crate) sizing: Sizing,
+}
+
+/// Statistics of the raster in the size that was asked for, as JSON.
+pub(crate) async fn statistics(app: Arc<App>, tiff: Arc<GeoTiff>, survey: Survey) -> Result<Tile, Failure> {
     let mut stages = Stages::begin();
     let _place = app.admission.enter()?;
     let _permit = app.admission.admit(&tiff).await?;
     stages.end("queue");
-    let plan = render::plan_whole(&tiff, max_side_px, &options)?;
-    let (setting, bytes_per_px) = (overview_setting(&tiff, &options, &plan), process.bytes_per_px());
-    let named = Arc::clone(&tiff);
-    let finish = move |pixels: Pixels, stages: &mut Stages| {
-        let pixels = processed(pixels, &process, &setting, stages)?;
-        let names = value_names(&named, pixels.bands, &options, &process);
-        Ok(serde_json::to_vec(&document(&pixels, &names, &wanted)).unwrap_or_default())
-    };
-    let bytes = paint::paint(&app, tiff, plan, bytes_per_px, &mut stages, finish).await?;
+    let survey = Arc::new(survey);
+    let full = &tiff.header().levels[0];
+    let size_px = survey.sizing.resolve((full.width_px, full.height_px));
+    let mut counted = Vec::new();
+    for window in windows(size_px, &survey)? {
+        counted = count(&app, &tiff, &survey, (size_px, window), counted, &mut stages).await?;
+    }
+    let names = value_names(&tiff, counted.len() as u16, &survey.options, &survey.process);
+    let bytes = serde_json::to_vec(&document(&counted, &names, &survey.wanted)).unwrap_or_default();
     Ok(Tile { bytes: bytes.into_boxed_slice().into(), media_type: "application/json", stages })
+}
+
+/// The windows to look at, one after the other; one where all may be painted at once.
+fn windows(size_px: (u32, u32), survey: &Survey) -> Result<Vec<Window>, Failure> {
+    let (width_px, height_px) = size_px;
+    if width_px.max(height_px) <= MAX_SIDE_PX {
+        return Ok(vec![(0..width_px, 0..height_px)]);
+    }
+    let too_large = |reason: String| Err(Problem::parameter("max_size", reason).into());
+    if survey.process.buffer_px() > 0 {
+        return too_large(format!("is more than {MAX_SIDE_PX}, and the algorithm looks beyond each pixel"));
+    }
+    if u64::from(width_px) * u64::from(height_px) > MAX_COUNTED_PX {
+        return too_large(format!("makes {width_px} × {height_px} pixels, more than {MAX_COUNTED_PX} in all"));
+    }
+    let pieces = |side_px: u32| {
+        (0..side_px).step_by(WINDOW_SIDE_PX as usize).map(move |first| first..(first + WINDOW_SIDE_PX).min(side_px))
+    };
+    Ok(pieces(height_px).flat_map(|rows| pieces(width_px).map(move |cols| (cols, rows.clone()))).collect())
+}
+
+/// Adds the values of one window to those counted so far, band by band.
+async fn count(
+    app: &App,
+    tiff: &Arc<GeoTiff>,
+    survey: &Arc<Survey>,
+    (size_px, window): ((u32, u32), Window),
+    counted: Vec<Counts>,
+    stages: &mut Stages,
+) -> Result<Vec<Counts>, Failure> {
+    let plan = render::plan_window(tiff, size_px, window, &survey.options)?;
+    let setting = overview_setting(tiff, &survey.options, size_px);
+    let (bytes_per_px, survey) = (survey.process.bytes_per_px(), Arc::clone(survey));
+    let finish = move |pixels: Pixels, stages: &mut Stages| {
+        let pixels = processed(pixels, &survey.process, &setting, stages)?;
+        let more = counts_of(&pixels);
+        if counted.is_empty() {
+            return Ok(more);
+        }
+        Ok(counted.into_iter().zip(&more).map(|(counts, more)| counts.plus(more)).collect::<Result<_, _>>()?)
+    };
+    paint::paint(app, Arc::clone(tiff), plan, bytes_per_px, stages, finish).await
+}
+
+fn counts_of(pixels: &Pixels) -> Vec<Counts> {
+    (0..pixels.bands).map(|band| Counts::of(pixels, band)).collect()
 }
 
 /// Statistics of what lies under a feature, each pixel weighed by how much of it is covered, as JSON. `scale` is how many
@@ -56,7 +119,7 @@ pub(crate) async fn of_feature(app: &App, tiff: Arc<GeoTiff>, asked: Asked, scal
             cutline.cut(&mut pixels);
             let coverage = cutline.coverage(scale);
             let names = value_names(&named, pixels.bands, &options, &process);
-            let mut document = document(&pixels, &names, &wanted);
+            let mut document = document(&counts_of(&pixels), &names, &wanted);
             for ((name, _), band) in names.iter().zip(0..) {
                 weigh(&mut document[name], &pixels, band, &coverage, &wanted);
             }
@@ -95,11 +158,11 @@ fn weigh(told: &mut Value, pixels: &Pixels, band: u16, coverage: &[f32], wanted:
 }
 
 /// Every band's numbers by its name; `names` are those and what describes each.
-fn document(pixels: &Pixels, names: &[(String, String)], wanted: &Wanted) -> Value {
+fn document(counted: &[Counts], names: &[(String, String)], wanted: &Wanted) -> Value {
     let mut document = Map::new();
-    for ((name, description), band) in names.iter().zip(0..) {
-        let numbers = statistics::summarise(pixels, band, wanted);
-        let told = numbers.map_or_else(|| empty(pixels, wanted), |numbers| told(&numbers));
+    for ((name, description), counts) in names.iter().zip(counted) {
+        let numbers = counts.summarise(wanted);
+        let told = numbers.map_or_else(|| empty(counts, wanted), |numbers| told(&numbers));
         document.insert(name.clone(), with(told, "description", description.as_str().into()));
     }
     document.into()
@@ -170,10 +233,11 @@ fn with(mut document: Value, name: &str, value: Value) -> Value {
 }
 
 /// A band of which no pixel is valid: there is nothing to say but how many are not.
-fn empty(pixels: &Pixels, wanted: &Wanted) -> Value {
+fn empty(counts: &Counts, wanted: &Wanted) -> Value {
+    let histogram = counts.histogram(wanted);
     let mut document = json!({
-        "count": 0.0, "sum": 0.0, "unique": 0.0, "histogram": [[], []],
-        "valid_percent": 0.0, "valid_pixels": 0.0, "masked_pixels": pixels.pixels_per_band() as f64,
+        "count": 0.0, "sum": 0.0, "unique": 0.0, "histogram": [histogram.counts, histogram.edges],
+        "valid_percent": 0.0, "valid_pixels": 0.0, "masked_pixels": counts.pixels() as f64,
     });
     for name in ["min", "max", "mean", "std", "median", "majority", "minority"] {
         document[name] = Value::Null;

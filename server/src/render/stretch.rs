@@ -148,7 +148,7 @@ async fn between(
 async fn compute(app: &App, tiff: Arc<GeoTiff>, of: Of) -> Result<Ranges, Failure> {
     let Of { options, process, percentiles: (low, high) } = of;
     let (plan, bytes_per_px) = (statistics::plan(&tiff, &options)?, process.bytes_per_px());
-    let setting = overview_setting(&tiff, &options, &plan);
+    let setting = overview_setting(&tiff, &options, plan.size_px());
     let finish = move |pixels: Pixels, stages: &mut Stages| {
         let pixels = processed(pixels, &process, &setting, stages)?;
         Ok(statistics::stretch(&pixels, low, high).into())

@@ -14,6 +14,9 @@ use crate::{
 /// Steps from corner to corner when a box is carried into another system: 21 points between them, as rio-tiler takes them.
 const STEPS: u32 = 22;
 
+/// How near to an edge between pixels something lies on it.
+const ON_EDGE_PX: f64 = 1e-6;
+
 /// The size that was asked for, as far as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sizing {
@@ -23,6 +26,8 @@ pub struct Sizing {
     pub width_px: Option<u32>,
     /// Height in pixels.
     pub height_px: Option<u32>,
+    /// Whether a box is widened to the edges of the raster's pixels.
+    pub on_pixel_edges: bool,
 }
 
 impl Sizing {
@@ -57,10 +62,23 @@ impl View {
             feature: "georeferencing",
             detail: header.georef_note.clone().unwrap_or_else(|| format!("the raster has no place in {crs}")),
         })?;
-        let pixels = |extent: f64| (extent / native.resolution).round().clamp(1.0, f64::from(u32::MAX)) as u32;
-        let (width_px, height_px) = sizing.resolve((pixels(bounds.width()), pixels(bounds.height())));
+        let bounds = if sizing.on_pixel_edges { to_pixel_edges(bounds, native.corner, native.pixel) } else { bounds };
+        let pixels = |extent: f64, pixel: f64| (extent / pixel).round().clamp(1.0, f64::from(u32::MAX)) as u32;
+        let native_px = (pixels(bounds.width(), native.pixel.0), pixels(bounds.height(), native.pixel.1));
+        let (width_px, height_px) = sizing.resolve(native_px);
         Self::of_bounds(crs, bounds, width_px, height_px)
     }
+}
+
+/// The box of whole pixels round a box, in a grid of pixels from `corner` on: rio-tiler's `align_bounds_with_dataset`. An edge
+/// that lies on pixels' edges but for rounding stays there.
+fn to_pixel_edges(bounds: Bounds, corner: (f64, f64), pixel: (f64, f64)) -> Bounds {
+    let low = |px: f64| if (px - px.round()).abs() < ON_EDGE_PX { px.round() } else { px.floor() };
+    let high = |px: f64| -low(-px);
+    let (west, east) = (low((bounds.minx - corner.0) / pixel.0), high((bounds.maxx - corner.0) / pixel.0));
+    let (north, south) = (low((corner.1 - bounds.maxy) / pixel.1), high((corner.1 - bounds.miny) / pixel.1));
+    let (x, y) = (|px: f64| corner.0 + px * pixel.0, |px: f64| corner.1 - px * pixel.1);
+    Bounds::new(x(west), y(south), x(east), y(north))
 }
 
 impl View {
@@ -118,13 +136,15 @@ pub fn carried_bounds(from: &Crs, to: &Crs, bounds: Bounds) -> Option<Bounds> {
 mod tests {
     use aurora_tile::Bounds;
 
-    use super::{Sizing, carried_bounds};
+    use super::{Sizing, carried_bounds, to_pixel_edges};
     use crate::crs::Crs;
 
     /// What rio-tiler 9.4.12's `output_size` answers.
     #[test]
     fn sizes_are_rio_tilers() {
-        let size = |max_px, width_px, height_px, native| Sizing { max_px, width_px, height_px }.resolve(native);
+        let size = |max_px, width_px, height_px, native| {
+            Sizing { max_px, width_px, height_px, ..Sizing::default() }.resolve(native)
+        };
         assert_eq!(size(Some(1024), None, None, (8000, 6001)), (1024, 769));
         assert_eq!(size(Some(1024), None, None, (6001, 8000)), (769, 1024));
         assert_eq!(size(Some(1024), None, None, (500, 100)), (500, 100));
@@ -132,6 +152,15 @@ mod tests {
         assert_eq!(size(None, None, Some(30), (100, 51)), (59, 30));
         assert_eq!(size(Some(7), Some(30), Some(40), (100, 51)), (30, 40));
         assert_eq!(size(None, None, None, (100, 51)), (100, 51));
+    }
+
+    #[test]
+    fn a_box_is_widened_to_whole_pixels() {
+        let widened = |bounds| to_pixel_edges(bounds, (100.0, 50.0), (10.0, 5.0));
+        let box_of = Bounds::new(113.0, 21.0, 127.0, 39.9);
+        assert_eq!(widened(box_of), Bounds::new(110.0, 20.0, 130.0, 40.0));
+        assert_eq!(widened(Bounds::new(110.0 - 1e-8, 20.0, 130.0 + 1e-8, 40.0)), widened(box_of));
+        assert_eq!(widened(Bounds::new(91.0, 51.0, 92.0, 52.0)), Bounds::new(90.0, 50.0, 100.0, 55.0));
     }
 
     #[test]

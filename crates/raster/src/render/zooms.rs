@@ -34,9 +34,13 @@ pub fn zooms(header: &Header, set: &TileMatrixSet) -> Result<RangeInclusive<u8>>
 
 /// What GDAL's `GDALSuggestedWarpOutput` proposes for a raster in another projection.
 pub(super) struct SuggestedSize {
-    pub(super) resolution: f64,
+    resolution: f64,
     width_px: u32,
     height_px: u32,
+    /// Upper left corner of the first pixel.
+    pub(super) corner: (f64, f64),
+    /// Width and height of a pixel.
+    pub(super) pixel: (f64, f64),
 }
 
 /// How longitudes are counted on a raster across the antimeridian.
@@ -62,7 +66,8 @@ fn suggested_size(header: &Header, target: &Crs, longitudes: Longitudes) -> Opti
     let (to_crs, size_px) = georef.placement.grid((header.levels[0].width_px, header.levels[0].height_px));
     if georef.crs == *target {
         let resolution = to_crs.a.abs().max(to_crs.e.abs());
-        return Some(SuggestedSize { resolution, width_px: size_px.0, height_px: size_px.1 });
+        let (corner, pixel) = ((to_crs.c, to_crs.f), (to_crs.a.abs(), to_crs.e.abs()));
+        return Some(SuggestedSize { resolution, width_px: size_px.0, height_px: size_px.1, corner, pixel });
     }
     let (width, height) = (f64::from(size_px.0), f64::from(size_px.1));
     let to_crs = upright(to_crs, size_px);
@@ -90,6 +95,8 @@ fn suggested_size(header: &Header, target: &Crs, longitudes: Longitudes) -> Opti
         resolution,
         width_px: pixels(area.width()),
         height_px: pixels(area.height()),
+        corner: (area.minx, area.maxy),
+        pixel: (resolution, resolution),
     })
 }
 

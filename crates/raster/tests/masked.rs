@@ -1,0 +1,149 @@
+//! Masked pixels neither bleed in nor eat away, whatever says that they are masked: nodata of several types, an alpha band, an
+//! internal mask. The ground has one value, so any other that is shown has come from under the mask. Also: bands asked for
+//! more than once.
+
+mod support;
+
+use std::path::Path;
+
+use aurora_raster::{
+    GeoTiff,
+    pixels::Pixels,
+    render::{ReadOptions, Resampling},
+};
+use gdal::{
+    DriverManager,
+    config::set_thread_local_config_option,
+    raster::{Buffer, ColorInterpretation, GdalType, RasterCreationOptions},
+    spatial_ref::SpatialRef,
+};
+use support::{open, render, tile};
+
+/// Side of the scene in pixels.
+const SIDE_PX: usize = 1024;
+
+/// The value of all that is valid, and of what a mask or an alpha band hides.
+const GROUND: u8 = 200;
+const HIDDEN: u8 = 9;
+
+/// Tiles in which the scene, 60 m a pixel, is shrunk eightfold, shown about as it is, and magnified.
+const TILES: [(u8, u32, u32); 3] = [(8, 98, 144), (11, 788, 1156), (13, 3152, 4624)];
+
+/// What says that pixels are masked.
+#[derive(Clone, Copy, Debug)]
+enum By {
+    Nodata(f64),
+    Alpha,
+    Mask,
+}
+
+/// Single holes all over, and a wide one.
+fn is_hole(at: usize) -> bool {
+    let (col, row) = (at % SIDE_PX, at / SIDE_PX);
+    let mixed = (col as u32).wrapping_mul(73_856_093) ^ (row as u32).wrapping_mul(19_349_663);
+    let single = mixed.wrapping_mul(2_654_435_761) >> 24 < 20;
+    single || (300..520).contains(&col) && (280..(400 + col / 4)).contains(&row)
+}
+
+fn write<T: Copy + GdalType>(path: &Path, by: By, number: fn(f64) -> T) {
+    let options: RasterCreationOptions =
+        ["TILED=YES", "BLOCKXSIZE=128", "BLOCKYSIZE=128", "COMPRESS=DEFLATE"].into_iter().collect();
+    let driver = DriverManager::get_driver_by_name("GTiff").expect("GDAL reads TIFF");
+    let bands = if matches!(by, By::Alpha) { 2 } else { 1 };
+    let mut file =
+        driver.create_with_band_type_with_options::<T, _>(path, SIDE_PX, SIDE_PX, bands, &options).expect("created");
+    file.set_spatial_ref(&SpatialRef::from_epsg(32_724).expect("a UTM zone")).expect("written");
+    file.set_geo_transform(&[200_000.0, 60.0, 0.0, 7_500_000.0, 0.0, -60.0]).expect("written");
+    let under = match by {
+        By::Nodata(nodata) => nodata,
+        By::Alpha | By::Mask => HIDDEN.into(),
+    };
+    let size = (SIDE_PX, SIDE_PX);
+    let plane = |hole: f64, ground: f64| {
+        Buffer::new(size, (0..SIDE_PX * SIDE_PX).map(|at| number(if is_hole(at) { hole } else { ground })).collect())
+    };
+    file.rasterband(1).expect("a band").write((0, 0), size, &mut plane(under, GROUND.into())).expect("written");
+    match by {
+        By::Nodata(nodata) => file.rasterband(1).expect("a band").set_no_data_value(Some(nodata)).expect("written"),
+        By::Alpha => {
+            let mut alpha = file.rasterband(2).expect("two bands");
+            alpha.set_color_interpretation(ColorInterpretation::AlphaBand).expect("written");
+            alpha.write((0, 0), size, &mut plane(0.0, 255.0)).expect("written");
+        }
+        By::Mask => {
+            set_thread_local_config_option("GDAL_TIFF_INTERNAL_MASK", "YES").expect("set");
+            let mut band = file.rasterband(1).expect("a band");
+            band.create_mask_band(true).expect("created");
+            let mask = (0..SIDE_PX * SIDE_PX).map(|at| if is_hole(at) { 0 } else { 255 }).collect();
+            let mut mask_band = band.open_mask_band().expect("it was made");
+            mask_band.write((0, 0), size, &mut Buffer::<u8>::new(size, mask)).expect("written");
+        }
+    }
+    file.build_overviews("NEAREST", &[2, 4, 8], &[]).expect("built");
+    file.close().expect("written");
+}
+
+fn painted(tiff: &GeoTiff, (z, x, y): (u8, u32, u32), resampling: Resampling) -> Pixels {
+    let options = ReadOptions { resampling, ..ReadOptions::default() };
+    render(tiff, &tile(z, x, y, 256), &options).expect("the tile shows the scene")
+}
+
+fn check(path: &Path, what: &str) {
+    let tiff = open(path).expect("a scene that is read");
+    for place in TILES {
+        let nearest = painted(&tiff, place, Resampling::Nearest);
+        let masked = nearest.mask.iter().filter(|&&m| m == 0).count();
+        assert!(masked > 1000 && nearest.valid_px() > 1000, "{what} {place:?}: {masked} masked");
+        for name in Resampling::names().filter(|name| *name != "sum") {
+            let shown = painted(&tiff, place, Resampling::named(name).expect("a listed name"));
+            assert_eq!(shown.mask, nearest.mask, "{what} {place:?} {name}");
+            let values = shown.valid_values(0);
+            let other = values.iter().find(|&&value| (value - f64::from(GROUND)).abs() > 1e-3);
+            assert_eq!(other, None, "{what} {place:?} {name}");
+        }
+    }
+}
+
+#[test]
+fn what_is_masked_neither_bleeds_in_nor_eats_away() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("scene.tif");
+    let with = |what: &str, make: &dyn Fn(&Path)| {
+        make(&path);
+        check(&path, what);
+    };
+    with("16-bit, nodata 0", &|path| write::<u16>(path, By::Nodata(0.0), |value| value as u16));
+    with("16-bit, nodata 65535", &|path| write::<u16>(path, By::Nodata(65_535.0), |value| value as u16));
+    with("signed, nodata -32768", &|path| write::<i16>(path, By::Nodata(-32_768.0), |value| value as i16));
+    with("floats, nodata NaN", &|path| write::<f32>(path, By::Nodata(f64::NAN), |value| value as f32));
+    with("floats, nodata -9999", &|path| write::<f64>(path, By::Nodata(-9999.0), |value| value));
+    with("bytes and alpha", &|path| write::<u8>(path, By::Alpha, |value| value as u8));
+    with("bytes and a mask", &|path| write::<u8>(path, By::Mask, |value| value as u8));
+}
+
+#[test]
+fn a_band_may_be_asked_for_more_than_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for interleave in ["PIXEL", "BAND"] {
+        let path = folder.path().join(format!("{interleave}.tif"));
+        let options: RasterCreationOptions = ["TILED=YES", &format!("INTERLEAVE={interleave}")].into_iter().collect();
+        let driver = DriverManager::get_driver_by_name("GTiff").expect("GDAL reads TIFF");
+        let file = driver.create_with_band_type_with_options::<u8, _>(&path, 256, 256, 2, &options).expect("made");
+        for band in 1..=2 {
+            let values = (0..256 * 256).map(|at| (at * band % 251) as u8).collect();
+            let mut values = Buffer::new((256, 256), values);
+            file.rasterband(band).expect("two bands").write((0, 0), (256, 256), &mut values).expect("written");
+        }
+        file.close().expect("written");
+        let tiff = open(&path).expect("a raster");
+        let of = |bands: &[u16]| {
+            let options = ReadOptions { bands: Some(bands.to_vec()), ..ReadOptions::default() };
+            let plan = aurora_raster::render::plan_whole(&tiff, 256, &options).expect("planned");
+            support::paint(&tiff, &plan).expect("painted")
+        };
+        let (once, often) = (of(&[1, 2]), of(&[2, 1, 2, 2]));
+        let bands: Vec<_> = (0..4).map(|band| often.numbers(band)).collect();
+        assert_eq!(bands[1], once.numbers(0), "{interleave}");
+        assert!([0, 2, 3].iter().all(|&band| bands[band] == once.numbers(1)), "{interleave}");
+    }
+}
