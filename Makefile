@@ -1,7 +1,7 @@
 # Few verbs. `make demo` and `make test` do all set-up themselves.
 #   demo     synthetic scenes on a map at http://127.0.0.1:8080/ until Ctrl-C; ONCE=1: follow one scene and end
 #   test     everything CI runs: lints, documentation, unit, end-to-end and browser tests
-#   nightly  what takes minutes: 10,000 scenes dropped at once
+#   nightly  what takes minutes: 10,000 scenes dropped at once, and every aim under load (perf/nightly.sh; root, two cores)
 #   build    the programs, into target/release
 #   check    formatting, clippy, rustdoc, TypeScript; no test is run
 #   bench    speed of the tile engine by stage, and of the server
@@ -53,6 +53,7 @@ test: check frontend-test rust-test
 
 nightly: build
 	cargo test --release --locked --workspace --test drops -- --ignored --nocapture
+	perf/nightly.sh
 
 bench: build
 	perf/bench.sh

@@ -1,24 +1,33 @@
 #!/usr/bin/env python3
-"""An origin that hangs: do only its own requests suffer?
+"""An origin that hangs, and one that dies: do only its own requests suffer?
 
-    perf/hang.py OUT [--port 21000] [--seconds 10] [--clients 40]
+    perf/hang.py OUT [--port 24200] [--seconds 10] [--clients 40]
 
 Two indexers with a scene each, and a server on both. The one is stopped (SIGSTOP: it takes connections and never answers) while
 clients ask for tiles of its scene that nobody has; beside them others ask for its cached tiles and for new tiles of the other
-scene, as they did before. Then it goes on. Writes hang.json and README.md. Programs are taken from target/release (PROGRAMS=…).
+scene, as they did before. Then it goes on; then it is killed (SIGKILL) under the same clients, and started again. Exit status 1 when others
+suffer, when one of its own waits beyond the server's deadline, or when it is not asked again soon.
 """
-import argparse, collections, http.client, json, math, os, pathlib, platform, signal, subprocess, tempfile, threading, time
+import argparse, collections, http.client, json, math, os, pathlib, signal, subprocess, threading, time
 
-PROGRAMS = pathlib.Path(os.environ.get("PROGRAMS", "target/release"))
+import dated_run as run
+
+# The server answers within its --request-timeout, 10 s.
+DEADLINE_MS = 11_000
+# Longest rest of an origin that failed, and the time a new process takes to start.
+RECOVERY_S = 35
 
 
-def indexer(folder, name, port):
-    root = folder / name
-    subprocess.run([PROGRAMS / "aurora-fixtures", "scene", "--out", root, "--count", "1", "--size", "4000", "--seed", str(port)], check=True,
-                   stdout=subprocess.DEVNULL)
-    command = [PROGRAMS / "aurora-indexer", "--root", root, "--results", folder / f"{name}-results", "--state", folder / f"{name}-state",
-               "--listen", f"127.0.0.1:{port}", "--settle", "1s"]
-    return subprocess.Popen(command, stderr=open(folder / f"{name}.log", "wb"))
+class Indexer:
+    def __init__(self, folder, name, port):
+        self.root, self.results, self.port, self.name, self.folder = folder / name, folder / f"{name}-results", port, name, folder
+        run.draw(self.root, 1, 4000, "--seed", str(port))
+        self.start()
+
+    def start(self):
+        self.process = run.start([run.PROGRAMS / "aurora-indexer", "--root", self.root, "--results", self.results, "--state",
+                                  self.folder / f"{self.name}-state", "--listen", f"127.0.0.1:{self.port}", "--settle", "1s"],
+                                 self.folder / f"{self.name}.log")
 
 
 def get(port, path, timeout=60):
@@ -32,13 +41,13 @@ def get(port, path, timeout=60):
 
 
 class Tiles:
-    """Addresses of a scene's tiles within its bounds; each is different by a stretch of its own."""
+    """Addresses of nine tiles around a scene's middle, or so many tiles east of it; each is different by a stretch of its own."""
 
-    def __init__(self, scene, zoom):
+    def __init__(self, scene, zoom, shift=0):
         self.scene_id, self.number, self.lock = scene["id"], 0, threading.Lock()
         west, south, east, north = scene["bbox"]
         lon, lat = (west + east) / 2, math.radians((south + north) / 2)
-        self.zoom, self.x = zoom, int((lon + 180) / 360 * 2**zoom)
+        self.zoom, self.x = zoom, int((lon + 180) / 360 * 2**zoom) + shift
         self.y = int((1 - math.asinh(math.tan(lat)) / math.pi) / 2 * 2**zoom)
 
     def path(self, number):
@@ -79,59 +88,76 @@ def ask(port, paths, seconds, clients, pause_s):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("--port", type=int, default=21000)
+    parser.add_argument("--port", type=int, default=24200)
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--clients", type=int, default=40)
     a = parser.parse_args()
-    folder, started, rows = pathlib.Path(tempfile.mkdtemp()), [], {}
-    try:
-        started += [indexer(folder, "hangs", a.port + 1), indexer(folder, "works", a.port + 2)]
-        for name in ("hangs", "works"):
-            while not list((folder / f"{name}-results").rglob("*_light.tif")):
-                time.sleep(0.2)
-        command = [PROGRAMS / "aurora-server", "--listen", f"127.0.0.1:{a.port}", "--indexer", f"http://127.0.0.1:{a.port + 1}", "--indexer",
-                   f"http://127.0.0.1:{a.port + 2}"]
-        started.append(subprocess.Popen(command, stderr=open(folder / "server.log", "wb")))
-        time.sleep(4)
-        names = {port: json.loads(get(port, "/catalog/items")[1])["features"][0]["id"] for port in (a.port + 1, a.port + 2)}
-        scenes = {scene["id"]: scene for scene in json.loads(get(a.port, "/scenes")[1])["features"]}
-        shown, hangs = (Tiles(scenes[names[a.port + 1]], zoom) for zoom in (8, 13))
-        works, cached = Tiles(scenes[names[a.port + 2]], 12), shown.path(0)
-        assert get(a.port, cached)[0] == 200 and get(a.port, works.new())[0] == 200
-
-        def beside():
-            return {"cached tiles of the one that hangs": ask(a.port, lambda: cached, a.seconds, 2, 0.05),
-                    "new tiles of the other": ask(a.port, works.new, a.seconds, 2, 0.05)}
-        rows["before"] = {name: summary() for name, summary in beside().items()}
-        os.kill(started[0].pid, signal.SIGSTOP)
-        # Of a level whose blocks nobody has.
-        suffers = ask(a.port, hangs.new, a.seconds, a.clients, 0.05)
-        rows["while it hangs"] = {name: summary() for name, summary in beside().items()}
-        os.kill(started[0].pid, signal.SIGCONT)
-        woken = time.monotonic()
-        while get(a.port, hangs.new())[0] != 200:
-            time.sleep(0.05)
-        recovered_s = time.monotonic() - woken
-        rows["while it hangs"]["its own new tiles"] = suffers()
-    finally:
-        for process in started:
-            process.send_signal(signal.SIGCONT)
-            process.terminate()
-        [process.wait() for process in started]
     a.out.mkdir(parents=True, exist_ok=True)
-    (a.out / "hang.json").write_text(json.dumps({"recovered_s": recovered_s, **rows}, indent=1) + "\n")
-    cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
-    lines = ["# An origin that hangs\n",
-             f"Machine: {cpu}, {os.cpu_count()} cores, {platform.release()}. Commit: {commit}. Command: perf/hang.py, {a.seconds} s, {a.clients} clients at the",
-             "origin that hangs, two each beside them.\n", "| when | tiles | requests | answers | p50 ms | p95 ms | most ms |", "|---|---|---|---|---|---|---|"]
+    folder, rows, recovered_s = run.scratch(), {}, {}
+    hangs, works = (Indexer(folder, name, a.port + number) for number, name in enumerate(("hangs", "works"), 1))
+    for one in (hangs, works):
+        run.until("scenes published", lambda: list(one.results.rglob("*_light.tif")))
+    run.start([run.PROGRAMS / "aurora-server", "--listen", f"127.0.0.1:{a.port}", "--indexer", f"http://127.0.0.1:{hangs.port}",
+               "--indexer", f"http://127.0.0.1:{works.port}"], a.out / "server.log")
+    run.ready(f"http://127.0.0.1:{a.port}")
+    listed = lambda: {scene["id"]: scene for scene in json.loads(get(a.port, "/scenes")[1])["features"]}
+    run.until("both scenes", lambda: len(listed()) == 2 and all(scene["properties"].get("status") != "waiting" for scene in listed().values()))
+    ids = {one.port: json.loads(get(one.port, "/catalog/items")[1])["features"][0]["id"] for one in (hangs, works)}
+    scenes = listed()
+    shown = Tiles(scenes[ids[hangs.port]], 8)
+    # Of a level, and of a place each, whose blocks nobody has.
+    new_of_it = {when: Tiles(scenes[ids[hangs.port]], 13, shift) for when, shift in (("while it hangs", -5), ("while it is dead", 5))}
+    others, cached = Tiles(scenes[ids[works.port]], 12), shown.path(4)  # The middle one.
+    for path in (cached, others.new()):
+        status, body = get(a.port, path)
+        assert status == 200, (path, status, body[:200])
+
+    def beside():
+        asked = {"its cached tiles": ask(a.port, lambda: cached, a.seconds, 2, 0.05),
+                 "new tiles of the other": ask(a.port, others.new, a.seconds, 2, 0.05)}
+        return {name: summary() for name, summary in asked.items()}
+
+    def while_it(when, fault, repair):
+        fault()
+        new = new_of_it[when].new
+        suffers = ask(a.port, new, a.seconds, a.clients, 0.05)
+        rows[when] = beside()
+        repair()
+        back = time.monotonic()
+        run.until("its tiles again", lambda: get(a.port, new())[0] == 200)
+        recovered_s[when] = time.monotonic() - back
+        rows[when]["its own new tiles"] = suffers()
+
+    def kill():
+        hangs.process.kill()
+        hangs.process.wait()
+
+    rows["before"] = beside()
+    while_it("while it hangs", lambda: hangs.process.send_signal(signal.SIGSTOP), lambda: hangs.process.send_signal(signal.SIGCONT))
+    while_it("while it is dead", kill, hangs.start)
+    lines = [f"{a.seconds} s each, {a.clients} clients at the origin in question, two each beside them.", "",
+             "| when | tiles | requests | answers | p50 ms | p95 ms | most ms |", "|---|---|---|---|---|---|---|"]
     for when, of in rows.items():
         for name, row in of.items():
             answers = ", ".join(f"{count} × {status}" for status, count in sorted(row["statuses"].items()))
             lines.append(f"| {when} | {name} | {row['requests']} | {answers} | {row['p50_ms']:.1f} | {row['p95_ms']:.1f} | {row['max_ms']:.0f} |")
-    lines.append(f"\nIts tiles came again {recovered_s:.2f} s after it went on.")
-    (a.out / "README.md").write_text("\n".join(lines) + "\n")
-    print((a.out / "README.md").read_text())
+    for when, seconds in recovered_s.items():
+        lines.append(f"\nIts tiles came again {seconds:.2f} s after it went on ({when}).")
+    aims = run.Aims()
+    for when in recovered_s:
+        for name in ("its cached tiles", "new tiles of the other"):
+            row, before = rows[when][name], rows["before"][name]
+            aims.hold(f"{when}, {name}: all 200", row["statuses"], set(row["statuses"]) == {"200"})
+            # Forty clients and their refusals take processor time of the same machine.
+            most = 3 * before["p95_ms"] + 20
+            aims.hold(f"{when}, {name}: p95 at most {most:.0f} ms", f"{row['p95_ms']:.1f}", row["p95_ms"] <= most)
+        own = rows[when]["its own new tiles"]
+        aims.hold(f"{when}, its own: an answer within {DEADLINE_MS} ms", f"{own['max_ms']:.0f}", own["max_ms"] <= DEADLINE_MS)
+        aims.hold(f"{when}, its own: only 200, 503 or 504", own["statuses"], set(own["statuses"]) <= {"200", "503", "504"})
+        felt = set(own["statuses"]) != {"200"} or own["max_ms"] >= 500 * a.seconds
+        aims.hold(f"{when}, its own: they do suffer", f"{own['statuses']}, {own['max_ms']:.0f} ms at most", felt)
+        aims.hold(f"{when}: back within {RECOVERY_S} s", f"{recovered_s[when]:.1f}", recovered_s[when] <= RECOVERY_S)
+    aims.finish(a.out, "An origin that hangs, and one that dies", lines, "hang", {"recovered_s": recovered_s, **rows})
 
 
 if __name__ == "__main__":
