@@ -120,7 +120,7 @@ def tile_of_aurora(a):
     west, south, east, north = told["bounds"]
     zoom = told["minzoom"] + 1
     x, y = tile_at((west + east) / 2, (south + north) / 2, zoom)
-    return f"{house.address}/scenes/{scene_id}/tiles/WebMercatorQuad/{zoom}/{x}/{y}.png?rescale=0,{{n}}"
+    return f"{house.address}/scenes/{scene_id}/tiles/WebMercatorQuad/{zoom}/{x}/{y}@2x.png?rescale=0,{{n}}"
 
 
 def tile_at(lon, lat, zoom):

@@ -10,6 +10,7 @@ import pathlib
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -49,7 +50,7 @@ def stop(process):
 def _stop_all():
     for process in reversed(_started):
         if process.poll() is None:
-            process.send_signal(18)  # SIGCONT: one that hangs could not end.
+            process.send_signal(signal.SIGCONT)  # One that was stopped could not end.
             process.terminate()
     for process in _started:
         try:
@@ -159,11 +160,15 @@ def commit():
     return described.stdout.strip() or "?"
 
 
+def machine():
+    return f"Machine: {cpu()}, {os.cpu_count()} cores, {platform.release()}. Commit: {commit()}."
+
+
 def circumstances():
     """Machine, commit and command: what a figure in docs/ must have behind it."""
     words = ["OUT" if number == 0 else word for number, word in enumerate(sys.argv[1:])]
     command = " ".join([f"perf/{pathlib.Path(sys.argv[0]).name}", *words])
-    return f"Machine: {cpu()}, {os.cpu_count()} cores, {platform.release()}. Commit: {commit()}. Command: `{command}`."
+    return f"{machine()} Command: `{command}`."
 
 
 class Aims:

@@ -7,7 +7,9 @@ Both serve the same file from the same folder, pinned to the first core; wrk ask
 each begins with its order turned round. CPU is what the server's processes used by /proc. Needs wrk and nginx; AURORA_INDEXER
 names another program than target/release/aurora-indexer. Writes ranges.json and README.md.
 """
-import argparse, asyncio, json, os, pathlib, platform, re, resource, socket, statistics, subprocess, tempfile, time
+import argparse, asyncio, json, os, pathlib, re, resource, socket, statistics, subprocess, tempfile, time
+
+import dated_run as run
 
 INDEXER = os.environ.get("AURORA_INDEXER", "target/release/aurora-indexer")
 SERVER_CORE, CLIENT_CORE = 0, 1
@@ -173,17 +175,11 @@ def main():
 
 
 def report(a, rounds, peaks, crowds):
-    a.out.mkdir(parents=True, exist_ok=True)
-    (a.out / "ranges.json").write_text(json.dumps({"rounds": rounds, "peaks_mb": peaks, "crowds": crowds}, indent=1) + "\n")
-    cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     nginx = subprocess.run(["nginx", "-v"], capture_output=True, text=True).stderr.strip().split("/")[-1]
     median = lambda name, key: statistics.median(row[name][key] for row in rounds)
     ratio = lambda key: sorted(row["indexer"][key] / row["nginx"][key] for row in rounds)
     told = lambda values: f"{statistics.median(values):.2f} ({values[0]:.2f}–{values[-1]:.2f})"
-    lines = ["# Ranges beside nginx\n",
-             f"Machine: {cpu}, {os.cpu_count()} cores, {platform.release()}. Commit: {commit}. nginx {nginx}, sendfile. Command: perf/ranges.py, {a.rounds}",
-             f"interleaved rounds of {a.seconds} s, {a.connections} connections, ranges of {a.length} bytes of a file of 64 MiB; server on one core, wrk on",
+    lines = [f"nginx {nginx}, sendfile; {a.rounds} interleaved rounds of {a.seconds} s, {a.connections} connections, ranges of {a.length} bytes of a file of 64 MiB; server on one core, wrk on",
              "the other. Medians over the rounds.\n",
              "| | requests/s | CPU µs a request | p50 ms | p99 ms | failed | peak RSS MB |", "|---|---|---|---|---|---|---|"]
     for name in ("nginx", "indexer"):
@@ -194,8 +190,7 @@ def report(a, rounds, peaks, crowds):
     for row in crowds:
         outcomes = ", ".join(f"{count} × {outcome}" for outcome, count in row["outcomes"].items())
         lines.append(f"| {row['server']} | {row['hold_s']} | {outcomes} | {row['seconds']} | {row['peak_mb']:.0f} |")
-    (a.out / "README.md").write_text("\n".join(lines) + "\n")
-    print((a.out / "README.md").read_text())
+    run.Aims().finish(a.out, "Ranges beside nginx", lines, "ranges", {"rounds": rounds, "peaks_mb": peaks, "crowds": crowds})
 
 
 if __name__ == "__main__":

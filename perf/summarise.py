@@ -6,15 +6,13 @@ of rows with rate, CPU a tile and memory.
 import collections
 import json
 import pathlib
-import platform
 import statistics
-import subprocess
 import sys
 
+import dated_run as run
+
 folder, command = pathlib.Path(sys.argv[1]), sys.argv[2]
-cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
-commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
-print(f"# Tiles a second on one core\n\nMachine: {cpu}, {platform.release()}. Commit: {commit}. Command: {command}.\n")
+print(f"# Tiles a second on one core\n\n{run.machine()} Command: {command}.\n")
 print("16 connections; `random`: each tile is asked once, from a cold start; `hot`: one tile again and again. "
       "Medians over the rounds (lowest–highest).\n")
 groups = collections.defaultdict(list)
