@@ -42,6 +42,44 @@ async fn real_files_appear_where_they_belong_and_broken_ones_harm_nothing() {
     every_file_has_its_answer(&house, &scenes).await;
 }
 
+/// Real products as they are delivered: an HDF5 file by itself, and archives by either name.
+#[tokio::test(flavor = "multi_thread")]
+async fn packed_deliveries_and_products_appear_and_half_of_one_is_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let indexer = ["--incomplete-after", "3s"].map(str::to_owned).to_vec();
+    let house = House::open(folder.path(), Settings { indexer, ..Settings::default() }).await.unwrap();
+    let product = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/inference/tests/data/csk.h5");
+    house.drop_file(&product, "product.h5").unwrap();
+    let made = house.drop_scene(41, 600).unwrap();
+    let raster = house.nas().join(format!("{made}.MBI.tif"));
+    for (name, packed) in [("packed.tgz", &product), ("mosaic.tar.gz", &raster)] {
+        house.drop_file(&archive(folder.path(), packed), name).unwrap();
+    }
+    let whole = fs::read(archive(folder.path(), &raster)).unwrap();
+    fs::write(house.nas().join("half.tgz"), &whole[..whole.len() / 2]).unwrap();
+    for scene_id in ["product", "packed", "mosaic", &made] {
+        journey::follow(&house.web(), scene_id, PATIENCE).await.unwrap();
+    }
+    let listed = async |indexer: &Web| {
+        let jobs = jobs(indexer).await?;
+        Ok(jobs.iter().any(|job| job["path"] == "half.tgz" && job["state"] == "incomplete"))
+    };
+    house.indexer_web().until(PATIENCE, "half an archive to be listed", listed).await.unwrap();
+    assert_eq!(house.web().status("/scenes/half").await.unwrap(), 404, "half an archive is shown");
+    fs::write(house.nas().join("half.tgz"), &whole).unwrap();
+    journey::follow(&house.web(), "half", PATIENCE).await.unwrap();
+}
+
+/// An archive of one file in a folder, as deliveries come.
+fn archive(folder: &Path, packed: &Path) -> std::path::PathBuf {
+    let (from, name) = (packed.parent().unwrap(), packed.file_name().unwrap());
+    let path = folder.join("packed.tar.gz");
+    let mut packing = std::process::Command::new("tar");
+    packing.arg("-czf").arg(&path).arg("--transform=s,^,delivery/,").arg("-C").arg(from).arg(name);
+    assert!(packing.status().unwrap().success());
+    path
+}
+
 /// Files that are no scenes, or not yet: half of one, quick looks, temporary names, texts, broken rasters.
 fn drop_litter(house: &House, data: &Path) {
     let nas = house.nas();

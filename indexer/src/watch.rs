@@ -10,6 +10,7 @@
 pub mod candidate;
 pub mod events;
 pub mod patrol;
+mod proof;
 pub mod scan;
 #[cfg(test)]
 mod small_tree;

@@ -206,6 +206,27 @@ fn half_a_file_waits_is_listed_and_runs_once_whole() {
 }
 
 #[test]
+fn half_an_archive_waits_is_listed_and_runs_once_whole() {
+    let script = r#"gunzip -c "$1" >"$2/x.MBI_light.tif" && echo '{"type":"FeatureCollection","features":[]}' >"$2/x.detections.geojson""#;
+    let indexer = Indexer::start(script, &["--incomplete-after", "1s"]);
+    let packed = indexer.dir.path().join("packed");
+    fs::write(&packed, tiff(1)).unwrap();
+    assert!(std::process::Command::new("gzip").arg(&packed).status().unwrap().success());
+    let whole = fs::read(indexer.dir.path().join("packed.gz")).unwrap();
+    for (name, scene_id) in [("a.tgz", "a"), ("b.c.tar.gz", "b.c")] {
+        let path = indexer.root().join(name);
+        fs::write(&path, &whole[..whole.len() - 4]).unwrap();
+        let listed = indexer.job_in(name, "incomplete");
+        assert!(listed["reason"].as_str().unwrap().contains("does not end"), "{listed}");
+        assert!(indexer.scene(scene_id).is_null(), "half an archive is no scene");
+        fs::write(&path, &whole).unwrap();
+        let job = indexer.job_in(name, "published");
+        assert_eq!((&job["job_id"], &job["scene_id"]), (&listed["job_id"], &scene_id.into()));
+    }
+    assert_eq!(indexer.jobs().len(), 2);
+}
+
+#[test]
 fn a_half_file_stays_listed_over_a_restart_and_runs_once_whole() {
     for whole_while_down in [false, true] {
         let mut indexer = Indexer::start(COPY, &["--incomplete-after", "500ms"]);
@@ -272,21 +293,61 @@ fn failures_are_repeated_then_final_then_retried_by_hand() {
     assert_eq!(indexer.post("/jobs/none/retry").status, 404);
 }
 
+/// What `aurora-indexer jobs …` answers: whether all went well, and what it printed to either stream.
+fn by_shell(indexer: &Indexer, words: &[&str]) -> (bool, String, String) {
+    let program = std::process::Command::new(env!("CARGO_BIN_EXE_aurora-indexer"))
+        .arg("jobs")
+        .args(words)
+        .args(["--indexer", &format!("http://{}", indexer.address)])
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (program.status.success(), text(program.stdout), text(program.stderr))
+}
+
+#[test]
+fn no_more_run_at_once_than_may_and_a_shell_cancels_what_runs_and_what_waits() {
+    // Each notes how many run beside it, itself included.
+    let script = format!(
+        r#"mkdir -p "$4/under-way"; touch "$4/under-way/$$"; ls "$4/under-way" | wc -l >>"$4/most"
+        case "$1" in *wait*) echo $$ >"$4/pid"; sleep 1000;; esac
+        sleep 0.1; {COPY}; rm "$4/under-way/$$""#
+    );
+    let indexer = Indexer::start(&script, &["--jobs", "2"]);
+    fs::write(indexer.root().join("wait.tif"), tiff(99)).unwrap();
+    let pid = indexer.number_in("pid");
+    let running = indexer.job_in("wait.tif", "running");
+    for seed in 0..6 {
+        fs::write(indexer.root().join(format!("{seed}.tif")), tiff(seed)).unwrap();
+    }
+    for seed in 0..6 {
+        indexer.job_in(&format!("{seed}.tif"), "published");
+    }
+    let most = fs::read_to_string(indexer.dir.path().join("most")).unwrap();
+    let most = most.lines().map(|line| line.trim().parse::<u32>().unwrap()).max();
+    assert_eq!(most, Some(2));
+
+    // A second one fills what may run, so that a third waits.
+    fs::write(indexer.root().join("wait-too.tif"), tiff(98)).unwrap();
+    let too = indexer.job_in("wait-too.tif", "running");
+    fs::write(indexer.root().join("third.tif"), tiff(97)).unwrap();
+    let waiting = indexer.job_in("third.tif", "queued");
+    for job in [&waiting, &running, &too] {
+        let id = job["job_id"].as_str().unwrap();
+        let (ok, said, _) = by_shell(&indexer, &["cancel", id]);
+        assert!(ok && said.contains("cancelled"), "{said}");
+        assert_eq!(indexer.json(&format!("/jobs/{id}"))["state"], "cancelled");
+    }
+    until("the end of what ran", || !is_alive(pid));
+    assert_eq!((indexer.publications("third"), indexer.publications("wait")), (0, 0));
+}
+
 #[test]
 fn jobs_are_seen_and_moved_from_a_shell() {
     let indexer = Indexer::start(&format!(r#"test -e "$4/good" || exit 65; {COPY}"#), &[]);
     fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
     let id = indexer.job_in("a.tif", "failed")["job_id"].as_str().unwrap().to_owned();
-    let jobs = |words: &[&str]| {
-        let program = std::process::Command::new(env!("CARGO_BIN_EXE_aurora-indexer"))
-            .arg("jobs")
-            .args(words)
-            .args(["--indexer", &format!("http://{}", indexer.address)])
-            .output()
-            .unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        (program.status.success(), text(program.stdout), text(program.stderr))
-    };
+    let jobs = |words: &[&str]| by_shell(&indexer, words);
     let (ok, list, _) = jobs(&["list"]);
     assert!(ok && list.contains(&id) && list.contains("failed") && list.contains("refused"), "{list}");
     let (_, list, _) = jobs(&["list", "--state", "queued", "--json"]);

@@ -83,10 +83,19 @@ fn timestamp(digits: &str) -> Option<Timestamp> {
     DateTime::strptime("%Y%m%d%H%M%S", digits).ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
 
+/// The one extension that has two parts.
+const PACKED: &str = ".tar.gz";
+
 /// The part of a file name that names the scene: up to `.MBI`, else up to its extension.
 pub fn stem(file_name: &str) -> &str {
     if let Some((stem, _)) = file_name.split_once(".MBI")
         && !stem.is_empty()
+    {
+        return stem;
+    }
+    let packed = file_name.len().checked_sub(PACKED.len()).filter(|length| *length > 0);
+    if let Some((stem, ending)) = packed.and_then(|length| file_name.split_at_checked(length))
+        && ending.eq_ignore_ascii_case(PACKED)
     {
         return stem;
     }
@@ -131,6 +140,10 @@ mod tests {
         assert_eq!(stem("a.MBI.tif"), "a");
         assert_eq!(stem("a.MBI_light.tif"), "a");
         assert_eq!(stem("a.b.tiff"), "a.b");
+        assert_eq!(
+            (stem("a.b.tar.gz"), stem("é.TAR.GZ"), stem(".tar.gz"), stem("ééé名")),
+            ("a.b", "é", ".tar", "ééé名")
+        );
         assert_eq!(stem(".MBI.tif"), ".MBI");
         assert_eq!(stem("plain"), "plain");
     }

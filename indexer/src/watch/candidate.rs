@@ -10,7 +10,10 @@ const UNFINISHED: [&str; 4] = [".part", ".tmp", ".filepart", "~"];
 const RASTERS: [&str; 2] = [".tif", ".tiff"];
 
 /// Endings of what ingest unpacks: whole deliveries, and products in HDF5.
-const DELIVERIES: [&str; 4] = [".tgz", ".h5", ".hdf5", ".he5"];
+const DELIVERIES: [&str; 5] = [".tgz", ".tar.gz", ".h5", ".hdf5", ".he5"];
+
+/// Those of them that are archives in a gzip stream.
+const ARCHIVES: [&str; 2] = [".tgz", ".tar.gz"];
 
 /// What stands before the extension of things that lie beside a raster: quick looks.
 const BESIDE: [&str; 1] = [".qlk"];
@@ -29,6 +32,12 @@ pub fn is_candidate(name: &str) -> bool {
 pub fn is_delivery(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
     DELIVERIES.iter().any(|ending| path.ends_with(ending))
+}
+
+/// Whether a candidate is an archive, which is whole when its stream ends.
+pub fn is_archive(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    ARCHIVES.iter().any(|ending| path.ends_with(ending))
 }
 
 /// Folder and name of the scene that a candidate at `path` is of: a delivery and what was unpacked from it share them.
@@ -59,7 +68,7 @@ mod tests {
 
     #[test]
     fn rasters_are_candidates_whatever_their_case() {
-        for name in ["a.MBI.tif", "a.TIFF", "é ñ.Tif", "a.MBI_light.tif", "x.tmp.tif", "a.tgz", "a.H5"] {
+        for name in ["a.MBI.tif", "a.TIFF", "é ñ.Tif", "a.MBI_light.tif", "x.tmp.tif", "a.tgz", "a.Tar.GZ", "a.H5"] {
             assert!(is_candidate(name), "{name}");
         }
     }
@@ -88,6 +97,9 @@ mod tests {
             assert!(!is_candidate(name), "{name}");
         }
         assert_eq!(scene_place("x/y/a.MBI.tif"), scene_place("x/y/a.tgz"));
+        assert_eq!(scene_place("x/y/a.MBI.tif"), scene_place("x/y/a.tar.gz"));
+        assert!(is_archive("x/a.TGZ") && is_archive("a.tar.gz") && !is_archive("a.h5"));
+        assert!(!is_candidate("a.gz") && !is_candidate("a.QLK.tar.gz"));
         assert_ne!(scene_place("x/a.tif"), scene_place("y/a.tgz"));
         assert!(is_delivery("x/a.TGZ") && !is_delivery("x/a.tif"));
         assert!(!is_candidate_path("truth/a.tif"));

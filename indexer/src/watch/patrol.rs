@@ -14,7 +14,9 @@ use aurora_catalog::store::Stamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    candidate,
     events::{Hint, Hints},
+    proof::{Proof, Proofs},
     scan::{self, Look, Sweep},
     status::WatchStatus,
     tracker::Tracker,
@@ -87,6 +89,7 @@ pub struct Patrol {
     tracker: Tracker,
     intake: Intake,
     status: Arc<WatchStatus>,
+    proofs: Proofs,
     /// Paths listed as incomplete, and the stamp that was listed; `None` from an earlier life.
     listed: HashMap<String, Option<Stamp>>,
     /// What a sweep vouched for is not written down yet.
@@ -127,6 +130,7 @@ impl Patrol {
             tracker,
             intake,
             status,
+            proofs: Proofs::default(),
             listed,
             unsaved: false,
             next_sweep,
@@ -216,6 +220,7 @@ impl Patrol {
             }
         }
         self.list_incomplete().await?;
+        self.proofs.keep(|path| self.tracker.is_pending(path));
         self.publish_figures();
         Ok(())
     }
@@ -337,12 +342,33 @@ impl Patrol {
             }
         };
         let Some(file) = examined.filter(|file| file.stamp == stamp) else { return Ok(()) };
+        let Some(file) = self.proven(path, file).await else { return Ok(()) };
         step::reached(Step::Settled);
         if matches!(file.content, Content::Incomplete(_)) {
             self.tracker.incomplete(path, stamp);
             return Ok(());
         }
         self.take_file(path, &file).await
+    }
+
+    /// `file` with what an archive lacks; `None` while that is not known.
+    async fn proven(&mut self, path: &str, file: Examined) -> Option<Examined> {
+        if !candidate::is_archive(path) || matches!(file.content, Content::Incomplete(_)) {
+            return Some(file);
+        }
+        match self.proofs.ask(path, self.root.path.join(path), file.stamp).await {
+            Proof::UnderWay => {
+                self.tracker.wait_on(path, Instant::now());
+                None
+            }
+            Proof::Ended(Ok(None)) => Some(file),
+            Proof::Ended(Ok(Some(missing))) => Some(Examined { content: Content::Incomplete(missing), ..file }),
+            Proof::Ended(Err(error)) => {
+                tracing::warn!(path, %error, "cannot be read to its end; tried again after the settle time");
+                self.tracker.postpone(path, Instant::now());
+                None
+            }
+        }
     }
 
     async fn take_file(&mut self, path: &str, file: &Examined) -> Result<()> {
@@ -366,8 +392,12 @@ impl Patrol {
             }
             let absolute = self.root.path.join(&path);
             let Ok(Some(file)) = self.reading.run(move || examine(&absolute)).await? else { continue };
-            if let (Content::Incomplete(missing), true) = (&file.content, file.stamp == stamp) {
-                self.intake.incomplete(&path, stamp, missing).await?;
+            let missing = match file.content {
+                Content::Incomplete(missing) => Some(missing),
+                _ => self.proofs.known(&path, stamp).flatten(),
+            };
+            if let (Some(missing), true) = (missing, file.stamp == stamp) {
+                self.intake.incomplete(&path, stamp, &missing).await?;
                 self.listed.insert(path, Some(stamp));
             }
         }
@@ -394,5 +424,29 @@ async fn next_hint(hints: &mut Option<Hints>, root: &Root) -> Hint {
     match hints {
         Some(hints) => hints.next(root).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sweeps_of_a_network_come_a_little_early_or_late_and_others_in_time() {
+        let second = Duration::from_secs(1);
+        let pace = |network| Pace {
+            settle: second,
+            scan_interval: second * 30,
+            incomplete_after: second,
+            patience: second,
+            max_files: 1,
+            network,
+        };
+        assert!((0..100).all(|_| pace(false).interval() == second * 30));
+        let drawn: Vec<f64> = (0..1000).map(|_| pace(true).interval().as_secs_f64()).collect();
+        assert!(drawn.iter().all(|seconds| (27.0..=33.0).contains(seconds)), "{drawn:?}");
+        let mean = drawn.iter().sum::<f64>() / drawn.len() as f64;
+        assert!((29.5..30.5).contains(&mean), "{mean}");
+        assert!(drawn.iter().any(|seconds| *seconds < 28.5) && drawn.iter().any(|seconds| *seconds > 31.5));
     }
 }

@@ -246,6 +246,13 @@ impl Tracker {
         }
     }
 
+    /// It takes longer to tell whether `path` is whole: it is asked about again after the settle time.
+    pub fn wait_on(&mut self, path: &str, now: Instant) {
+        if let Some(pending) = self.pending.get_mut(path) {
+            pending.since = now;
+        }
+    }
+
     /// Files that have been incomplete, unchanged, for `patience`.
     pub fn given_up(&self, patience: Duration, now: Instant) -> Vec<(String, Stamp)> {
         let over = |pending: &Pending| pending.incomplete && now.duration_since(pending.since) >= patience;
@@ -273,6 +280,11 @@ impl Tracker {
     /// Whether anything is known of a file at `path`.
     pub fn has(&self, path: &str) -> bool {
         self.known.contains_key(path) || self.pending.contains_key(path)
+    }
+
+    /// Whether the file at `path` settles, or waits to become whole.
+    pub fn is_pending(&self, path: &str) -> bool {
+        self.pending.contains_key(path)
     }
 
     /// When the next file's settle time is over.
