@@ -29,6 +29,9 @@ pub struct Jobs {
     /// File whose first line is the token that changes need
     #[arg(long, value_name = "FILE", global = true)]
     pub token_file: Option<PathBuf>,
+    /// Certificates (PEM) to trust besides the system's, such as the indexer's own
+    #[arg(long, value_name = "FILE", global = true)]
+    pub ca: Option<PathBuf>,
     /// Prints JSON, for programs
     #[arg(long, global = true)]
     pub json: bool,
@@ -130,7 +133,7 @@ impl Jobs {
         }
         // Fails only when there is one already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().build().map_err(refused)?;
+        let client = reqwest::Client::builder().tls_certs_merge(self.trusted()?).build().map_err(refused)?;
         let mut request = client.request(method, url);
         if let Some(token) = self.token()? {
             request = request.bearer_auth(token);
@@ -143,6 +146,16 @@ impl Jobs {
         let problem: serde_json::Value = answer.json().await.unwrap_or_default();
         let reason = problem["detail"].as_str().map_or_else(|| status.to_string(), ToOwned::to_owned);
         Err(IndexerError::Refused { reason })
+    }
+
+    fn trusted(&self) -> Result<Vec<reqwest::Certificate>> {
+        let Some(path) = &self.ca else { return Ok(Vec::new()) };
+        let text = std::fs::read(path).map_err(IndexerError::io("read", path))?;
+        let trusted = reqwest::Certificate::from_pem_bundle(&text).map_err(refused)?;
+        if trusted.is_empty() {
+            return Err(IndexerError::Refused { reason: format!("{} holds no certificate", path.display()) });
+        }
+        Ok(trusted)
     }
 
     fn token(&self) -> Result<Option<String>> {
