@@ -37,7 +37,7 @@ def network(path, sides):
         return numpy_helper.from_array(np.full(shape, value, np.float32), name)
 
     def convolution(inputs, target, pads):
-        steps = {"strides": [1, 1], "dilations": [1, 1]}  # the runtime has no defaults
+        steps = {"strides": [1, 1], "dilations": [1, 1]}
         return helper.make_node("Conv", inputs, [target], pads=pads + pads, **steps)
 
     nodes = [
