@@ -98,6 +98,8 @@ def wrk(url, a, rate=0):
 
 
 def ours(url, a, flags):
+    # One thread, as wrk has: on two cores two of them would get in the server's way more than one does.
+    flags = ["--threads", "1", *flags]
     with tempfile.TemporaryDirectory() as folder:
         plan = pathlib.Path(folder, "plan.toml")
         first = next(fresh)
