@@ -53,7 +53,7 @@ pub(crate) struct Opened {
 #[derive(Clone)]
 pub(crate) struct Pinned {
     /// Names the version, for keys and ETags.
-    pub(crate) version: String,
+    pub(crate) version: Arc<str>,
     /// The version of the file.
     of_file: FileVersion,
     opened: Option<Arc<Opened>>,
@@ -96,12 +96,12 @@ impl Rasters {
     pub(crate) async fn pin(&self, target: &Target) -> Result<Pinned, Failure> {
         if let Locator::File(file) = &target.locator {
             let of_file = self.reader.files.version(file).await?;
-            return Ok(Pinned { version: of_file.validator.to_string(), of_file, opened: None });
+            return Ok(Pinned { version: Arc::clone(&of_file.validator), of_file, opened: None });
         }
         let Origin::Scene { version, .. } = &target.origin else {
             let opened = self.current(target).await?;
             let of_file = opened.version();
-            return Ok(Pinned { version: of_file.validator.to_string(), of_file, opened: Some(opened) });
+            return Ok(Pinned { version: Arc::clone(&of_file.validator), of_file, opened: Some(opened) });
         };
         let name = name(target);
         let (of_file, opened) = match self.versions.get(&name) {
@@ -111,7 +111,7 @@ impl Rasters {
                 (opened.version(), Some(opened))
             }
         };
-        Ok(Pinned { version: format!("{version} {}", of_file.validator), of_file, opened })
+        Ok(Pinned { version: format!("{version} {}", of_file.validator).into(), of_file, opened })
     }
 
     /// The raster at the pinned version; `Changed` when that is no more.
@@ -245,8 +245,7 @@ impl Pinned {
 
 impl Opened {
     fn version(&self) -> FileVersion {
-        let source = self.tiff.source();
-        FileVersion { validator: source.version().into(), written_at: source.written_at() }
+        FileVersion::of_source(self.tiff.source().as_ref())
     }
 
     fn age(&self) -> Duration {

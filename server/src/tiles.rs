@@ -47,14 +47,27 @@ impl Key {
 
     /// The ETag, quotes included.
     pub(crate) fn etag(&self) -> String {
-        format!("\"{self}\"")
+        let mut etag = String::with_capacity(2 * KEY_BYTES + 2);
+        for part in ["\"", hex(&self.0, &mut [0; 2 * KEY_BYTES]), "\""] {
+            etag.push_str(part);
+        }
+        etag
     }
 }
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+        f.write_str(hex(&self.0, &mut [0; 2 * KEY_BYTES]))
     }
+}
+
+/// Bytes in hexadecimal digits, two each, written into `digits`.
+fn hex<'a>(bytes: &[u8; KEY_BYTES], digits: &'a mut [u8; 2 * KEY_BYTES]) -> &'a str {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (byte, pair) in bytes.iter().zip(digits.as_chunks_mut().0) {
+        *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+    }
+    str::from_utf8(digits).unwrap_or_default()
 }
 
 /// An encoded tile and how long it took to make.

@@ -309,7 +309,9 @@ fn mutants_are_rendered_or_refused() {
             _ => 0..seed.len(),
         };
         let tiff = open(&mutant(seed, &reach, random))?;
-        let resampling = Resampling::named(kernels[random.below(kernels.len())]).expect("its own name");
+        let usual = ["nearest", "bilinear"][random.below(2)];
+        let name = if random.below(2) == 0 { usual } else { kernels[random.below(kernels.len())] };
+        let resampling = Resampling::named(name).expect("a listed name");
         let options = ReadOptions { resampling, ..ReadOptions::default() };
         let format = Format::from_extension(formats[random.below(formats.len())]).expect("its own name");
         encoded(paint(&tiff, &render::plan_whole(&tiff, 48, &options)?)?, format)?;

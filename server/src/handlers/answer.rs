@@ -23,6 +23,9 @@ pub(crate) const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// For what may be kept, but is to be asked after before every use.
 const NO_CACHE: &str = "public, no-cache";
 
+/// Headers of a tile's answer, with those that the layers above set.
+const HEADERS: usize = 12;
+
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// How an answer about a raster is marked.
@@ -68,6 +71,8 @@ impl Marks {
     /// An answer that is kept.
     pub(crate) fn tile(&self, tile: &Arc<Tile>, provenance: Provenance) -> Response {
         let mut response = Response::new(Body::from(tile.bytes.clone()));
+        // Else the table grows twice on its way up.
+        response.headers_mut().reserve(HEADERS);
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(tile.media_type));
         let timing = match provenance {
             Provenance::Hit => "cache;desc=hit".into(),

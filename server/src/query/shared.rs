@@ -13,7 +13,7 @@ use axum::{
 use moka::sync::Cache;
 
 use super::RasterQuery;
-use crate::{app::App, failure::Failure};
+use crate::{app::App, failure::Failure, tiles::Key};
 
 /// Bytes of the spellings kept in all; what was read of them is a few times that.
 const KEPT_BYTES: u64 = 256 << 10;
@@ -63,12 +63,13 @@ impl SharedQuery {
         let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
             .map_err(|error| Problem::client(StatusCode::BAD_REQUEST, error.body_text()))?;
         let query = RasterQuery::parse(&pairs)?;
-        let canonical = query.canonical();
+        // Some hundred bytes, which every request's key would be made of anew.
+        let canonical = Key::of(&[&query.canonical()]).to_string();
         let url = pairs.into_iter().find(|(name, url)| name == "url" && !url.is_empty()).map(|(_, url)| url);
         Ok(Self(Arc::new(Read { query, canonical, url })))
     }
 
-    /// Everything that changes a picture's bytes, one spelling for each meaning: part of cache keys and ETags.
+    /// Everything that changes a picture's bytes, the same text for each meaning: part of cache keys and ETags.
     pub(crate) fn canonical(&self) -> &str {
         &self.0.canonical
     }

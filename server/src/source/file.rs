@@ -78,7 +78,7 @@ impl Known {
     /// The file, if `name` leads to the same one still and its way was followed lately. Blocks on the file system.
     fn still(&self, name: &str) -> Option<LocalFile> {
         let is_recent = self.followed_at.elapsed() < WAYS_KNOWN_FOR;
-        let is_same = || FileSource::version_at(name).ok() == self.file.seen();
+        let is_same = || self.file.seen().is_some_and(|seen| seen.is_at(name));
         (is_recent && is_same()).then(|| self.file.afresh())
     }
 }
@@ -156,7 +156,7 @@ impl LocalFiles {
     pub(crate) async fn open(self: &Arc<Self>, file: &LocalFile) -> Result<Arc<LocalSource>, SourceError> {
         let (files, path, name) = (Arc::clone(self), file.path.to_path_buf(), file.path.display().to_string());
         let opened = self.off_thread(&file.folder, &name, move || files.open_now(path)).await?;
-        let version = FileVersion { validator: opened.version().into(), written_at: opened.written_at() };
+        let version = FileVersion::of_source(opened.as_ref());
         let size_bytes = opened.size_bytes();
         Ok(Arc::new(LocalSource { files: Arc::clone(self), file: file.clone(), name, version, size_bytes }))
     }

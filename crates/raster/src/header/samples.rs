@@ -144,7 +144,8 @@ pub(super) fn photometric(directory: &Directory, window: &Window<'_>) -> Result<
     directory.small(window, tag::PHOTOMETRIC, BLACK_IS_ZERO)
 }
 
-/// Zero-based index of the first band declared as alpha (extra sample 1 or 2).
+/// Zero-based index of the first band declared as alpha (extra sample 1 or 2). A band that there is nothing beside is shown,
+/// whatever it is declared as.
 pub(super) fn alpha_band(directory: &Directory, window: &Window<'_>, samples: Samples) -> Result<Option<u16>> {
     if let Encoding::Cmyk(_) = samples.encoding {
         return Ok(Some(RGBA_BANDS - 1));
@@ -153,7 +154,7 @@ pub(super) fn alpha_band(directory: &Directory, window: &Window<'_>, samples: Sa
     let extra = directory.shorts(window, tag::EXTRA_SAMPLES)?;
     let color_bands = usize::from(bands).saturating_sub(extra.len());
     let alpha = extra.iter().position(|&kind| kind == 1 || kind == 2).map(|index| index + color_bands);
-    Ok(alpha.and_then(|index| u16::try_from(index).ok()).filter(|&index| index < bands))
+    Ok(alpha.and_then(|index| u16::try_from(index).ok()).filter(|&index| index < bands && bands > 1))
 }
 
 /// RGBA entries of a colour map: all reds, then all greens, then all blues (TIFF 6.0, section 5). The entry of the

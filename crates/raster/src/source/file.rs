@@ -31,13 +31,32 @@ pub struct FileSource {
 }
 
 /// One version of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct FileVersion {
     /// What tells it from all others.
     pub validator: Arc<str>,
     /// When it was written, if that is known.
     pub written_at: Option<SystemTime>,
+    /// What the validator of a local file is written from.
+    looks: Option<Looks>,
 }
+
+/// What tells versions of a local file apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Looks {
+    size_bytes: u64,
+    inode: u64,
+    /// Seconds and nanoseconds since 1970.
+    modified: (i64, i64),
+}
+
+impl PartialEq for FileVersion {
+    fn eq(&self, other: &Self) -> bool {
+        self.validator == other.validator
+    }
+}
+
+impl Eq for FileVersion {}
 
 impl FileSource {
     /// Opens `path`, which must be a regular file.
@@ -139,11 +158,30 @@ fn adjoining(ranges: &[Range<u64>]) -> &[Range<u64>] {
     &ranges[..count]
 }
 
+impl Looks {
+    fn of(metadata: &Metadata) -> Self {
+        let modified = (metadata.mtime(), metadata.mtime_nsec());
+        Self { size_bytes: metadata.len(), inode: metadata.ino(), modified }
+    }
+}
+
 impl FileVersion {
     fn of(metadata: &Metadata) -> Self {
-        let (size_bytes, inode) = (metadata.len(), metadata.ino());
-        let validator = format!("{size_bytes:x}-{:x}.{:09}-{inode:x}", metadata.mtime(), metadata.mtime_nsec());
-        Self { validator: validator.into(), written_at: metadata.modified().ok() }
+        let looks = Looks::of(metadata);
+        let Looks { size_bytes, inode, modified: (seconds, nanoseconds) } = looks;
+        let validator = format!("{size_bytes:x}-{seconds:x}.{nanoseconds:09}-{inode:x}");
+        Self { validator: validator.into(), written_at: metadata.modified().ok(), looks: Some(looks) }
+    }
+
+    /// The version that a source reads.
+    pub fn of_source(source: &dyn ByteSource) -> Self {
+        Self { validator: source.version().into(), written_at: source.written_at(), looks: None }
+    }
+
+    /// Whether the file at `path` is a local one of this version still. Blocks on the file system.
+    pub fn is_at(&self, path: impl AsRef<Path>) -> bool {
+        let found = std::fs::metadata(path).ok().filter(Metadata::is_file);
+        self.looks.is_some() && found.map(|metadata| Looks::of(&metadata)) == self.looks
     }
 }
 

@@ -166,6 +166,16 @@ fn stored_rows_without_overviews_are_thinned() {
 }
 
 #[test]
+fn a_band_alone_is_shown_even_if_it_is_declared_as_alpha() {
+    let mut tags = image(4, 4);
+    tags.push((338, Shorts(vec![2])));
+    let opened = open(tiff(&tags, &pixels(4, 4), end)).expect("opens");
+    assert_eq!((opened.header().bands, opened.header().alpha_band), (1, None));
+    let plan = render::plan_whole(&opened, 4, &ReadOptions::default()).expect("planned");
+    assert_eq!(plan.band_count(), 1);
+}
+
+#[test]
 fn stored_strips_need_no_lengths() {
     let mut tags = image(40, 30);
     tags.retain(|(tag, _)| *tag != 279);
