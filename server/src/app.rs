@@ -70,11 +70,12 @@ impl App {
         let token = settings.token_file.as_deref().map(Token::read).transpose()?;
         let shown_to = indexers.iter().map(|indexer| Locator::Url(indexer.clone()).origin()).collect();
         let allow = Arc::new(AllowList::new(&settings.allow, &indexers)?);
-        let origins = Arc::new(Origins::new(descriptors.requests, stall).showing(token.clone(), shown_to));
         let folders = Arc::new(Origins::new(FILE_THREADS, stall));
         let files = Arc::new(LocalFiles::new(Arc::clone(&allow), folders, descriptors.files, stall));
         let blocks = Arc::new(BlockCache::new(budget.blocks_bytes));
         let room = Arc::new(Room::new(&budget, Arc::clone(&blocks), patience));
+        let origins = Origins::new(descriptors.requests, stall).charging(Arc::clone(&room));
+        let origins = Arc::new(origins.showing(token.clone(), shown_to));
         let pool = Arc::new(Pool::new(threads).context("the render threads cannot be started")?);
         let reader = Reader {
             client,

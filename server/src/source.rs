@@ -71,8 +71,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Time after which an unused connection to a file server is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Idle connections kept to one file server.
-const IDLE_CONNECTIONS: usize = 16;
+/// Idle connections kept to one file server, each of which keeps the buffer that it read ahead into.
+const IDLE_CONNECTIONS: usize = 8;
 
 /// Longest time in which a source may send nothing.
 const MAX_STALL: Duration = Duration::from_secs(5);

@@ -17,6 +17,8 @@ use tokio::{
     time::timeout,
 };
 
+use crate::budget::{Reserved, Room};
+
 /// Failures in a row after which an origin is left alone.
 const MAX_FAILURES: u32 = 5;
 
@@ -29,6 +31,10 @@ const MAX_REST: Duration = Duration::from_secs(30);
 /// Weight of the newest answer in the time that answers take of late.
 const NEWEST_WEIGHT: f64 = 0.125;
 
+/// What the HTTP library reads ahead of one answer at most, on top of where the answer goes: its buffer grows to this size
+/// with the speed of the line, and it lets nobody bound it.
+const READ_AHEAD_BYTES: u64 = 8192 + 100 * 4096;
+
 /// Least requests to one origin.
 const MIN_REQUESTS: usize = 4;
 
@@ -38,6 +44,7 @@ pub(crate) struct Origins {
     requests: Arc<Semaphore>,
     requests_of_one: usize,
     patience: Duration,
+    room: Option<Arc<Room>>,
     token: Option<Token>,
     shown_to: Vec<Arc<str>>,
 }
@@ -48,6 +55,8 @@ pub(crate) struct Origin {
     all_requests: Arc<Semaphore>,
     requests: Arc<Semaphore>,
     patience: Duration,
+    /// Where buffers of requests under way are accounted for.
+    room: Option<Arc<Room>>,
     token: Option<Token>,
     health: Mutex<Health>,
     habits: Mutex<Habits>,
@@ -82,6 +91,7 @@ struct Health {
 pub(crate) struct Visit {
     origin: Arc<Origin>,
     _permits: [OwnedSemaphorePermit; 2],
+    _read_ahead: Option<Reserved>,
 }
 
 impl Origins {
@@ -93,9 +103,15 @@ impl Origins {
             requests: Arc::new(Semaphore::new(requests)),
             requests_of_one,
             patience,
+            room: None,
             token: None,
             shown_to: Vec::new(),
         }
+    }
+
+    /// The same for origins that are asked over the network: what each request reads ahead is accounted for in `room`.
+    pub(crate) fn charging(self, room: Arc<Room>) -> Self {
+        Self { room: Some(room), ..self }
     }
 
     /// The same, showing `token` to the origins of these names and to no other.
@@ -112,6 +128,7 @@ impl Origins {
                 all_requests: Arc::clone(&self.requests),
                 requests: Arc::new(Semaphore::new(self.requests_of_one)),
                 patience: self.patience,
+                room: self.room.clone(),
                 token: self.token.clone().filter(|_| self.shown_to.contains(name)),
                 health: Mutex::default(),
                 habits: Mutex::default(),
@@ -138,7 +155,8 @@ impl Origin {
         let permits = places.ok_or_else(|| self.unavailable("too many others wait for it"))?;
         // It may have been given up meanwhile.
         self.try_again(Instant::now())?;
-        Ok(Visit { origin: Arc::clone(self), _permits: permits })
+        let read_ahead = self.room.as_ref().map(|room| room.hold(READ_AHEAD_BYTES));
+        Ok(Visit { origin: Arc::clone(self), _permits: permits, _read_ahead: read_ahead })
     }
 
     /// Whether it answers several ranges at once.
