@@ -24,6 +24,7 @@ pub mod pixels;
 pub mod process;
 pub mod render;
 pub mod source;
+mod spare;
 pub mod statistics;
 pub mod style;
 

@@ -9,7 +9,10 @@ use std::ops::Range;
 
 use fastlanes::{BitPacking, FoR};
 
-use crate::block::{Block, Samples};
+use crate::{
+    block::{Block, Samples},
+    spare,
+};
 
 /// Samples packed together, by the layout.
 const STRETCH: usize = 1024;
@@ -76,7 +79,7 @@ impl Packed {
         let rows = rows.start.min(self.rows_px)..rows.end.min(self.rows_px);
         let row_samples = self.width_px as usize * usize::from(self.samples_per_pixel);
         let wanted = rows.start as usize * row_samples..rows.end as usize * row_samples;
-        let mut samples = Vec::with_capacity(wanted.len());
+        let mut samples = spare::take(wanted.len());
         let (mut stretch_samples, mut words, mut first) = ([0; STRETCH], &*self.words, 0);
         for stretch in &self.stretches {
             let (packed, behind) = words.split_at(stretch.words());

@@ -8,6 +8,8 @@ use std::{mem::MaybeUninit, slice};
 
 use bytemuck::Pod;
 
+use crate::spare;
+
 /// Why a stream did not fill the buffer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -26,7 +28,7 @@ use portable::inflate;
 /// nothing was: to fill half a megabyte with zeros first takes a fiftieth of the time.
 #[allow(unsafe_code)]
 pub(super) fn numbers<T: Pod>(input: &[u8], len: usize) -> Result<Vec<T>, Fault> {
-    let mut numbers = Vec::with_capacity(len);
+    let mut numbers = spare::take_fitting(len);
     let room: &mut [MaybeUninit<T>] = &mut numbers.spare_capacity_mut()[..len];
     // SAFETY: the same memory as bytes, which need no alignment.
     let bytes = unsafe { slice::from_raw_parts_mut(room.as_mut_ptr().cast(), size_of_val(room)) };

@@ -1,5 +1,7 @@
 //! Decodes what is missing and warps: the part of a render that burns CPU.
 
+use std::sync::Arc;
+
 use crate::{
     GeoTiff, RasterError, Result,
     block::{Block, BlockId, SharedBlock},
@@ -21,6 +23,7 @@ use crate::{
         resampling::Method,
         touch::Touched,
     },
+    spare,
 };
 
 /// Mask pixels looked at in one go.
@@ -47,17 +50,23 @@ pub fn paint_onto(
     painted: Option<Pixels>,
 ) -> Result<Pixels> {
     let blocks = decode(tiff, plan, fetched, cache)?;
+    let painted = warp_any(tiff, plan, &blocks, painted);
+    blocks.into_iter().filter_map(Arc::into_inner).for_each(spare::give_block);
+    painted
+}
+
+fn warp_any(tiff: &GeoTiff, plan: &Plan, blocks: &[SharedBlock], painted: Option<Pixels>) -> Result<Pixels> {
     match tiff.header().sample_type {
-        SampleType::U8 => warp::<u8>(tiff, plan, &blocks, painted),
-        SampleType::I8 => warp::<i8>(tiff, plan, &blocks, painted),
-        SampleType::U16 => warp::<u16>(tiff, plan, &blocks, painted),
-        SampleType::I16 => warp::<i16>(tiff, plan, &blocks, painted),
-        SampleType::U32 => warp::<u32>(tiff, plan, &blocks, painted),
-        SampleType::I32 => warp::<i32>(tiff, plan, &blocks, painted),
-        SampleType::U64 => warp::<u64>(tiff, plan, &blocks, painted),
-        SampleType::I64 => warp::<i64>(tiff, plan, &blocks, painted),
-        SampleType::F32 => warp::<f32>(tiff, plan, &blocks, painted),
-        SampleType::F64 => warp::<f64>(tiff, plan, &blocks, painted),
+        SampleType::U8 => warp::<u8>(tiff, plan, blocks, painted),
+        SampleType::I8 => warp::<i8>(tiff, plan, blocks, painted),
+        SampleType::U16 => warp::<u16>(tiff, plan, blocks, painted),
+        SampleType::I16 => warp::<i16>(tiff, plan, blocks, painted),
+        SampleType::U32 => warp::<u32>(tiff, plan, blocks, painted),
+        SampleType::I32 => warp::<i32>(tiff, plan, blocks, painted),
+        SampleType::U64 => warp::<u64>(tiff, plan, blocks, painted),
+        SampleType::I64 => warp::<i64>(tiff, plan, blocks, painted),
+        SampleType::F32 => warp::<f32>(tiff, plan, blocks, painted),
+        SampleType::F64 => warp::<f64>(tiff, plan, blocks, painted),
     }
 }
 

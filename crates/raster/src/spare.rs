@@ -1,0 +1,93 @@
+//! Large buffers that a thread is done with, kept for its next block.
+//!
+//! Blocks of half a megabyte come and go with every tile. Given back to the allocator and taken anew, their pages are
+//! fetched from the system over and over, and those not yet given back stand beside what is in use. A thread keeps
+//! [`MOST`] buffers of at most [`MOST_BYTES`]. Callers: [`crate::codec`] and the cache take, [`crate::render`] gives back.
+
+use std::{any::Any, cell::RefCell, ops::RangeInclusive};
+
+use crate::block::{Block, Samples};
+
+/// Buffers that a thread keeps.
+const MOST: usize = 3;
+
+/// Largest buffer kept, in bytes: that of a usual block.
+const MOST_BYTES: usize = 1 << 20;
+
+thread_local! {
+    /// Vectors of one number type or another, the last given back last.
+    static KEPT: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// An empty vector with room for `len` numbers and for not many more: it may live long.
+pub(crate) fn take_fitting<T: 'static>(len: usize) -> Vec<T> {
+    take_of(len..=len + len / 8)
+}
+
+/// An empty vector with room for `len` numbers, or for many more: for what is soon given back.
+pub(crate) fn take<T: 'static>(len: usize) -> Vec<T> {
+    take_of(len..=usize::MAX)
+}
+
+fn take_of<T: 'static>(room: RangeInclusive<usize>) -> Vec<T> {
+    let fits = |kept: &Box<dyn Any>| kept.downcast_ref::<Vec<T>>().is_some_and(|kept| room.contains(&kept.capacity()));
+    let kept = KEPT.with_borrow_mut(|all| {
+        let at = all.iter().rposition(fits)?;
+        all.remove(at).downcast::<Vec<T>>().ok()
+    });
+    kept.map_or_else(|| Vec::with_capacity(*room.start()), |kept| *kept)
+}
+
+/// Keeps a vector in the place of the one that was kept longest.
+fn give<T: 'static>(mut numbers: Vec<T>) {
+    if numbers.capacity() == 0 || numbers.capacity() * size_of::<T>() > MOST_BYTES {
+        return;
+    }
+    numbers.clear();
+    KEPT.with_borrow_mut(|all| {
+        if all.len() == MOST {
+            all.remove(0);
+        }
+        all.push(Box::new(numbers));
+    });
+}
+
+/// Keeps the buffer of a block that nobody else holds.
+pub(crate) fn give_block(block: Block) {
+    match block.samples {
+        Some(Samples::U8(numbers)) => give(numbers),
+        Some(Samples::U16(numbers)) => give(numbers),
+        Some(Samples::I16(numbers)) => give(numbers),
+        Some(Samples::F32(numbers)) => give(numbers),
+        // Other types are rare, and their buffers of many sizes.
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_comes_back_for_what_fits_it() {
+        KEPT.take();
+        give(Vec::<u16>::with_capacity(1000));
+        assert_eq!(take::<u8>(500).capacity(), 500, "another type");
+        assert_eq!(take::<u16>(1001).capacity(), 1001, "it is too small");
+        assert_eq!(take_fitting::<u16>(600).capacity(), 600, "it is too large");
+        let again = take::<u16>(600);
+        assert_eq!((again.len(), again.capacity()), (0, 1000));
+        assert_eq!(take::<u16>(600).capacity(), 600, "taken only once");
+        give(again);
+        assert_eq!(take_fitting::<u16>(990).capacity(), 1000);
+    }
+
+    #[test]
+    fn few_are_kept_and_none_that_is_large() {
+        KEPT.take();
+        give(Vec::<u8>::with_capacity(MOST_BYTES + 1));
+        (1..10).for_each(|size| give(Vec::<f32>::with_capacity(size * 100)));
+        assert_eq!(KEPT.with_borrow(Vec::len), MOST);
+        assert!(KEPT.with_borrow(|all| all.iter().all(|kept| kept.downcast_ref::<Vec<f32>>().is_some())));
+    }
+}
