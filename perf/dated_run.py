@@ -27,11 +27,13 @@ PATIENCE_S = 180
 _started = []
 
 
-def start(command, log=None, core=None, nice=0, env=None):
-    """A process that ends with this script, on one core if wanted."""
+def start(command, log=None, core=None, nice=0, at_once=False, env=None):
+    """A process that ends with this script, on one core if wanted; `at_once` gives it the core whenever it wants it (needs root)."""
     command = [str(word) for word in command]
     if core is not None:
         command = ["taskset", "-c", str(core), *command]
+    if at_once:
+        command = ["chrt", "--fifo", "1", *command]
     if nice:
         command = ["nice", f"-n{nice}", *command]
     out = open(log, "ab") if log else subprocess.DEVNULL
@@ -133,11 +135,11 @@ def rss_mib(pid):
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
 
 
-def load(command, address, *flags, out=None, core=None, nice=0):
+def load(command, address, *flags, out=None, core=None, nice=0, at_once=False):
     """Starts the load tool; its report is in the folder answered first."""
     out = pathlib.Path(out or scratch())
     words = [PERF, command, "--server", address, "--out", out, *flags]
-    return out, start(words, core=core, nice=nice)
+    return out, start(words, core=core, nice=nice, at_once=at_once)
 
 
 def report(loaded, command="stress"):
