@@ -93,7 +93,7 @@ fn readable(path: &Path) -> Result<PathBuf> {
 }
 
 fn open_raster(path: &Path) -> Result<Dataset> {
-    DriverManager::register_all();
+    // To count the drivers registers them, once for all threads; GDAL's own call, made by two at a time, crashes.
     let names: Vec<String> =
         (0..DriverManager::count()).filter_map(|i| Some(DriverManager::get_driver(i).ok()?.short_name())).collect();
     let allowed: Vec<&str> = names.iter().map(String::as_str).filter(|name| !INDIRECT_DRIVERS.contains(name)).collect();

@@ -91,7 +91,6 @@ fn floats_with_gaps_and_several_bands_keep_both() {
 
 #[test]
 fn jpeg_2000_is_read_where_gdal_can() {
-    DriverManager::register_all();
     let Ok(driver) = DriverManager::get_driver_by_name("JP2OpenJPEG") else {
         println!("skipped: this GDAL has no JPEG 2000 driver");
         return;
