@@ -145,7 +145,7 @@ mod tests {
         let table = [
             (RasterError::OutsideBounds, 404),
             (RasterError::NotARaster { reason: text() }, 415),
-            (RasterError::Unsupported { feature: "compression", detail: text() }, 415),
+            (RasterError::Unsupported { feature: aurora_raster::Feature::Compression, detail: text() }, 415),
             (RasterError::Broken { reason: text() }, 422),
             (RasterError::TooLarge { what: "side", value: 2, limit: 1 }, 413),
             (RasterError::BadParameter { name: "bidx", reason: text() }, 400),

@@ -11,7 +11,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{RasterError, Result};
+use crate::{Feature, RasterError, Result};
 
 mod definition;
 mod geokeys;
@@ -201,5 +201,5 @@ fn is_finite(point: &(f64, f64)) -> bool {
 }
 
 fn unsupported(detail: String) -> RasterError {
-    RasterError::Unsupported { feature: "coordinate reference system", detail }
+    RasterError::Unsupported { feature: Feature::CoordinateReferenceSystem, detail }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong between a file's bytes and a picture. The server maps each variant to one HTTP status.
 
-use crate::source::SourceError;
+use crate::{Feature, source::SourceError};
 
 /// The result of everything in this crate.
 pub type Result<T, E = RasterError> = std::result::Result<T, E>;
@@ -17,8 +17,8 @@ pub enum RasterError {
     /// A valid file that uses something this reader does not read; ingest converts such files.
     #[error("unsupported {feature}: {detail}")]
     Unsupported {
-        /// The feature's name, such as `compression` or `coordinate reference system`.
-        feature: &'static str,
+        /// Which of the features that are refused.
+        feature: Feature,
         /// The value met.
         detail: String,
     },

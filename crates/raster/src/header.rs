@@ -3,7 +3,7 @@
 //! Plain facts after all checks: every count, offset and size here has been held against the file's length and the
 //! limits. It holds no pixels. Callers: [`crate::geotiff`], [`crate::render`], [`crate::facts`].
 
-use crate::{Limits, RasterError, Result, source::ByteSource};
+use crate::{Feature, Limits, RasterError, Result, source::ByteSource};
 
 mod bytes;
 mod control;
@@ -130,6 +130,6 @@ fn broken(reason: String) -> RasterError {
     RasterError::Broken { reason }
 }
 
-fn unsupported(feature: &'static str, detail: String) -> RasterError {
+fn unsupported(feature: Feature, detail: String) -> RasterError {
     RasterError::Unsupported { feature, detail }
 }

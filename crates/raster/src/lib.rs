@@ -15,6 +15,7 @@ pub mod crs;
 pub mod encode;
 pub mod error;
 pub mod facts;
+pub mod feature;
 pub mod geotiff;
 pub mod header;
 #[cfg(feature = "isal")]
@@ -29,5 +30,6 @@ pub mod statistics;
 pub mod style;
 
 pub use error::{RasterError, Result};
+pub use feature::Feature;
 pub use geotiff::GeoTiff;
 pub use limits::Limits;

@@ -11,7 +11,7 @@ use lerc::{DecodeResult, Sample};
 
 use super::decompress::corrupt;
 use crate::{
-    RasterError, Result,
+    Feature, RasterError, Result,
     header::{LercWrap, SampleType},
 };
 
@@ -40,7 +40,9 @@ pub(super) fn into(wrap: LercWrap, input: &[u8], target: Target<'_>) -> Result<(
         SampleType::I32 => decode::<i32>(&blob, target, 0),
         SampleType::F32 => decode::<f32>(&blob, target, f32::NAN),
         SampleType::F64 => decode::<f64>(&blob, target, f64::NAN),
-        other => Err(RasterError::Unsupported { feature: "LERC of", detail: other.name().to_owned() }),
+        other => {
+            Err(RasterError::Unsupported { feature: Feature::Compression, detail: format!("LERC of {}", other.name()) })
+        }
     }
 }
 

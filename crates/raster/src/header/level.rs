@@ -9,7 +9,7 @@ use super::{
     unsupported,
     window::Window,
 };
-use crate::{Limits, RasterError, Result};
+use crate::{Feature, Limits, RasterError, Result};
 
 /// What a level's samples take up in its blocks.
 #[derive(Debug, Clone, Copy)]
@@ -129,15 +129,15 @@ fn compression(directory: &Directory, window: &Window<'_>) -> Result<Compression
         34676 | 34677 => "SGI log",
         34712 => "JPEG 2000",
         50002 | 52546 => "JPEG XL",
-        _ => return Err(unsupported("compression", format!("code {code}"))),
+        _ => return Err(unsupported(Feature::Compression, format!("code {code}"))),
     };
-    Err(unsupported("compression", name.to_owned()))
+    Err(unsupported(Feature::Compression, name.to_owned()))
 }
 
 /// Bit 0 of the T4 options: lines coded by their difference from the line before.
 fn group3(directory: &Directory, window: &Window<'_>) -> Result<Compression> {
     if directory.small(window, tag::T4_OPTIONS, 0)? & 1 != 0 {
-        return Err(unsupported("compression", "CCITT fax 3, two-dimensional".to_owned()));
+        return Err(unsupported(Feature::Compression, "CCITT fax 3, two-dimensional".to_owned()));
     }
     Ok(Compression::Group3)
 }
@@ -149,7 +149,7 @@ fn lerc(directory: &Directory, window: &Window<'_>) -> Result<Compression> {
         None | Some(0) => Ok(Compression::Lerc(LercWrap::None)),
         Some(1) => Ok(Compression::Lerc(LercWrap::Deflate)),
         Some(2) => Ok(Compression::Lerc(LercWrap::Zstd)),
-        Some(other) => Err(unsupported("compression", format!("LERC wrapped by method {other}"))),
+        Some(other) => Err(unsupported(Feature::Compression, format!("LERC wrapped by method {other}"))),
     }
 }
 
@@ -159,10 +159,11 @@ fn check_samples(compression: Compression, layout: Layout, planar: Planar) -> Re
     let bands = if planar == Planar::Contiguous { bands } else { 1 };
     let plain = encoding == Encoding::Plain && layout.sample_bits >= 8;
     let bytes = plain && sample_type == SampleType::U8;
-    let refuse =
-        |what: &str| Err(unsupported("compression", format!("{what} of {bands} bands of {} bits", layout.sample_bits)));
+    let refuse = |what: &str| {
+        Err(unsupported(Feature::Compression, format!("{what} of {bands} bands of {} bits", layout.sample_bits)))
+    };
     if matches!(encoding, Encoding::Cmyk(_)) && planar == Planar::Separate {
-        return Err(unsupported("photometric interpretation", "CMYK in planes".to_owned()));
+        return Err(unsupported(Feature::Photometric, "CMYK in planes".to_owned()));
     }
     match compression {
         Compression::Jpeg if !(bytes && matches!(bands, 1 | 3)) => refuse("JPEG"),
@@ -190,11 +191,11 @@ fn predictor(
     let is_complex = matches!(encoding, Encoding::Complex(_));
     match directory.small(window, tag::PREDICTOR, 1)? {
         1 => Ok(Predictor::None),
-        2 | 3 if is_complex => Err(unsupported("predictor", "on complex samples".to_owned())),
+        2 | 3 if is_complex => Err(unsupported(Feature::Predictor, "on complex samples".to_owned())),
         2 => Ok(Predictor::Horizontal),
         3 if is_float => Ok(Predictor::FloatingPoint),
         3 => Err(broken("the floating point predictor on whole numbers".to_owned())),
-        other => Err(unsupported("predictor", format!("code {other}"))),
+        other => Err(unsupported(Feature::Predictor, format!("code {other}"))),
     }
 }
 

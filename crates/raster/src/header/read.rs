@@ -14,7 +14,7 @@ use super::{
     unsupported, walk,
     window::Window,
 };
-use crate::{Limits, Result, source::ByteSource};
+use crate::{Feature, Limits, Result, source::ByteSource};
 
 /// Bits of the new subfile type (TIFF 6.0).
 const REDUCED: u32 = 1;
@@ -177,7 +177,7 @@ fn masks(
         let bits = u8::try_from(bits)
             .ok()
             .filter(|bits| matches!(bits, 1 | 8) && mask_bits.is_none_or(|known| known == *bits));
-        let bits = bits.ok_or_else(|| unsupported("mask", "bits other than 1 or 8 in all levels".to_owned()))?;
+        let bits = bits.ok_or_else(|| unsupported(Feature::Mask, "bits other than 1 or 8 in all levels".to_owned()))?;
         mask_bits = Some(bits);
         let samples = Samples { bands: 1, sample_type: SampleType::U8, encoding: Encoding::Plain };
         masks[index] = Some(level::read(page, window, Layout { samples, sample_bits: bits }, limits, block_budget)?);

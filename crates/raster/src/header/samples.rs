@@ -6,7 +6,7 @@ use super::{
     unsupported,
     window::Window,
 };
-use crate::{Limits, RasterError, Result};
+use crate::{Feature, Limits, RasterError, Result};
 
 const WHITE_IS_ZERO: u32 = 0;
 const BLACK_IS_ZERO: u32 = 1;
@@ -91,7 +91,7 @@ fn sample_type(format: u16, bits: u16) -> Result<(SampleType, Encoding)> {
         (5, 64) => complex(SampleType::F64, ComplexPart::I32),
         (6, 64) => complex(SampleType::F32, ComplexPart::F32),
         (6, 128) => complex(SampleType::F64, ComplexPart::F64),
-        (1..=6, _) => return Err(unsupported("bits per sample", format!("{bits} bits of format {format}"))),
+        (1..=6, _) => return Err(unsupported(Feature::BitsPerSample, format!("{bits} bits of format {format}"))),
         _ => return Err(broken(format!("sample format {format}"))),
     })
 }
@@ -101,7 +101,7 @@ fn uniform(directory: &Directory, window: &Window<'_>, tag: u16, default: u16) -
     let values = directory.shorts(window, tag)?;
     let first = values.first().copied().unwrap_or(default);
     if values.iter().any(|&value| value != first) {
-        return Err(unsupported("bands of different types", format!("tag {tag} holds {first} and others")));
+        return Err(unsupported(Feature::MixedBands, format!("tag {tag} holds {first} and others")));
     }
     Ok(first)
 }
@@ -133,10 +133,10 @@ pub(super) fn color(
         RGB => Ok(ColorInterpretation::Rgb),
         YCBCR if compression == Compression::Jpeg => Ok(ColorInterpretation::Rgb),
         PALETTE => Ok(ColorInterpretation::Palette),
-        YCBCR => Err(unsupported("photometric interpretation", "YCbCr outside JPEG".to_owned())),
-        8..=10 => Err(unsupported("photometric interpretation", "CIE L*a*b*".to_owned())),
-        32844 | 32845 => Err(unsupported("photometric interpretation", "LogLuv".to_owned())),
-        other => Err(unsupported("photometric interpretation", format!("code {other}"))),
+        YCBCR => Err(unsupported(Feature::Photometric, "YCbCr outside JPEG".to_owned())),
+        8..=10 => Err(unsupported(Feature::Photometric, "CIE L*a*b*".to_owned())),
+        32844 | 32845 => Err(unsupported(Feature::Photometric, "LogLuv".to_owned())),
+        other => Err(unsupported(Feature::Photometric, format!("code {other}"))),
     }
 }
 

@@ -3,7 +3,7 @@
 use aurora_tile::Bounds;
 
 use crate::{
-    RasterError, Result,
+    Feature, RasterError, Result,
     crs::Crs,
     encode::Placement,
     facts::place,
@@ -59,7 +59,7 @@ impl View {
     /// `Unsupported` without georeferencing, `BadParameter` for a box that is empty or not finite.
     pub fn of_box(header: &Header, crs: Crs, bounds: Bounds, sizing: Sizing) -> Result<Self> {
         let native = size_there(header, &crs).ok_or_else(|| RasterError::Unsupported {
-            feature: "georeferencing",
+            feature: Feature::Georeferencing,
             detail: header.georef_note.clone().unwrap_or_else(|| format!("the raster has no place in {crs}")),
         })?;
         let bounds = if sizing.on_pixel_edges { to_pixel_edges(bounds, native.corner, native.pixel) } else { bounds };

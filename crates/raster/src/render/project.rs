@@ -3,7 +3,7 @@
 use aurora_tile::Bounds;
 
 use crate::{
-    RasterError, Result,
+    Feature, RasterError, Result,
     header::{Affine, Georef, Header, Placement},
     render::view::{Lattice, View},
 };
@@ -149,7 +149,7 @@ pub(super) fn raster_pixel_at(header: &Header, lon_deg: f64, lat_deg: f64) -> Re
 
 fn georef_of(header: &Header) -> Result<&Georef> {
     header.georef.as_ref().ok_or_else(|| RasterError::Unsupported {
-        feature: "georeferencing",
+        feature: Feature::Georeferencing,
         detail: header.georef_note.clone().unwrap_or_else(|| "none in the file".into()),
     })
 }

@@ -2,7 +2,7 @@
 
 use aurora_tile::{Bounds, TileId, TileMatrixSet};
 
-use crate::{RasterError, Result, crs::Crs, encode::Placement};
+use crate::{Feature, RasterError, Result, crs::Crs, encode::Placement};
 
 /// What a picture shows: a place and a size in pixels.
 #[derive(Debug, Clone)]
@@ -56,7 +56,7 @@ impl View {
         let (matrix, bounds) = (set.matrix_of(tile).map_err(bad_tile)?, set.tile_bounds(tile).map_err(bad_tile)?);
         check_sides(tile_size_px, tile_size_px)?;
         let crs = Crs::from_epsg(set.epsg().ok_or_else(|| RasterError::Unsupported {
-            feature: "coordinate reference system",
+            feature: Feature::CoordinateReferenceSystem,
             detail: set.crs.clone(),
         })?)?;
         let joined = matrix.joined(tile.y);

@@ -1,117 +1,18 @@
 //! Little TIFFs written byte by byte, one property each, that no sample file has.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use aurora_raster::{
-    GeoTiff, Limits, RasterError, Result, facts,
+    Feature, GeoTiff, RasterError, Result, facts,
     header::{Affine, Placement},
     render::{self, ReadOptions},
-    source::{ByteSource, SourceFuture},
 };
 use bytes::Bytes;
-use futures_util::FutureExt;
 
-use crate::sample;
-
-/// A file in memory.
-pub(crate) struct Memory(pub(crate) Bytes);
-
-impl ByteSource for Memory {
-    fn name(&self) -> &str {
-        "memory"
-    }
-
-    fn size_bytes(&self) -> u64 {
-        self.0.len() as u64
-    }
-
-    fn version(&self) -> &str {
-        "1"
-    }
-
-    fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> SourceFuture<'a, Vec<Bytes>> {
-        let part = |range: &Range<u64>| self.0.slice(range.start as usize..range.end as usize);
-        Box::pin(async move { Ok(ranges.iter().map(part).collect()) })
-    }
-}
-
-/// A tag's values.
-enum Values {
-    Shorts(Vec<u16>),
-    Longs(Vec<u32>),
-    Doubles(Vec<f64>),
-}
-
-use Values::{Doubles, Longs, Shorts};
-
-impl Values {
-    /// Type code, count and little-endian bytes.
-    fn encoded(&self) -> (u16, u32, Vec<u8>) {
-        let (code, count, bytes): (u16, usize, Vec<u8>) = match self {
-            Shorts(v) => (3, v.len(), v.iter().flat_map(|x| x.to_le_bytes()).collect()),
-            Longs(v) => (4, v.len(), v.iter().flat_map(|x| x.to_le_bytes()).collect()),
-            Doubles(v) => (12, v.len(), v.iter().flat_map(|x| x.to_le_bytes()).collect()),
-        };
-        (code, u32::try_from(count).expect("few values"), bytes)
-    }
-}
-
-/// Where pixels begin in [`tiff`].
-const PIXELS_AT: u32 = 8;
-
-/// A classic little-endian TIFF of one directory: signature, `pixels`, the directory, then its values. `next` is the
-/// next directory's offset, given the directory's own.
-fn tiff(tags: &[(u16, Values)], pixels: &[u8], next: impl Fn(u32) -> u32) -> Bytes {
-    let directory_at = PIXELS_AT as usize + pixels.len().next_multiple_of(2);
-    let mut out = b"II\x2a\0".to_vec();
-    out.extend((directory_at as u32).to_le_bytes());
-    out.extend(pixels);
-    out.resize(directory_at, 0);
-    out.extend((tags.len() as u16).to_le_bytes());
-    let mut values = Vec::new();
-    let values_at = directory_at + 2 + tags.len() * 12 + 4;
-    for (tag, these) in tags {
-        let (code, count, mut bytes) = these.encoded();
-        out.extend(tag.to_le_bytes());
-        out.extend(code.to_le_bytes());
-        out.extend(count.to_le_bytes());
-        if bytes.len() <= 4 {
-            bytes.resize(4, 0);
-            out.extend(bytes);
-        } else {
-            out.extend(((values_at + values.len()) as u32).to_le_bytes());
-            values.extend(bytes);
-        }
-    }
-    out.extend(next(directory_at as u32).to_le_bytes());
-    out.extend(values);
-    out.into()
-}
-
-/// Tags of a stored 16-bit image of one strip.
-fn image(width: u16, height: u16) -> Vec<(u16, Values)> {
-    let length = u32::from(width) * u32::from(height) * 2;
-    vec![
-        (256, Shorts(vec![width])),
-        (257, Shorts(vec![height])),
-        (258, Shorts(vec![16])),
-        (262, Shorts(vec![1])),
-        (273, Longs(vec![PIXELS_AT])),
-        (279, Longs(vec![length])),
-    ]
-}
-
-fn pixels(width: u16, height: u16) -> Vec<u8> {
-    (0..u32::from(width) * u32::from(height)).flat_map(|i| (i.wrapping_mul(7919) as u16).to_le_bytes()).collect()
-}
-
-fn open(bytes: Bytes) -> Result<Arc<GeoTiff>> {
-    GeoTiff::open(Arc::new(Memory(bytes)), Limits::default()).now_or_never().expect("ready at once")
-}
-
-fn end(_: u32) -> u32 {
-    0
-}
+use crate::{
+    little::{Doubles, Longs, PIXELS_AT, Shorts, end, geo_keys, image, open, pixels, tiff},
+    sample,
+};
 
 fn broken(result: Result<Arc<GeoTiff>>) -> String {
     match result {
@@ -212,13 +113,6 @@ fn sides_and_blocks_beyond_the_limits_are_refused_before_they_cost() {
     assert!(matches!(open(tiff(&tags, &pixels(4, 4), end)), Err(RasterError::TooLarge { what: "blocks", .. })));
 }
 
-/// GeoKeys of a projected system: version, count, then key, location, count, value.
-fn geo_keys(keys: &[[u16; 4]]) -> Values {
-    let mut numbers = vec![1, 1, 0, u16::try_from(keys.len()).expect("few")];
-    numbers.extend(keys.iter().flatten());
-    Shorts(numbers)
-}
-
 #[test]
 fn a_user_defined_utm_zone_is_known_by_its_parameters() {
     let mut tags = image(4, 4);
@@ -281,7 +175,7 @@ fn complex_samples_are_served_as_amplitudes() {
     let doubles = [3.0_f64, -4.0, -5.0, 12.0].map(f64::to_le_bytes).concat();
     assert_eq!(samples_of(128, 6, &doubles).expect("complex floats"), wide);
     let refused = samples_of(32, 6, &[0; 8]).expect_err("complex half floats are refused");
-    assert!(matches!(refused, RasterError::Unsupported { feature: "bits per sample", .. }), "{refused}");
+    assert!(matches!(refused, RasterError::Unsupported { feature: Feature::BitsPerSample, .. }), "{refused}");
 }
 
 #[test]

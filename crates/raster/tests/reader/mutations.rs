@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use proptest::prelude::*;
 
-use crate::{counting, handmade::Memory, sample};
+use crate::{counting, little::Memory, sample};
 
 /// Tight limits, so that a mutant that slips past one of them is seen at once.
 fn limits() -> Limits {
