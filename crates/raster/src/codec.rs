@@ -27,6 +27,9 @@ mod packed;
 mod picture;
 mod predictor;
 mod prefix;
+mod vp8l;
+
+pub(crate) use picture::WEBP_TABLE_ROOM_BYTES;
 
 use packed::Masked;
 use predictor::Difference;

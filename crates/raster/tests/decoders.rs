@@ -6,11 +6,17 @@
 #[path = "reader/counting.rs"]
 mod counting;
 #[allow(dead_code, reason = "it is the reader tests' module; a part of it is used here")]
+#[path = "reader/little.rs"]
+mod little;
+#[path = "support/lossless.rs"]
+mod lossless;
+#[allow(dead_code, reason = "it is the reader tests' module; a part of it is used here")]
 #[path = "reader/sample.rs"]
 mod sample;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
+use aurora_raster::GeoTiff;
 use counting::{Counting, peak_bytes};
 use gdal::{
     DriverManager,
@@ -64,14 +70,13 @@ fn map_each_piece() {
 }
 
 /// Bytes that decoding a file's block took beside what Rust's allocator counted.
-fn unseen_bytes(path: &Path) -> usize {
-    let tiff = sample::open(path).expect("opens");
+fn unseen_bytes(tiff: &GeoTiff) -> usize {
     let id = sample::block_ids(tiff.header(), 0).next().expect("a block");
     // Tables that a thread keeps are there from the second block on.
-    sample::block(&tiff, id).expect("decodes");
+    sample::block(tiff, id).expect("decodes");
     std::fs::write("/proc/self/clear_refs", "5").expect("the peak starts anew");
     let before = status_bytes("VmRSS:");
-    let (_, counted) = peak_bytes(|| sample::block(&tiff, id).expect("decodes"));
+    let (_, counted) = peak_bytes(|| sample::block(tiff, id).expect("decodes"));
     (status_bytes("VmHWM:") - before).saturating_sub(counted)
 }
 
@@ -101,10 +106,52 @@ fn decoders_in_c_hold_what_a_render_asks_room_for() {
             println!("{compression:?} was not written");
             continue;
         }
-        let (unseen, block) = (unseen_bytes(&path), SIDE_PX * SIDE_PX * bands);
+        let (unseen, block) = (unseen_bytes(&sample::open(&path).expect("opens")), SIDE_PX * SIDE_PX * bands);
         println!("{compression:?} × {bands}: {unseen} bytes, {:.2} blocks", unseen as f64 / block as f64);
         assert!(unseen <= most_blocks * block + SLACK_BYTES, "{compression:?} × {bands}: {unseen} bytes");
         measured += 1;
     }
     assert!(measured >= 4, "only {measured} codecs were measured");
+    code_tables_are_bounded();
+}
+
+/// A raster whose only block is a lossless WebP with so many groups of codes.
+fn webp_of_groups(groups: u32) -> (Vec<u8>, Arc<GeoTiff>) {
+    use little::{Longs, Shorts};
+    let file = lossless::of_groups(SIDE_PX as u32, groups);
+    let mut tags = little::image(SIDE_PX as u16, SIDE_PX as u16);
+    tags.retain(|(tag, _)| !matches!(tag, 258 | 262 | 279));
+    tags.extend([
+        (258, Shorts(vec![8; 3])),
+        (259, Shorts(vec![50001])),
+        (262, Shorts(vec![2])),
+        (277, Shorts(vec![3])),
+        (279, Longs(vec![file.len() as u32])),
+    ]);
+    let tiff = little::open(little::tiff(&tags, &file, little::end)).expect("opens");
+    (file, tiff)
+}
+
+/// A lossless WebP may have as many code tables as fit into two blocks and 2 MiB, and no more.
+fn code_tables_are_bounded() {
+    const BLOCK_BYTES: usize = SIDE_PX * SIDE_PX * 3;
+    const GROUP_BYTES: usize = 12_392;
+    let most_groups = ((2 * BLOCK_BYTES + (2 << 20)) / GROUP_BYTES) as u32;
+    let (_, tiff) = webp_of_groups(most_groups);
+    let unseen = unseen_bytes(&tiff);
+    println!("WebP of {most_groups} groups of codes: {unseen} bytes, {:.2} blocks", unseen as f64 / BLOCK_BYTES as f64);
+    assert!(unseen <= 4 * BLOCK_BYTES + (2 << 20) + SLACK_BYTES, "{unseen} bytes");
+    for groups in [most_groups + 1, 8192, 65_536] {
+        let (file, tiff) = webp_of_groups(groups);
+        if groups < 10_000 {
+            assert!(webp::Decoder::new(&file).decode().is_some(), "libwebp would decode it");
+        }
+        let id = sample::block_ids(tiff.header(), 0).next().expect("a block");
+        let before = status_bytes("VmRSS:");
+        std::fs::write("/proc/self/clear_refs", "5").expect("the peak starts anew");
+        let refused = sample::block(&tiff, id).expect_err("too many");
+        assert!(refused.to_string().contains("code tables"), "{refused}");
+        let held = status_bytes("VmHWM:").saturating_sub(before);
+        assert!(held <= SLACK_BYTES + BLOCK_BYTES, "{held} bytes for {groups} groups");
+    }
 }

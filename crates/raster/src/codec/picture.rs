@@ -12,9 +12,9 @@ use zune_jpeg::{
 
 use super::{
     decompress::{corrupt, short},
-    jpeg,
+    jpeg, vp8l,
 };
-use crate::Result;
+use crate::{RasterError, Result};
 
 /// A block as pixels of `samples` bytes.
 pub(super) struct Target<'a> {
@@ -97,9 +97,25 @@ pub(super) fn webp(input: &[u8], target: Target<'_>) -> Result<()> {
     if input.len() > WEBP_BYTES_PER_BYTE * width_px * height_px * target.samples + WEBP_ROOM_BYTES {
         return Err(corrupt("WebP", "far larger than its block"));
     }
+    check_tables(input, (width_px, height_px), target.samples)?;
     let samples = if features.has_alpha() { 4 } else { 3 };
     let decoded = Decoder::new(input).decode().ok_or_else(|| corrupt("WebP", "its picture does not decode"))?;
     Picture { width_px, height_px, samples, bytes: Cow::Borrowed(&decoded) }.copy_to(target, "WebP")
+}
+
+/// Code tables that a lossless picture may have: two blocks' worth, and what few groups of codes take whatever the block. Pictures
+/// that `libwebp` encodes have some dozen groups, 12 kB each; 512 × 512 pixels of three bands may have 280.
+const WEBP_TABLE_BYTES_PER_BYTE: u64 = 2;
+/// Room for code tables beside that.
+pub(crate) const WEBP_TABLE_ROOM_BYTES: u64 = 2 << 20;
+
+fn check_tables(input: &[u8], size_px: (usize, usize), samples: usize) -> Result<()> {
+    let value = vp8l::table_bytes(input, size_px).ok_or_else(|| corrupt("WebP", "its codes cannot be read"))?;
+    let limit = WEBP_TABLE_BYTES_PER_BYTE * (size_px.0 * size_px.1 * samples) as u64 + WEBP_TABLE_ROOM_BYTES;
+    match value <= limit {
+        true => Ok(()),
+        false => Err(RasterError::TooLarge { what: "bytes of a WebP's code tables", value, limit }),
+    }
 }
 
 impl Picture<'_> {

@@ -7,6 +7,7 @@
 use crate::{
     GeoTiff,
     block::BlockId,
+    codec::WEBP_TABLE_ROOM_BYTES,
     header::{Compression, Encoding, Header, Level, Storage},
     render::{
         Plan,
@@ -31,7 +32,7 @@ pub(super) fn of(tiff: &GeoTiff, plan: &Plan) -> u64 {
         let decoded = decoded_bytes(tiff, id);
         sum = sum.saturating_add(stored.max(decoded) + BYTES_PER_BLOCK);
         // Decoding lets go of a block as stored before the block is packed for the cache.
-        let beside = decoded.saturating_mul(copies(header, grid)).saturating_add(stored.max(decoded));
+        let beside = decoded.saturating_mul(copies(header, grid)).saturating_add(stored.max(decoded) + tables(grid));
         largest = largest.max(beside);
         if matches!(grid.storage, Storage::Blocks(_)) {
             whole_bytes = whole_bytes.saturating_add(stored);
@@ -61,6 +62,11 @@ fn copies(header: &Header, grid: &Level) -> u64 {
     let is_picture = matches!(grid.compression, Compression::Jpeg | Compression::WebP | Compression::Lerc(_));
     let dictionary = u64::from(grid.compression == Compression::Lzma);
     dictionary + numbers_before(header, is_picture)
+}
+
+/// Tables that decoding a block of any size may take.
+fn tables(grid: &Level) -> u64 {
+    if grid.compression == Compression::WebP { WEBP_TABLE_ROOM_BYTES } else { 0 }
 }
 
 fn numbers_before(header: &Header, is_picture: bool) -> u64 {
