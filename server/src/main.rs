@@ -16,15 +16,11 @@ pub static MALLOC_CONF: &[u8; 45] = b"narenas:1,dirty_decay_ms:50,muzzy_decay_ms
 /// Threads that read local files, each of which a hanging mount may hold.
 const BLOCKING_THREADS: usize = 32;
 
-/// Tasks that an async thread looks after between two looks at the sockets. With tokio's own 61, which answer a tile each
-/// in a crowd, a request is not seen for some milliseconds after it has come.
-const TASKS_PER_LOOK: u32 = 8;
-
 fn main() -> anyhow::Result<()> {
     let settings: Settings = aurora_daemon::config::parse();
     aurora_daemon::log::init(&settings.log);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.enable_all().thread_name("async").max_blocking_threads(BLOCKING_THREADS).event_interval(TASKS_PER_LOOK);
+    runtime.enable_all().thread_name("async").max_blocking_threads(BLOCKING_THREADS);
     let runtime = runtime.build()?;
     runtime.block_on(async {
         let stop = aurora_daemon::stop::on_signal()?;

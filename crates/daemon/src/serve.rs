@@ -24,7 +24,7 @@ mod turns;
 use std::{io, sync::Arc, thread, time::Duration};
 
 use tokio::{net::TcpListener, sync::oneshot};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 pub use answers::Answers;
 pub use ledger::Connections;
@@ -81,19 +81,19 @@ pub async fn serve(
     let looked_at = sockets.iter().map(Arc::downgrade).collect();
     let sweeping = tokio::spawn(sweep::sweep(connections.clone(), looked_at, bounds, stop.clone(), served.clone()));
     let renewing = tls.clone().map(|tls| tokio::spawn(served.clone().run_until_cancelled_owned(tls.keep_renewed())));
-    let host = Arc::new(connection::Host::new(answers, connections.clone(), bounds, tls, stop));
-    let tasks = TaskTracker::new();
+    let turns = turns::Turns::begin();
+    let host = Arc::new(connection::Host::new(answers, connections.clone(), bounds, tls, stop, turns.clone()));
     let accepting = sockets.into_iter().map(|socket| {
-        let accepting = accept::accept(socket, inherited, Arc::clone(&host), tasks.clone());
+        let accepting = accept::accept(socket, inherited, Arc::clone(&host));
         tokio::spawn(accepting)
     });
     futures_util::future::join_all(accepting.collect::<Vec<_>>()).await;
-    tasks.close();
-    if tokio::time::timeout(bounds.grace, tasks.wait()).await.is_err() {
+    if tokio::time::timeout(bounds.grace, turns.done()).await.is_err() {
         tracing::warn!(connections = connections.open(), "some requests did not finish within the grace");
         connections.kill_all();
-        tasks.wait().await;
+        turns.done().await;
     }
+    turns.end();
     served.cancel();
     let _ = sweeping.await;
     if let Some(renewing) = renewing {

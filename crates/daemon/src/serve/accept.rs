@@ -3,7 +3,6 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio_util::task::TaskTracker;
 
 use super::{answers::Answers, connection::Host, sockets};
 use crate::fair::Client;
@@ -13,15 +12,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts until the stop, and then whoever was already waiting at a socket of our own; at an inherited one they wait
 /// for whoever takes it over.
-pub(super) async fn accept<A: Answers>(
-    socket: Arc<TcpListener>,
-    inherited: bool,
-    host: Arc<Host<A>>,
-    tasks: TaskTracker,
-) {
+pub(super) async fn accept<A: Answers>(socket: Arc<TcpListener>, inherited: bool, host: Arc<Host<A>>) {
     let stop = host.stop.clone();
     while let Some(accepted) = stop.run_until_cancelled(socket.accept()).await {
-        admit(accepted, &host, &tasks).await;
+        admit(accepted, &host).await;
     }
     if inherited {
         return;
@@ -31,7 +25,7 @@ pub(super) async fn accept<A: Answers>(
     }
     let waiting = async {
         while let Ok(accepted) = tokio::time::timeout(Duration::ZERO, socket.accept()).await {
-            admit(accepted, &host, &tasks).await;
+            admit(accepted, &host).await;
         }
     };
     if tokio::time::timeout(host.bounds.grace, waiting).await.is_err() {
@@ -41,14 +35,15 @@ pub(super) async fn accept<A: Answers>(
 
 /// Begins to serve a client, once there is room: until then nobody else is accepted at this socket. Room is asked for
 /// after accepting, or a socket at which nobody knocks would keep some for itself.
-async fn admit<A: Answers>(accepted: io::Result<(TcpStream, SocketAddr)>, host: &Arc<Host<A>>, tasks: &TaskTracker) {
+async fn admit<A: Answers>(accepted: io::Result<(TcpStream, SocketAddr)>, host: &Arc<Host<A>>) {
     match accepted {
         Ok((stream, peer)) => {
             let room = host.connections.room().await;
             // Small answers must not wait for more to send.
             let _ = stream.set_nodelay(true);
-            let entered = host.connections.enter(Client::at(peer.ip()), room);
-            tasks.spawn(Arc::clone(host).serve(stream, peer, entered));
+            let client = Client::at(peer.ip());
+            let entered = host.connections.enter(client, room);
+            host.turns.spawn(client, Arc::clone(host).serve(stream, peer, entered));
         }
         // A client who left while waiting is nothing to worry about.
         Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}

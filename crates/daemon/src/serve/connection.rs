@@ -19,7 +19,7 @@ use hyper::{
     server::conn::{http1, http2},
     service::service_fn,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
@@ -35,7 +35,7 @@ use super::{
     stream::Watched,
     turns::Turns,
 };
-use crate::{problem::Problem, tls::Tls};
+use crate::{fair::Client, problem::Problem, tls::Tls};
 
 /// Why a connection ended before its time.
 type Ended = Box<dyn std::error::Error + Send + Sync>;
@@ -62,7 +62,6 @@ pub(super) struct Host<A> {
     pub(super) stop: CancellationToken,
     pub(super) turns: Turns,
     http1: http1::Builder,
-    http2: http2::Builder<TokioExecutor>,
 }
 
 impl<A: Answers> Host<A> {
@@ -72,18 +71,24 @@ impl<A: Answers> Host<A> {
         bounds: Bounds,
         tls: Option<Tls>,
         stop: CancellationToken,
+        turns: Turns,
     ) -> Self {
         let mut http1 = http1::Builder::new();
         // The sweep ends connections whose head does not come; a timer a request is spared.
         http1.header_read_timeout(None).max_buf_size(bounds.max_head_bytes);
-        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        Self { answers, connections, bounds, tls, stop, turns, http1 }
+    }
+
+    /// Of an HTTP/2 connection of `client`.
+    fn http2(&self, client: Client) -> http2::Builder<InTurns> {
+        let mut http2 = http2::Builder::new(InTurns { turns: self.turns.clone(), client });
         http2
             .timer(TokioTimer::new())
             .max_concurrent_streams(MAX_STREAMS)
             .max_send_buf_size(MAX_SEND_BYTES)
-            .max_header_list_size(u32::try_from(bounds.max_head_bytes).unwrap_or(u32::MAX))
+            .max_header_list_size(u32::try_from(self.bounds.max_head_bytes).unwrap_or(u32::MAX))
             .keep_alive_interval(PING_INTERVAL);
-        Self { answers, connections, bounds, tls, stop, turns: Turns::new(), http1, http2 }
+        http2
     }
 
     /// Serves a client until it or we have had enough.
@@ -98,6 +103,19 @@ impl<A: Answers> Host<A> {
         if let Err(error) = ended {
             tracing::debug!(%peer, error, "connection ended early");
         }
+    }
+}
+
+/// Gives the requests of an HTTP/2 connection turns of their own.
+#[derive(Clone)]
+struct InTurns {
+    turns: Turns,
+    client: Client,
+}
+
+impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for InTurns {
+    fn execute(&self, request: F) {
+        self.turns.spawn(self.client, request);
     }
 }
 
@@ -131,32 +149,25 @@ impl<A: Answers> Visit<A> {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let work = pin!(async {
-            while until_told(&self.entry, stream.has_more()).await.transpose()? == Some(true) {
-                let service = service_fn(|request| Box::pin(self.answer(request)));
-                let mut spoken = Box::new(self.host.http1.serve_connection(TokioIo::new(stream), service));
-                let poll = |spoken: Pin<&mut http1::Connection<_, _>>, cx: &mut Context<'_>| {
-                    let spoken = spoken.get_mut();
-                    let polled = spoken.poll_without_shutdown(cx);
-                    // It waits for bytes to come; at rest it is to look for them once more, and finds the end.
-                    if polled.is_pending() && self.entry.is_at_rest() {
-                        spoken.poll_without_shutdown(cx)
-                    } else {
-                        polled
-                    }
-                };
-                let finish = http1::Connection::graceful_shutdown;
-                let Some(ended) = self.see_through(Pin::new(&mut *spoken), poll, finish).await else { return Ok(()) };
-                let http1::Parts { io, read_buf, .. } = spoken.into_parts();
-                stream = io.into_inner();
-                if !stream.goes_on(&read_buf) {
-                    self.part(&mut stream, ended.is_err() || self.entry.had_body()).await;
-                    return Ok(ended?);
-                }
+        while until_told(&self.entry, stream.has_more()).await.transpose()? == Some(true) {
+            let service = service_fn(|request| Box::pin(self.answer(request)));
+            let mut spoken = Box::new(self.host.http1.serve_connection(TokioIo::new(stream), service));
+            let poll = |spoken: Pin<&mut http1::Connection<_, _>>, cx: &mut Context<'_>| {
+                let spoken = spoken.get_mut();
+                let polled = spoken.poll_without_shutdown(cx);
+                // It waits for bytes to come; at rest it is to look for them once more, and finds the end.
+                if polled.is_pending() && self.entry.is_at_rest() { spoken.poll_without_shutdown(cx) } else { polled }
+            };
+            let finish = http1::Connection::graceful_shutdown;
+            let Some(ended) = self.see_through(Pin::new(&mut *spoken), poll, finish).await else { return Ok(()) };
+            let http1::Parts { io, read_buf, .. } = spoken.into_parts();
+            stream = io.into_inner();
+            if !stream.goes_on(&read_buf) {
+                self.part(&mut stream, ended.is_err() || self.entry.had_body()).await;
+                return Ok(ended?);
             }
-            Ok(())
-        });
-        self.host.turns.by_turns(self.entry.client, work).await
+        }
+        Ok(())
     }
 
     /// Closes a stream on which the last answer has gone out. Of a client that may still be sending some is taken, or it
@@ -181,15 +192,12 @@ impl<A: Answers> Visit<A> {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         self.entry.multiplex();
-        // Its requests are tasks of their own.
         let service = service_fn(|request| {
             let visit = Arc::clone(self);
-            async move {
-                let answer = pin!(visit.answer(request));
-                visit.host.turns.by_turns(visit.entry.client, answer).await
-            }
+            async move { visit.answer(request).await }
         });
-        let spoken = pin!(self.host.http2.serve_connection(TokioIo::new(stream), service));
+        let http2 = self.host.http2(self.entry.client);
+        let spoken = pin!(http2.serve_connection(TokioIo::new(stream), service));
         self.see_through(spoken, Future::poll, http2::Connection::graceful_shutdown).await.transpose()?;
         Ok(())
     }

@@ -1,165 +1,217 @@
 //! Turns: who is looked after next, when more wants to be than the threads can take up.
 //!
-//! A connection holds a turn while it is polled: what has come in is read, its request answered, and the answer written,
-//! as far as all that goes without waiting. Whatever has to wait (for bytes, for a render) gives the turn back by waiting.
-//! So the turns order the work of the async threads by client, reading and parsing included, without limiting how much may
-//! be waiting for something else. The requests of an HTTP/2 connection are tasks of their own and take turns of their own.
+//! A connection that something has come in for (bytes, a finished render, room to write) waits for its turn in the lane of
+//! its client ([`crate::fair`]) and is then polled once: what has come in is read, its request answered and the answer
+//! written, as far as all that goes without waiting. So the work of the async threads goes round by client, reading and
+//! parsing included: whoever has thousands of connections makes others wait for one of them, not for all. The requests of
+//! an HTTP/2 connection take turns of their own.
+//!
+//! It is an executor on top of tokio's: a few of tokio's tasks, one a thread, poll the connections, which are not tasks of
+//! tokio. [`super::serve()`] starts it and ends it, [`super::accept`] and [`super::connection`] give it work.
 
 use std::{
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, ready},
+    future::poll_fn,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
 };
 
-use tokio::sync::oneshot;
+use async_task::Runnable;
+use tokio::{runtime::Handle, task};
+use tokio_util::task::TaskTracker;
 
 use crate::fair::{Client, FairQueue};
 
-/// Polls under way or granted: enough that no thread runs out of work while a granted turn is on its way.
-const TURNS: usize = 16;
+/// Turns that a thread gives between two looks at the sockets: so many hot tiles of others a request waits for before
+/// anybody knows that it has come. A look costs a thirtieth of one.
+const TURNS_A_LOOK: usize = 4;
 
+/// The executor. Cheap to clone.
+#[derive(Clone)]
 pub(super) struct Turns {
     state: Arc<Mutex<State>>,
+    spawned: TaskTracker,
 }
 
 #[derive(Default)]
 struct State {
-    out: usize,
-    waiting: FairQueue<oneshot::Sender<Turn>>,
-}
-
-/// The right to run; given on when dropped.
-pub(super) struct Turn {
-    state: Option<Arc<Mutex<State>>>,
+    woken: FairQueue<Runnable>,
+    /// Threads that found nothing to do.
+    resting: Vec<Waker>,
+    ended: bool,
 }
 
 impl Turns {
-    pub(super) fn new() -> Self {
-        Self { state: Arc::default() }
-    }
-
-    /// `work` of `client`, polled only in its turn.
-    pub(super) fn by_turns<F: Future + Unpin>(&self, client: Client, work: F) -> ByTurns<F> {
-        ByTurns { turns: Self { state: Arc::clone(&self.state) }, client, waits: None, work }
-    }
-
-    /// A turn if there is one, else a place in the queue.
-    fn ask(&self, client: Client) -> Result<Turn, oneshot::Receiver<Turn>> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.out < TURNS && state.waiting.is_empty() {
-            state.out += 1;
-            return Ok(Turn { state: Some(Arc::clone(&self.state)) });
+    /// One thread of the present runtime each gives turns until [`Self::end`].
+    pub(super) fn begin() -> Self {
+        let turns = Self { state: Arc::default(), spawned: TaskTracker::new() };
+        for _ in 0..Handle::current().metrics().num_workers() {
+            task::spawn(turns.clone().give());
         }
-        let (sender, receiver) = oneshot::channel();
-        state.waiting.push(client, sender);
-        Err(receiver)
+        turns
     }
-}
 
-impl Drop for Turn {
-    fn drop(&mut self) {
-        let Some(shared) = self.state.take() else { return };
-        loop {
-            let next = {
-                let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                let next = state.waiting.pop(1);
-                if next.is_none() {
-                    state.out -= 1;
-                }
-                next
-            };
-            let Some((_, sender)) = next else { return };
-            match sender.send(Turn { state: Some(Arc::clone(&shared)) }) {
-                Ok(()) => return,
-                // Its request has gone: the turn is for the one after it.
-                Err(mut back) => back.state = None,
-            }
-        }
+    /// Sees `work` of `client` through, polled only in its turns.
+    pub(super) fn spawn(&self, client: Client, work: impl Future<Output = ()> + Send + 'static) {
+        let state = Arc::clone(&self.state);
+        let schedule = move |runnable| wake(&state, client, runnable);
+        let work = self.spawned.track_future(work);
+        // A panic ends this work, not the thread that polls it; the hook has told of it.
+        let (runnable, task) = async_task::Builder::new().propagate_panic(true).spawn(|()| work, schedule);
+        task.detach();
+        runnable.schedule();
     }
-}
 
-/// See [`Turns::by_turns`].
-pub(super) struct ByTurns<F> {
-    turns: Turns,
-    client: Client,
-    waits: Option<oneshot::Receiver<Turn>>,
-    work: F,
-}
+    /// Waits until all work is done; some may still be given meanwhile by what is under way.
+    pub(super) async fn done(&self) {
+        self.spawned.close();
+        self.spawned.wait().await;
+    }
 
-impl<F: Future + Unpin> ByTurns<F> {
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
-        let mut waits = match self.waits.take() {
-            Some(waits) => waits,
-            None => match self.turns.ask(self.client) {
-                Ok(turn) => return Poll::Ready(turn),
-                Err(waits) => waits,
-            },
+    /// Nothing is polled any more.
+    pub(super) fn end(&self) {
+        let resting = {
+            let mut state = lock(&self.state);
+            state.ended = true;
+            std::mem::take(&mut state.resting)
         };
-        match Pin::new(&mut waits).poll(cx) {
-            // A sender is dropped unused only with the whole of the turns.
-            Poll::Ready(turn) => Poll::Ready(turn.unwrap_or(Turn { state: None })),
-            Poll::Pending => {
-                self.waits = Some(waits);
+        resting.into_iter().for_each(Waker::wake);
+    }
+
+    /// Gives turns, to the end.
+    async fn give(self) {
+        while let Some(first) = poll_fn(|cx| self.poll_next(cx)).await {
+            let mut next = Some(first);
+            for left in (0..TURNS_A_LOOK).rev() {
+                let Some((client, runnable)) = next else { break };
+                let began = Instant::now();
+                runnable.run();
+                // What tokio lets one of its tasks do at once is shared by those that it polls.
+                let may_go_on = left > 0 && task::coop::has_budget_remaining();
+                next = self.charge(client, began.elapsed(), may_go_on);
+            }
+            // Comes back after a look at the sockets.
+            task::yield_now().await;
+        }
+    }
+
+    /// Charges a client for its turn; then the next one, if it may go on.
+    fn charge(&self, client: Client, took: Duration, may_go_on: bool) -> Option<(Client, Runnable)> {
+        let mut state = lock(&self.state);
+        state.woken.charge(client, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        if may_go_on { state.woken.pop(1) } else { None }
+    }
+
+    fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<(Client, Runnable)>> {
+        let mut state = lock(&self.state);
+        if state.ended {
+            return Poll::Ready(None);
+        }
+        match state.woken.pop(1) {
+            Some(next) => Poll::Ready(Some(next)),
+            None => {
+                state.resting.push(cx.waker().clone());
                 Poll::Pending
             }
         }
     }
 }
 
-impl<F: Future + Unpin> Future for ByTurns<F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let _turn = ready!(self.poll_turn(cx));
-        Pin::new(&mut self.work).poll(cx)
+/// Puts what was woken into its client's lane, and sets a thread on it if one rests.
+fn wake(state: &Mutex<State>, client: Client, runnable: Runnable) {
+    let resting = {
+        let mut state = lock(state);
+        state.woken.push(client, runnable);
+        state.resting.pop()
+    };
+    if let Some(resting) = resting {
+        resting.wake();
     }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
     use std::{
-        future::poll_fn,
         net::IpAddr,
-        sync::atomic::{AtomicU32, Ordering::Relaxed},
+        sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     };
-
-    use futures_util::FutureExt;
 
     use super::*;
 
-    /// Counts its polls, and stays as it is.
-    fn polled(turns: &Turns, last: u8, polls: &Arc<AtomicU32>) -> ByTurns<impl Future<Output = ()> + Unpin> {
-        let polls = Arc::clone(polls);
-        let work = poll_fn(move |_| {
-            polls.fetch_add(1, Relaxed);
-            Poll::Pending
-        });
-        turns.by_turns(Client::at(IpAddr::from([10, 0, 0, last])), work)
+    fn client(last: u8) -> Client {
+        Client::at(IpAddr::from([10, 0, 0, last]))
     }
 
-    #[test]
-    fn turns_go_round_by_client_and_none_is_lost() {
-        let turns = Turns::new();
-        let client = Client::at(IpAddr::from([10, 0, 0, 1]));
-        let mut out: Vec<Turn> = (0..TURNS).map(|_| turns.ask(client).ok().expect("a free turn")).collect();
-        let (of_greedy, of_other) = (Arc::default(), Arc::default());
-        let mut greedy: Vec<_> = (0..50).map(|_| polled(&turns, 1, &of_greedy)).collect();
-        let mut other = polled(&turns, 2, &of_other);
-        assert!(greedy.iter_mut().chain([&mut other]).all(|work| work.now_or_never().is_none()));
-        assert_eq!((of_greedy.load(Relaxed), of_other.load(Relaxed)), (0, 0));
-        // Who has gone is passed over.
-        greedy.drain(..10);
-        out.pop();
-        out.pop();
-        // Two were given back: one of them to the other client, however many of the first one wait.
-        assert!(other.now_or_never().is_none());
-        assert_eq!(of_other.load(Relaxed), 1);
-        out.clear();
-        // Each poll gives its turn back, for those that found none free.
-        for _ in 0..greedy.len() {
-            assert!(greedy.iter_mut().all(|work| work.now_or_never().is_none()));
+    /// Work that writes down its client each time that it is polled, and asks for `polls` of them.
+    fn noting(notes: &Arc<Mutex<Vec<u8>>>, last: u8, polls: usize) -> impl Future<Output = ()> + Send + 'static {
+        let (notes, mut left) = (Arc::clone(notes), polls);
+        poll_fn(move |cx| {
+            notes.lock().unwrap().push(last);
+            left -= 1;
+            match left {
+                0 => Poll::Ready(()),
+                _ => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+            }
+        })
+    }
+
+    #[tokio::test]
+    async fn turns_go_round_by_client_and_none_is_lost() {
+        let (turns, notes) = (Turns::begin(), Arc::default());
+        (0..500).for_each(|_| turns.spawn(client(1), noting(&notes, 1, 3)));
+        turns.spawn(client(2), noting(&notes, 2, 3));
+        turns.done().await;
+        let notes = notes.lock().unwrap();
+        assert_eq!(notes.len(), 1503);
+        // Of the 500 that came first, one or two go before each turn of the other client (a turn that took longer is charged
+        // more), not all of them.
+        let last = notes.iter().rposition(|&who| who == 2).unwrap();
+        assert!(last < 100, "{last}");
+        turns.end();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn work_is_done_whatever_thread_wakes_it() {
+        let (turns, done) = (Turns::begin(), Arc::new(AtomicUsize::new(0)));
+        for number in 0..1000_u64 {
+            let done = Arc::clone(&done);
+            turns.spawn(client((number % 7) as u8), async move {
+                for _ in 0..20 {
+                    task::spawn(async { task::yield_now().await }).await.unwrap();
+                }
+                done.fetch_add(1, Relaxed);
+            });
         }
-        assert!(of_greedy.load(Relaxed) >= 40);
-        assert_eq!(turns.state.lock().unwrap().out, 0);
+        turns.done().await;
+        assert_eq!(done.load(Relaxed), 1000);
+        turns.end();
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_only_its_own_work() {
+        let (turns, told) = (Turns::begin(), Arc::new(AtomicBool::new(false)));
+        turns.spawn(client(1), async { panic!("on purpose") });
+        let tells = Arc::clone(&told);
+        turns.spawn(client(1), async move { tells.store(true, Relaxed) });
+        turns.done().await;
+        assert!(told.load(Relaxed));
+        turns.end();
+    }
+
+    #[tokio::test]
+    async fn threads_that_rest_end_when_told() {
+        let turns = Turns::begin();
+        task::yield_now().await;
+        turns.end();
+        while Arc::strong_count(&turns.state) > 1 {
+            task::yield_now().await;
+        }
     }
 }
