@@ -1,5 +1,8 @@
 //! No seams: neighbouring tiles put together are one big render of the same zoom, pixel for pixel.
 
+#[allow(dead_code, reason = "it is the oracle tests' module; a part of it is used here")]
+#[path = "oracle/kinds.rs"]
+mod kinds;
 mod support;
 
 use aurora_raster::{
@@ -11,6 +14,7 @@ use aurora_raster::{
     render::{self, ReadOptions, Resampling, Sizing, View},
 };
 use aurora_tile::{Bounds, TileId, TileMatrixSet};
+use kinds::{By, Kind, Place, Sample};
 use support::{open, render, sample_data, scene::Scene, tile, wait};
 
 const TILE_PX: u32 = 256;
@@ -33,10 +37,12 @@ fn compare(tiff: &GeoTiff, parent: TileId, options: &ReadOptions) -> usize {
         let (right, down) = ((child.x % 2) * TILE_PX, (child.y % 2) * TILE_PX);
         for row in 0..TILE_PX {
             for col in 0..TILE_PX {
-                let alone = part.as_ref().and_then(|part| part.value(0, row, col));
-                let together = whole.value(0, row + down, col + right);
-                assert_eq!(alone, together, "{child} at {col},{row}, {:?}", options.resampling);
-                compared += usize::from(alone.is_some());
+                for band in 0..whole.bands {
+                    let alone = part.as_ref().and_then(|part| part.value(band, row, col));
+                    let together = whole.value(band, row + down, col + right);
+                    assert_eq!(alone, together, "{child} at {col},{row}, band {band}, {:?}", options.resampling);
+                    compared += usize::from(alone.is_some());
+                }
             }
         }
     }
@@ -74,6 +80,29 @@ fn tiles_without_overviews_join() {
     Scene { options: &[], overviews: &[], ..Scene::cog_like() }.write(&path);
     let tiff = open(&path).expect("a scene that is read");
     compare_all(&tiff, 4..=9, (-41.7, -22.77));
+}
+
+/// Colours, masks of every sort, and what is no number, by every kernel: about as shown, shrunk, and magnified.
+#[test]
+fn tiles_of_every_kind_join() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("scene.tif");
+    let place = Place::NorthUp([300_000.0, 7_400_000.0, 30.0]);
+    let turned = Place::Turned([300_000.0, 7_400_000.0, 30.0, 33.0]);
+    let bent = Place::Control([300_000.0, 7_400_000.0, 30.0]);
+    for (name, sample, bands, masked, place) in [
+        ("RGB", Sample::U8, 3, By::Nothing, place),
+        ("RGB and alpha", Sample::U8, 3, By::Alpha, turned),
+        ("RGB and a mask", Sample::U8, 3, By::Mask, place),
+        ("RGB, nodata", Sample::U8, 3, By::Nodata(0.0), bent),
+        ("negative", Sample::I16, 1, By::Nodata(-32_768.0), place),
+        ("floats, NaN", Sample::F32, 2, By::Nodata(f64::NAN), turned),
+        ("doubles", Sample::F64, 1, By::Nodata(-9999.0), bent),
+        ("complex", Sample::Complex, 1, By::Nothing, place),
+    ] {
+        Kind { name, sample, bands, masked, epsg: 32_724, place }.write(&path);
+        compare_all(&open(&path).expect(name), 9..=12, (-40.87, -23.58));
+    }
 }
 
 #[test]
