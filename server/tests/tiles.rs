@@ -223,6 +223,8 @@ async fn an_origin_that_misbehaves_is_a_failure_and_never_an_empty_tile() {
         (Fault::ShortBodies, 502),
         (Fault::Fails, 503),
         (Fault::Slow(Duration::from_secs(5)), 504),
+        // Alive all the time, and yet too late.
+        (Fault::Trickles, 504),
     ];
     for (number, (fault, expected)) in faults.into_iter().enumerate() {
         let unopened = origin.put(&format!("unopened{number}.tif"), tiff(1));

@@ -16,6 +16,7 @@ use axum::{
     routing::get,
 };
 use bytes::Bytes;
+use futures_util::StreamExt;
 
 /// How the origin answers.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -31,6 +32,8 @@ pub(crate) enum Fault {
     Fails,
     /// Waits before each answer.
     Slow(Duration),
+    /// Sends a body byte by byte, so slowly that it never ends while somebody waits, and never stops either.
+    Trickles,
 }
 
 #[derive(Default)]
@@ -125,8 +128,24 @@ async fn file(State(files): State<Arc<Mutex<Files>>>, Path(name): Path<String>, 
     match fault {
         Fault::Fails => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         Fault::IgnoresRanges => (tags, bytes).into_response(),
+        Fault::Trickles => (tags, trickling(partial(&bytes, &headers, false))).into_response(),
         _ => (tags, partial(&bytes, &headers, fault == Fault::ShortBodies)).into_response(),
     }
+}
+
+/// The same answer, a byte every 20 milliseconds.
+fn trickling(answer: Response) -> Response {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let (parts, body) = answer.into_parts();
+    let bytes = futures_util::stream::once(axum::body::to_bytes(body, usize::MAX)).flat_map(|whole| {
+        let whole = whole.unwrap_or_default();
+        futures_util::stream::iter((0..whole.len()).map(move |at| whole.slice(at..=at)))
+    });
+    let slowly = bytes.then(async |byte| {
+        tokio::time::sleep(PAUSE).await;
+        Ok::<_, std::io::Error>(byte)
+    });
+    Response::from_parts(parts, Body::from_stream(slowly))
 }
 
 fn partial(bytes: &Bytes, headers: &HeaderMap, short: bool) -> Response {
