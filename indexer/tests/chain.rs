@@ -293,6 +293,32 @@ fn failures_are_repeated_then_final_then_retried_by_hand() {
     assert_eq!(indexer.post("/jobs/none/retry").status, 404);
 }
 
+#[test]
+fn a_command_that_cannot_start_holds_the_queue_until_it_can_and_costs_no_attempt() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("model");
+    let command = format!("{} {{input}} {{output_dir}}", program.display());
+    let indexer = Indexer::start(COPY, &["--max-attempts", "1", "--command", &command]);
+    let is_held = |why: &str| {
+        let health = indexer.json("/health");
+        let reason = health["work_trouble"]["reason"].as_str().unwrap_or_default();
+        health["work"] == "degraded" && reason.contains("cannot start") && reason.contains(why)
+    };
+    for name in ["a", "b"] {
+        fs::write(indexer.root().join(name).with_extension("tif"), tiff(1)).unwrap();
+    }
+    until("trouble with what is missing", || is_held("No such file"));
+    fs::write(&program, format!("#!/bin/sh\n{COPY}\n")).unwrap();
+    until("trouble with what may not be executed", || is_held("Permission denied"));
+    assert!(indexer.jobs().iter().all(|job| job["attempt"] == 0), "{:?}", indexer.jobs());
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    for name in ["a.tif", "b.tif"] {
+        assert_eq!(indexer.job_in(name, "published")["attempt"], 1);
+    }
+    until("all to be well", || indexer.json("/health")["work"] == "ok");
+}
+
 /// What `aurora-indexer jobs …` answers: whether all went well, and what it printed to either stream.
 fn by_shell(indexer: &Indexer, words: &[&str]) -> (bool, String, String) {
     let program = std::process::Command::new(env!("CARGO_BIN_EXE_aurora-indexer"))

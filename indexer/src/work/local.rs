@@ -3,6 +3,9 @@
 //! Each runs in a process group of its own with limits on time, memory and priority, watched by a thread that lives
 //! exactly as long. It dies with the indexer: the kernel kills it when the thread that started it is gone. What it
 //! prints goes to a bounded log.
+//!
+//! A command that cannot even be started (its program is missing, or may not be executed, or there are too many processes)
+//! could be started for no scene, and is the operator's to mend: its task is not accepted.
 
 use std::{
     collections::HashMap,
@@ -12,7 +15,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use super::{
     executor::{Executor, Outcome, REFUSED, Status, SubmitError, Task},
@@ -21,6 +24,9 @@ use super::{
 
 mod child;
 mod output;
+
+/// How long a program's start is waited for; on a file system that hangs it takes longer, and the task counts as accepted.
+const START_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Bounds on each attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,13 +67,15 @@ impl Local {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn start(&self, task: &Task) -> Result<(), SubmitError> {
+    /// Starts an attempt, unless it has been; what is received says whether there is a child, or why there is none.
+    fn start(&self, task: &Task) -> Result<Option<oneshot::Receiver<Result<(), String>>>, SubmitError> {
         let mut tasks = self.tasks();
         if tasks.contains_key(&task.key) {
-            return Ok(());
+            return Ok(None);
         }
         let words = self.template.fill_for(task)?;
         let (stop, stopped) = mpsc::channel();
+        let (told, begun) = oneshot::channel();
         let status = Arc::new(Mutex::new(Status::Waiting));
         let attempt = child::Attempt { words, log: task.log.clone(), limits: self.limits, stopped };
         let (shared, moved) = (Arc::clone(&status), Arc::clone(&self.moved));
@@ -75,11 +83,24 @@ impl Local {
             *shared.lock().unwrap_or_else(PoisonError::into_inner) = now;
             moved.notify_one();
         };
+        // Nobody listens any more when the start took too long.
+        let tell = move |begun| drop(told.send(begun));
         let thread = std::thread::Builder::new().name("attempt".to_owned());
         let refused = |error: std::io::Error| SubmitError::away(format!("no thread for an attempt: {error}"));
-        thread.spawn(move || attempt.run(&report)).map_err(refused)?;
+        thread.spawn(move || attempt.run(tell, &report)).map_err(refused)?;
         tasks.insert(task.key.clone(), Running { status, stop: Some(stop) });
-        Ok(())
+        Ok(Some(begun))
+    }
+
+    async fn try_submit(&self, task: &Task) -> Result<(), SubmitError> {
+        let Some(begun) = self.start(task)? else { return Ok(()) };
+        match tokio::time::timeout(START_PATIENCE, begun).await {
+            Ok(Ok(Err(reason))) => {
+                self.forget(&task.key);
+                Err(SubmitError::away(reason))
+            }
+            Ok(Ok(Ok(())) | Err(_)) | Err(_) => Ok(()),
+        }
     }
 
     fn status(&self, key: &str) -> Status {
@@ -90,7 +111,7 @@ impl Local {
 
 impl Executor for Local {
     fn submit(&self, task: Task) -> BoxFuture<'_, Result<(), SubmitError>> {
-        async move { self.start(&task) }.boxed()
+        async move { self.try_submit(&task).await }.boxed()
     }
 
     fn poll<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Vec<Status>> {

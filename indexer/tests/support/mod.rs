@@ -169,7 +169,10 @@ fn spawn(dir: &Path, address: SocketAddr, script: &str, more: &[String], environ
     let mut program = Command::new(env!("CARGO_BIN_EXE_aurora-indexer"));
     program.arg("--root").arg(dir.join("root")).arg("--state").arg(dir.join("state"));
     program.args(["--listen", &address.to_string(), "--settle", "300ms", "--scan-interval", "1s"]);
-    program.args(["--max-retry-delay", "1s", "--log-level", "debug,sqlx=info", "--command", &command]).args(more);
+    program.args(["--max-retry-delay", "1s", "--log-level", "debug,sqlx=info"]).args(more);
+    if !more.iter().any(|flag| flag == "--command") {
+        program.args(["--command", &command]);
+    }
     program.envs(environment.iter().cloned());
     program.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
 }

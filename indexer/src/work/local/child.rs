@@ -37,16 +37,21 @@ enum End {
 }
 
 impl Attempt {
-    /// Runs to the end. Must run on a thread that lives as long as the child: the child dies with it.
-    pub(super) fn run(self, report: &dyn Fn(Status)) {
+    /// Runs to the end; `begun` is told whether there is a child, or why there is none. Must run on a thread that lives as
+    /// long as the child: the child dies with it.
+    pub(super) fn run(self, begun: impl FnOnce(Result<(), String>), report: &dyn Fn(Status)) {
         let mut child = match self.spawn() {
             Ok(child) => child,
             Err(error) => {
                 let program = self.words.first().map_or("", String::as_str);
-                return report(Status::Ended(Outcome::Failed(format!("cannot start `{program}`: {error}"))));
+                let reason = format!("cannot start `{program}`: {error}");
+                // No doing of the scene's, should nobody wait for `begun` any more.
+                report(Status::Ended(Outcome::Lost(reason.clone())));
+                return begun(Err(reason));
             }
         };
         report(Status::Running);
+        begun(Ok(()));
         let output = Output::keep(&mut child, &self.log, self.limits.log_bytes);
         let end = self.wait(&child);
         if !matches!(end, End::Exited) {
