@@ -6,6 +6,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Write},
     net::TcpStream,
+    path::Path,
     time::Duration,
 };
 
@@ -66,6 +67,34 @@ fn a_delivery_is_a_scene_until_its_raster_is_unpacked_beside_it() {
     long_enough();
     let scenes = indexer.json("/catalog/items")["features"].as_array().unwrap().len();
     assert_eq!((scenes, indexer.jobs().len()), (2, 3));
+}
+
+#[test]
+fn results_are_no_scenes_in_whatever_folder_they_lie() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("root");
+    for folder in ["archive", "own"] {
+        fs::create_dir_all(root.join(folder)).unwrap();
+    }
+    let own = root.join("own");
+    let (state, results) = (own.join("state").display().to_string(), own.join("shown").display().to_string());
+    // Its own folders lie in the root too.
+    let indexer = Indexer::start_in(dir, COPY, &["--state", &state, "--results", &results]);
+    for name in ["X.MBI_light.tif", "archive/Y.MBI_light.tif", "X.MBI.tif"] {
+        fs::write(root.join(name), tiff(1)).unwrap();
+    }
+    let scene = indexer.scene_at("X", 2, "published");
+    let light = scene["light"]["href"].as_str().unwrap().strip_prefix("/results/").unwrap().to_owned();
+    // Somebody copies a result into the root, under another name than a result's folder has.
+    fs::copy(Path::new(&results).join(light), root.join("archive/X.MBI_light.tif")).unwrap();
+    fs::write(root.join("Z.MBI.tif"), tiff(2)).unwrap();
+    indexer.scene_at("Z", 2, "published");
+    let ids = |changes: &[Value]| -> std::collections::BTreeSet<String> {
+        changes.iter().filter_map(|change| Some(change["scene"]["scene_id"].as_str()?.to_owned())).collect()
+    };
+    assert_eq!(ids(&indexer.changes()).into_iter().collect::<Vec<_>>(), ["X", "Z"]);
+    assert_eq!(indexer.jobs().len(), 2);
+    assert_eq!(indexer.get("/files/archive/Y.MBI_light.tif").status, 200, "they are served all the same");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Which names are looked at: rasters and deliveries by their extension, without what other programs are still writing,
-//! without quick looks and other things that lie beside a raster, and without folders that are never input.
+//! without quick looks, results and other things that lie beside a raster, and without folders that are never input.
 
 use aurora_catalog::name;
 
@@ -15,8 +15,9 @@ const DELIVERIES: [&str; 5] = [".tgz", ".tar.gz", ".h5", ".hdf5", ".he5"];
 /// Those of them that are archives in a gzip stream.
 const ARCHIVES: [&str; 2] = [".tgz", ".tar.gz"];
 
-/// What stands before the extension of things that lie beside a raster: quick looks.
-const BESIDE: [&str; 1] = [".qlk"];
+/// What stands before the extension of things that lie beside a raster: quick looks, and the optimised copies that ingest
+/// makes, which are results wherever somebody puts them.
+const BESIDE: [&str; 2] = [".qlk", ".mbi_light"];
 
 /// Whether a file of this name may be a scene.
 pub fn is_candidate(name: &str) -> bool {
@@ -68,7 +69,7 @@ mod tests {
 
     #[test]
     fn rasters_are_candidates_whatever_their_case() {
-        for name in ["a.MBI.tif", "a.TIFF", "é ñ.Tif", "a.MBI_light.tif", "x.tmp.tif", "a.tgz", "a.Tar.GZ", "a.H5"] {
+        for name in ["a.MBI.tif", "a.TIFF", "é ñ.Tif", "a_light.tif", "x.tmp.tif", "a.tgz", "a.Tar.GZ", "a.H5"] {
             assert!(is_candidate(name), "{name}");
         }
     }
@@ -78,6 +79,8 @@ mod tests {
         let names = [
             "a.QLK.tif",
             "a.qlk.TIF",
+            "a.MBI_light.tif",
+            "a.mbi_LIGHT.TIFF",
             ".a.tif",
             ".nfs000.tif",
             "a.tif.part",

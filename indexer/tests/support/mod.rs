@@ -167,10 +167,14 @@ fn spawn(dir: &Path, address: SocketAddr, script: &str, more: &[String], environ
     let quoted = script.replace('\'', r"'\''");
     let command = format!("/bin/sh -c '{quoted}' sh {{input}} {{output_dir}} {{attempt}} {}", dir.display());
     let mut program = Command::new(env!("CARGO_BIN_EXE_aurora-indexer"));
-    program.arg("--root").arg(dir.join("root")).arg("--state").arg(dir.join("state"));
+    let is_given = |flag: &str| more.iter().any(|given| given == flag);
+    program.arg("--root").arg(dir.join("root"));
+    if !is_given("--state") {
+        program.arg("--state").arg(dir.join("state"));
+    }
     program.args(["--listen", &address.to_string(), "--settle", "300ms", "--scan-interval", "1s"]);
     program.args(["--max-retry-delay", "1s", "--log-level", "debug,sqlx=info"]).args(more);
-    if !more.iter().any(|flag| flag == "--command") {
+    if !is_given("--command") {
         program.args(["--command", &command]);
     }
     program.envs(environment.iter().cloned());
