@@ -1,9 +1,10 @@
-//! Everything an operator watches is in `/metrics`, and in its documentation.
+//! Everything an operator watches is in `/metrics`, and in its documentation; what an operator reads is in the log.
 
 mod support;
 
 use std::fs;
 
+use serde_json::Value;
 use support::{COPY, Indexer, tiff, until};
 
 /// Name, type and whether something must have been counted after one scene was published and another failed.
@@ -61,6 +62,33 @@ fn what_is_documented_is_measured() {
         let short = name.trim_start_matches("aurora_indexer");
         assert!(documented.contains(name) || documented.contains(&format!("…{short}")), "{name} is not documented");
     }
+}
+
+#[test]
+fn a_log_in_json_is_json_in_every_line_and_names_scenes_and_jobs() {
+    let script = format!(r#"case "$1" in *bad*) echo 'no "radar" image' >&2; exit 65;; esac; {COPY}"#);
+    let mut indexer = Indexer::start(&script, &["--log", "json"]);
+    for (name, seed) in [("good.MBI.tif", 1), ("bad.MBI.tif", 2)] {
+        fs::write(indexer.root().join(name), tiff(seed)).unwrap();
+    }
+    indexer.scene_at("good", 2, "published");
+    let ids = [indexer.job_in("good.MBI.tif", "published"), indexer.job_in("bad.MBI.tif", "failed")]
+        .map(|job| job["job_id"].as_str().unwrap().to_owned());
+    assert!(indexer.stop().success());
+    let log = fs::read_to_string(indexer.dir.path().join("log")).unwrap();
+    let lines: Vec<Value> =
+        log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();
+    let has = |message: &str, fields: &[(&str, &str)]| {
+        let is_it = |line: &&Value| {
+            let fields = fields.iter().all(|(name, value)| line[name] == *value || line["fields"][name] == *value);
+            fields && (line["message"] == message || line["fields"]["message"] == message)
+        };
+        assert!(lines.iter().any(|line| is_it(&line)), "no `{message}` with {fields:?} in\n{log}");
+    };
+    has("settled", &[("scene", "good"), ("path", "good.MBI.tif"), ("level", "INFO")]);
+    has("job moved", &[("scene", "good"), ("job", &ids[0]), ("state", "leased")]);
+    has("published", &[("scene", "good"), ("job", &ids[0])]);
+    has("attempt failed", &[("scene", "bad"), ("job", &ids[1]), ("reason", "no \"radar\" image"), ("level", "WARN")]);
 }
 
 /// Whether the metric is there under its type, with a number above 0 where one is wanted.
