@@ -165,6 +165,23 @@ fn a_cluster_that_takes_nothing_just_now_costs_no_attempts() {
     until("all to be well", || indexer.json("/health")["work"] == "ok");
 }
 
+#[test]
+fn a_limit_on_submitted_jobs_holds_the_others_and_costs_no_attempts() {
+    let Some(cluster) = Cluster::start_with_a_limit_of_one_job() else { return };
+    let indexer = start(&cluster, &["--max-attempts", "1"]);
+    drop_scene(&indexer, "wait", 1);
+    runs_on_the_cluster(&indexer, "wait");
+    drop_scene(&indexer, "two", 2);
+    is_in_trouble(&indexer, "Job violates accounting/QOS policy");
+    assert_eq!(indexer.job_in("two.tif", "queued")["attempt"], 0);
+    fs::write(indexer.dir.path().join("go"), "").unwrap();
+    for name in ["wait", "two"] {
+        let job = published(&indexer, name);
+        assert_eq!((&job["attempt"], &job["losses"], runs(&indexer, name)), (&1.into(), &0.into(), 1), "{job}");
+    }
+    until("all to be well", || indexer.json("/health")["work"] == "ok");
+}
+
 /// The node that the one job under way runs on.
 fn node_of_the_job(cluster: &Cluster) -> &'static str {
     let nodes = cluster.run("squeue", &["--noheader", "--states=running", "--format=%N"]);

@@ -35,6 +35,17 @@ impl Cluster {
         Self::start_with(&["slurmdbd", "sacct", "mariadbd", "mariadb-install-db"], Self::start_accounts)
     }
 
+    /// One that keeps accounts and holds everybody to one job at once, submitted or under way.
+    pub fn start_with_a_limit_of_one_job() -> Option<Self> {
+        Self::start_with(&["slurmdbd", "sacct", "mariadbd", "mariadb-install-db"], |cluster| {
+            let more = cluster.start_accounts();
+            let account = |words: &[&str]| assert!(cluster.succeeds("sacctmgr", &[&["--immediate"], words].concat()));
+            account(&["add", "qos", "one", "set", "MaxSubmitJobsPerUser=1"]);
+            account(&["modify", "user", "where", "name=root", "cluster=test", "set", "qos=one", "defaultqos=one"]);
+            more + "AccountingStorageEnforce=associations,limits,qos\n"
+        })
+    }
+
     /// One with a `slurmrestd` at [`Cluster::rest_socket`], and another one at [`Cluster::rest_by_token`].
     pub fn start_with_rest() -> Option<Self> {
         let mut cluster = Self::start_with(&["slurmrestd"], Self::allow_tokens)?;
@@ -47,7 +58,9 @@ impl Cluster {
         let needed = ["munged", "slurmctld", "slurmd", "sbatch"];
         let installed = needed.iter().chain(more).all(|program| is_installed(program));
         if !installed || !rustix::process::geteuid().is_root() {
-            println!("not run: parts of Slurm are not here (deploy/setup.sh installs them), or this is not root");
+            aurora_database::trial::skipped(
+                "parts of Slurm are not here (deploy/setup.sh installs them), or this is not root",
+            );
             return None;
         }
         let dir = tempfile::tempdir().unwrap();
