@@ -26,7 +26,7 @@ impl Volume {
         match run("mount", &[how, &[text(at)]].concat()) {
             Ok(()) => Some(Self { at: at.to_owned() }),
             Err(said) => {
-                println!("not run: nothing can be mounted here: {said}");
+                aurora_database::trial::skipped(&format!("nothing can be mounted here: {said}"));
                 None
             }
         }

@@ -27,7 +27,9 @@ impl Share {
     fn start(mounted: &Path) -> Option<Self> {
         let needed = ["/usr/sbin/sshd", "/usr/bin/sshfs", "/usr/bin/fusermount3", "/dev/fuse"];
         if !needed.iter().all(|path| Path::new(path).exists()) || !rustix::process::geteuid().is_root() {
-            println!("not run: there is no sshfs and sshd here (deploy/setup.sh installs them), or this is not root");
+            aurora_database::trial::skipped(
+                "there is no sshfs and sshd here (deploy/setup.sh installs them), or this is not root",
+            );
             return None;
         }
         let keys = tempfile::tempdir().unwrap();
@@ -53,7 +55,7 @@ impl Share {
         until("an SSH server", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
         match share.try_mount() {
             Err(said) if said.contains("not permitted") => {
-                println!("not run: mounting is not permitted here: {said}");
+                aurora_database::trial::skipped(&format!("mounting is not permitted here: {said}"));
                 None
             }
             mounted => {

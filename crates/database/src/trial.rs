@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, File},
-    io::Read,
+    io::{Read, Write as _},
     net::TcpListener,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -36,6 +36,13 @@ const USER: &str = "postgres";
 const KEEPER: &str = r#"folder=$1; shift; "$@" & server=$!; cat >/dev/null; kill -INT $server 2>/dev/null
 wait $server; test -z "$folder" || rm -rf -- "$folder"/*"#;
 
+/// Says on the terminal that a test, or a part of one, is not run and why: on standard error itself, since what is printed
+/// the usual way is not shown of a test that passes.
+pub fn skipped(why: &str) {
+    // Nobody to tell is no reason to fail.
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}
+
 /// A PostgreSQL server.
 pub struct Server {
     dir: tempfile::TempDir,
@@ -54,7 +61,7 @@ impl Server {
 
     fn start_as(is_shared: bool) -> Option<Self> {
         let Some(programs) = programs() else {
-            println!("not run on PostgreSQL: it is not installed (deploy/setup.sh does it)");
+            skipped("PostgreSQL is not installed (deploy/setup.sh does it)");
             return None;
         };
         let dir = tempfile::tempdir().expect("a folder");

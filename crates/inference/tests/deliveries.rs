@@ -4,6 +4,7 @@ mod common;
 
 use std::{
     fs::{self, File},
+    io::Write as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -92,7 +93,7 @@ fn floats_with_gaps_and_several_bands_keep_both() {
 #[test]
 fn jpeg_2000_is_read_where_gdal_can() {
     let Ok(driver) = DriverManager::get_driver_by_name("JP2OpenJPEG") else {
-        println!("skipped: this GDAL has no JPEG 2000 driver");
+        let _ = writeln!(std::io::stderr(), "skipped: this GDAL has no JPEG 2000 driver");
         return;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -112,7 +113,7 @@ fn the_documented_model_of_ones_own_runs() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let python = root.join(".venv/bin/python");
     if !python.is_file() {
-        println!("skipped: no Python at {}; `make setup` installs it", python.display());
+        let _ = writeln!(std::io::stderr(), "skipped: no Python at {}; `make setup` installs it", python.display());
         return;
     }
     let folder = tempfile::tempdir().unwrap();

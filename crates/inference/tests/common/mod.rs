@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::{
+    io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -78,7 +79,7 @@ pub(crate) fn sample_data(folder: &str) -> Option<PathBuf> {
     if path.is_dir() {
         Some(path)
     } else {
-        println!("skipped: no sample data at {}", path.display());
+        let _ = writeln!(std::io::stderr(), "skipped: no sample data at {}", path.display());
         None
     }
 }
