@@ -40,6 +40,7 @@ demo: build
 check: setup frontend/dist/index.html
 	cargo fmt --all --check
 	cargo clippy --release --locked --workspace --all-targets -- $(DENY)
+	cargo clippy --release --locked -p aurora-raster --no-default-features --all-targets -- $(DENY)
 	RUSTDOCFLAGS="$(DENY)" cargo doc --release --locked --workspace --no-deps --document-private-items
 	npm run --silent --prefix frontend check
 
