@@ -168,6 +168,20 @@ impl World {
         until("withdrawal", || indexer.scene("b").is_null());
         fs::write(share.source().join("b.tif"), tiff(2)).unwrap();
         indexer.scene_at("b", 3, "published");
+        // An overwrite in place changes no folder, so that only full sweeps find it; pruned ones come between them.
+        fs::write(share.source().join("a.tif"), tiff(3)).unwrap();
+        indexer.scene_at("a", 4, "published");
+        assert_eq!(indexer.get(indexer.scene("a")["light"]["href"].as_str().unwrap()).body, tiff(3));
+        for kind in ["full", "pruned"] {
+            until(kind, || self.sweeps(kind) > 1);
+        }
+    }
+
+    /// Sweeps of a kind that came to their end.
+    fn sweeps(&self, kind: &str) -> u64 {
+        let text = String::from_utf8(self.indexer.get("/metrics").body).unwrap();
+        let own = format!("aurora_indexer_scan_seconds_count{{sweep=\"{kind}\"}} ");
+        text.lines().find_map(|line| line.strip_prefix(&own)?.parse().ok()).unwrap_or(0)
     }
 
     /// Every call on the mount hangs; nothing else does.
