@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::outline::Outline;
+
 /// One detection of one scene revision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Detection {
@@ -19,8 +21,8 @@ pub struct Detection {
     pub confidence: f64,
     /// Name and version of the model that found it.
     pub model: String,
-    /// Outline as a GeoJSON geometry in WGS84.
-    pub geometry: serde_json::Value,
+    /// GeoJSON in WGS84.
+    pub geometry: Outline,
 }
 
 impl Detection {

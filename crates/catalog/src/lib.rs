@@ -8,6 +8,7 @@ pub mod detection;
 pub mod feed;
 pub mod job;
 pub mod name;
+pub mod outline;
 pub mod scene;
 #[cfg(feature = "store")]
 pub mod store;
@@ -16,4 +17,5 @@ pub use detection::Detection;
 pub use feed::{Change, ChangeBody, ChangePage};
 pub use job::{JobState, JobView};
 pub use name::SceneName;
+pub use outline::Outline;
 pub use scene::{Asset, Scene, SceneStatus};

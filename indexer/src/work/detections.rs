@@ -90,7 +90,7 @@ fn detection(
         elongation: properties.elongation.unwrap_or(1.0).max(1.0),
         confidence: confidence(&properties),
         model: properties.model.unwrap_or_else(|| "unnamed".to_owned()),
-        geometry,
+        geometry: geometry.into(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Scenes and detections as GeoJSON features (RFC 7946): what `/scenes`, `/detections` and `/events` say of them.
 
-use aurora_catalog::{Detection, Scene};
+use aurora_catalog::{Detection, Outline, Scene};
 use serde_json::{Map, Value, json};
 
 use crate::antimeridian;
@@ -17,15 +17,10 @@ pub(crate) fn scene_geometry(scene: &Scene) -> Value {
     }
 }
 
-/// The box round a GeoJSON geometry in degrees: west, south, east, north, with west > east round one that was cut at the
+/// The box round an outline in degrees: west, south, east, north, with west > east round one that was cut at the
 /// antimeridian; `None` without points.
-pub(crate) fn bounds_of(geometry: &Value) -> Option<[f64; 4]> {
-    let coordinates = &geometry["coordinates"];
-    let parts = match (geometry["type"].as_str(), coordinates) {
-        (Some("MultiPolygon"), Value::Array(polygons)) => polygons.as_slice(),
-        _ => std::slice::from_ref(coordinates),
-    };
-    let mut boxes: Vec<[f64; 4]> = parts.iter().filter_map(box_round).collect();
+pub(crate) fn bounds_of(outline: &Outline) -> Option<[f64; 4]> {
+    let mut boxes = outline.boxes();
     let extents: Vec<_> = boxes.iter().map(|bounds| (bounds[0], bounds[2])).collect();
     for (bounds, _) in boxes.iter_mut().zip(antimeridian::behind(&extents, TURN_DEG)).filter(|(_, behind)| *behind) {
         (bounds[0], bounds[2]) = (bounds[0] + TURN_DEG, bounds[2] + TURN_DEG);
@@ -34,23 +29,6 @@ pub(crate) fn bounds_of(geometry: &Value) -> Option<[f64; 4]> {
     let joined = |a: [f64; 4], b: [f64; 4]| [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])];
     let [west, south, east, north] = boxes.into_iter().reduce(joined)?;
     Some([west, south, if is_cut { east - TURN_DEG } else { east }, north])
-}
-
-fn box_round(coordinates: &Value) -> Option<[f64; 4]> {
-    let mut bounds = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
-    extend(&mut bounds, coordinates);
-    (bounds[0] <= bounds[2]).then_some(bounds)
-}
-
-fn extend(bounds: &mut [f64; 4], coordinates: &Value) {
-    let Some(parts) = coordinates.as_array() else { return };
-    if let [lon, lat, ..] = parts.as_slice()
-        && let (Some(lon), Some(lat)) = (lon.as_f64(), lat.as_f64())
-    {
-        *bounds = [bounds[0].min(lon), bounds[1].min(lat), bounds[2].max(lon), bounds[3].max(lat)];
-        return;
-    }
-    parts.iter().for_each(|part| extend(bounds, part));
 }
 
 /// A scene as a feature, with links to what can be asked of it; `address` is its own.
@@ -164,7 +142,8 @@ mod tests {
     #[test]
     fn a_box_goes_round_what_was_cut_at_the_antimeridian() {
         let ring = |west: f64, east: f64| json!([[[west, 1], [east, 1], [east, 2], [west, 1]]]);
-        let bounds = |kind: &str, coordinates: Value| bounds_of(&json!({ "type": kind, "coordinates": coordinates }));
+        let bounds =
+            |kind: &str, coordinates: Value| bounds_of(&json!({ "type": kind, "coordinates": coordinates }).into());
         let cut = json!([ring(179.0, 180.0), ring(-180.0, -178.0)]);
         assert_eq!(bounds("MultiPolygon", cut), Some([179.0, 1.0, -178.0, 2.0]));
         let apart = json!([ring(10.0, 20.0), ring(-20.0, -10.0)]);

@@ -120,11 +120,11 @@ mod tests {
             elongation: 2.0,
             confidence: 0.5,
             model: "m".to_owned(),
-            geometry: json!({ "type": "Polygon", "coordinates": ring }),
+            geometry: json!({ "type": "Polygon", "coordinates": ring }).into(),
         };
         assert!(lies_in(&detection, [2.0, 4.0, 9.0, 9.0]));
         assert!(!lies_in(&detection, [3.5, 2.0, 9.0, 9.0]));
-        let nowhere = Detection { geometry: json!({ "type": "Polygon", "coordinates": [] }), ..detection };
+        let nowhere = Detection { geometry: json!({ "type": "Polygon", "coordinates": [] }).into(), ..detection };
         assert!(!lies_in(&nowhere, [-180.0, -90.0, 180.0, 90.0]));
     }
 }

@@ -165,7 +165,7 @@ pub(crate) fn detection(scene_id: &str, revision: u64, index: u32, confidence: f
         elongation: 3.0,
         confidence,
         model: "test 1".to_owned(),
-        geometry: json!({ "type": "Polygon", "coordinates": [ring] }),
+        geometry: json!({ "type": "Polygon", "coordinates": [ring] }).into(),
     }
 }
 

@@ -65,7 +65,7 @@ impl Entry {
     /// Its place as GeoJSON.
     pub(super) fn geometry(&self) -> Value {
         match &self.detection {
-            Some(detection) => detection.geometry.clone(),
+            Some(detection) => detection.geometry.to_value(),
             None => scene_geometry(&self.found.scene),
         }
     }
