@@ -12,6 +12,7 @@ use std::{
 
 use aurora_daemon::fair::{Client, FairQueue};
 use aurora_raster::cache::BlockCache;
+use bytes::Bytes;
 use tokio::{sync::oneshot, time::timeout};
 
 use crate::{admission::Overloaded, lending::Loan};
@@ -19,7 +20,7 @@ use crate::{admission::Overloaded, lending::Loan};
 /// Below this a single render of a large block has no room.
 pub(crate) const MIN_MEMORY_BYTES: u64 = 32 << 20;
 
-/// The parts, in bytes. Their sum is 15/16 of the whole: allocators round up.
+/// The parts, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Budget {
     /// Headers of opened rasters.
@@ -28,6 +29,8 @@ pub(crate) struct Budget {
     pub(crate) blocks_bytes: u64,
     /// Encoded tiles.
     pub(crate) tiles_bytes: u64,
+    /// Lists of scenes and detections, until they are taken.
+    pub(crate) lists_bytes: u64,
     /// Source bytes and buffers of renders under way.
     pub(crate) in_flight_bytes: u64,
 }
@@ -40,6 +43,7 @@ impl Budget {
             headers_bytes: sixteenths(1),
             blocks_bytes: sixteenths(7),
             tiles_bytes: sixteenths(2),
+            lists_bytes: sixteenths(1),
             in_flight_bytes: sixteenths(5),
         }
     }
@@ -66,6 +70,22 @@ struct Account {
 pub(crate) struct Reserved {
     account: Option<Arc<Mutex<Account>>>,
     bytes: u64,
+}
+
+/// `bytes`, for which `taken` was taken, until the last who holds them has let go.
+pub(crate) fn held<T: Send + 'static>(bytes: Bytes, taken: T) -> Bytes {
+    Bytes::from_owner(Held { bytes, _taken: taken })
+}
+
+struct Held<T> {
+    bytes: Bytes,
+    _taken: T,
+}
+
+impl<T> AsRef<[u8]> for Held<T> {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 impl std::fmt::Debug for Account {
@@ -173,7 +193,8 @@ mod tests {
     use super::*;
 
     fn room(render_bytes: u64, tiles_bytes: u64) -> Room {
-        let budget = Budget { headers_bytes: 0, blocks_bytes: 0, tiles_bytes, in_flight_bytes: render_bytes };
+        let budget =
+            Budget { headers_bytes: 0, blocks_bytes: 0, tiles_bytes, lists_bytes: 0, in_flight_bytes: render_bytes };
         Room::new(&budget, Arc::new(BlockCache::new(0)), Duration::from_secs(60))
     }
 
@@ -181,7 +202,11 @@ mod tests {
     fn the_parts_stay_within_the_whole() {
         for memory in [MIN_MEMORY_BYTES, 64 << 20, (256 << 20) + 5] {
             let parts = Budget::split(memory);
-            let sum = parts.headers_bytes + parts.blocks_bytes + parts.tiles_bytes + parts.in_flight_bytes;
+            let sum = parts.headers_bytes
+                + parts.blocks_bytes
+                + parts.tiles_bytes
+                + parts.lists_bytes
+                + parts.in_flight_bytes;
             assert!(sum <= memory && sum > memory / 16 * 14);
         }
     }

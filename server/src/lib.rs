@@ -14,6 +14,7 @@ mod budget;
 mod catalogue;
 mod descriptors;
 mod failure;
+mod features;
 mod flights;
 mod gpus;
 mod handlers;

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use moka::sync::Cache;
 
 use crate::{
-    budget::{Reserved, Room},
+    budget::{Room, held},
     failure::Failure,
     flights::Flights,
     render::Stages,
@@ -82,18 +82,6 @@ impl Tile {
     /// A document that is kept among the tiles.
     pub(crate) fn document(media_type: &'static str, document: &serde_json::Value) -> Self {
         Self { bytes: document.to_string().into(), media_type, stages: Stages::begin() }
-    }
-}
-
-/// The bytes of a tile, accounted for until its cache and all answers have let go of them.
-struct Held {
-    bytes: Bytes,
-    _reserved: Reserved,
-}
-
-impl AsRef<[u8]> for Held {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
     }
 }
 
@@ -171,7 +159,7 @@ impl Tiles {
             async move {
                 let Tile { bytes, media_type, stages } = render.await?;
                 let reserved = room.hold(u64::from(weight_bytes(&bytes)));
-                let bytes = Bytes::from_owner(Held { bytes, _reserved: reserved });
+                let bytes = held(bytes, reserved);
                 let tile = Arc::new(Tile { bytes, media_type, stages });
                 kept.insert(key, Shelf::of(&tile));
                 // What no longer fits is let go now, or moka would let some sixty entries wait beyond the bound.

@@ -59,6 +59,25 @@ async fn a_local_file_rewritten_in_place_is_never_mixed() {
 }
 
 #[tokio::test]
+async fn a_local_file_that_is_cut_or_vanishes_under_its_readers_is_a_problem_and_never_a_tile() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, whole) = (folder.path().join("a.tif"), tiff(1));
+    std::fs::write(&file, &whole).unwrap();
+    let server = Server::start(&["--allow", name(folder.path()), "--revalidate", "1h"]);
+    assert_eq!(server.get(&path(name(&file), &tile(3, 3))).await.status(), StatusCode::OK);
+    // What is asked for now has not been read yet.
+    let elsewhere = path(name(&file), &tile(80, 80));
+    let open = std::fs::OpenOptions::new().write(true).open(&file).unwrap();
+    open.set_len(whole.len() as u64 / 2).unwrap();
+    let (status, problem) = server.problem(&elsewhere).await;
+    assert!([415, 422, 502].contains(&status), "{status} {problem}");
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(server.problem(&elsewhere).await.0, 404);
+    std::fs::write(&file, &whole).unwrap();
+    assert_eq!(server.get(&elsewhere).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn an_origin_that_hangs_takes_only_its_own_requests_with_it() {
     let (hangs, works) = (Origin::start().await, Origin::start().await);
     let flags = ["--allow", &hangs.address, "--allow", &works.address];

@@ -2,7 +2,7 @@
 //!
 //! As parsed JSON a corner takes some 130 bytes, and a scene's slicks have thousands. Polygons on a grid of
 //! 10⁻⁷ degrees (a centimetre; RFC 7946, section 11.2, thinks 10⁻⁶ enough) are kept as steps from corner to corner
-//! instead, in two to three bytes each, and come back exactly. Any other geometry is kept as its JSON text. What a
+//! instead, in two to three bytes for each number, and come back the same numbers. Any other geometry is kept as its JSON text. What a
 //! geometry must be is checked by the indexer where detections come in, not here.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -77,8 +77,8 @@ impl Outline {
         }
     }
 
-    /// Bytes on the heap.
-    pub fn size_bytes(&self) -> usize {
+    #[cfg(test)]
+    fn size_bytes(&self) -> usize {
         match &self.0 {
             Form::Polygon(steps) | Form::MultiPolygon(steps) => steps.len(),
             Form::Text(text) => text.len(),

@@ -26,7 +26,7 @@ mod child;
 mod output;
 
 /// How long a program's start is waited for; on a file system that hangs it takes longer, and the task counts as accepted.
-const START_PATIENCE: Duration = Duration::from_secs(10);
+const START_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Bounds on each attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

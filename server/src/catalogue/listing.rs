@@ -29,6 +29,13 @@ pub(crate) struct Token {
     scene_id: String,
 }
 
+impl Token {
+    /// After this scene.
+    pub(crate) fn of(scene: &Scene) -> Self {
+        Self { at: time(scene), scene_id: scene.scene_id.clone() }
+    }
+}
+
 /// One page.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -50,7 +57,7 @@ impl Catalogue {
         }
         let more = scenes.len() > limit;
         scenes.truncate(limit);
-        let next = scenes.last().filter(|_| more).map(|last| Token { at: time(last), scene_id: last.scene_id.clone() });
+        let next = scenes.last().filter(|_| more).map(|last| Token::of(last));
         Page { scenes, matched, next }
     }
 

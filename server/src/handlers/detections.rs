@@ -47,7 +47,11 @@ impl FromStr for Verdict {
 }
 
 /// Detections by scene, place, time and verdict: newest scene first, within a scene by confidence.
-pub(crate) async fn list(Begun(catalogue): Begun, pairs: Pairs) -> Result<impl IntoResponse, Failure> {
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    Begun(catalogue): Begun,
+    pairs: Pairs,
+) -> Result<impl IntoResponse, Failure> {
     let (bbox, limit) = (pairs.bbox()?, pairs.limit(DEFAULT_LIMIT, MAX_LIMIT)?);
     let interval: Interval = pairs.get("datetime")?.unwrap_or_default();
     let verdict: Option<Verdict> = pairs.get("verdict")?;
@@ -56,7 +60,7 @@ pub(crate) async fn list(Begun(catalogue): Begun, pairs: Pairs) -> Result<impl I
         None => all(&catalogue),
     };
     let mut matched = 0;
-    let mut features = Vec::new();
+    let mut wanted = Vec::new();
     for (scene, found) in &scenes {
         if !interval.contains(scene.observed_at.unwrap_or(scene.arrived_at)) {
             continue;
@@ -66,15 +70,18 @@ pub(crate) async fn list(Begun(catalogue): Begun, pairs: Pairs) -> Result<impl I
         };
         for detection in found.detections.iter().filter(is_wanted) {
             matched += 1;
-            if features.len() < limit {
-                features.push(detection_feature(scene, found.revision, detection));
+            if wanted.len() < limit {
+                wanted.push((scene, found.revision, detection));
             }
         }
     }
-    let returned = features.len();
-    Ok(geojson(&json!({
-        "type": "FeatureCollection", "features": features, "numberMatched": matched, "numberReturned": returned,
-    })))
+    let mut features = app.lists.begin().await?;
+    let push = |(scene, revision, detection): &(&Arc<Scene>, u64, &Detection)| {
+        features.push(&detection_feature(scene, *revision, detection))
+    };
+    wanted.iter().all(push);
+    let rest = json!({ "numberMatched": matched, "numberReturned": features.count() });
+    Ok(features.answer(&rest))
 }
 
 /// One detection.

@@ -22,6 +22,7 @@ const MAX_LIMIT: usize = 1000;
 
 /// A page of scenes, newest first; also those of which there is nothing to show yet.
 pub(crate) async fn list(
+    State(app): State<Arc<App>>,
     Begun(catalogue): Begun,
     pairs: Pairs,
     PublicAddress(base): PublicAddress,
@@ -29,14 +30,12 @@ pub(crate) async fn list(
     let filter = SceneFilter { bbox: pairs.bbox()?, interval: pairs.get("datetime")?.unwrap_or_default() };
     let token: Option<Token> = pairs.get("token")?;
     let page = catalogue.list(&filter, token.as_ref(), pairs.limit(DEFAULT_LIMIT, MAX_LIMIT)?);
-    let links: Vec<Value> = page.next.iter().map(|next| next_link(&base, &pairs, next)).collect();
-    Ok(geojson(&json!({
-        "type": "FeatureCollection",
-        "features": page.scenes.iter().map(|scene| feature(scene, &base)).collect::<Vec<_>>(),
-        "numberMatched": page.matched,
-        "numberReturned": page.scenes.len(),
-        "links": links,
-    })))
+    let mut features = app.lists.begin().await?;
+    let is_whole = page.scenes.iter().all(|scene| features.push(&feature(scene, &base)));
+    let next = if is_whole { page.next } else { page.scenes[..features.count()].last().map(|last| Token::of(last)) };
+    let links: Vec<Value> = next.iter().map(|next| next_link(&base, &pairs, next)).collect();
+    let rest = json!({ "numberMatched": page.matched, "numberReturned": features.count(), "links": links });
+    Ok(features.answer(&rest))
 }
 
 /// One scene, also while there is nothing to show of it yet.

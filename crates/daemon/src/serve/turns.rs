@@ -68,13 +68,14 @@ impl Turns {
         self.spawned.wait().await;
     }
 
-    /// Nothing is polled any more.
+    /// Nothing is polled any more; what is woken later is let go.
     pub(super) fn end(&self) {
-        let resting = {
+        let (resting, woken) = {
             let mut state = lock(&self.state);
             state.ended = true;
-            std::mem::take(&mut state.resting)
+            (std::mem::take(&mut state.resting), std::mem::take(&mut state.woken))
         };
+        drop(woken);
         resting.into_iter().for_each(Waker::wake);
     }
 
@@ -121,6 +122,10 @@ impl Turns {
 fn wake(state: &Mutex<State>, client: Client, runnable: Runnable) {
     let resting = {
         let mut state = lock(state);
+        if state.ended {
+            drop(state);
+            return drop(runnable);
+        }
         state.woken.push(client, runnable);
         state.resting.pop()
     };

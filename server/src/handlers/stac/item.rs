@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{STAC_VERSION, collection::Collection, link};
 use crate::{
-    catalogue::{Catalogue, Found, bounds_of, scene_geometry},
+    catalogue::{Catalogue, Found, SceneDetections, bounds_of, scene_geometry},
     handlers::parameters::path_segment,
     source::below,
 };
@@ -27,7 +27,8 @@ pub(super) struct Entry {
     /// When the satellite saw it, else when it arrived.
     pub(super) at: Timestamp,
     found: Found,
-    detection: Option<Detection>,
+    /// The scene's detections and which of them it is.
+    detection: Option<(Arc<SceneDetections>, usize)>,
 }
 
 impl Entry {
@@ -49,14 +50,20 @@ impl Entry {
         let raw = scene.raw.as_ref().map(|_| entry(Collection::Mbi, &scene.scene_id, None));
         let light = scene.light.as_ref().map(|_| entry(Collection::MbiLight, &scene.scene_id, None));
         let detections = catalogue.detections_of(&scene.scene_id).map(|(_, found)| found).unwrap_or_default();
-        let detected = detections.detections.iter();
-        let detected = detected.map(|detection| entry(Collection::Detections, &detection.id, Some(detection.clone())));
+        let detected = detections.detections.iter().enumerate();
+        let detected = detected.map(|(index, detection)| {
+            entry(Collection::Detections, &detection.id, Some((Arc::clone(&detections), index)))
+        });
         raw.into_iter().chain(light).chain(detected).collect()
+    }
+
+    fn detection(&self) -> Option<&Detection> {
+        self.detection.as_ref().and_then(|(of_scene, index)| of_scene.detections.get(*index))
     }
 
     /// West, south, east, north in degrees.
     pub(super) fn bbox(&self) -> Option<[f64; 4]> {
-        match &self.detection {
+        match self.detection() {
             Some(detection) => bounds_of(&detection.geometry),
             None => self.found.scene.bounds_wgs84,
         }
@@ -64,7 +71,7 @@ impl Entry {
 
     /// Its place as GeoJSON.
     pub(super) fn geometry(&self) -> Value {
-        match &self.detection {
+        match self.detection() {
             Some(detection) => detection.geometry.to_value(),
             None => scene_geometry(&self.found.scene),
         }
@@ -145,7 +152,7 @@ impl Entry {
         add("updated", json!(scene.published_at.unwrap_or(scene.arrived_at)));
         add("aurora:revision", json!(scene.revision));
         add("aurora:status", json!(scene.status));
-        match &self.detection {
+        match self.detection() {
             None => {
                 add("gsd", json!(self.asset().map(|asset| asset.spacing_m)));
                 add("proj:epsg", json!(self.asset().and_then(|asset| asset.epsg)));

@@ -1,10 +1,13 @@
 //! `/stac/search` (GET and POST), `/stac/collections/{collection_id}/items` and `…/items/{item_id}`: items filtered,
 //! newest first, page by page.
 
-use std::{cmp::Reverse, str::FromStr};
+use std::{cmp::Reverse, str::FromStr, sync::Arc};
 
 use aurora_daemon::problem::Problem;
-use axum::response::IntoResponse;
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
 use geo::Intersects;
 use geojson::Geometry;
 use jiff::Timestamp;
@@ -17,8 +20,10 @@ use super::{
     link,
 };
 use crate::{
+    app::App,
     catalogue::{Catalogue, Interval, overlaps},
     failure::Failure,
+    features::Lists,
     handlers::{
         body::JsonBody,
         parameters::{Begun, Pairs, Parts, PublicAddress, bbox_of, query_text},
@@ -75,28 +80,31 @@ struct Page {
 
 /// `GET /stac/search`.
 pub(crate) async fn search(
+    State(app): State<Arc<App>>,
     Begun(catalogue): Begun,
     pairs: Pairs,
     PublicAddress(base): PublicAddress,
 ) -> Result<impl IntoResponse, Failure> {
     let page = Search::of_pairs(&pairs)?.page(&catalogue);
     let address = format!("{base}/stac/search");
-    Ok(geojson(&page.document(&base, &address, next_by_get(&address, &pairs, &page))))
+    page.answer(&app.lists, &base, &address, |next| next_by_get(&address, &pairs, next)).await
 }
 
 /// `POST /stac/search`.
 pub(crate) async fn search_by_post(
+    State(app): State<Arc<App>>,
     Begun(catalogue): Begun,
     PublicAddress(base): PublicAddress,
     JsonBody(body): JsonBody<SearchBody>,
 ) -> Result<impl IntoResponse, Failure> {
     let page = Search::of_body(&body)?.page(&catalogue);
     let address = format!("{base}/stac/search");
-    Ok(geojson(&page.document(&base, &address, next_by_post(&address, &body, &page))))
+    page.answer(&app.lists, &base, &address, |next| next_by_post(&address, &body, next)).await
 }
 
 /// `GET /stac/collections/{collection_id}/items`.
 pub(crate) async fn items(
+    State(app): State<Arc<App>>,
     Begun(catalogue): Begun,
     Parts(id): Parts<String>,
     pairs: Pairs,
@@ -106,7 +114,7 @@ pub(crate) async fn items(
     let search = Search { collections: Some(vec![id]), ..Search::of_pairs(&pairs)? };
     let page = search.page(&catalogue);
     let address = format!("{}/items", collection.address(&base));
-    Ok(geojson(&page.document(&base, &address, next_by_get(&address, &pairs, &page))))
+    page.answer(&app.lists, &base, &address, |next| next_by_get(&address, &pairs, next)).await
 }
 
 /// `GET /stac/collections/{collection_id}/items/{item_id}`.
@@ -211,34 +219,38 @@ fn meets(shape: &geo::Geometry, geometry: &Value) -> bool {
 }
 
 impl Page {
-    fn document(&self, base: &str, address: &str, next: Option<Value>) -> Value {
+    async fn answer(
+        self,
+        lists: &Lists,
+        base: &str,
+        address: &str,
+        next_link: impl Fn(&Token) -> Value,
+    ) -> Result<Response, Failure> {
+        let mut features = lists.begin().await?;
+        let is_whole = self.entries.iter().all(|entry| features.push(&entry.document(base)));
+        let next = if is_whole { self.next } else { self.entries[..features.count()].last().map(Token::of) };
         let mut links = vec![
             link("self", "application/geo+json", address.to_owned()),
             link("root", "application/json", format!("{base}/stac")),
         ];
-        links.extend(next);
-        json!({
-            "type": "FeatureCollection",
-            "features": self.entries.iter().map(|entry| entry.document(base)).collect::<Vec<_>>(),
-            "links": links,
-            "numberMatched": self.matched,
-            "numberReturned": self.entries.len(),
-        })
+        links.extend(next.iter().map(next_link));
+        let rest = json!({ "links": links, "numberMatched": self.matched, "numberReturned": features.count() });
+        Ok(features.answer(&rest))
     }
 }
 
-fn next_by_get(address: &str, pairs: &Pairs, page: &Page) -> Option<Value> {
-    let token = page.next.as_ref()?.to_string();
+fn next_by_get(address: &str, pairs: &Pairs, token: &Token) -> Value {
+    let token = token.to_string();
     let others =
         pairs.0.iter().filter(|(name, _)| name != "token").map(|(name, value)| (name.as_str(), value.as_str()));
     let query = query_text(others.chain([("token", token.as_str())]));
     let mut next = link("next", "application/geo+json", format!("{address}{query}"));
     next["method"] = "GET".into();
-    Some(next)
+    next
 }
 
-fn next_by_post(address: &str, body: &SearchBody, page: &Page) -> Option<Value> {
-    let token = page.next.as_ref()?.to_string();
+fn next_by_post(address: &str, body: &SearchBody, token: &Token) -> Value {
+    let token = token.to_string();
     let mut next_body = body.others.clone();
     let mut add = |name: &str, value: Value| {
         if !value.is_null() {
@@ -255,7 +267,7 @@ fn next_by_post(address: &str, body: &SearchBody, page: &Page) -> Option<Value> 
     let mut next = link("next", "application/geo+json", address.to_owned());
     next["method"] = "POST".into();
     next["body"] = next_body.into();
-    Some(next)
+    next
 }
 
 impl Token {

@@ -1,0 +1,128 @@
+//! Lists of GeoJSON features: written one by one, so that only one at a time stands in memory as a tree, and accounted for
+//! until the client has taken the last byte. The handlers of scenes,
+//! detections and STAC items answer with them.
+//!
+//! Lists have a part of `--memory` of their own: a client that takes its time over one makes others wait for lists, not for
+//! tiles. A page ends early where it would take more than half of that part.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::Body,
+    http::header::{CACHE_CONTROL, CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use serde_json::Value;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+use crate::{budget::held, failure::Failure};
+
+/// The unit of the account: a semaphore counts up to 2³² of them.
+const UNIT_BYTES: u64 = 1024;
+
+/// What lists may hold together.
+pub(crate) struct Lists {
+    units: Arc<Semaphore>,
+    page_units: u32,
+    patience: Duration,
+}
+
+/// A list that is being written.
+pub(crate) struct Features {
+    text: String,
+    count: usize,
+    most_bytes: usize,
+    units: OwnedSemaphorePermit,
+}
+
+impl Lists {
+    /// Lists of `lists_bytes` in all; nobody waits for longer than `patience`.
+    pub(crate) fn new(lists_bytes: u64, patience: Duration) -> Self {
+        let page_units = u32::try_from(lists_bytes / 2 / UNIT_BYTES).unwrap_or(u32::MAX >> 1).max(1);
+        Self { units: Arc::new(Semaphore::new(2 * page_units as usize)), page_units, patience }
+    }
+
+    /// A new list, once there is room for a page.
+    ///
+    /// # Errors
+    /// `Overloaded` when there is none for too long.
+    pub(crate) async fn begin(&self) -> Result<Features, Failure> {
+        let units = timeout(self.patience, Arc::clone(&self.units).acquire_many_owned(self.page_units)).await;
+        let units = units.ok().and_then(Result::ok).ok_or(Failure::Overloaded)?;
+        let most_bytes = self.page_units as usize * UNIT_BYTES as usize;
+        let mut text = String::with_capacity(most_bytes);
+        text.push_str(r#"{"type":"FeatureCollection","features":["#);
+        Ok(Features { text, count: 0, most_bytes, units })
+    }
+}
+
+impl Features {
+    /// Adds a feature unless the page is full, and says whether it did. The first one always finds room.
+    pub(crate) fn push(&mut self, feature: &Value) -> bool {
+        let feature = feature.to_string();
+        if self.count > 0 {
+            if self.text.len() + feature.len() >= self.most_bytes {
+                return false;
+            }
+            self.text.push(',');
+        }
+        self.count += 1;
+        self.text.push_str(&feature);
+        true
+    }
+
+    /// Features so far.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The answer; `rest` are the collection's other members, an object with one at least.
+    pub(crate) fn answer(mut self, rest: &Value) -> Response {
+        self.text.push_str("],");
+        self.text.push_str(&rest.to_string()[1..]);
+        self.text.shrink_to_fit();
+        let spare = self.units.num_permits().saturating_sub(self.text.len().div_ceil(UNIT_BYTES as usize));
+        drop(self.units.split(spare));
+        let body = Body::from(held(self.text.into(), self.units));
+        ([(CONTENT_TYPE, "application/geo+json"), (CACHE_CONTROL, "no-cache")], body).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use serde_json::json;
+
+    use super::*;
+
+    async fn read(answer: Response) -> Value {
+        serde_json::from_slice(&to_bytes(answer.into_body(), 1 << 20).await.unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_list_is_accounted_for_until_it_is_taken() {
+        let lists = Lists::new(20 * UNIT_BYTES, Duration::from_millis(5));
+        let (mut first, second) = (lists.begin().await.unwrap(), lists.begin().await.unwrap());
+        assert!(lists.begin().await.is_err(), "two pages are under way");
+        assert!(first.push(&json!({ "id": 1 })) && first.push(&json!({ "id": 2 })));
+        let answer = first.answer(&json!({ "numberMatched": 7 }));
+        assert_eq!(lists.units.available_permits(), 9, "a short one takes what it is");
+        let told = json!({ "type": "FeatureCollection", "features": [{ "id": 1 }, { "id": 2 }], "numberMatched": 7 });
+        assert_eq!(read(answer).await, told);
+        assert_eq!(lists.units.available_permits(), 10);
+        assert_eq!(read(second.answer(&json!({ "numberMatched": 0 }))).await["features"], json!([]));
+        assert_eq!(lists.units.available_permits(), 20);
+    }
+
+    #[tokio::test]
+    async fn a_page_ends_where_it_is_full_and_has_one_feature_at_least() {
+        let lists = Lists::new(4 * UNIT_BYTES, Duration::from_millis(5));
+        let (mut features, huge) = (lists.begin().await.unwrap(), json!("x".repeat(5000)));
+        assert!(features.push(&huge) && !features.push(&json!(1)));
+        assert_eq!(features.count(), 1);
+        assert_eq!(read(features.answer(&json!({ "a": 1 }))).await["features"], json!([huge]));
+    }
+}
