@@ -239,3 +239,14 @@ async fn a_cluster_keeps_the_contract_by_its_programs_and_by_its_rest_interface(
     }
     tokio::join!(by_programs.hold(), by_rest.hold());
 }
+
+#[tokio::test]
+async fn words_that_no_program_takes_are_the_attempts_own_failure() {
+    let bench = Bench::new(Local::new);
+    let mut task = bench.task("endless", "true");
+    // Longer than the system lets one argument be.
+    task.input = "x".repeat(200_000).into();
+    bench.executor.submit(task.clone()).await.unwrap();
+    let outcome = end(&*bench.executor, &task.key).await;
+    assert!(matches!(&outcome, Outcome::Failed(why) if why.starts_with("cannot start `/bin/sh`")), "{outcome:?}");
+}

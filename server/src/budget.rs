@@ -2,8 +2,8 @@
 //!
 //! Every cache weighs its own entries, and has a part of its own, so that a flood of headers cannot push out tiles.
 //! [`Room`] accounts for everything else that lives: what renders and header reads hold, and encoded tiles until the last
-//! client has taken them; what these leave is lent to the blocks. The rest of the process (code, connections, the catalogue)
-//! is the overhead that comes on top.
+//! client has taken them; what these leave is lent to the blocks. Lists account for themselves
+//! ([`crate::features`]). The rest of the process (code, connections, the catalogue) is the overhead that comes on top.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},

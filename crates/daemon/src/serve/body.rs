@@ -12,8 +12,8 @@ use super::ledger::UnderWay;
 
 /// The body of an answer; its request is under way until the last byte has been handed to the connection.
 ///
-/// It is looked at only when the client has room, so that the ledger learns here how long it has had none: HTTP/2 has a
-/// window for each answer beside what the socket takes.
+/// The ledger learns here how long a client has taken nothing: HTTP/2 has a window for each answer beside what the socket
+/// takes. A body of one piece is seen only until its first byte has gone; the rest of it waits in the connection.
 pub(super) struct Answer {
     body: Body,
     under_way: Option<UnderWay>,

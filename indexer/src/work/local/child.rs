@@ -45,6 +45,10 @@ impl Attempt {
             Err(error) => {
                 let program = self.words.first().map_or("", String::as_str);
                 let reason = format!("cannot start `{program}`: {error}");
+                if is_of_its_words(&error) {
+                    report(Status::Ended(Outcome::Failed(reason)));
+                    return begun(Ok(()));
+                }
                 // No doing of the scene's, should nobody wait for `begun` any more.
                 report(Status::Ended(Outcome::Lost(reason.clone())));
                 return begun(Err(reason));
@@ -100,6 +104,12 @@ impl Attempt {
             std::thread::sleep(LOOK);
         }
     }
+}
+
+/// Whether the words of this attempt cannot be passed to any program: another scene's may, so others need not wait.
+fn is_of_its_words(error: &io::Error) -> bool {
+    use io::ErrorKind::{ArgumentListTooLong, InvalidFilename, InvalidInput};
+    matches!(error.kind(), ArgumentListTooLong | InvalidFilename | InvalidInput)
 }
 
 fn id_of(child: &Child) -> Option<Pid> {
