@@ -6,7 +6,7 @@ mod cluster;
 use std::{fs, path::PathBuf, process::Command, sync::Arc, time::Duration};
 
 use aurora_indexer::work::{
-    executor::{Executor, Outcome, Status, Task},
+    executor::{Executor, Outcome, Refusal, Status, Task},
     local::{Limits, Local},
     slurm::{RestAccess, Slurm, Wishes},
     template::Template,
@@ -249,4 +249,22 @@ async fn words_that_no_program_takes_are_the_attempts_own_failure() {
     bench.executor.submit(task.clone()).await.unwrap();
     let outcome = end(&*bench.executor, &task.key).await;
     assert!(matches!(&outcome, Outcome::Failed(why) if why.starts_with("cannot start `/bin/sh`")), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_missing_program_is_the_attempts_own_failure_only_where_each_has_its_own() {
+    let bench = Bench::new(|_, limits| Local::new(Template::parse("{output_dir}/run {input}").unwrap(), limits));
+    let missing = bench.task("missing", "");
+    bench.executor.submit(missing.clone()).await.unwrap();
+    let outcome = end(&*bench.executor, &missing.key).await;
+    assert!(matches!(&outcome, Outcome::Failed(why) if why.contains("cannot start")), "{outcome:?}");
+    let there = bench.task("there", "");
+    std::os::unix::fs::symlink("/bin/true", there.output_dir.join("run")).unwrap();
+    bench.executor.submit(there.clone()).await.unwrap();
+    assert_eq!(end(&*bench.executor, &there.key).await, Outcome::Success);
+
+    let bench =
+        Bench::new(|_, limits| Local::new(Template::parse("/no/such/run {input} {output_dir}").unwrap(), limits));
+    let refused = bench.executor.submit(bench.task("refused", "")).await.unwrap_err();
+    assert_eq!(refused.kind, Refusal::Away, "{refused}");
 }

@@ -113,9 +113,9 @@ impl Dispatcher {
         self.drop_lost().await?;
         self.catch_up().await?;
         self.ask().await?;
-        self.fill().await?;
+        let goes_on = self.fill().await?;
         self.tell_trouble();
-        self.pause().await
+        if goes_on { Ok(Duration::ZERO) } else { self.pause().await }
     }
 
     /// Says what stands in the way of attempts, or that nothing does.

@@ -5,7 +5,8 @@
 //! prints goes to a bounded log.
 //!
 //! A command that cannot even be started (its program is missing, or may not be executed, or there are too many processes)
-//! could be started for no scene, and is the operator's to mend: its task is not accepted.
+//! could be started for no scene, and is the operator's to mend: its task is not accepted. Where the program's own name
+//! has places, a program that cannot be started is the one attempt's failure.
 
 use std::{
     collections::HashMap,
@@ -77,7 +78,8 @@ impl Local {
         let (stop, stopped) = mpsc::channel();
         let (told, begun) = oneshot::channel();
         let status = Arc::new(Mutex::new(Status::Waiting));
-        let attempt = child::Attempt { words, log: task.log.clone(), limits: self.limits, stopped };
+        let (log, has_own_program) = (task.log.clone(), self.template.has_own_program());
+        let attempt = child::Attempt { words, has_own_program, log, limits: self.limits, stopped };
         let (shared, moved) = (Arc::clone(&status), Arc::clone(&self.moved));
         let report = move |now: Status| {
             *shared.lock().unwrap_or_else(PoisonError::into_inner) = now;

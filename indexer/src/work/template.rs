@@ -72,6 +72,11 @@ impl Template {
         Self { words }
     }
 
+    /// Whether the program, not only its arguments, is another one for each attempt.
+    pub fn has_own_program(&self) -> bool {
+        self.words.first().is_some_and(|program| places(program).any(|name| PLACES.contains(&name)))
+    }
+
     fn names(&self, place: &str) -> bool {
         self.words.iter().any(|word| places(word).any(|name| name == place))
     }
@@ -182,6 +187,13 @@ mod tests {
     fn places_may_stand_inside_words_and_values_are_not_searched_again() {
         let words = filled("m --in={input}:{attempt} --out={output_dir} '{ print $1 }' {scene_id}{");
         assert_eq!(words, ["m", "--in=/nas/a b.tif:2", "--out=/out/{attempt}", "{ print $1 }", "a b{"]);
+    }
+
+    #[test]
+    fn a_program_with_a_place_in_its_name_is_another_for_each_attempt() {
+        let has_own = |text| Template::parse(text).unwrap().has_own_program();
+        assert!(has_own("{output_dir}/run {input}") && has_own("run-{scene_id} {input} {output_dir}"));
+        assert!(!has_own("run {input} {output_dir}") && !has_own("run{} {input} {output_dir}"));
     }
 
     #[test]

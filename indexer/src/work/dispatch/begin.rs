@@ -1,7 +1,7 @@
 //! How the dispatcher begins attempts: jobs taken while more may run, a folder where there is room, and what follows when
 //! the executor does not accept one.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aurora_queue::{Job, State, lease};
 
@@ -16,22 +16,32 @@ use crate::{
     },
 };
 
+/// A start that takes so long tells of a mount or a cluster that hangs: what runs is seen to before the next one.
+const SLOW_START: Duration = Duration::from_secs(1);
+
 impl Dispatcher {
-    /// Takes jobs while more may run.
-    pub(super) async fn fill(&mut self) -> Result<()> {
+    /// Takes jobs while more may run, keeping the leases meanwhile. Leaves off after a slow start, and says whether it did:
+    /// the next round goes on.
+    pub(super) async fn fill(&mut self) -> Result<bool> {
         while self.active.len() < self.terms.concurrency && self.may_begin() {
+            self.keep_leases().await?;
             if !self.is_any_due().await? {
                 self.hold.over();
-                return Ok(());
+                return Ok(false);
             }
             let mut write = self.database.begin().await?;
             let now = write.now();
-            let Some(job) = lease::take(write.conn(), self.database.worker(), LEASE, now).await? else { return Ok(()) };
+            let taken = lease::take(write.conn(), self.database.worker(), LEASE, now).await?;
+            let Some(job) = taken else { return Ok(false) };
             write.job_moved(&job);
             write.commit().await?;
+            let begun = Instant::now();
             self.submit(job).await?;
+            if begun.elapsed() >= SLOW_START {
+                return Ok(true);
+            }
         }
-        Ok(())
+        Ok(false)
     }
 
     fn may_begin(&self) -> bool {
@@ -87,3 +97,6 @@ impl Dispatcher {
         self.end(job, End::Released, &reason).await
     }
 }
+
+#[cfg(test)]
+mod tests;

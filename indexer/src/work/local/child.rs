@@ -24,6 +24,8 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(super) struct Attempt {
     /// Program and arguments.
     pub(super) words: Vec<String>,
+    /// The program is another one for each attempt.
+    pub(super) has_own_program: bool,
     pub(super) log: PathBuf,
     pub(super) limits: Limits,
     /// Disconnected when the attempt is to stop.
@@ -45,7 +47,7 @@ impl Attempt {
             Err(error) => {
                 let program = self.words.first().map_or("", String::as_str);
                 let reason = format!("cannot start `{program}`: {error}");
-                if is_of_its_words(&error) {
+                if is_of_its_words(&error) || self.has_own_program && !is_shortage(&error) {
                     report(Status::Ended(Outcome::Failed(reason)));
                     return begun(Ok(()));
                 }
@@ -110,6 +112,13 @@ impl Attempt {
 fn is_of_its_words(error: &io::Error) -> bool {
     use io::ErrorKind::{ArgumentListTooLong, InvalidFilename, InvalidInput};
     matches!(error.kind(), ArgumentListTooLong | InvalidFilename | InvalidInput)
+}
+
+/// Whether the system had nothing left to start any program with.
+fn is_shortage(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let errno = Errno::from_io_error(error);
+    errno.is_some_and(|errno| [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE].contains(&errno))
 }
 
 fn id_of(child: &Child) -> Option<Pid> {

@@ -1,0 +1,113 @@
+//! Starts that take their time, by an executor made for it: what runs must not be forgotten over them.
+
+use std::{
+    cmp::Reverse,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use aurora_queue::{NewJob, RetryPolicy, enqueue};
+use futures_util::{FutureExt, future::BoxFuture};
+use jiff::Timestamp;
+
+use super::*;
+use crate::{
+    database::Database,
+    trouble::Trouble,
+    work::{
+        dispatch::Terms,
+        executor::{Executor, Status, Task},
+    },
+};
+
+/// Accepts every task after `start`, and notes when it was asked.
+struct Slow {
+    start: Duration,
+    asked: Mutex<Vec<Timestamp>>,
+}
+
+impl Slow {
+    fn asked(&self) -> Vec<Timestamp> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Executor for Slow {
+    fn submit(&self, _: Task) -> BoxFuture<'_, Result<(), SubmitError>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(Timestamp::now());
+        tokio::time::sleep(self.start).map(Ok).boxed()
+    }
+
+    fn poll<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Vec<Status>> {
+        std::future::ready(vec![Status::Running; keys.len()]).boxed()
+    }
+
+    fn cancel<'a>(&'a self, _: &'a str) -> BoxFuture<'a, ()> {
+        std::future::ready(()).boxed()
+    }
+
+    fn forget(&self, _: &str) {}
+
+    fn moved(&self) -> BoxFuture<'_, ()> {
+        std::future::pending().boxed()
+    }
+}
+
+/// A dispatcher of three jobs that wait, to an executor whose starts take `start`.
+async fn dispatcher(dir: &tempfile::TempDir, start: Duration) -> (Dispatcher, Arc<Slow>) {
+    let state = dir.path().join("state");
+    std::fs::create_dir(&state).unwrap();
+    let database = Arc::new(Database::open(&state, &Database::default_address(&state)).await.unwrap());
+    let mut write = database.begin().await.unwrap();
+    for name in ["a", "b", "c"] {
+        let name = || name.to_owned();
+        let new = NewJob { job_id: name(), subject: name(), revision: 1, input: name(), priority: 0 };
+        let now = write.now();
+        enqueue::queued(write.conn(), new, now).await.unwrap();
+        std::fs::write(dir.path().join(name()), "raw").unwrap();
+    }
+    write.commit().await.unwrap();
+    let executor = Arc::new(Slow { start, asked: Mutex::default() });
+    let terms = Terms {
+        root: dir.path().to_owned(),
+        results: dir.path().join("results"),
+        concurrency: 3,
+        policy: RetryPolicy::default(),
+        max_detections: 1,
+    };
+    std::fs::create_dir(&terms.results).unwrap();
+    let shared: Arc<dyn Executor> = Arc::clone(&executor) as _;
+    (Dispatcher::new(database, shared, terms, Arc::new(Trouble::new("work"))), executor)
+}
+
+#[tokio::test]
+async fn a_start_that_hangs_is_the_last_of_its_round_and_quick_ones_are_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut slow, executor) = dispatcher(&dir, SLOW_START).await;
+    for started in 1..=3 {
+        assert!(slow.round().await.unwrap().is_zero(), "the next round follows at once");
+        assert_eq!(executor.asked().len(), started);
+    }
+    assert!(!slow.fill().await.unwrap(), "nothing more may run");
+
+    let dir = tempfile::tempdir().unwrap();
+    let (mut quick, executor) = dispatcher(&dir, Duration::ZERO).await;
+    assert!(!quick.fill().await.unwrap());
+    assert_eq!(executor.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn leases_are_kept_between_starts() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut dispatcher, executor) = dispatcher(&dir, SLOW_START / 5).await;
+    // Due while the first start is waited for.
+    dispatcher.next_heartbeat = Instant::now() + SLOW_START / 10;
+    dispatcher.fill().await.unwrap();
+    assert_eq!(executor.asked().len(), 3);
+    let mut conn = dispatcher.database.read().await.unwrap();
+    let held = lease::held_by(&mut conn, dispatcher.database.worker()).await.unwrap();
+    assert_eq!(held.len(), 3);
+    // The newest goes first.
+    let first = held.iter().min_by_key(|job| (Reverse(job.created_at), &job.job_id)).unwrap();
+    let as_taken = executor.asked()[0] + LEASE;
+    assert!(first.lease_until.unwrap() > as_taken, "renewed: {:?}, taken: {as_taken}", first.lease_until);
+}
