@@ -26,11 +26,7 @@ use crate::{
     paths::Root,
     settings::{ExecutorKind, Settings, WatchMode},
     trouble::Trouble,
-    watch::{
-        events::Hints,
-        patrol::{Pace, Patrol},
-        status::WatchStatus,
-    },
+    watch::{events::Hints, pace::Pace, patrol::Patrol, status::WatchStatus},
     work::{
         carry::Carrier,
         dispatch::{Dispatcher, Terms},
