@@ -28,10 +28,15 @@ pub(crate) async fn for_route<F: Future>(counter: Counter, work: F) -> F::Output
     poll_fn(|cx| {
         let begun = Instant::now();
         let polled = work.as_mut().poll(cx);
-        counter.increment(nanos(begun.elapsed()));
+        charge(&counter, begun);
         polled
     })
     .await
+}
+
+/// Charges a route's `counter` for what has been done since `begun`.
+pub(crate) fn charge(counter: &Counter, begun: Instant) {
+    counter.increment(nanos(begun.elapsed()));
 }
 
 /// Makes something whose pieces of work are for nothing if this future is dropped before it is done. `wasted` is told.

@@ -29,6 +29,8 @@ pub(crate) struct Budget {
     pub(crate) blocks_bytes: u64,
     /// Encoded tiles.
     pub(crate) tiles_bytes: u64,
+    /// Addresses that lead to them.
+    pub(crate) recall_bytes: u64,
     /// Lists of scenes and detections, until they are taken.
     pub(crate) lists_bytes: u64,
     /// Source bytes and buffers of renders under way.
@@ -39,10 +41,12 @@ impl Budget {
     /// Divides `memory_bytes`.
     pub(crate) fn split(memory_bytes: u64) -> Self {
         let sixteenths = |n: u64| memory_bytes / 16 * n;
+        let recall_bytes = memory_bytes / 128;
         Self {
             headers_bytes: sixteenths(1),
             blocks_bytes: sixteenths(7),
-            tiles_bytes: sixteenths(2),
+            tiles_bytes: sixteenths(2) - recall_bytes,
+            recall_bytes,
             lists_bytes: sixteenths(1),
             in_flight_bytes: sixteenths(5),
         }
@@ -193,8 +197,7 @@ mod tests {
     use super::*;
 
     fn room(render_bytes: u64, tiles_bytes: u64) -> Room {
-        let budget =
-            Budget { headers_bytes: 0, blocks_bytes: 0, tiles_bytes, lists_bytes: 0, in_flight_bytes: render_bytes };
+        let budget = Budget { tiles_bytes, in_flight_bytes: render_bytes, ..Budget::split(0) };
         Room::new(&budget, Arc::new(BlockCache::new(0)), Duration::from_secs(60))
     }
 
@@ -205,6 +208,7 @@ mod tests {
             let sum = parts.headers_bytes
                 + parts.blocks_bytes
                 + parts.tiles_bytes
+                + parts.recall_bytes
                 + parts.lists_bytes
                 + parts.in_flight_bytes;
             assert!(sum <= memory && sum > memory / 16 * 14);

@@ -117,6 +117,13 @@ impl Catalogue {
         self.mirrors().iter().find_map(|mirror| Some(mirror.found(mirror.scenes().get(id)?)))
     }
 
+    /// Whether that very scene, with all that is said of it, is the one that is shown.
+    pub(crate) fn shows(&self, scene: &Arc<Scene>) -> bool {
+        let shown =
+            |mirror: &Mirror| mirror.scenes().get(scene.scene_id.as_str()).map(|shown| Arc::ptr_eq(shown, scene));
+        self.mirrors().iter().find_map(shown) == Some(true)
+    }
+
     /// The detections of a scene, with the scene.
     pub(crate) fn detections_of(&self, scene_id: &str) -> Option<(Arc<Scene>, Arc<SceneDetections>)> {
         self.mirrors().iter().find_map(|mirror| {

@@ -1,6 +1,6 @@
 //! Range reads in, map tiles out, within one memory budget.
 //!
-//! A request comes in by `routes` and is answered by one of the `handlers`. What is known of scenes stands in the
+//! A request comes in by `routes`, unless `recall` knows its answer, and is answered by one of the `handlers`. What is known of scenes stands in the
 //! `catalogue`, which follows the indexers' change feeds; pixels come from `rasters` (opened files) through `render`
 //! (admission, plan, fetch, paint) into `tiles` (encoded tiles, each made once). The program's `main` and the tests
 //! start it here. It writes no catalogue, runs no jobs and links no GDAL.
@@ -25,6 +25,7 @@ mod openapi;
 mod pool;
 mod query;
 mod rasters;
+mod recall;
 mod render;
 mod routes;
 mod server;

@@ -1,4 +1,5 @@
-//! What is seen of every request: an id, a log line, a counter and a duration.
+//! What is seen of every request: an id, a log line, a counter and a duration. Callers: the router's layers, and
+//! [`crate::recall`] for what does not come to them.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -12,43 +13,65 @@ use std::{
 use axum::{
     body::HttpBody,
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri},
     middleware::Next,
     response::Response,
 };
 
-use crate::{app::App, bill, meters, tiles::Provenance};
+use crate::{
+    app::App,
+    bill,
+    meters::{self, Meters},
+    tiles::Provenance,
+};
 
 /// Header of the id.
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longest id taken over from a client.
 const MAX_ID_LEN: usize = 64;
 
+/// A request under way.
+pub(crate) struct Seen {
+    begun: Instant,
+    id: HeaderValue,
+    /// For the log, if there is one.
+    asked: Option<(Method, Uri)>,
+}
+
 /// Outermost layer: everything below is timed and counted here.
 pub(crate) async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let begun = Instant::now();
-    let id = request_id(request.headers());
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let line = app.access_log.then(|| (request.method().clone(), request.uri().clone()));
-    let meters = meters::of(route.as_ref().map_or("none", MatchedPath::as_str));
+    let seen = Seen::since(Instant::now(), &app, &request);
+    let meters = meters::of(request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str));
     let mut response = bill::for_route(meters.busy.clone(), next.run(request)).await;
-    let took = begun.elapsed();
-    let cache = response.extensions().get::<Provenance>().copied();
-    meters.count(response.status(), took);
-    if let Some((method, uri)) = line {
-        log(&Line { method: method.as_str(), uri: &uri, response: &response, took, cache, id: &id });
-    }
-    response.headers_mut().insert(X_REQUEST_ID, id);
+    seen.end(&meters, &mut response);
+    response.extensions_mut().insert(meters);
     response
+}
+
+impl Seen {
+    /// Of a request that came in at `begun`.
+    pub(crate) fn since(begun: Instant, app: &App, request: &Request) -> Self {
+        let asked = app.access_log.then(|| (request.method().clone(), request.uri().clone()));
+        Self { begun, id: request_id(request.headers()), asked }
+    }
+
+    /// Counts and logs the answer, and gives it the request's id.
+    pub(crate) fn end(self, meters: &Meters, response: &mut Response) {
+        let took = self.begun.elapsed();
+        meters.count(response.status(), took);
+        if let Some((method, uri)) = &self.asked {
+            log(&Line { method: method.as_str(), uri, response, took, id: &self.id });
+        }
+        response.headers_mut().insert(X_REQUEST_ID, self.id);
+    }
 }
 
 struct Line<'a> {
     method: &'a str,
-    uri: &'a axum::http::Uri,
+    uri: &'a Uri,
     response: &'a Response,
     took: Duration,
-    cache: Option<Provenance>,
     id: &'a HeaderValue,
 }
 
@@ -61,7 +84,7 @@ fn log(line: &Line<'_>) {
         status = line.response.status().as_u16(),
         duration_ms = line.took.as_secs_f64() * 1e3,
         bytes = line.response.body().size_hint().exact(),
-        cache = line.cache.map(Provenance::name),
+        cache = line.response.extensions().get().copied().map(Provenance::name),
         timing = line.response.headers().get("server-timing").and_then(|value| value.to_str().ok()),
         request_id = line.id.to_str().unwrap_or_default(),
     );

@@ -114,6 +114,19 @@ impl Rasters {
         Ok(Pinned { version: format!("{version} {}", of_file.validator).into(), of_file, opened })
     }
 
+    /// Whether [`Self::pin`] would say so at once: that this version of a file that is not local answers.
+    pub(crate) fn is_current(&self, target: &Target, of_file: &FileVersion) -> bool {
+        let name = name(target);
+        let known = match &target.origin {
+            Origin::Scene { .. } => self.versions.get(&name),
+            Origin::Url(_) => {
+                let opened = self.opened.get(&name).filter(|opened| opened.age() <= self.revalidate);
+                opened.map(|opened| opened.version())
+            }
+        };
+        known.is_some_and(|known| known.validator == of_file.validator)
+    }
+
     /// The raster at the pinned version; `Changed` when that is no more.
     pub(crate) async fn open(&self, target: &Target, pinned: &Pinned) -> Opening {
         if let Some(opened) = &pinned.opened {
@@ -237,6 +250,11 @@ impl Reader {
 }
 
 impl Pinned {
+    /// The version of the file.
+    pub(crate) fn of_file(&self) -> &FileVersion {
+        &self.of_file
+    }
+
     /// When the file was written, if that is known.
     pub(crate) fn written_at(&self) -> Option<SystemTime> {
         self.of_file.written_at

@@ -8,7 +8,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{app::App, catalogue, routes, settings::Settings};
+use crate::{app::App, catalogue, recall::Front, routes, settings::Settings};
 
 /// Connections that the admin listener takes, beside those of clients.
 pub(crate) const ADMIN_CONNECTIONS: usize = 16;
@@ -57,8 +57,8 @@ pub fn start(
     let tasks = TaskTracker::new();
     follow_indexers(&app, &tasks);
     let connections = app.connections.clone();
-    let router = routes::all(Arc::clone(&app), metrics.clone());
-    tasks.spawn(serve::serve(listeners, router, connections, Bounds::default(), stop.clone()));
+    let front = Front { app: Arc::clone(&app), router: routes::all(Arc::clone(&app), metrics.clone()) };
+    tasks.spawn(serve::serve(listeners, front, connections, Bounds::default(), stop.clone()));
     if let Some(admin) = admin {
         let (router, connections) = (routes::admin(Arc::clone(&app), metrics), Connections::new(ADMIN_CONNECTIONS));
         tasks.spawn(serve::serve_apart("admin", admin, router, connections, Bounds::default(), stop)?);

@@ -149,8 +149,7 @@ impl Tiles {
     where
         F: Future<Output = Result<Tile, Failure>> + Send + 'static,
     {
-        if let Some(tile) = self.kept.get(&key).and_then(|shelf| shelf.get()) {
-            self.hits.fetch_add(1, Relaxed);
+        if let Some(tile) = self.at_hand(key) {
             return Ok((tile, Provenance::Hit));
         }
         let (kept, room) = (self.kept.clone(), Arc::clone(&self.room));
@@ -171,6 +170,13 @@ impl Tiles {
             if joined { (&self.joined, Provenance::Joined) } else { (&self.misses, Provenance::Miss) };
         counter.fetch_add(1, Relaxed);
         flight.await.map(|tile| (tile, provenance))
+    }
+
+    /// The tile of `key`, if it is kept.
+    pub(crate) fn at_hand(&self, key: Key) -> Option<Arc<Tile>> {
+        let tile = self.kept.get(&key).and_then(|shelf| shelf.get());
+        self.hits.fetch_add(u64::from(tile.is_some()), Relaxed);
+        tile
     }
 
     pub(crate) fn counts(&self) -> TileCounts {

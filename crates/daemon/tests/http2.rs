@@ -171,10 +171,10 @@ async fn of_a_thousand_streams_at_once_a_hundred_are_answered_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_never_opens_its_window_is_closed() {
+async fn a_client_that_never_opens_its_window_or_never_again_is_closed() {
     let server = start(Duration::from_millis(300));
-    for path in ["/huge", "/"] {
-        let mut stream = connect(&server, 0).await;
+    for (path, window_bytes) in [("/huge", 0), ("/", 0), ("/huge", 1000)] {
+        let mut stream = connect(&server, window_bytes).await;
         let many: Vec<u8> = (0..50_u32).flat_map(|number| ask(2 * number + 1, path)).collect();
         stream.write_all(&many).await.unwrap();
         others_are_served(&server).await;

@@ -84,6 +84,7 @@ fn caches(app: &App) -> Value {
             "hits": blocks.hits, "misses": blocks.misses,
         },
         "tiles": app.tiles.counts(),
+        "recall": app.recall.counts(),
     })
 }
 

@@ -11,8 +11,9 @@ use crate::{
     app::App,
     failure::Failure,
     rasters::Pinned,
+    recall::Found,
     target::Target,
-    tiles::{Key, Tile},
+    tiles::{Key, Provenance, Tile},
 };
 
 /// Media type of JSON.
@@ -51,12 +52,17 @@ impl Walk<'_> {
         if let Some(not_modified) = marks.not_modified(self.conditions) {
             return Ok(not_modified);
         }
+        let of_file = pinned.of_file().clone();
         let make = || {
             let (app, made) = (Arc::clone(self.app), make(Arc::clone(self.app), pinned));
             async move { app.pool.render(made).await }
         };
         let (tile, provenance) = self.app.tiles.get_or_render(key, make).await?;
-        Ok(marks.unless_known(self.conditions, marks.tile(&tile, provenance)))
+        let mut response = marks.tile(&tile, provenance);
+        if provenance == Provenance::Hit {
+            response.extensions_mut().insert(Found { key, target: self.target.clone(), of_file });
+        }
+        Ok(marks.unless_known(self.conditions, response))
     }
 
     /// An answer that is made of the header alone.

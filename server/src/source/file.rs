@@ -128,6 +128,12 @@ impl LocalFiles {
         }
     }
 
+    /// Whether `text` leads to that version still, if another look at it waits for nobody and its way was followed lately.
+    pub(crate) fn leads_to(&self, text: &str, version: &FileVersion) -> bool {
+        let is_near = |known: &Known| known.file.is_at_hand && known.followed_at.elapsed() < WAYS_KNOWN_FOR;
+        self.known.get(text).is_some_and(|known| is_near(&known)) && version.is_at(text)
+    }
+
     /// Follows a name that led to a file at hand: what it leads to now. Blocks on the file system.
     fn follow(&self, text: &str) -> Result<LocalFile, Refusal> {
         let found = self.allow.locate_file(Path::new(text));

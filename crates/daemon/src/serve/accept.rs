@@ -38,7 +38,13 @@ pub(super) async fn accept<A: Answers>(socket: Arc<TcpListener>, inherited: bool
 async fn admit<A: Answers>(accepted: io::Result<(TcpStream, SocketAddr)>, host: &Arc<Host<A>>) {
     match accepted {
         Ok((stream, peer)) => {
-            let room = host.connections.room().await;
+            let end_of_grace = async {
+                host.stop.cancelled().await;
+                tokio::time::sleep(host.bounds.grace).await;
+            };
+            let Some(room) = host.connections.room(end_of_grace).await else {
+                return tracing::warn!(%peer, "there was no room for a client until the end of the grace");
+            };
             // Small answers must not wait for more to send.
             let _ = stream.set_nodelay(true);
             let client = Client::at(peer.ip());

@@ -107,16 +107,22 @@ impl Connections {
         self.ledger.hurry_at
     }
 
-    /// Room for one more, when there is some.
-    pub(super) async fn room(&self) -> OwnedSemaphorePermit {
+    /// Room for one more, when there is some; none if there is none until the `end`.
+    pub(super) async fn room(&self, end: impl Future<Output = ()>) -> Option<OwnedSemaphorePermit> {
         if self.is_crowded() {
             self.ledger.crowded.notify_one();
         }
         self.ledger.wanting.fetch_add(1, SeqCst);
-        let permit = Arc::clone(&self.ledger.permits).acquire_owned().await;
+        let permit = tokio::select! {
+            biased;
+            permit = Arc::clone(&self.ledger.permits).acquire_owned() => permit.ok(),
+            () = end => None,
+        };
         self.ledger.wanting.fetch_sub(1, SeqCst);
-        self.ledger.given_ms.store(self.now_ms(), Relaxed);
-        permit.expect("the semaphore is never closed")
+        if permit.is_some() {
+            self.ledger.given_ms.store(self.now_ms(), Relaxed);
+        }
+        permit
     }
 
     /// Whether somebody wants room and nobody was given any for `time`: those who are here do not make way.
@@ -404,7 +410,7 @@ impl Drop for UnderWay {
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
+    use std::{future::pending, net::IpAddr};
 
     use super::*;
 
@@ -415,10 +421,10 @@ mod tests {
         let client = Client::at(IpAddr::from([10, 0, 0, 1]));
         let mut entered = Vec::new();
         for _ in 0..95 {
-            entered.push(connections.enter(client, connections.room().await));
+            entered.push(connections.enter(client, connections.room(pending()).await.unwrap()));
         }
         assert!(connections.is_crowded());
-        assert!(futures_util::FutureExt::now_or_never(connections.room()).is_none());
+        assert!(futures_util::FutureExt::now_or_never(connections.room(pending())).is_none());
         assert!(connections.all().iter().all(|entry| entry.of_client() == 95));
         entered.truncate(3);
         assert_eq!((connections.open(), connections.all()[0].of_client()), (3, 3));
@@ -429,7 +435,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_is_silent_then_heard_then_busy_then_idle() {
         let connections = Connections::new(1);
-        let entered = connections.enter(Client::OWN, connections.room().await);
+        let entered = connections.enter(Client::OWN, connections.room(pending()).await.unwrap());
         let phase = || entered.entry.phase().0;
         assert_eq!(phase(), Phase::Silent);
         entered.entry.heard();
@@ -445,7 +451,7 @@ mod tests {
     #[tokio::test]
     async fn a_slow_reader_gets_time_for_what_it_takes_and_no_more() {
         let connections = Connections::new(1);
-        let entered = connections.enter(Client::OWN, connections.room().await);
+        let entered = connections.enter(Client::OWN, connections.room(pending()).await.unwrap());
         let (entry, patience) = (&entered.entry, Duration::from_secs(10));
         assert_eq!(entry.write_deadline_ms(), None);
         entry.write_blocked(patience);
