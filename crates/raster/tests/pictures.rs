@@ -1,8 +1,12 @@
-//! Encoded pictures, opened again by decoders that are not ours.
+//! Encoded pictures, opened again by decoders that are not ours: those of the `image` crate, and libpng and libjpeg by way of GDAL.
 
 use aurora_raster::{
     encode::{self, Format, Quality},
     style::{Colors, Picture},
+};
+use gdal::{
+    Dataset,
+    raster::{ColorInterpretation, GdalType},
 };
 use proptest::prelude::*;
 
@@ -162,5 +166,83 @@ fn sixteen_bits_survive_in_a_png() {
             _ => image.as_rgba16().map(|image| image.as_raw().clone()),
         };
         assert_eq!(decoded, Some(samples), "{channels} channels");
+    }
+}
+
+/// A file as GDAL's driver for its extension opens it.
+fn by_gdal(picture: &Picture, format: Format, quality: Quality) -> (tempfile::TempDir, Dataset) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("picture").with_extension(format.extension());
+    std::fs::write(&path, encode::picture(picture, format, quality).expect("encoded")).expect("written");
+    let dataset = Dataset::open(&path).expect("GDAL opens it");
+    assert_eq!(dataset.raster_size(), (picture.width_px as usize, picture.height_px as usize));
+    (folder, dataset)
+}
+
+/// Samples `[row][col][band]` of a file.
+fn interleaved<T: Copy + GdalType>(dataset: &Dataset) -> Vec<T> {
+    let size = dataset.raster_size();
+    let band = |band| dataset.rasterband(band).expect("a band").read_as::<T>((0, 0), size, size, None).expect("read");
+    let bands: Vec<_> = (1..=dataset.raster_count()).map(band).collect();
+    (0..size.0 * size.1).flat_map(|at| bands.iter().map(move |band| band.data()[at])).collect()
+}
+
+fn roles(dataset: &Dataset) -> Vec<ColorInterpretation> {
+    let role = |band| dataset.rasterband(band).expect("a band").color_interpretation();
+    (1..=dataset.raster_count()).map(role).collect()
+}
+
+#[test]
+fn libpng_finds_the_samples_of_every_kind_and_what_is_transparent() {
+    use ColorInterpretation::{AlphaBand, BlueBand, GrayIndex, GreenBand, PaletteIndex, RedBand};
+    for picture in smooth_pictures() {
+        let (_folder, dataset) = by_gdal(&picture, Format::Png, Quality::Usual);
+        let (samples, roles) = (interleaved::<u8>(&dataset), roles(&dataset));
+        let band = dataset.rasterband(1).expect("a band");
+        match &picture.colors {
+            Colors::Gray8(gray) => assert_eq!((samples, roles), (gray.clone(), vec![GrayIndex])),
+            Colors::GrayKeyed8 { gray, transparent } => {
+                assert_eq!((samples, roles), (gray.clone(), vec![GrayIndex]));
+                assert_eq!(band.no_data_value(), Some(f64::from(*transparent)));
+            }
+            Colors::GrayAlpha8(bytes) => assert_eq!((samples, roles), (bytes.clone(), vec![GrayIndex, AlphaBand])),
+            Colors::Indexed8 { indices, palette } => {
+                assert_eq!((samples, roles), (indices.clone(), vec![PaletteIndex]));
+                let table = band.color_table().expect("a palette");
+                assert_eq!(table.entry_count(), 256);
+                for (index, color) in palette.iter().enumerate() {
+                    let entry = table.entry_as_rgb(index).expect("a colour");
+                    assert_eq!([entry.r, entry.g, entry.b, entry.a], color.map(i16::from), "{index}");
+                }
+            }
+            Colors::Rgb8(bytes) => assert_eq!((samples, roles), (bytes.clone(), vec![RedBand, GreenBand, BlueBand])),
+            Colors::Rgba8(bytes) => {
+                assert_eq!((samples, roles), (bytes.clone(), vec![RedBand, GreenBand, BlueBand, AlphaBand]));
+            }
+            Colors::Wide { .. } => unreachable!("none of these"),
+        }
+    }
+    for channels in 1_u8..=4 {
+        let samples: Vec<u16> = (0..u16::from(channels) * 12).map(|at| at * 1_021 + 7).collect();
+        let picture =
+            Picture { width_px: 4, height_px: 3, colors: Colors::Wide { channels, samples: samples.clone() } };
+        let (_folder, dataset) = by_gdal(&picture, Format::PngRaw, Quality::Usual);
+        assert_eq!(dataset.rasterband(1).expect("a band").band_type(), u16::datatype());
+        assert_eq!(interleaved::<u16>(&dataset), samples, "{channels} channels");
+    }
+}
+
+#[test]
+fn libjpeg_finds_gray_or_colours_close_to_those_that_were_put_in() {
+    for picture in smooth_pictures().into_iter().filter(|picture| picture.colors.is_opaque()) {
+        let (_folder, dataset) = by_gdal(&picture, Format::Jpeg, Quality::Lossy(95));
+        let samples = interleaved::<u8>(&dataset);
+        let wanted: Vec<u8> = match &picture.colors {
+            Colors::Gray8(gray) => gray.clone(),
+            colors => expected(colors).into_iter().flat_map(|color| color.into_iter().take(3)).collect(),
+        };
+        assert_eq!(samples.len(), wanted.len());
+        let largest = samples.iter().zip(&wanted).map(|(found, wanted)| found.abs_diff(*wanted)).max();
+        assert!(largest.is_some_and(|largest| largest <= 8), "{largest:?}");
     }
 }
