@@ -1,4 +1,5 @@
-//! Processes over hand-made values, and TiTiler's own answers (titiler.core 2.4.0) in `tests/titiler.json`.
+//! Processes over hand-made values, against TiTiler's own answers (titiler.core 2.4.0) in `tests/titiler.json`, and speckle filters
+//! against another implementation of their papers.
 
 use serde_json::Value;
 
@@ -145,6 +146,31 @@ fn speckle_filters_smooth_fields_keep_means_and_edges_and_leave_masked_pixels_ou
         }
         let (dark, bright) = (spread(&made, 29..31).0, spread(&made, 34..36).0);
         assert!(dark < 320.0 && bright > 640.0, "{name}: the edge is {dark} to {bright}");
+    }
+}
+
+/// `tests/speckle.json`: what `tests/speckle.py` made of the papers' formulas, pixel by pixel.
+#[test]
+fn speckle_filters_give_what_their_papers_say() {
+    let expected: Value = serde_json::from_str(include_str!("tests/speckle.json")).expect("JSON");
+    let side = |name: &str| expected[name].as_u64().expect("a side") as u32;
+    let mask: Vec<u8> = numbers(&expected["mask"]).into_iter().map(|number| number as u8).collect();
+    let values = Samples::F64(numbers(&expected["values"]));
+    let raw = Pixels::of_band(side("cols"), side("rows"), values, mask);
+    let cases = expected["cases"].as_array().expect("cases");
+    assert!(cases.len() == 4 && !raw.all_valid);
+    for case in cases {
+        let (name, parameters) = (case["algorithm"].as_str().expect("a name"), case["parameters"].to_string());
+        let algorithm = Algorithm::named(name, Some(&parameters)).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        let made = algorithm.apply(&raw, (1.0, 1.0)).expect("filtered");
+        let wanted = numbers(&case["values"]);
+        for (at, (found, wanted)) in made.numbers(0).into_iter().zip(wanted).enumerate() {
+            let is_masked = raw.mask[at] == 0;
+            assert!(
+                is_masked || (found - wanted).abs() < 1e-5,
+                "{name} {parameters}, pixel {at}: {found}, not {wanted}"
+            );
+        }
     }
 }
 
