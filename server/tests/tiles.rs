@@ -190,6 +190,39 @@ async fn a_file_replaced_between_two_reads_of_one_render_is_read_anew() {
     assert!(values[..256 * 256].iter().all(|&value| value > 5000));
 }
 
+/// Some of a larger tile's blocks are in the cache, from a smaller one, when the others are gone or of another version.
+#[tokio::test]
+async fn a_file_that_vanishes_or_changes_after_some_of_its_blocks_were_read_is_never_mixed() {
+    let (origin, server) = origin_and_server(&["--revalidate", "1h"]).await;
+    let (small, large) = (tile(8, 8), format!("{}/{}/{}", raster::ZOOM - 4, 128, 128));
+    let opened = async |name: &str| {
+        let url = origin.put(name, tiff(1));
+        assert_eq!(server.get(&path(&url, &small, ".npy?")).await.status(), StatusCode::OK);
+        url
+    };
+    for (name, status) in [("lost.tif", StatusCode::NOT_FOUND), ("gone.tif", StatusCode::GONE)] {
+        let url = opened(name).await;
+        origin.take_away(name, status);
+        let (told, problem) = server.problem(&path(&url, &large, ".npy?")).await;
+        assert_eq!(told, 404, "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("file"), "{problem}");
+        // What was read while it was there is still shown as that version, and nothing of the failure was kept.
+        assert_eq!(server.get(&path(&url, &small, ".npy?")).await.status(), StatusCode::OK);
+    }
+    for (name, fault) in [("other.tif", Fault::None), ("unasked.tif", Fault::IgnoresConditions)] {
+        let url = opened(name).await;
+        origin.put(name, tiff(5000));
+        origin.misbehave(fault);
+        let response = server.get(&path(&url, &large, ".npy?")).await;
+        origin.misbehave(Fault::None);
+        assert_eq!(response.status(), StatusCode::OK, "{name}");
+        let (_, values) = npy(&response.bytes().await.unwrap());
+        let (values, mask) = values.split_at(256 * 256);
+        let shown: Vec<_> = values.iter().zip(mask).filter(|(_, m)| **m != 0).map(|(value, _)| *value).collect();
+        assert!(shown.len() > 1000 && shown.iter().all(|&value| value > 5000), "{name}: {} pixels", shown.len());
+    }
+}
+
 #[tokio::test]
 async fn a_new_version_shows_once_the_old_one_is_looked_at_again() {
     let (origin, server) = origin_and_server(&["--revalidate", "0s"]).await;

@@ -32,6 +32,8 @@ pub(crate) enum Fault {
     Fails,
     /// Waits before each answer.
     Slow(Duration),
+    /// Gives the bytes of the version it has, whatever version was asked for.
+    IgnoresConditions,
     /// Sends a body byte by byte, so slowly that it never ends while somebody waits, and never stops either.
     Trickles,
 }
@@ -39,6 +41,8 @@ pub(crate) enum Fault {
 #[derive(Default)]
 struct Files {
     by_name: HashMap<String, (Bytes, u32)>,
+    /// What is answered of files that are no more.
+    gone: HashMap<String, StatusCode>,
     /// Replaces files once so many requests have been answered.
     replace_after: Option<(usize, String, Bytes)>,
     fault: Fault,
@@ -86,6 +90,11 @@ impl Origin {
         files.replace_after = Some((files.requests + requests, name.to_owned(), bytes.into()));
     }
 
+    /// Takes a file away; it is answered so from now on.
+    pub(crate) fn take_away(&self, name: &str, status: StatusCode) {
+        self.files.lock().unwrap().gone.insert(name.to_owned(), status);
+    }
+
     pub(crate) fn misbehave(&self, fault: Fault) {
         self.files.lock().unwrap().fault = fault;
     }
@@ -107,22 +116,26 @@ fn put(files: &mut Files, name: &str, bytes: Bytes) {
 }
 
 async fn file(State(files): State<Arc<Mutex<Files>>>, Path(name): Path<String>, headers: HeaderMap) -> Response {
-    let (found, fault) = {
+    let (found, gone, fault) = {
         let mut files = files.lock().unwrap();
         let answered = files.requests;
         if let Some((_, name, bytes)) = files.replace_after.take_if(|(after, ..)| *after <= answered) {
             put(&mut files, &name, bytes);
         }
         files.requests += 1;
-        (files.by_name.get(&name).cloned(), files.fault)
+        (files.by_name.get(&name).cloned(), files.gone.get(&name).copied(), files.fault)
     };
     if let Fault::Slow(pause) = fault {
         tokio::time::sleep(pause).await;
     }
+    if let Some(status) = gone {
+        return status.into_response();
+    }
     let Some((bytes, version)) = found else { return StatusCode::NOT_FOUND.into_response() };
     let etag = format!("\"v{version}\"");
     let tags = [(header::ETAG, etag.clone()), (header::LAST_MODIFIED, written_at(version))];
-    if headers.get(header::IF_MATCH).is_some_and(|wanted| wanted != etag.as_str()) {
+    let is_conditional = fault != Fault::IgnoresConditions;
+    if is_conditional && headers.get(header::IF_MATCH).is_some_and(|wanted| wanted != etag.as_str()) {
         return StatusCode::PRECONDITION_FAILED.into_response();
     }
     match fault {
