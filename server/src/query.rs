@@ -3,14 +3,14 @@
 //! What is not known is none of our business and ignored; what cannot be understood is refused by name, so that nobody takes
 //! one picture for another. How each value is spelt stands in [`read`].
 
-mod read;
+pub(crate) mod read;
 mod shared;
 mod statistics;
 
 use aurora_daemon::problem::Problem;
 use aurora_raster::{
     crs::Crs,
-    encode::Quality,
+    encode::{Format, Quality},
     process::{Algorithm, Expression, Process},
     render::{ReadOptions, Resampling},
     style::{ColorFormula, Coloring, Rescale},
@@ -53,6 +53,8 @@ pub(crate) struct RasterQuery {
     /// Without a mask (`return_mask=false`): masked pixels are 0, and values have no mask band.
     pub(crate) opaque: bool,
     pub(crate) quality: Quality,
+    /// The format where the path names none.
+    pub(crate) format: Option<Format>,
     /// Half pixels that a tile is wider on every side.
     pub(crate) buffer_half_px: u32,
     /// Side of a tile in pixels, before any `@2x`.
@@ -63,6 +65,8 @@ pub(crate) struct RasterQuery {
     pub(crate) height_px: Option<u32>,
     /// The system that coordinates in the address are in.
     pub(crate) coord_crs: Option<Crs>,
+    /// The system that bounds are to be told in.
+    pub(crate) crs: Option<Crs>,
     /// The system that a picture is to be in.
     pub(crate) dst_crs: Option<Crs>,
     pub(crate) statistics: StatisticsQuery,
@@ -128,6 +132,7 @@ impl RasterQuery {
             }
             "return_mask" => self.opaque = !read::boolean("return_mask", value)?,
             "quality" => self.quality = read::quality(value)?,
+            "format" => self.format = Some(read::format(value)?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -144,6 +149,7 @@ impl RasterQuery {
             "width" => self.width_px = Some(read::side_px("width", value)?),
             "height" => self.height_px = Some(read::side_px("height", value)?),
             "coord_crs" => self.coord_crs = Some(read::crs("coord_crs", value)?),
+            "crs" => self.crs = Some(read::crs("crs", value)?),
             "dst_crs" => self.dst_crs = Some(read::crs("dst_crs", value)?),
             "v" => self.revision = value.parse().ok(),
             _ => return Ok(false),
@@ -188,9 +194,9 @@ impl RasterQuery {
 
     /// Everything that changes a picture's bytes, one spelling for each meaning: part of cache keys and ETags.
     fn canonical(&self) -> String {
-        let Self { tile_size_px: _, statistics: _, revision: _, .. } = self;
+        let Self { tile_size_px: _, statistics: _, revision: _, crs: _, .. } = self;
         let pixels = (&self.bands, self.nodata, self.resampling, &self.process);
-        let style = (&self.stretch, &self.formula, &self.coloring, self.opaque, self.quality);
+        let style = (&self.stretch, &self.formula, &self.coloring, self.opaque, self.quality, self.format);
         let place =
             (self.buffer_half_px, self.max_size_px, self.width_px, self.height_px, &self.coord_crs, &self.dst_crs);
         format!("{pixels:?} {style:?} {place:?}")
@@ -276,9 +282,11 @@ mod tests {
             ("color_formula", "brighten rgb 2"),
             ("colormap", "{"),
             ("quality", "0"),
+            ("format", "gif"),
             ("buffer", "0.3"),
             ("padding", "-1"),
             ("width", "0"),
+            ("crs", "epsg:99999"),
             ("dst_crs", "epsg:99999"),
             ("coord_crs", "here"),
             ("p", "101"),

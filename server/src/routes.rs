@@ -82,19 +82,25 @@ fn raster(prefix: &'static str, parameters: &[Parameter]) -> Table {
     let xml = |summary| Operation::media(summary, &["application/xml"]).validated().problems(READING);
     let page = |summary| Operation::media(summary, &["text/html"]);
     let tile = Operation::media("A tile", PICTURES).validated().problems(READING).described_as(TILE_PATHS);
-    let tile = tile.query(&[parameters::VALUES, parameters::STYLE, parameters::TILE]);
-    let of_tiles = &[parameters::TILE_FORMAT, parameters::TILE, parameters::VALUES, parameters::STYLE];
+    let tile = tile
+        .query(&[parameters::VALUES, parameters::STYLE, parameters::ALGORITHM, parameters::TILE])
+        .query(&[parameters::FORMAT]);
+    let of_tiles =
+        &[parameters::TILE_FORMAT, parameters::TILE, parameters::VALUES, parameters::STYLE, parameters::ALGORITHM];
     let item = Operation::geojson("The raster as a STAC item", "StacItem").validated().problems(READING);
     let feature = Operation::geojson("What the header says, on a map", "Feature").validated().problems(READING);
     let on_plane = &[parameters::SIZE, parameters::DST_CRS, parameters::COORD_CRS];
     let picture = |summary| {
         let picture = Operation::media(summary, PICTURES).validated().problems(READING);
-        picture.query(&[parameters::VALUES, parameters::STYLE]).query(on_plane)
+        picture
+            .query(&[parameters::VALUES, parameters::STYLE, parameters::ALGORITHM, parameters::FORMAT])
+            .query(on_plane)
     };
     let feature_picture = picture("What lies under a feature").body("Feature");
     let of_features = Operation::geojson("Numbers of what lies under features", "FeatureOrCollection");
     let of_features = of_features.problems(READING).body("FeatureOrCollection").query(on_plane);
-    let of_features = of_features.query(&[parameters::VALUES, parameters::COUNTS, parameters::COVER]);
+    let of_features = of_features.query(&[parameters::VALUES, parameters::ALGORITHM, parameters::COUNTS]);
+    let of_features = of_features.query(&[parameters::COVER]);
     Table::below(prefix, parameters)
         .get("/tiles/{tms}/{z}/{x}/{y}", tile::tile, tile)
         .get("/tiles", tilesets::list, document("The tile sets", "TileSetList"))
@@ -109,13 +115,18 @@ fn raster(prefix: &'static str, parameters: &[Parameter]) -> Table {
             xml("As a WMTS of one tile matrix set").query(of_tiles).query(&[parameters::WMTS]),
         )
         .get("/info", info::info, document("What the header says", "Info"))
-        .get("/info.geojson", info::info_geojson, feature)
-        .get("/bounds", info::bounds, document("Where it lies, in degrees", "BoundsOfRaster"))
+        .get("/info.geojson", info::info_geojson, feature.query(&[parameters::BOUNDS_CRS]))
+        .get(
+            "/bounds",
+            info::bounds,
+            document("Where it lies, in degrees or another system", "BoundsOfRaster").query(&[parameters::BOUNDS_CRS]),
+        )
         .get(
             "/statistics",
             statistics::statistics,
             document("Numbers of each band", "Statistics").query(&[
                 parameters::VALUES,
+                parameters::ALGORITHM,
                 parameters::SIZE,
                 parameters::COUNTS,
             ]),
@@ -155,6 +166,7 @@ fn by_extension(routes: Routes, prefix: &str) -> Routes {
             .route(&format!("{prefix}/preview.{extension}"), get(pictures::named_preview))
             .route(&format!("{prefix}/feature.{extension}"), post(pictures::named_feature))
             .route(&format!("{prefix}/crop.{extension}"), post(pictures::named_feature))
+            .route(&format!("{prefix}/part.{extension}"), post(pictures::named_feature))
     })
 }
 
@@ -163,11 +175,13 @@ fn older_names(routes: Routes, prefix: &str) -> Routes {
     ["/crop", "/part"]
         .into_iter()
         .fold(routes, |routes, name| {
+            // Of a box by GET, of a feature in a size by POST.
             routes
-                .route(&format!("{prefix}{name}/{{bbox}}"), get(pictures::bbox))
-                .route(&format!("{prefix}{name}/{{bbox}}/{{size}}"), get(pictures::sized_bbox))
+                .route(&format!("{prefix}{name}/{{part}}"), get(pictures::bbox).post(pictures::sized_feature))
+                .route(&format!("{prefix}{name}/{{part}}/{{size}}"), get(pictures::sized_bbox))
         })
         .route(&format!("{prefix}/crop"), post(pictures::feature))
+        .route(&format!("{prefix}/part"), post(pictures::feature))
 }
 
 const PREVIEW_PATHS: &[&str] = &["/preview/{width}x{height}", "/preview/{width}x{height}.{format}"];

@@ -118,6 +118,7 @@ async fn previews_and_boxes_show_what_was_asked_for_at_any_size() {
         ("bbox/1,-3,2.5,-2.png?max_size=90", (90, 60)),
         ("bbox/1,-3,2.5,-2/30x20.webp", (30, 20)),
         ("crop/1,-3,2.5,-2.png", (150, 100)),
+        ("crop/1,-3,2.5,-2/30x20.png", (30, 20)),
         ("part/1,-3,2.5,-2/7x9", (7, 9)),
     ] {
         let joined = if path.contains('?') { '&' } else { '?' };
@@ -142,6 +143,42 @@ async fn previews_and_boxes_show_what_was_asked_for_at_any_size() {
     }
 }
 
+#[tokio::test]
+async fn where_the_path_has_no_extension_the_query_names_the_format() {
+    let (_origin, server, query) = raster().await;
+    for path in [
+        "tiles/WebMercatorQuad/9/256/256",
+        "tiles/WebMercatorQuad/9/256/256@2x",
+        "preview",
+        "preview/9x9",
+        "bbox/1,-3,2,-2",
+    ] {
+        for (format, media_type) in [("png", "image/png"), ("jpeg", "image/jpeg"), ("npy", "application/x-binary")] {
+            let response = server.get(&format!("/cog/{path}?format={format}&{query}")).await;
+            assert_eq!(response.headers()["content-type"], media_type, "{path}");
+        }
+        let named = server.get(&format!("/cog/{path}.webp?format=png&{query}")).await;
+        assert_eq!(named.headers()["content-type"], "image/webp", "{path}: the path wins");
+        assert_eq!(server.problem(&format!("/cog/{path}?format=gif&{query}")).await.0, 400, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn bounds_are_told_in_any_system() {
+    let (_origin, server, query) = raster().await;
+    let told = async |path: &str| server.json(&format!("/cog/{path}&{query}")).await;
+    let degrees = told("bounds?crs=epsg:4326").await;
+    assert_eq!(degrees["bounds"], json!([0.0, -10.24, 10.24, 0.0]));
+    let metres = told("bounds?crs=EPSG:3857").await;
+    let [west, south, east, north] = [0, 1, 2, 3].map(|at| metres["bounds"][at].as_f64().unwrap());
+    // A degree of the equator is 111,319.49 m; 10.24 degrees south lie at 1,146,028.90.
+    assert!(west.abs() < 0.01 && north.abs() < 0.01 && (east - 1_139_911.59).abs() < 0.01, "{metres}");
+    assert!((south + 1_146_028.90).abs() < 0.01 && metres["crs"].as_str().unwrap().ends_with("/3857"), "{metres}");
+    let feature = told("info.geojson?crs=EPSG:3857").await;
+    assert_eq!((&feature["bbox"], &feature["properties"]["count"]), (&metres["bounds"], &json!(1)));
+    assert_eq!(server.problem(&format!("/cog/bounds?crs=nowhere&{query}")).await.0, 400);
+}
+
 /// A triangle over the raster's upper left corner, whose sides are `side` pixels.
 fn triangle(side: f64) -> Value {
     let reach = side * 0.01;
@@ -153,7 +190,9 @@ fn triangle(side: f64) -> Value {
 async fn a_feature_is_cut_out_along_its_outline() {
     let (_origin, server, query) = raster().await;
     let post = async |path: &str, body: Value| {
-        server.client.post(format!("{}/cog/{path}?{query}", server.address)).json(&body).send().await.unwrap()
+        let joined = if path.contains('?') { '&' } else { '?' };
+        let address = format!("{}/cog/{path}{joined}{query}", server.address);
+        server.client.post(address).json(&body).send().await.unwrap()
     };
     let bytes = post("feature.npy", triangle(8.0)).await.bytes().await.unwrap();
     let (shape, values) = npy(&bytes);
@@ -161,8 +200,23 @@ async fn a_feature_is_cut_out_along_its_outline() {
     let (data, mask) = values.split_at(64);
     assert!((0..64).all(|at| (mask[at] != 0) == (at % 8 + at / 8 < 8)), "{mask:?}");
     assert_eq!(data[9], value(1, 1, 1));
-    let sized = post("feature/16x16.png", triangle(8.0)).await;
-    assert_eq!(sized.headers()["content-type"], "image/png");
+    for (path, media_type) in [
+        ("feature/16x16.png", "image/png"),
+        ("feature/16x16?format=webp", "image/webp"),
+        ("crop/16x16.png", "image/png"),
+        ("part/16x16.jpg", "image/jpeg"),
+        ("crop?width=16&height=16&format=png", "image/png"),
+        ("part.webp?max_size=16&width=16", "image/webp"),
+    ] {
+        let sized = post(path, triangle(8.0)).await;
+        assert_eq!(
+            (sized.status().as_u16(), sized.headers()["content-type"].to_str().unwrap()),
+            (200, media_type),
+            "{path}"
+        );
+        let picture = image::load_from_memory(&sized.bytes().await.unwrap()).unwrap();
+        assert_eq!((picture.width(), picture.height()), (16, 16), "{path}");
+    }
     for (path, body, expected) in [
         ("feature", json!({ "type": "Feature", "properties": {}, "geometry": null }), 400),
         (
@@ -172,6 +226,9 @@ async fn a_feature_is_cut_out_along_its_outline() {
         ),
         ("feature", json!({}), 400),
         ("feature.gif", triangle(8.0), 400),
+        ("feature?format=gif", triangle(8.0), 400),
+        ("crop/16x16.gif", triangle(8.0), 400),
+        ("crop/1,2,3,4.png", triangle(8.0), 400),
         ("other.png", triangle(8.0), 404),
     ] {
         let response = post(path, body.clone()).await;

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use aurora_daemon::problem::Problem;
 use aurora_raster::{
     GeoTiff,
+    crs::{Crs, WGS84},
     facts::{self, Facts},
     header::{ColorInterpretation, Header},
+    render::carried_bounds,
 };
+use aurora_tile::Bounds;
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde_json::{Value, json};
 
@@ -28,7 +31,7 @@ pub(crate) async fn info(
     walk.document(JSON, &["info"], |tiff| Ok(document(tiff, &facts::of(tiff), &target).to_string())).await
 }
 
-/// `info.geojson`: the same as the properties of the raster's bounds.
+/// `info.geojson`: the same as the properties of the raster's bounds, which are in degrees or in `crs`.
 pub(crate) async fn info_geojson(
     State(app): State<Arc<App>>,
     target: Target,
@@ -38,7 +41,7 @@ pub(crate) async fn info_geojson(
     let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     let feature = |tiff: &GeoTiff| {
         let facts = facts::of(tiff);
-        let bounds = lon_lat_bounds(&facts)?;
+        let bounds = bounds_in(query.crs.as_ref(), tiff, &facts)?;
         let feature = json!({
             "type": "Feature",
             "bbox": bounds,
@@ -47,10 +50,10 @@ pub(crate) async fn info_geojson(
         });
         Ok(feature.to_string())
     };
-    walk.document(GEOJSON, &["info.geojson"], feature).await
+    walk.document(GEOJSON, &["info.geojson", &format!("{:?}", query.crs)], feature).await
 }
 
-/// `bounds`: west, south, east, north in degrees.
+/// `bounds`: west, south, east, north in degrees, or the same in `crs`.
 pub(crate) async fn bounds(
     State(app): State<Arc<App>>,
     target: Target,
@@ -58,9 +61,23 @@ pub(crate) async fn bounds(
     conditions: Conditions,
 ) -> Result<Response, Failure> {
     let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
-    let document =
-        |tiff: &GeoTiff| Ok(json!({ "bounds": lon_lat_bounds(&facts::of(tiff))?, "crs": crs_uri(4326) }).to_string());
-    walk.document(JSON, &["bounds"], document).await
+    let document = |tiff: &GeoTiff| {
+        let bounds = bounds_in(query.crs.as_ref(), tiff, &facts::of(tiff))?;
+        let epsg = query.crs.as_ref().map_or(Some(WGS84), Crs::epsg);
+        Ok(json!({ "bounds": bounds, "crs": epsg.map(crs_uri) }).to_string())
+    };
+    walk.document(JSON, &["bounds", &format!("{:?}", query.crs)], document).await
+}
+
+/// Bounds in a system, or in degrees unless one is asked for.
+fn bounds_in(crs: Option<&Crs>, tiff: &GeoTiff, facts: &Facts) -> Result<[f64; 4], Problem> {
+    let in_degrees = lon_lat_bounds(facts)?;
+    let (Some(crs), Some(georef)) = (crs.filter(|crs| crs.epsg() != Some(WGS84)), &tiff.header().georef) else {
+        return Ok(in_degrees);
+    };
+    let native = facts.bounds_native.map(|[minx, miny, maxx, maxy]| Bounds::new(minx, miny, maxx, maxy));
+    let carried = native.and_then(|bounds| carried_bounds(&georef.crs, crs, bounds)).map(|bounds| bounds.to_array());
+    carried.ok_or_else(|| Problem::parameter("crs", format!("{crs} does not reach the raster")))
 }
 
 /// Bounds in degrees, or why there are none.

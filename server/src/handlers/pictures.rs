@@ -130,7 +130,7 @@ pub(crate) async fn named_feature(
 /// Whatever else is asked for below a raster: a picture in a format that there is not, or nothing known.
 pub(crate) async fn unknown(Parts(path): Parts<NamePath>) -> Failure {
     let refused = match split_extension(&path.resource) {
-        ("preview" | "feature" | "crop", extension) => format(extension).err(),
+        ("preview" | "feature" | "crop" | "part", extension) => format(extension).err(),
         _ => None,
     };
     refused.unwrap_or_else(|| Problem::not_found(format!("`{}`", path.resource))).into()
@@ -178,6 +178,7 @@ async fn picture(
     format: Option<Format>,
 ) -> Result<Response, Failure> {
     let target = walk.target;
+    let format = format.or(query.format);
     let (place, format_name) = (shown.canonical(), format!("{format:?}"));
     let make = |app, pinned| {
         let order = Order { target: target.clone(), pinned, query: query.clone(), shown: shown.clone(), format };
@@ -232,18 +233,21 @@ pub(crate) struct NamePath {
 /// A size and an extension.
 #[derive(Debug, serde::Deserialize)]
 pub(crate) struct SizePath {
+    #[serde(alias = "part")]
     size: String,
 }
 
 /// A box and an extension.
 #[derive(Debug, serde::Deserialize)]
 pub(crate) struct BoxPath {
+    #[serde(alias = "part")]
     bbox: String,
 }
 
 /// A box, a size and an extension.
 #[derive(Debug, serde::Deserialize)]
 pub(crate) struct SizedBoxPath {
+    #[serde(alias = "part")]
     bbox: String,
     size: String,
 }

@@ -12,7 +12,7 @@ use super::{conditions::Conditions, parameters::Parts, walk::Walk};
 use crate::{
     app::App,
     failure::Failure,
-    query::{MAX_SIDE_PX, SharedQuery},
+    query::{MAX_SIDE_PX, SharedQuery, read},
     render::{self, Order, Shown},
     target::Target,
 };
@@ -51,7 +51,7 @@ pub(crate) async fn tile(
     query: SharedQuery,
     conditions: Conditions,
 ) -> Result<Response, Failure> {
-    let address = path.resolve(query.tile_size_px)?;
+    let address = path.resolve(query.tile_size_px)?.or_format(query.format);
     let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     let make = |app, pinned| {
         let (shown, format) = (address.shown(), address.format);
@@ -79,6 +79,11 @@ impl TilePath {
 }
 
 impl Address {
+    /// The same in the query's format where the path names none.
+    fn or_format(self, format: Option<Format>) -> Self {
+        Self { format: self.format.or(format), ..self }
+    }
+
     fn shown(&self) -> Shown {
         Shown::Tile { set: self.set, tile: self.tile, size_px: self.size_px }
     }
@@ -102,11 +107,7 @@ pub(super) fn parse_scale(text: &str) -> Result<u32, Problem> {
 
 /// The format of an extension; without one the picture itself decides.
 pub(super) fn format(extension: Option<&str>) -> Result<Option<Format>, Problem> {
-    let Some(extension) = extension else { return Ok(None) };
-    Format::from_extension(extension).map(Some).ok_or_else(|| {
-        let known: Vec<_> = Format::extensions().collect();
-        Problem::parameter("format", format!("`{extension}` is none of {}", known.join(", ")))
-    })
+    extension.map(read::format).transpose()
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ const BOOLEAN: &str = r#"{"type":"boolean"}"#;
 const SIDE: &str = r#"{"type":"integer","minimum":1,"maximum":2048}"#;
 const ZOOM: &str = r#"{"type":"integer","minimum":0,"maximum":64}"#;
 const RESAMPLING: &str = r#"{"type":"string","enum":["nearest","bilinear","cubic","cubic_spline","lanczos","average","mode"],"default":"nearest"}"#;
-const FORMAT: &str = r#"{"type":"string","enum":["png","jpg","jpeg","webp","tif","npy"]}"#;
+const FORMATS: &str = r#"{"type":"string","enum":["png","pngraw","jpg","jpeg","webp","tif","tiff","npy"]}"#;
 
 /// The raster that is asked about, where the path does not name it.
 pub(crate) const URL: &[Parameter] = &[Parameter {
@@ -65,9 +65,17 @@ pub(crate) const STYLE: &[Parameter] = &[
     optional("colormap_name", STRING, "One of `/colorMaps`."),
     optional("colormap", STRING, "A colormap as JSON."),
     optional("return_mask", BOOLEAN, "Whether masked pixels are transparent, and values carry a mask."),
+];
+
+/// What is done to values before they are coloured, sent or counted.
+pub(crate) const ALGORITHM: &[Parameter] = &[
     optional("algorithm", STRING, "One of `/algorithms`."),
     optional("algorithm_params", STRING, "Parameters of the algorithm as JSON."),
 ];
+
+/// The format of a picture whose path has no extension.
+pub(crate) const FORMAT: &[Parameter] =
+    &[optional("format", FORMATS, "Format, where the path has no extension; by the picture itself unless given.")];
 
 /// What concerns a tile's edges and size.
 pub(crate) const TILE: &[Parameter] = &[
@@ -86,6 +94,10 @@ pub(crate) const SIZE: &[Parameter] = &[
 /// Coordinate reference system of a picture.
 pub(crate) const DST_CRS: &[Parameter] =
     &[optional("dst_crs", STRING, "Coordinate reference system of the picture, such as `epsg:3857`.")];
+
+/// Coordinate reference system of bounds.
+pub(crate) const BOUNDS_CRS: &[Parameter] =
+    &[optional("crs", STRING, "Coordinate reference system of the bounds; WGS 84 unless given.")];
 
 /// Coordinate reference system of what the request names.
 pub(crate) const COORD_CRS: &[Parameter] =
@@ -113,7 +125,7 @@ pub(crate) const COUNTS: &[Parameter] = &[
 
 /// What concerns documents about tiles.
 pub(crate) const TILE_FORMAT: &[Parameter] = &[
-    optional("tile_format", FORMAT, "Format of the tiles."),
+    optional("tile_format", FORMATS, "Format of the tiles."),
     optional("tile_scale", r#"{"type":"integer","minimum":1,"maximum":4}"#, "Scale of the tiles."),
     optional("minzoom", ZOOM, "First zoom, in place of the raster's."),
     optional("maxzoom", ZOOM, "Last zoom, in place of the raster's."),
@@ -192,7 +204,7 @@ impl Parameter {
 
 /// The variable part of a path with that name.
 pub(super) fn in_path(name: &str) -> Value {
-    let format = || serde_json::from_str(FORMAT).unwrap_or_default();
+    let format = || serde_json::from_str(FORMATS).unwrap_or_default();
     let schema = match name {
         "z" => json!({ "type": "integer", "minimum": 0, "maximum": 64 }),
         "x" | "y" => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),

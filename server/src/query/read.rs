@@ -3,7 +3,7 @@
 use aurora_daemon::problem::Problem;
 use aurora_raster::{
     crs::Crs,
-    encode::Quality,
+    encode::{Format, Quality},
     render::Resampling,
     statistics::AUTO_PERCENTILES,
     style::{Colormap, Rescale},
@@ -33,6 +33,14 @@ pub(super) fn resampling(name: &str, value: &str) -> Result<Resampling, Problem>
     Resampling::named(value).ok_or_else(|| {
         let names: Vec<_> = Resampling::names().collect();
         Problem::parameter(name, format!("`{value}` is none of {}", names.join(", ")))
+    })
+}
+
+/// An extension, as a format.
+pub(crate) fn format(value: &str) -> Result<Format, Problem> {
+    Format::from_extension(value).ok_or_else(|| {
+        let known: Vec<_> = Format::extensions().collect();
+        Problem::parameter("format", format!("`{value}` is none of {}", known.join(", ")))
     })
 }
 
