@@ -44,14 +44,28 @@ pub(crate) fn bounds_wgs84(crs: &Crs, bounds: [f64; 4]) -> Option<[f64; 4]> {
     let mut ring = ring?;
     let turn = unwrap(&mut ring);
     let [west, south, east, north] = ring.iter().fold(EMPTY, include);
-    if turn.abs() > 180.0 {
-        // The ring goes round a pole: every longitude, and everything up to that pole.
-        return Some(if north + south > 0.0 { [-180.0, south, 180.0, 90.0] } else { [-180.0, -90.0, 180.0, north] });
+    let [has_south, has_north] = POLES_DEG.map(|pole| pole_within(crs, bounds, pole).is_some());
+    if turn.abs() > 180.0 || has_south || has_north {
+        // Round a pole: every longitude, and everything up to that pole; the nearer one where the system reaches neither.
+        let is_northern = if has_south || has_north { has_north } else { north + south > 0.0 };
+        let is_southern = if has_south || has_north { has_south } else { !is_northern };
+        return Some([-180.0, if is_southern { -90.0 } else { south }, 180.0, if is_northern { 90.0 } else { north }]);
     }
     if east - west >= 360.0 {
         return Some([-180.0, south, 180.0, north]);
     }
     Some([normal(west), south, normal(east), north])
+}
+
+/// Latitudes of the poles in degrees.
+pub(crate) const POLES_DEG: [f64; 2] = [-90.0, 90.0];
+
+/// Where a pole lies in `crs`, if that is within these bounds and not on their edge.
+pub(crate) fn pole_within(crs: &Crs, [min_x, min_y, max_x, max_y]: [f64; 4], pole_deg: f64) -> Option<(f64, f64)> {
+    let holds = |(x, y): &(f64, f64)| (min_x < *x && *x < max_x) && (min_y < *y && *y < max_y);
+    // In cylinders a pole is a line or out of reach, and no place that something goes round.
+    let is_cylinder = crs.turn().is_some();
+    crs.from_wgs84(0.0, pole_deg).filter(|pole| !is_cylinder && holds(pole))
 }
 
 /// Closed ring along the frame, longitudes running on across the antimeridian; points without an answer are left out.
@@ -144,6 +158,18 @@ mod tests {
         let bounds = bounds_wgs84(&crs, [-1e6, -1e6, 1e6, 1e6]).expect("bounds");
         assert_eq!((bounds[0], bounds[2], bounds[3]), (-180.0, 180.0, 90.0));
         assert!((70.0..80.0).contains(&bounds[1]));
+    }
+
+    /// What rio-tiler 9.4.12 answers: the corners of an equal-area map of the northern hemisphere lie deep in the southern one.
+    #[test]
+    fn the_pole_is_the_one_within_and_not_the_one_nearer_to_the_frame() {
+        let crs = Crs::from_epsg(3408).expect("equal area, on a sphere");
+        let [west, south, east, north] = bounds_wgs84(&crs, [-9e6, -9e6, 9e6, 9e6]).expect("bounds");
+        assert_eq!((west, east, north), (-180.0, 180.0, 90.0));
+        assert!((south + 84.526_388).abs() < 2e-6, "{south}");
+        let arctic = Crs::from_epsg(5041).expect("polar stereographic");
+        let bounds = bounds_wgs84(&arctic, [-14_440_759.0, -14_440_759.0, 18_440_759.0, 18_440_759.0]).expect("bounds");
+        assert!(bounds[1] < -20.0 && bounds[3] == 90.0, "{bounds:?}");
     }
 
     #[test]

@@ -84,7 +84,7 @@ fn suggested_size(header: &Header, target: &Crs, longitudes: Longitudes) -> Opti
         points.iter_mut().for_each(|(_, lat)| *lat = lat.clamp(-NEXT_TO_POLE_DEG, NEXT_TO_POLE_DEG));
         target.from_wgs84_many(points);
     }
-    let area = Bounds::around(edges)?;
+    let area = with_poles(Bounds::around(edges)?, header, target);
     let (mut across, mut down) = (corners[1].0 - corners[0].0, corners[1].1 - corners[0].1);
     if !(across.is_normal() && down.is_normal()) {
         (across, down) = (area.width(), area.height());
@@ -98,6 +98,24 @@ fn suggested_size(header: &Header, target: &Crs, longitudes: Longitudes) -> Opti
         corner: (area.minx, area.maxy),
         pixel: (resolution, resolution),
     })
+}
+
+/// The area up to the poles that the raster goes round, as far as a map of all longitudes shows them.
+fn with_poles(area: Bounds, header: &Header, target: &Crs) -> Bounds {
+    let end = match (target.turn(), target.is_geographic()) {
+        (Some(_), true) => NEXT_TO_POLE_DEG,
+        // The web map is a square.
+        (Some(turn), false) => turn / 2.0,
+        (None, _) => return area,
+    };
+    let Some(georef) = &header.georef else { return area };
+    let bounds = place::bounds_native(&georef.placement, (header.levels[0].width_px, header.levels[0].height_px));
+    let [south, north] = place::POLES_DEG.map(|pole| place::pole_within(&georef.crs, bounds, pole).is_some());
+    Bounds {
+        miny: if south { area.miny.min(-end) } else { area.miny },
+        maxy: if north { area.maxy.max(end) } else { area.maxy },
+        ..area
+    }
 }
 
 /// Size in `target` of a raster's pixels by which rio-tiler chooses the overview that a tile is read from.

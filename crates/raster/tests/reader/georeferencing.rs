@@ -1,9 +1,17 @@
 //! Size, type, system, bounds and nodata of the sample data, against what rio-tiler reads.
 
-use aurora_raster::{RasterError, facts, header::Placement};
+use aurora_raster::{
+    RasterError, facts,
+    header::Placement,
+    render::{self, ReadOptions, View},
+};
+use aurora_tile::{TileId, TileMatrixSet};
 use serde_json::Value;
 
-use crate::sample;
+use crate::{
+    little::{Doubles, end, geo_keys, image, open, pixels, tiff},
+    sample,
+};
 
 const TOLERANCE_DEG: f64 = 2e-6;
 
@@ -70,6 +78,71 @@ fn every_file_lies_where_rio_tiler_puts_it() {
     wrong.iter().for_each(|line| println!("  wrong: {line}"));
     assert!(wrong.is_empty());
     assert!(refused.is_empty());
+}
+
+/// Scenes at the poles: name, EPSG code, the outer corner of the first pixel, side of a pixel (600 of them a side), and what
+/// rio-tiler 9.4.12 reads from them: bounds in degrees, first and last zoom of the web map.
+type AtPole = (&'static str, u32, (f64, f64), f64, [f64; 4], (u8, u8));
+
+const AT_POLES: [AtPole; 11] = [
+    ("all of Antarctica", 3031, (-3e6, 3e6), 10_000.0, [-180.0, -90.0, 180.0, -52.317_100_799], (1, 2)),
+    ("all of the Arctic", 3413, (-3e6, 3e6), 10_000.0, [-180.0, 52.211_749_904, 180.0, 90.0], (1, 2)),
+    ("the North Pole", 3995, (-3e5, 3e5), 1000.0, [-180.0, 86.096_667_614, 180.0, 90.0], (2, 2)),
+    ("the same, universal", 32_661, (1.7e6, 2.3e6), 1000.0, [-180.0, 86.179_979_538, 180.0, 90.0], (2, 2)),
+    ("the South Pole, universal", 32_761, (1.7e6, 2.3e6), 1000.0, [-180.0, -90.0, 180.0, -86.179_979_538], (2, 2)),
+    (
+        "beside the pole",
+        3413,
+        (-5e5, -3e5),
+        500.0,
+        [-104.036_243_468, 82.799_248_176, -63.434_948_823, 86.672_511_837],
+        (3, 5),
+    ),
+    ("degrees up to the pole", 4326, (10.0, 90.0), 0.01, [10.0, 84.0, 16.0, 90.0], (0, 0)),
+    ("degrees down to the pole", 4326, (-30.0, -84.0), 0.01, [-30.0, -90.0, -24.0, -84.0], (0, 0)),
+    (
+        "beyond the web map",
+        3857,
+        (1e6, 2.3e7),
+        10_000.0,
+        [8.983_152_841, 82.040_160_203, 62.882_069_888, 86.888_640_727],
+        (2, 4),
+    ),
+    (
+        "far north of its zone",
+        32_633,
+        (4e5, 9.35e6),
+        100.0,
+        [6.211_656_673, 83.596_077_864, 11.759_610_102, 84.185_215_281],
+        (5, 7),
+    ),
+    ("half of the globe, equal area", 3408, (-9e6, 9e6), 30_000.0, [-180.0, -84.526_388_065, 180.0, 90.0], (0, 1)),
+];
+
+#[test]
+fn scenes_at_the_poles_lie_where_rio_tiler_puts_them() {
+    for (name, epsg, (x, y), side, bounds, zooms) in AT_POLES {
+        let (model, key) = if epsg == 4326 { (2, 2048) } else { (1, 3072) };
+        let mut tags = image(600, 600);
+        tags.extend([
+            (33550, Doubles(vec![side, side, 0.0])),
+            (33922, Doubles(vec![0.0, 0.0, 0.0, x, y, 0.0])),
+            (34735, geo_keys(&[[1024, 0, 1, model], [1025, 0, 1, 1], [key, 0, 1, epsg as u16]])),
+        ]);
+        let scene = open(tiff(&tags, &pixels(600, 600), end)).expect("opens");
+        let facts = facts::of(&scene);
+        let found = facts.bounds_wgs84.expect("a place");
+        let is_near = found.iter().zip(bounds).all(|(found, wanted)| (found - wanted).abs() < TOLERANCE_DEG);
+        assert!(is_near, "{name}: {found:?}, not {bounds:?}");
+        assert_eq!((facts.minzoom, facts.maxzoom), (Some(zooms.0), Some(zooms.1)), "{name}");
+        // The first tile of a polar set shows more than half of the globe.
+        for (set, is_seen) in [("UPSArcticWGS84Quad", bounds[3] > 0.0), ("UPSAntarcticWGS84Quad", bounds[1] < 0.0)] {
+            let set = TileMatrixSet::named(set).expect("a set");
+            let view = View::tile(set, TileId::new(0, 0, 0), 256).expect("a tile");
+            let planned = render::plan(&scene, &view, &ReadOptions::default());
+            assert!(planned.is_ok() == is_seen, "{name} in {}: {:?}", set.id, planned.err());
+        }
+    }
 }
 
 #[test]
