@@ -29,6 +29,9 @@ mod predictor;
 mod prefix;
 mod vp8l;
 
+pub(crate) use fax::line_room_bytes as fax_room_bytes;
+pub(crate) use jpeg::padding_bytes as jpeg_padding_bytes;
+pub(crate) use lerc_blob::ROOM_BYTES as LERC_ROOM_BYTES;
 pub(crate) use picture::WEBP_TABLE_ROOM_BYTES;
 
 use packed::Masked;
@@ -213,14 +216,26 @@ impl Stored<'_> {
         Ok(samples)
     }
 
-    /// Amplitudes of complex samples.
+    /// Amplitudes of complex samples. Each is read as one number, in which differences are taken; which of its parts comes first in
+    /// a big-endian file does not matter to an amplitude.
     fn amplitudes(&self, part: ComplexPart) -> Result<Samples> {
         Ok(match part {
-            ComplexPart::I16 => Samples::F32(complex::amplitudes(&self.integers::<i16, u16>(2)?, |x| x as f32)),
-            ComplexPart::I32 => Samples::F64(complex::amplitudes(&self.integers::<i32, u32>(2)?, |x| x)),
-            ComplexPart::F32 => Samples::F32(complex::amplitudes(&self.integers::<f32, u32>(2)?, |x| x as f32)),
+            ComplexPart::I16 => {
+                Samples::F32(complex::amplitudes::<i16, _>(bytemuck::cast_slice(&self.whole::<u32>()?), |x| x as f32))
+            }
+            ComplexPart::I32 => {
+                Samples::F64(complex::amplitudes::<i32, _>(bytemuck::cast_slice(&self.whole::<u64>()?), |x| x))
+            }
+            ComplexPart::F32 => {
+                Samples::F32(complex::amplitudes::<f32, _>(bytemuck::cast_slice(&self.whole::<u64>()?), |x| x as f32))
+            }
             ComplexPart::F64 => Samples::F64(complex::amplitudes(&self.integers::<f64, u64>(2)?, |x| x)),
         })
+    }
+
+    /// Samples as numbers of their size.
+    fn whole<D: Pod + Difference>(&self) -> Result<Vec<D>> {
+        self.integers::<D, D>(1)
     }
 
     /// Colours of pixels of `inks` samples.

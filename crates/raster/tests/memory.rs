@@ -2,6 +2,11 @@
 
 #[path = "reader/counting.rs"]
 mod counting;
+#[path = "memory/hostile.rs"]
+mod hostile;
+#[allow(dead_code, reason = "it is the reader tests' module; a part of it is used here")]
+#[path = "reader/little.rs"]
+mod little;
 mod support;
 
 use aurora_raster::{

@@ -14,6 +14,15 @@ use color::{to_rgb, twice_across, twice_both};
 use entropy::{Bits, Huffman};
 use transform::inverse_transform;
 
+/// Components of a picture at most: four inks, or colours and alpha. Only three may be other colours than they are stored as.
+const MOST_COMPONENTS: usize = 4;
+
+/// Bytes that the planes of a picture may take beyond its samples: units of up to 4 × 4 blocks are stored whole.
+pub(crate) const fn padding_bytes(width_px: u32, height_px: u32) -> u64 {
+    const BEYOND: u64 = (4 * SIDE - 1) as u64;
+    (BEYOND * (width_px as u64 + height_px as u64) + BEYOND * BEYOND) * MOST_COMPONENTS as u64
+}
+
 /// Samples `[row][col][component]` of a picture.
 #[derive(Debug)]
 pub(super) struct Decoded {
@@ -46,8 +55,17 @@ const ZIGZAG: [u8; BLOCK] = [
     47, 55, 62, 63,
 ];
 
-/// Decodes a picture of at most `most_px` pixels; `ycbcr` says whether three components are to be made RGB.
-pub(super) fn decode(stream: &[u8], ycbcr: bool, most_px: usize) -> Result<Decoded> {
+/// What a picture may be at most.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Most {
+    pub(super) width_px: usize,
+    pub(super) height_px: usize,
+    pub(super) components: usize,
+}
+
+/// Decodes a picture; `ycbcr` says whether three components are to be made RGB. What its frame claims is held against `most`
+/// before its planes are made, which are larger by up to 31 columns and rows: units of blocks are stored whole.
+pub(super) fn decode(stream: &[u8], ycbcr: bool, most: Most) -> Result<Decoded> {
     let mut tables = Tables::default();
     let mut rest = stream.strip_prefix(b"\xff\xd8").ok_or(Fault::Bad("no start of image"))?;
     let mut frame: Option<Frame> = None;
@@ -55,7 +73,7 @@ pub(super) fn decode(stream: &[u8], ycbcr: bool, most_px: usize) -> Result<Decod
         let (marker, segment, after) = next_segment(rest)?;
         rest = after;
         match marker {
-            0xc0 | 0xc1 if frame.is_none() => frame = Some(Frame::read(segment, most_px)?),
+            0xc0 | 0xc1 if frame.is_none() => frame = Some(Frame::read(segment, most)?),
             0xc2 | 0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => return Err(Fault::OtherKind),
             0xc4 => tables.read_huffman(segment)?,
             0xdb => tables.read_quantization(segment)?,
@@ -160,17 +178,20 @@ struct Frame {
 }
 
 impl Frame {
-    fn read(segment: &[u8], most_px: usize) -> Result<Self> {
+    fn read(segment: &[u8], most: Most) -> Result<Self> {
         if byte_at(segment, 0)? != 8 {
             return Err(Fault::OtherKind);
         }
         let (height_px, width_px) = (usize::from(short_at(segment, 1)?), usize::from(short_at(segment, 3)?));
         let count = usize::from(byte_at(segment, 5)?);
-        if !matches!(count, 1 | 3) {
+        if !(1..=MOST_COMPONENTS).contains(&count) {
             return Err(Fault::OtherKind);
         }
-        if width_px == 0 || height_px == 0 || width_px * height_px > most_px {
+        if !(1..=most.width_px).contains(&width_px) || !(1..=most.height_px).contains(&height_px) {
             return Err(Fault::Bad("a frame of another size than its block"));
+        }
+        if count > most.components {
+            return Err(Fault::Bad("more components than its block has bands"));
         }
         let field = |index: usize, at: usize| byte_at(segment, 6 + 3 * index + at);
         let factors: Vec<_> = (0..count)
@@ -275,13 +296,16 @@ impl Frame {
             }
             match &lines[..] {
                 [gray] => line.copy_from_slice(&gray[..width_px]),
-                [first, second, third] => {
+                [first, second, third] if ycbcr => {
                     for (col, pixel) in line.chunks_exact_mut(3).enumerate() {
-                        let stored = [first[col], second[col], third[col]];
-                        pixel.copy_from_slice(&if ycbcr { to_rgb(stored) } else { stored });
+                        pixel.copy_from_slice(&to_rgb([first[col], second[col], third[col]]));
                     }
                 }
-                _ => {}
+                stored => {
+                    for (col, pixel) in line.chunks_exact_mut(components).enumerate() {
+                        pixel.iter_mut().zip(stored).for_each(|(sample, plane)| *sample = plane[col]);
+                    }
+                }
             }
         }
         Decoded { width_px, height_px, components, bytes }
@@ -366,8 +390,11 @@ mod tests {
 
     #[test]
     fn what_is_no_jpeg_or_another_kind_is_told() {
-        assert_eq!(decode(b"", true, 100).unwrap_err(), Fault::Bad("no start of image"));
-        assert_eq!(decode(b"\xff\xd8\xff\xc2\0\x02", true, 100).unwrap_err(), Fault::OtherKind);
-        assert!(matches!(decode(b"\xff\xd8\xff\xd9", true, 100).unwrap_err(), Fault::Bad(_)));
+        let fault = |stream: &[u8]| {
+            decode(stream, true, Most { width_px: 10, height_px: 10, components: 3 }).expect_err("no picture")
+        };
+        assert_eq!(fault(b""), Fault::Bad("no start of image"));
+        assert_eq!(fault(b"\xff\xd8\xff\xc2\0\x02"), Fault::OtherKind);
+        assert!(matches!(fault(b"\xff\xd8\xff\xd9"), Fault::Bad(_)));
     }
 }

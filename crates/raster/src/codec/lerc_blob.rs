@@ -15,8 +15,11 @@ use crate::{
     header::{LercWrap, SampleType},
 };
 
-/// Room for a blob's header and mask beside as many bytes as the block has.
+/// Room for a blob's header and mask beside twice as many bytes as the block has.
 const BLOB_ROOM_BYTES: usize = 64 << 10;
+
+/// Bytes that decoding a blob may take whatever its block: that room, and the tables of its codes.
+pub(crate) const ROOM_BYTES: u64 = 512 << 10;
 
 /// A block as pixels of `samples_per_pixel` samples.
 pub(super) struct Target<'a> {
@@ -55,7 +58,8 @@ fn unwrapped(wrap: LercWrap, input: &[u8], most: usize) -> Result<Cow<'_, [u8]>>
             Ok(blob.into())
         }
         LercWrap::Deflate => {
-            let mut blob = Vec::new();
+            // It would grow by doubling, to twice the most.
+            let mut blob = Vec::with_capacity(most + 1);
             let mut reader = flate2::read::ZlibDecoder::new(input).take(most as u64 + 1);
             reader.read_to_end(&mut blob).map_err(|error| corrupt("Deflate", &error.to_string()))?;
             if blob.len() > most {

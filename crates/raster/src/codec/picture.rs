@@ -37,7 +37,8 @@ struct Picture<'a> {
 /// Decodes a JPEG whose tables may stand in the header; `ycbcr` says whether its three components are that.
 pub(super) fn jpeg(tables: &[u8], input: &[u8], ycbcr: bool, target: Target<'_>) -> Result<()> {
     let stream = with_tables(tables, input);
-    match jpeg::decode(&stream, ycbcr, target.width_px * target.most_rows) {
+    let most = jpeg::Most { width_px: target.width_px, height_px: target.most_rows, components: target.samples };
+    match jpeg::decode(&stream, ycbcr, most) {
         Ok(jpeg::Decoded { width_px, height_px, components: samples, bytes }) => {
             Picture { width_px, height_px, samples, bytes: bytes.into() }.copy_to(target, "JPEG")
         }
@@ -46,8 +47,16 @@ pub(super) fn jpeg(tables: &[u8], input: &[u8], ycbcr: bool, target: Target<'_>)
     }
 }
 
+/// Scans that a progressive JPEG may have, as in libtiff: each goes over all of the picture, for some ten bytes. Encoders make ten.
+const MAX_SCANS: usize = 100;
+const START_OF_SCAN: &[u8; 2] = b"\xff\xda";
+
 /// Decodes what is no baseline JPEG, such as a progressive one.
 fn any_jpeg(stream: &[u8], ycbcr: bool, target: Target<'_>) -> Result<()> {
+    let scans = stream.windows(START_OF_SCAN.len()).filter(|pair| pair == START_OF_SCAN).take(MAX_SCANS + 1).count();
+    if scans > MAX_SCANS {
+        return Err(corrupt("JPEG", "more than 100 scans"));
+    }
     let wrong = |error: zune_jpeg::errors::DecodeErrors| corrupt("JPEG", &error.to_string());
     let mut options = DecoderOptions::default()
         .set_max_width(target.width_px)

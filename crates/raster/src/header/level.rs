@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Compression, Encoding, LercWrap, Level, Planar, Predictor, SampleType, Storage, StoredRows, broken,
+    ComplexPart, Compression, Encoding, LercWrap, Level, Planar, Predictor, SampleType, Storage, StoredRows, broken,
     directory::{Directory, tag},
     samples::Samples,
     unsupported,
@@ -159,6 +159,7 @@ fn check_samples(compression: Compression, layout: Layout, planar: Planar) -> Re
     let bands = if planar == Planar::Contiguous { bands } else { 1 };
     let plain = encoding == Encoding::Plain && layout.sample_bits >= 8;
     let bytes = plain && sample_type == SampleType::U8;
+    let is_ink = encoding == Encoding::Cmyk(4);
     let refuse = |what: &str| {
         Err(unsupported(Feature::Compression, format!("{what} of {bands} bands of {} bits", layout.sample_bits)))
     };
@@ -166,7 +167,7 @@ fn check_samples(compression: Compression, layout: Layout, planar: Planar) -> Re
         return Err(unsupported(Feature::Photometric, "CMYK in planes".to_owned()));
     }
     match compression {
-        Compression::Jpeg if !(bytes && matches!(bands, 1 | 3)) => refuse("JPEG"),
+        Compression::Jpeg if !(bytes || is_ink) || bands > 4 => refuse("JPEG"),
         Compression::WebP if !(bytes && matches!(bands, 3 | 4)) => refuse("WebP"),
         Compression::Lerc(_) if !plain || matches!(sample_type, SampleType::U64 | SampleType::I64) => refuse("LERC"),
         Compression::Group3 | Compression::Group4 if layout.sample_bits != 1 || bands != 1 => refuse("CCITT fax"),
@@ -188,10 +189,13 @@ fn predictor(
     }
     let Samples { sample_type, encoding, .. } = layout.samples;
     let is_float = matches!(sample_type, SampleType::F32 | SampleType::F64);
+    // Differences are of whole samples, as libtiff takes them, which knows none of more than 64 bits.
     let is_complex = matches!(encoding, Encoding::Complex(_));
+    let is_wide = matches!(encoding, Encoding::Complex(ComplexPart::F64));
     match directory.small(window, tag::PREDICTOR, 1)? {
         1 => Ok(Predictor::None),
-        2 | 3 if is_complex => Err(unsupported(Feature::Predictor, "on complex samples".to_owned())),
+        2 if is_wide => Err(unsupported(Feature::Predictor, "horizontal, on complex samples of 128 bits".to_owned())),
+        3 if is_complex => Err(unsupported(Feature::Predictor, "on complex samples".to_owned())),
         2 => Ok(Predictor::Horizontal),
         3 if is_float => Ok(Predictor::FloatingPoint),
         3 => Err(broken("the floating point predictor on whole numbers".to_owned())),

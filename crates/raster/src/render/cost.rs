@@ -7,7 +7,7 @@
 use crate::{
     GeoTiff,
     block::BlockId,
-    codec::WEBP_TABLE_ROOM_BYTES,
+    codec::{LERC_ROOM_BYTES, WEBP_TABLE_ROOM_BYTES, fax_room_bytes, jpeg_padding_bytes},
     header::{Compression, Encoding, Header, Level, Storage},
     render::{
         Plan,
@@ -64,9 +64,15 @@ fn copies(header: &Header, grid: &Level) -> u64 {
     dictionary + numbers_before(header, is_picture)
 }
 
-/// Tables that decoding a block of any size may take.
+/// What decoding a block may take that does not go with its samples: tables, padding, and lists of a line.
 fn tables(grid: &Level) -> u64 {
-    if grid.compression == Compression::WebP { WEBP_TABLE_ROOM_BYTES } else { 0 }
+    match grid.compression {
+        Compression::WebP => WEBP_TABLE_ROOM_BYTES,
+        Compression::Lerc(_) => LERC_ROOM_BYTES,
+        Compression::Jpeg => jpeg_padding_bytes(grid.block_width_px, grid.block_height_px),
+        Compression::Group3 | Compression::Group4 => fax_room_bytes(grid.block_width_px),
+        _ => 0,
+    }
 }
 
 fn numbers_before(header: &Header, is_picture: bool) -> u64 {

@@ -62,7 +62,7 @@ fn unreadable() -> Vec<Refused> {
     let method = |detail, documented, code| refused(Compression, detail, documented, vec![short(COMPRESSION, code)]);
     let color = |detail, documented, code| refused(Photometric, detail, documented, vec![short(PHOTOMETRIC, code)]);
     let lerc = |wrap| vec![short(COMPRESSION, 34887), (LERC_PARAMETERS, Longs(vec![4, wrap]))];
-    let complex = |predictor| [compressed(8, 1, 64, 6), vec![short(PREDICTOR, predictor)]].concat_tags();
+    let complex = |bits, predictor| [compressed(8, 1, bits, 6), vec![short(PREDICTOR, predictor)]].concat_tags();
     let inks = [compressed(1, 4, 8, 1), vec![short(PHOTOMETRIC, 5), short(PLANAR, 2)]].concat_tags();
     vec![
         method("CCITT RLE", "CCITT RLE", 2),
@@ -80,8 +80,7 @@ fn unreadable() -> Vec<Refused> {
             vec![short(COMPRESSION, 3), (FAX_OPTIONS, Longs(vec![1]))],
         ),
         refused(Compression, "JPEG of 1 bands of 12 bits", "JPEG of 12 bits", compressed(7, 1, 12, 1)),
-        refused(Compression, "JPEG of 2 bands of 8 bits", "two or four bands", compressed(7, 2, 8, 1)),
-        refused(Compression, "JPEG of 4 bands of 8 bits", "two or four bands", compressed(7, 4, 8, 1)),
+        refused(Compression, "JPEG of 5 bands of 8 bits", "more than four bands", compressed(7, 5, 8, 1)),
         refused(Compression, "WebP of 1 bands", "WebP of other than 3 or 4 bands", compressed(50001, 1, 8, 1)),
         refused(Compression, "WebP of 3 bands of 16 bits", "of 8 bits", compressed(50001, 3, 16, 1)),
         refused(Compression, "LERC of 1 bands of 64 bits", "LERC of 64-bit integers", compressed(34887, 1, 64, 2)),
@@ -105,8 +104,8 @@ fn unreadable() -> Vec<Refused> {
         color("LogLuv", "LogLuv", 32845),
         color("code 32803", "other codes", 32803),
         refused(Photometric, "CMYK in planes", "CMYK in planes", inks),
-        refused(Predictor, "on complex samples", "of complex samples", complex(2)),
-        refused(Predictor, "on complex samples", "of complex samples", complex(3)),
+        refused(Predictor, "on complex samples", "horizontal of complex samples of 2 × 64 bits", complex(128, 2)),
+        refused(Predictor, "on complex samples", "floating point of complex ones", complex(64, 3)),
         refused(Predictor, "code 34892", "other codes", vec![short(COMPRESSION, 8), short(PREDICTOR, 34892)]),
     ]
 }

@@ -154,6 +154,55 @@ fn difference(path: &Path, theirs: &[Vec<f64>]) -> Option<String> {
     None
 }
 
+/// Beside gray and colours GDAL writes pictures of two and of four components, which are no others than they are stored as.
+#[test]
+fn jpegs_of_two_and_four_bands_are_read_as_gdal_reads_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bands.tif");
+    let usual = ["COMPRESS=JPEG", "INTERLEAVE=PIXEL", "TILED=YES", "BLOCKXSIZE=32", "BLOCKYSIZE=48"];
+    for (bands, photometric) in [(2, "MINISBLACK"), (4, "RGB"), (4, "MINISBLACK")] {
+        let photometric = format!("PHOTOMETRIC={photometric}");
+        let options: Vec<String> = usual.iter().map(|&option| option.to_owned()).chain([photometric]).collect();
+        assert!(write(&path, &options, bands, None, |index, band| slope(index, band) as u8), "{options:?}");
+        let theirs = by_gdal(&path).expect("GDAL reads it");
+        assert_eq!(difference(&path, &theirs), None, "{options:?}");
+    }
+}
+
+/// GDAL's crate has no complex numbers: a dataset of floats is copied to one of pairs, all imaginary parts 0, by way of a virtual one.
+#[test]
+fn differences_of_complex_samples_are_read_as_gdal_reads_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (floats, xml, path) =
+        (folder.path().join("a.tif"), folder.path().join("a.vrt"), folder.path().join("pairs.tif"));
+    // Whole numbers, so that pairs of 16-bit integers hold them too.
+    assert!(write(&floats, &[], 2, None, |index, band| 100.0 - slope(index, band) as f32));
+    let theirs: Vec<Vec<f64>> = by_gdal(&floats).expect("GDAL reads it");
+    let amplitudes: Vec<Vec<f64>> = theirs.iter().map(|band| band.iter().map(|value| value.abs()).collect()).collect();
+    let driver = DriverManager::get_driver_by_name("GTiff").expect("GDAL writes TIFF");
+    for (kind, order, layout) in ["CInt16", "CInt32", "CFloat32"]
+        .into_iter()
+        .flat_map(|kind| [(kind, "LITTLE", "PIXEL"), (kind, "BIG", "PIXEL"), (kind, "LITTLE", "BAND")])
+    {
+        let band = |band: usize| {
+            format!(
+                "<VRTRasterBand dataType=\"{kind}\" band=\"{band}\"><SimpleSource><SourceFilename>{}</SourceFilename>\
+                 <SourceBand>{band}</SourceBand></SimpleSource></VRTRasterBand>",
+                floats.display()
+            )
+        };
+        let (width, height) = SIDES_PX;
+        let (first, second) = (band(1), band(2));
+        let text = format!("<VRTDataset rasterXSize=\"{width}\" rasterYSize=\"{height}\">{first}{second}</VRTDataset>");
+        std::fs::write(&xml, text).expect("written");
+        let (order, layout) = (format!("ENDIANNESS={order}"), format!("INTERLEAVE={layout}"));
+        let options: RasterCreationOptions = ["COMPRESS=DEFLATE", "PREDICTOR=2", &order, &layout].into_iter().collect();
+        let pairs = gdal::Dataset::open(&xml).expect("a virtual dataset");
+        pairs.create_copy(&driver, &path, &options).expect("copied").close().expect("written");
+        assert_eq!(difference(&path, &amplitudes), None, "{kind} {options:?}");
+    }
+}
+
 #[test]
 fn bits_are_read_from_runs_and_shown_black_and_white() {
     let folder = tempfile::tempdir().expect("a folder");
