@@ -4,7 +4,8 @@
 use std::{fmt::Write, path::PathBuf};
 
 use aurora_catalog::JobView;
-use clap::{Args, Subcommand};
+use aurora_queue::State;
+use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use reqwest::{Method, Url};
 use serde::Deserialize;
 
@@ -45,11 +46,12 @@ pub struct Jobs {
 pub enum What {
     /// Lists jobs, the last moved first
     List {
-        /// Only those in this state, such as `failed`
-        #[arg(long, value_name = "STATE")]
+        /// Only those in this state
+        // `AURORA_STATE` is the indexer's own folder, and may well be set where this is asked.
+        #[arg(long, env = "AURORA_JOBS_STATE", value_parser = PossibleValuesParser::new(State::ALL.map(State::name)))]
         state: Option<String>,
         /// At most this many
-        #[arg(long, value_name = "N", default_value_t = 100)]
+        #[arg(long, env = "AURORA_JOBS_LIMIT", value_name = "N", default_value_t = 100)]
         limit: usize,
     },
     /// Shows all that is known of a job
@@ -165,9 +167,17 @@ impl Jobs {
     }
 }
 
+/// With the last of its causes, which says most: that of a connection is the system's.
 fn refused(error: reqwest::Error) -> IndexerError {
-    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    IndexerError::Refused { reason: format!("{error}{cause}") }
+    let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
+    let cause = causes.last().map(|cause| format!(": {cause}")).unwrap_or_default();
+    let reason = if error.is_connect() {
+        let asked = error.url().map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+        format!("no indexer answers at {asked}{cause}; `--indexer` names another")
+    } else {
+        format!("{error}{cause}")
+    };
+    IndexerError::Refused { reason }
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Result<String> {
@@ -201,9 +211,9 @@ fn table(jobs: &[JobView]) -> String {
 
 fn described(job: &JobView) -> String {
     let reason = job.reason.as_deref().unwrap_or("none");
-    let retry_at = job.retry_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+    let retry_at = job.retry_at.map_or_else(|| "none".to_owned(), |at| at.to_string());
     format!(
-        "job       {}\nscene     {} r{}\nfile      {}\nstate     {}\nattempts  {}\nlost      {}\nreason    {reason}\nmade      {}\nmoved     {}\nretried   {retry_at}\n",
+        "job       {}\nscene     {} r{}\nfile      {}\nstate     {}\nattempts  {}\nlost      {}\nreason    {reason}\nmade      {}\nmoved     {}\nnext try  {retry_at}\n",
         job.job_id,
         job.scene_id,
         job.revision,

@@ -354,6 +354,8 @@ fn by_shell(indexer: &Indexer, words: &[&str]) -> (bool, String, String) {
         .arg("jobs")
         .args(words)
         .args(["--indexer", &format!("http://{}", indexer.address)])
+        // As on the indexer's own host, whose state folder it is.
+        .env("AURORA_STATE", "/var/lib/aurora")
         .output()
         .unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -415,6 +417,15 @@ fn jobs_are_seen_and_moved_from_a_shell() {
     let (ok, _, said) = jobs(&["cancel", &id]);
     assert!(!ok && said.contains("published and cannot become cancelled"), "{said}");
     assert!(!jobs(&["show", "none"]).0);
+    let (ok, _, said) = jobs(&["list", "--state", "bogus"]);
+    assert!(!ok && said.contains("bogus") && said.contains("retryable"), "it names the states: {said}");
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let program = std::process::Command::new(env!("CARGO_BIN_EXE_aurora-indexer"))
+        .args(["jobs", "list", "--indexer", &format!("http://{nobody}")])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(program.stderr).unwrap();
+    assert!(said.contains(&format!("no indexer answers at http://{nobody}: Connection refused")), "{said}");
     let token = indexer.dir.path().join("token");
     assert!(!jobs(&["list", "--token-file", token.to_str().unwrap()]).0, "a token file that is not there");
 }

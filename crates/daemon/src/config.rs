@@ -57,11 +57,11 @@ fn matches(command: Command, argv: impl Iterator<Item = OsString>) -> Result<Arg
     command.try_get_matches_from(argv)
 }
 
-/// Gives every long flag, of subcommands too, its variable.
+/// Gives every long flag, of subcommands too, its variable, unless it names one itself.
 fn with_environment(command: Command) -> Command {
     command
         .mut_args(|arg| match arg.get_long() {
-            Some(long) if !matches!(long, "help" | "version") => {
+            Some(long) if !matches!(long, "help" | "version") && arg.get_env().is_none() => {
                 let name = format!("AURORA_{}", long.replace('-', "_").to_uppercase());
                 arg.env(name)
             }
