@@ -30,6 +30,7 @@ mod render;
 mod routes;
 mod server;
 mod settings;
+mod share;
 mod shelf;
 mod source;
 mod target;

@@ -1,5 +1,7 @@
 //! Encoded tiles: kept within a number of bytes, and made once however many ask.
 //!
+//! Tiles give way to blocks ([`crate::lending`]) while hardly any is asked for again.
+//!
 //! The key is a hash of everything that determines the bytes, the version among it, and is the ETag too; so nothing is
 //! ever invalidated, and an unchanged tile is recognised without being made. Failures are not kept.
 
@@ -7,24 +9,30 @@ use std::{
     fmt,
     future::Future,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
 
 use bytes::Bytes;
-use moka::sync::Cache;
+use quick_cache::{
+    DefaultHashBuilder, OptionsBuilder, Weighter,
+    sync::{Cache, DefaultLifecycle},
+};
 
 use crate::{
     budget::{Room, held},
     failure::Failure,
     flights::Flights,
     render::Stages,
-    shelf::Shelf,
+    share::Share,
 };
 
-/// What an entry costs beside its bytes: key, counters and moka's own node.
+/// What an entry costs beside its bytes: key, counters and the cache's own node.
 const ENTRY_OVERHEAD_BYTES: usize = 320;
+
+/// About what a tile takes: for how many others the cache remembers that they were there.
+const USUAL_TILE_BYTES: u64 = 32 << 10;
 
 /// Bytes in a key: enough that no two tiles ever share one.
 const KEY_BYTES: usize = 16;
@@ -106,9 +114,20 @@ impl Provenance {
     }
 }
 
+/// Weighs tiles.
+#[derive(Debug, Clone, Copy)]
+struct ByBytes;
+
+impl Weighter<Key, Arc<Tile>> for ByBytes {
+    fn weight(&self, _: &Key, tile: &Arc<Tile>) -> u64 {
+        weight_bytes(&tile.bytes)
+    }
+}
+
 /// All tiles at hand.
 pub(crate) struct Tiles {
-    kept: Cache<Key, Shelf<Tile>>,
+    kept: Arc<Cache<Key, Arc<Tile>, ByBytes>>,
+    share: Arc<Mutex<Share>>,
     room: Arc<Room>,
     flights: Flights<Key, Result<Arc<Tile>, Failure>>,
     hits: AtomicU64,
@@ -121,6 +140,7 @@ pub(crate) struct Tiles {
 pub(crate) struct TileCounts {
     pub(crate) tiles: u64,
     pub(crate) size_bytes: u64,
+    pub(crate) capacity_bytes: u64,
     pub(crate) hits: u64,
     pub(crate) misses: u64,
     pub(crate) joined: u64,
@@ -130,13 +150,17 @@ pub(crate) struct TileCounts {
 impl Tiles {
     /// Keeps at most `capacity_bytes`; what lives beyond that, in answers that clients take slowly, counts in `room`.
     pub(crate) fn new(capacity_bytes: u64, room: Arc<Room>) -> Self {
-        let kept = Cache::builder()
-            .max_capacity(capacity_bytes)
-            .weigher(|_, shelf: &Shelf<Tile>| shelf.get().map_or(0, |tile| weight_bytes(&tile.bytes)))
-            .eviction_listener(|_, shelf, _| shelf.clear())
-            .build();
+        let options = OptionsBuilder::new()
+            .weight_capacity(capacity_bytes)
+            .estimated_items_capacity(usize::try_from(capacity_bytes / USUAL_TILE_BYTES).unwrap_or(usize::MAX))
+            // Shards would each have their share of the bytes, and a large tile would fit into none.
+            .shards(1)
+            .build()
+            .expect("capacity and number of items are all that must be given");
+        let kept = Cache::with_options(options, ByBytes, DefaultHashBuilder::default(), DefaultLifecycle::default());
+        let (kept, share) = (Arc::new(kept), Arc::new(Mutex::new(Share::new(capacity_bytes))));
         let zero = AtomicU64::default;
-        Self { kept, room, flights: Flights::new(), hits: zero(), misses: zero(), joined: zero() }
+        Self { kept, share, room, flights: Flights::new(), hits: zero(), misses: zero(), joined: zero() }
     }
 
     /// The tile of `key`, made by `render` if nobody has it or makes it. The render is dropped when all who wait for
@@ -152,17 +176,18 @@ impl Tiles {
         if let Some(tile) = self.at_hand(key) {
             return Ok((tile, Provenance::Hit));
         }
-        let (kept, room) = (self.kept.clone(), Arc::clone(&self.room));
+        let (kept, share, room) = (Arc::clone(&self.kept), Arc::clone(&self.share), Arc::clone(&self.room));
+        let hits = self.hits.load(Relaxed);
         let (flight, joined) = self.flights.join(key, || {
             let render = render();
             async move {
                 let Tile { bytes, media_type, stages } = render.await?;
-                let reserved = room.hold(u64::from(weight_bytes(&bytes)));
+                let reserved = room.hold(weight_bytes(&bytes));
                 let bytes = held(bytes, reserved);
                 let tile = Arc::new(Tile { bytes, media_type, stages });
-                kept.insert(key, Shelf::of(&tile));
-                // What no longer fits is let go now, or moka would let some sixty entries wait beyond the bound.
-                kept.run_pending_tasks();
+                kept.insert(key, Arc::clone(&tile));
+                let share = share.lock().unwrap_or_else(PoisonError::into_inner).made(hits);
+                share.into_iter().for_each(|capacity_bytes| kept.set_capacity(capacity_bytes));
                 Ok(tile)
             }
         });
@@ -174,16 +199,16 @@ impl Tiles {
 
     /// The tile of `key`, if it is kept.
     pub(crate) fn at_hand(&self, key: Key) -> Option<Arc<Tile>> {
-        let tile = self.kept.get(&key).and_then(|shelf| shelf.get());
+        let tile = self.kept.get(&key);
         self.hits.fetch_add(u64::from(tile.is_some()), Relaxed);
         tile
     }
 
     pub(crate) fn counts(&self) -> TileCounts {
-        self.kept.run_pending_tasks();
         TileCounts {
-            tiles: self.kept.entry_count(),
-            size_bytes: self.kept.weighted_size(),
+            tiles: self.kept.len() as u64,
+            size_bytes: self.kept.weight(),
+            capacity_bytes: self.kept.capacity(),
             hits: self.hits.load(Relaxed),
             misses: self.misses.load(Relaxed),
             joined: self.joined.load(Relaxed),
@@ -192,8 +217,8 @@ impl Tiles {
     }
 }
 
-fn weight_bytes(bytes: &Bytes) -> u32 {
-    u32::try_from(bytes.len() + ENTRY_OVERHEAD_BYTES).unwrap_or(u32::MAX)
+fn weight_bytes(bytes: &Bytes) -> u64 {
+    (bytes.len() + ENTRY_OVERHEAD_BYTES) as u64
 }
 
 #[cfg(test)]
