@@ -6,13 +6,14 @@
 //! turn. Requests are taken up in turns by client ([`crate::fair`]). On stop, listening ends, requests under way
 //! finish, and what is left after the grace is dropped.
 //!
-//! The parts: `answers` is what is served, `sockets` listens, `accept` lets in, `ledger` knows who is there, `quantum` for how many answers, `sweep`
+//! The parts: `answers` is what is served, `sockets` listens, `accept` lets in, `ledger` knows who is there and `entry` what each is at, `quantum` for how many answers, `sweep`
 //! decides who has to go, `connection` speaks HTTP through `rest`, `stream` and `body`, in the order of `turns`.
 
 mod accept;
 mod answers;
 mod body;
 mod connection;
+mod entry;
 mod ledger;
 mod quantum;
 mod rest;

@@ -8,7 +8,7 @@ use std::{
 use axum::body::{Body, Bytes};
 use http_body::{Body as _, Frame, SizeHint};
 
-use super::ledger::UnderWay;
+use super::entry::UnderWay;
 
 /// Bytes handed at once to an HTTP/2 connection, which keeps what the client's window does not take.
 const MULTIPLEXED_BYTES: usize = 64 << 10;

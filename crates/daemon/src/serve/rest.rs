@@ -14,7 +14,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::ledger::Entry;
+use super::entry::Entry;
 
 /// Bytes of a first look: a request's head commonly fits.
 const LOOK_BYTES: usize = 1024;

@@ -13,7 +13,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::ledger::Entry;
+use super::entry::Entry;
 
 /// Bytes a second that a client must take of its answer, on average.
 const MIN_BYTES_PER_S: u64 = 4096;

@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Bounds,
-    ledger::{Connections, Entry, Phase},
+    entry::{Entry, Phase},
+    ledger::Connections,
     quantum::Pace,
     sockets,
 };
