@@ -2,7 +2,7 @@
 //!
 //! File work runs on two lanes, one to look and one to read, so that a hanging mount stalls neither this loop nor
 //! the rest of the process. What a sweep saw is taken in in `swept`, what settled in `settle`; when and how is swept
-//! [`sweeps`](super::sweeps) decides.
+//! `sweeps` decides.
 
 use std::{
     collections::HashMap,

@@ -4,7 +4,7 @@
 //! A full walk reads every folder and looks at every candidate. A pruned one, for file systems where each look is a
 //! journey over a network, reads only folders whose modification time has changed since the last walk: whatever
 //! appears, leaves or is renamed changes it. What is overwritten in place does not, so full and pruned walks alternate.
-//! [`sweeps`](super::sweeps) decides which it is to be.
+//! `sweeps` decides which it is to be.
 
 use std::{
     collections::HashMap,
