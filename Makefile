@@ -1,7 +1,8 @@
 # Few verbs. `make demo` and `make test` do all set-up themselves.
 #   demo     synthetic scenes on a map at http://127.0.0.1:8080/ until Ctrl-C; ONCE=1: follow one scene and end
 #   test     everything CI runs: lints, documentation, unit, end-to-end and browser tests
-#   nightly  what takes minutes: 10,000 scenes dropped at once, and every aim under load (perf/nightly.sh; root, two cores)
+#   nightly  what takes minutes: the tile engine without ISA-L, 10,000 scenes dropped at once, and every aim under load
+#            (perf/nightly.sh; root, two cores)
 #   build    the programs, into target/release
 #   check    formatting, clippy, rustdoc, TypeScript; no test is run
 #   bench    speed of the tile engine by stage, and of the server
@@ -52,7 +53,8 @@ rust-test: setup build
 
 test: check frontend-test rust-test
 
-nightly: build
+nightly: setup build
+	cargo test --release --locked -p aurora-raster --no-default-features --lib --test expected --test pictures --test values --test reader
 	cargo test --release --locked --workspace --test drops -- --ignored --nocapture
 	perf/nightly.sh
 
