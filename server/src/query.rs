@@ -53,8 +53,8 @@ pub(crate) struct RasterQuery {
     /// Without a mask (`return_mask=false`): masked pixels are 0, and values have no mask band.
     pub(crate) opaque: bool,
     pub(crate) quality: Quality,
-    /// The format where the path names none.
-    pub(crate) format: Option<Format>,
+    /// The format where the path names none, as it was spelt: elsewhere it means nothing.
+    format: Option<String>,
     /// Half pixels that a tile is wider on every side.
     pub(crate) buffer_half_px: u32,
     /// Side of a tile in pixels, before any `@2x`.
@@ -65,8 +65,8 @@ pub(crate) struct RasterQuery {
     pub(crate) height_px: Option<u32>,
     /// The system that coordinates in the address are in.
     pub(crate) coord_crs: Option<Crs>,
-    /// The system that bounds are to be told in.
-    pub(crate) crs: Option<Crs>,
+    /// The system that bounds are to be told in, as it was spelt: elsewhere it means nothing.
+    crs: Option<String>,
     /// The system that a picture is to be in.
     pub(crate) dst_crs: Option<Crs>,
     pub(crate) statistics: StatisticsQuery,
@@ -132,7 +132,7 @@ impl RasterQuery {
             }
             "return_mask" => self.opaque = !read::boolean("return_mask", value)?,
             "quality" => self.quality = read::quality(value)?,
-            "format" => self.format = Some(read::format(value)?),
+            "format" => self.format = Some(value.to_owned()),
             _ => return Ok(false),
         }
         Ok(true)
@@ -149,7 +149,7 @@ impl RasterQuery {
             "width" => self.width_px = Some(read::side_px("width", value)?),
             "height" => self.height_px = Some(read::side_px("height", value)?),
             "coord_crs" => self.coord_crs = Some(read::crs("coord_crs", value)?),
-            "crs" => self.crs = Some(read::crs("crs", value)?),
+            "crs" => self.crs = Some(value.to_owned()),
             "dst_crs" => self.dst_crs = Some(read::crs("dst_crs", value)?),
             "v" => self.revision = value.parse().ok(),
             _ => return Ok(false),
@@ -178,6 +178,17 @@ impl RasterQuery {
         Ok(())
     }
 
+    /// The format that the path names, else that of the query, if any.
+    pub(crate) fn format_or(&self, named: Option<Format>) -> Result<Option<Format>, Problem> {
+        let asked = self.format.as_deref().filter(|_| named.is_none());
+        Ok(asked.map(read::format).transpose()?.or(named))
+    }
+
+    /// The system that bounds are to be told in.
+    pub(crate) fn bounds_crs(&self) -> Result<Option<Crs>, Problem> {
+        self.crs.as_deref().map(|crs| read::crs("crs", crs)).transpose()
+    }
+
     /// How far it is round the globe in the coordinates of boxes and features, if they repeat.
     pub(crate) fn turn(&self) -> Option<f64> {
         self.coord_crs.as_ref().map_or(Some(360.0), Crs::turn)
@@ -194,9 +205,9 @@ impl RasterQuery {
 
     /// Everything that changes a picture's bytes, one spelling for each meaning: part of cache keys and ETags.
     fn canonical(&self) -> String {
-        let Self { tile_size_px: _, statistics: _, revision: _, crs: _, .. } = self;
+        let Self { tile_size_px: _, statistics: _, revision: _, crs: _, format: _, .. } = self;
         let pixels = (&self.bands, self.nodata, self.resampling, &self.process);
-        let style = (&self.stretch, &self.formula, &self.coloring, self.opaque, self.quality, self.format);
+        let style = (&self.stretch, &self.formula, &self.coloring, self.opaque, self.quality);
         let place =
             (self.buffer_half_px, self.max_size_px, self.width_px, self.height_px, &self.coord_crs, &self.dst_crs);
         format!("{pixels:?} {style:?} {place:?}")
@@ -282,11 +293,9 @@ mod tests {
             ("color_formula", "brighten rgb 2"),
             ("colormap", "{"),
             ("quality", "0"),
-            ("format", "gif"),
             ("buffer", "0.3"),
             ("padding", "-1"),
             ("width", "0"),
-            ("crs", "epsg:99999"),
             ("dst_crs", "epsg:99999"),
             ("coord_crs", "here"),
             ("p", "101"),
@@ -300,6 +309,17 @@ mod tests {
             assert!(format!("{problem:?}").contains(&format!("parameter `{name}`")), "{problem:?}");
         }
         assert!(parse(&[("rescale", "auto"), ("rescale", "0,1")]).is_err());
+    }
+
+    #[test]
+    fn format_and_crs_mean_something_only_where_they_are_asked_for() {
+        let query = parse(&[("format", "gif"), ("crs", "epsg:99999")]).unwrap();
+        assert_eq!(query.format_or(Some(Format::Png)).unwrap(), Some(Format::Png));
+        assert!(query.format_or(None).is_err() && query.bounds_crs().is_err());
+        let query = parse(&[("format", "webp"), ("crs", "epsg:3857")]).unwrap();
+        assert_eq!(query.format_or(None).unwrap(), Some(Format::Webp));
+        assert_eq!(query.bounds_crs().unwrap().and_then(|crs| crs.epsg()), Some(3857));
+        assert_eq!(query.canonical(), parse(&[]).unwrap().canonical());
     }
 
     #[test]

@@ -39,9 +39,10 @@ pub(crate) async fn info_geojson(
     conditions: Conditions,
 ) -> Result<Response, Failure> {
     let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
+    let crs = query.bounds_crs()?;
     let feature = |tiff: &GeoTiff| {
         let facts = facts::of(tiff);
-        let bounds = bounds_in(query.crs.as_ref(), tiff, &facts)?;
+        let bounds = bounds_in(crs.as_ref(), tiff, &facts)?;
         let feature = json!({
             "type": "Feature",
             "bbox": bounds,
@@ -50,7 +51,7 @@ pub(crate) async fn info_geojson(
         });
         Ok(feature.to_string())
     };
-    walk.document(GEOJSON, &["info.geojson", &format!("{:?}", query.crs)], feature).await
+    walk.document(GEOJSON, &["info.geojson", &format!("{crs:?}")], feature).await
 }
 
 /// `bounds`: west, south, east, north in degrees, or the same in `crs`.
@@ -61,12 +62,13 @@ pub(crate) async fn bounds(
     conditions: Conditions,
 ) -> Result<Response, Failure> {
     let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
+    let crs = query.bounds_crs()?;
     let document = |tiff: &GeoTiff| {
-        let bounds = bounds_in(query.crs.as_ref(), tiff, &facts::of(tiff))?;
-        let epsg = query.crs.as_ref().map_or(Some(WGS84), Crs::epsg);
+        let bounds = bounds_in(crs.as_ref(), tiff, &facts::of(tiff))?;
+        let epsg = crs.as_ref().map_or(Some(WGS84), Crs::epsg);
         Ok(json!({ "bounds": bounds, "crs": epsg.map(crs_uri) }).to_string())
     };
-    walk.document(JSON, &["bounds", &format!("{:?}", query.crs)], document).await
+    walk.document(JSON, &["bounds", &format!("{crs:?}")], document).await
 }
 
 /// Bounds in a system, or in degrees unless one is asked for.
@@ -76,8 +78,20 @@ fn bounds_in(crs: Option<&Crs>, tiff: &GeoTiff, facts: &Facts) -> Result<[f64; 4
         return Ok(in_degrees);
     };
     let native = facts.bounds_native.map(|[minx, miny, maxx, maxy]| Bounds::new(minx, miny, maxx, maxy));
-    let carried = native.and_then(|bounds| carried_bounds(&georef.crs, crs, bounds)).map(|bounds| bounds.to_array());
+    let carried = native.and_then(|bounds| carried_bounds(&georef.crs, crs, bounds)).map(|bounds| match crs.turn() {
+        // As in degrees, west is larger than east across the antimeridian.
+        Some(turn) if crs.is_geographic() && bounds.width() < turn => {
+            let [west, south, east, north] = bounds.to_array();
+            [nearest_turn(west, turn), south, nearest_turn(east, turn), north]
+        }
+        _ => bounds.to_array(),
+    });
     carried.ok_or_else(|| Problem::parameter("crs", format!("{crs} does not reach the raster")))
+}
+
+/// A longitude from half a `turn` west to half a one east.
+fn nearest_turn(longitude: f64, turn: f64) -> f64 {
+    longitude - (longitude / turn).round() * turn
 }
 
 /// Bounds in degrees, or why there are none.

@@ -178,7 +178,7 @@ async fn picture(
     format: Option<Format>,
 ) -> Result<Response, Failure> {
     let target = walk.target;
-    let format = format.or(query.format);
+    let format = query.format_or(format)?;
     let (place, format_name) = (shown.canonical(), format!("{format:?}"));
     let make = |app, pinned| {
         let order = Order { target: target.clone(), pinned, query: query.clone(), shown: shown.clone(), format };

@@ -51,7 +51,8 @@ pub(crate) async fn tile(
     query: SharedQuery,
     conditions: Conditions,
 ) -> Result<Response, Failure> {
-    let address = path.resolve(query.tile_size_px)?.or_format(query.format);
+    let mut address = path.resolve(query.tile_size_px)?;
+    address.format = query.format_or(address.format)?;
     let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     let make = |app, pinned| {
         let (shown, format) = (address.shown(), address.format);
@@ -79,11 +80,6 @@ impl TilePath {
 }
 
 impl Address {
-    /// The same in the query's format where the path names none.
-    fn or_format(self, format: Option<Format>) -> Self {
-        Self { format: self.format.or(format), ..self }
-    }
-
     fn shown(&self) -> Shown {
         Shown::Tile { set: self.set, tile: self.tile, size_px: self.size_px }
     }

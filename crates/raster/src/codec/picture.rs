@@ -14,7 +14,7 @@ use super::{
     decompress::{corrupt, short},
     jpeg, vp8l,
 };
-use crate::{RasterError, Result};
+use crate::{Feature, RasterError, Result};
 
 /// A block as pixels of `samples` bytes.
 pub(super) struct Target<'a> {
@@ -69,6 +69,10 @@ fn any_jpeg(stream: &[u8], ycbcr: bool, target: Target<'_>) -> Result<()> {
     // Before its coefficients are given room: they take more than the block.
     if samples != target.samples {
         return Err(corrupt("JPEG", &format!("{samples} components for {} bands", target.samples)));
+    }
+    if samples == 2 {
+        let detail = "JPEG of 2 bands that is not baseline".to_owned();
+        return Err(RasterError::Unsupported { feature: Feature::Compression, detail });
     }
     let colors = match (samples, decoder.input_colorspace()) {
         (1, _) => ColorSpace::Luma,

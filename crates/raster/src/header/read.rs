@@ -89,7 +89,7 @@ fn assemble(pages: &Pages<'_>, window: &Window<'_>, limits: &Limits) -> Result<H
     }
     let color = match samples.encoding {
         Encoding::Cmyk(_) => ColorInterpretation::Rgb,
-        _ => samples::color(pages.full, window, levels[0].compression)?,
+        _ => samples::color(pages.full, window, &levels[0], samples.bands)?,
     };
     let nodata = metadata::nodata(&pages.full.text(window, tag::GDAL_NODATA)?);
     let nodata = nodata.filter(|&value| samples.sample_type.reaches(value));

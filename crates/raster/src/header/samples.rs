@@ -1,7 +1,7 @@
 //! What a directory says of its samples: type, bands, colour, alpha, palette.
 
 use super::{
-    ColorInterpretation, ComplexPart, Compression, Encoding, SampleType, broken,
+    ColorInterpretation, ComplexPart, Compression, Encoding, Level, Planar, SampleType, broken,
     directory::{Directory, tag},
     unsupported,
     window::Window,
@@ -125,15 +125,18 @@ pub(super) fn bilevel_palette(directory: &Directory, window: &Window<'_>, sample
 pub(super) fn color(
     directory: &Directory,
     window: &Window<'_>,
-    compression: Compression,
+    full: &Level,
+    bands: u16,
 ) -> Result<ColorInterpretation> {
     match photometric(directory, window)? {
         // Inverted grays are served as the numbers they are, as GDAL does.
         WHITE_IS_ZERO | BLACK_IS_ZERO | TRANSPARENCY_MASK | SEPARATED => Ok(ColorInterpretation::Gray),
         RGB => Ok(ColorInterpretation::Rgb),
-        YCBCR if compression == Compression::Jpeg => Ok(ColorInterpretation::Rgb),
+        YCBCR if full.compression == Compression::Jpeg && bands == 3 && full.planar == Planar::Contiguous => {
+            Ok(ColorInterpretation::Rgb)
+        }
         PALETTE => Ok(ColorInterpretation::Palette),
-        YCBCR => Err(unsupported(Feature::Photometric, "YCbCr outside JPEG".to_owned())),
+        YCBCR => Err(unsupported(Feature::Photometric, "YCbCr outside JPEG of three bands".to_owned())),
         8..=10 => Err(unsupported(Feature::Photometric, "CIE L*a*b*".to_owned())),
         32844 | 32845 => Err(unsupported(Feature::Photometric, "LogLuv".to_owned())),
         other => Err(unsupported(Feature::Photometric, format!("code {other}"))),

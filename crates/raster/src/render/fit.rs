@@ -8,7 +8,10 @@ use crate::{
     encode::Placement,
     facts::place,
     header::{self, Header},
-    render::{View, zooms::size_there},
+    render::{
+        View,
+        zooms::{size_there, with_poles},
+    },
 };
 
 /// Steps from corner to corner when a box is carried into another system: 21 points between them, as rio-tiler takes them.
@@ -114,8 +117,8 @@ pub fn placement_of_whole(header: &Header, (width_px, height_px): (u32, u32)) ->
     })
 }
 
-/// The box in `to` round a box in `from`, its sides followed point by point, past the antimeridian if need be; `None` where
-/// it has no image.
+/// The box in `to` round a box in `from`, its sides followed point by point, past the antimeridian if need be, and up to the
+/// poles that it goes round; `None` where it has no image.
 pub fn carried_bounds(from: &Crs, to: &Crs, bounds: Bounds) -> Option<Bounds> {
     if from == to {
         return Some(bounds);
@@ -129,7 +132,12 @@ pub fn carried_bounds(from: &Crs, to: &Crs, bounds: Bounds) -> Option<Bounds> {
         ring = as_found;
     }
     to.from_wgs84_many(&mut ring);
-    Bounds::around(ring)
+    let area = Bounds::around(ring)?;
+    let widened = with_poles(area, to, from, bounds.to_array());
+    Some(match to.turn() {
+        Some(turn) if widened != area => Bounds { minx: -turn / 2.0, maxx: turn / 2.0, ..widened },
+        _ => area,
+    })
 }
 
 #[cfg(test)]
@@ -161,6 +169,20 @@ mod tests {
         assert_eq!(widened(box_of), Bounds::new(110.0, 20.0, 130.0, 40.0));
         assert_eq!(widened(Bounds::new(110.0 - 1e-8, 20.0, 130.0 + 1e-8, 40.0)), widened(box_of));
         assert_eq!(widened(Bounds::new(91.0, 51.0, 92.0, 52.0)), Bounds::new(90.0, 50.0, 100.0, 55.0));
+    }
+
+    #[test]
+    fn a_box_round_a_pole_is_carried_up_to_it() {
+        let crs = |code| Crs::from_epsg(code).expect("known");
+        let antarctica = Bounds::new(-3e6, -3e6, 3e6, 3e6);
+        let degrees = carried_bounds(&crs(3031), &crs(4258), antarctica).expect("it has an image");
+        assert_eq!((degrees.minx, degrees.maxx), (-180.0, 180.0));
+        assert!((degrees.miny + 90.0).abs() < 1e-9 && (-64.0..-50.0).contains(&degrees.maxy), "{degrees:?}");
+        let metres = carried_bounds(&crs(3031), &crs(3857), antarctica).expect("as well");
+        assert!((metres.miny + 20_037_508.34).abs() < 0.01 && metres.maxy < -6.8e6, "{metres:?}");
+        // One beside it goes round nothing.
+        let beside = carried_bounds(&crs(3031), &crs(4258), Bounds::new(1e5, 1e5, 2e5, 2e5)).expect("as well");
+        assert!(beside.miny > -89.0 && beside.width() < 90.0, "{beside:?}");
     }
 
     #[test]

@@ -84,7 +84,8 @@ fn suggested_size(header: &Header, target: &Crs, longitudes: Longitudes) -> Opti
         points.iter_mut().for_each(|(_, lat)| *lat = lat.clamp(-NEXT_TO_POLE_DEG, NEXT_TO_POLE_DEG));
         target.from_wgs84_many(points);
     }
-    let area = with_poles(Bounds::around(edges)?, header, target);
+    let bounds = place::bounds_native(&georef.placement, (header.levels[0].width_px, header.levels[0].height_px));
+    let area = with_poles(Bounds::around(edges)?, target, &georef.crs, bounds);
     let (mut across, mut down) = (corners[1].0 - corners[0].0, corners[1].1 - corners[0].1);
     if !(across.is_normal() && down.is_normal()) {
         (across, down) = (area.width(), area.height());
@@ -100,17 +101,15 @@ fn suggested_size(header: &Header, target: &Crs, longitudes: Longitudes) -> Opti
     })
 }
 
-/// The area up to the poles that the raster goes round, as far as a map of all longitudes shows them.
-fn with_poles(area: Bounds, header: &Header, target: &Crs) -> Bounds {
+/// `area` in `target` up to the poles that `bounds` in `crs` go round, as far as a map of all longitudes shows them.
+pub(super) fn with_poles(area: Bounds, target: &Crs, crs: &Crs, bounds: [f64; 4]) -> Bounds {
     let end = match (target.turn(), target.is_geographic()) {
         (Some(_), true) => NEXT_TO_POLE_DEG,
         // The web map is a square.
         (Some(turn), false) => turn / 2.0,
         (None, _) => return area,
     };
-    let Some(georef) = &header.georef else { return area };
-    let bounds = place::bounds_native(&georef.placement, (header.levels[0].width_px, header.levels[0].height_px));
-    let [south, north] = place::POLES_DEG.map(|pole| place::pole_within(&georef.crs, bounds, pole).is_some());
+    let [south, north] = place::POLES_DEG.map(|pole| place::pole_within(crs, bounds, pole).is_some());
     Bounds {
         miny: if south { area.miny.min(-end) } else { area.miny },
         maxy: if north { area.maxy.max(end) } else { area.maxy },
