@@ -8,13 +8,14 @@
 
 use std::{
     collections::HashMap,
+    io,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use aurora_queue::{Job, QueueError, RetryPolicy, State, attempt, lease};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -62,6 +63,8 @@ pub struct Dispatcher {
     active: HashMap<String, Active>,
     finishing: JoinSet<(String, Finish)>,
     next_heartbeat: Instant,
+    /// The making of a folder that did not end in time.
+    making: Option<JoinHandle<io::Result<()>>>,
     hold: Hold,
     /// Why nothing is begun, or nothing known of what was, for whoever asks.
     trouble: Arc<Trouble>,
@@ -82,7 +85,7 @@ impl Dispatcher {
         let publisher = Publisher::new(Arc::clone(&database), terms.results.clone());
         let (active, finishing) = (HashMap::new(), JoinSet::new());
         let (next_heartbeat, hold) = (Instant::now(), Hold::default());
-        Self { database, executor, publisher, terms, active, finishing, next_heartbeat, hold, trouble }
+        Self { database, executor, publisher, terms, active, finishing, next_heartbeat, making: None, hold, trouble }
     }
 
     /// Dispatches until `stop`, then gives its jobs back.

@@ -1,7 +1,10 @@
 //! How the dispatcher begins attempts: jobs taken while more may run, a folder where there is room, and what follows when
 //! the executor does not accept one.
 
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use aurora_queue::{Job, State, lease};
 
@@ -18,6 +21,9 @@ use crate::{
 
 /// A start that takes so long tells of a mount or a cluster that hangs: what runs is seen to before the next one.
 const SLOW_START: Duration = Duration::from_secs(1);
+
+/// Time in which an attempt's folder must be made: leases are not renewed meanwhile.
+const ROOM_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Dispatcher {
     /// Takes jobs while more may run, keeping the leases meanwhile. Leaves off after a slow start, and says whether it did:
@@ -75,11 +81,22 @@ impl Dispatcher {
     }
 
     /// Makes the attempt's folder, where there is room for its result.
-    async fn make_room(&self, job: &Job) -> std::io::Result<()> {
+    async fn make_room(&mut self, job: &Job) -> io::Result<()> {
+        let hangs = || io::Error::new(io::ErrorKind::TimedOut, "the folder of results does not answer");
+        if self.making.as_ref().is_some_and(|making| !making.is_finished()) {
+            // Another thread would only hang beside it.
+            return Err(hangs());
+        }
         let dir = AttemptDir::of(&self.terms.results, job);
         let (results, input) = (self.terms.results.clone(), self.terms.root.join(&job.input));
-        let making = tokio::task::spawn_blocking(move || room::check(&results, &input).and_then(|()| dir.make()));
-        making.await?
+        let mut making = tokio::task::spawn_blocking(move || room::check(&results, &input).and_then(|()| dir.make()));
+        match tokio::time::timeout(ROOM_PATIENCE, &mut making).await {
+            Ok(made) => made?,
+            Err(_) => {
+                self.making = Some(making);
+                Err(hangs())
+            }
+        }
     }
 
     async fn not_accepted(&mut self, job: &Job, error: &SubmitError) -> Result<()> {

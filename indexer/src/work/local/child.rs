@@ -47,7 +47,7 @@ impl Attempt {
             Err(error) => {
                 let program = self.words.first().map_or("", String::as_str);
                 let reason = format!("cannot start `{program}`: {error}");
-                if is_of_its_words(&error) || self.has_own_program && !is_shortage(&error) {
+                if is_of_its_words(&error) || self.has_own_program && is_of_its_program(&error) {
                     report(Status::Ended(Outcome::Failed(reason)));
                     return begun(Ok(()));
                 }
@@ -114,11 +114,13 @@ fn is_of_its_words(error: &io::Error) -> bool {
     matches!(error.kind(), ArgumentListTooLong | InvalidFilename | InvalidInput)
 }
 
-/// Whether the system had nothing left to start any program with.
-fn is_shortage(error: &io::Error) -> bool {
+/// Whether the program itself is missing or none, rather than that the system has nothing left to start one with or that a
+/// mount does not answer.
+fn is_of_its_program(error: &io::Error) -> bool {
     use rustix::io::Errno;
-    let errno = Errno::from_io_error(error);
-    errno.is_some_and(|errno| [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE].contains(&errno))
+    let of_program =
+        [Errno::NOENT, Errno::ACCESS, Errno::NOEXEC, Errno::NOTDIR, Errno::ISDIR, Errno::LOOP, Errno::TXTBSY];
+    Errno::from_io_error(error).is_some_and(|errno| of_program.contains(&errno))
 }
 
 fn id_of(child: &Child) -> Option<Pid> {
