@@ -6,8 +6,9 @@
 //! turn. Requests are taken up in turns by client ([`crate::fair`]). On stop, listening ends, requests under way
 //! finish, and what is left after the grace is dropped.
 //!
-//! The parts: `answers` is what is served, `sockets` listens, `accept` lets in, `ledger` knows who is there and `entry` what each is at, `quantum` for how many answers, `sweep`
-//! decides who has to go, `connection` speaks HTTP through `rest`, `stream` and `body`, in the order of `turns`.
+//! The parts: `answers` is what is served, `sockets` listens, `accept` lets in, `ledger` knows who is there and `entry` what
+//! each is at, `quantum` for how many answers, `sweep` decides who has to go, `connection` speaks HTTP through `rest`,
+//! `stream` and `body`, in the order of `turns`.
 
 mod accept;
 mod answers;
@@ -84,12 +85,19 @@ pub async fn serve(
     let renewing = tls.clone().map(|tls| tokio::spawn(served.clone().run_until_cancelled_owned(tls.keep_renewed())));
     let turns = turns::Turns::begin();
     let host = Arc::new(connection::Host::new(answers, connections.clone(), bounds, tls, stop, turns.clone()));
+    let (stopped, grace_over) = (host.stop.clone(), host.grace_over.clone());
+    let waiting_out = tokio::spawn(served.clone().run_until_cancelled_owned(async move {
+        stopped.cancelled().await;
+        tokio::time::sleep(bounds.grace).await;
+        grace_over.cancel();
+    }));
     let accepting = sockets.into_iter().map(|socket| {
         let accepting = accept::accept(socket, inherited, Arc::clone(&host));
         tokio::spawn(accepting)
     });
+    let grace_is_over = host.grace_over.clone();
     futures_util::future::join_all(accepting.collect::<Vec<_>>()).await;
-    if tokio::time::timeout(bounds.grace, turns.done()).await.is_err() {
+    if grace_is_over.run_until_cancelled(turns.done()).await.is_none() {
         tracing::warn!(connections = connections.open(), "some requests did not finish within the grace");
         connections.kill_all();
         turns.done().await;
@@ -97,6 +105,7 @@ pub async fn serve(
     turns.end();
     served.cancel();
     let _ = sweeping.await;
+    let _ = waiting_out.await;
     if let Some(renewing) = renewing {
         let _ = renewing.await;
     }

@@ -28,7 +28,7 @@ pub(super) async fn accept<A: Answers>(socket: Arc<TcpListener>, inherited: bool
             admit(accepted, &host).await;
         }
     };
-    if tokio::time::timeout(host.bounds.grace, waiting).await.is_err() {
+    if host.grace_over.run_until_cancelled(waiting).await.is_none() {
         tracing::warn!("some clients still waited to be accepted at the end of the grace");
     }
 }
@@ -38,11 +38,7 @@ pub(super) async fn accept<A: Answers>(socket: Arc<TcpListener>, inherited: bool
 async fn admit<A: Answers>(accepted: io::Result<(TcpStream, SocketAddr)>, host: &Arc<Host<A>>) {
     match accepted {
         Ok((stream, peer)) => {
-            let end_of_grace = async {
-                host.stop.cancelled().await;
-                tokio::time::sleep(host.bounds.grace).await;
-            };
-            let Some(room) = host.connections.room(end_of_grace).await else {
+            let Some(room) = host.connections.room(host.grace_over.cancelled()).await else {
                 return tracing::warn!(%peer, "there was no room for a client until the end of the grace");
             };
             // Small answers must not wait for more to send.

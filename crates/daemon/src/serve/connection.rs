@@ -61,6 +61,8 @@ pub(super) struct Host<A> {
     pub(super) bounds: Bounds,
     pub(super) tls: Option<Tls>,
     pub(super) stop: CancellationToken,
+    /// Comes when the grace after the stop is over.
+    pub(super) grace_over: CancellationToken,
     pub(super) turns: Turns,
     http1: http1::Builder,
 }
@@ -77,7 +79,7 @@ impl<A: Answers> Host<A> {
         let mut http1 = http1::Builder::new();
         // The sweep ends connections whose head does not come; a timer a request is spared.
         http1.header_read_timeout(None).max_buf_size(bounds.max_head_bytes);
-        Self { answers, connections, bounds, tls, stop, turns, http1 }
+        Self { answers, connections, bounds, tls, stop, grace_over: CancellationToken::new(), turns, http1 }
     }
 
     /// Of an HTTP/2 connection of `client`.
