@@ -1,7 +1,7 @@
 //! What is counted of each route, found by its name without making its labels anew for every request.
 //!
 //! Routes are the router's patterns and the statuses this server's own, so there is a bounded number of both. Callers:
-//! [`crate::observe`] and [`crate::bill`].
+//! [`crate::observe`], [`crate::bill`] and [`crate::recall`].
 
 use std::{
     collections::HashMap,

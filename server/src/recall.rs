@@ -35,7 +35,7 @@ use crate::{
     tiles::{Key, Provenance, Tile},
 };
 
-/// What an entry costs beside its address: a head of a dozen lines, the target, and moka's own node.
+/// What an entry costs beside its address, which the target repeats: a head of a dozen lines, and moka's own node.
 const ENTRY_BYTES: usize = 2 << 10;
 
 /// Longest address that is kept.
@@ -55,6 +55,18 @@ pub(crate) struct Found {
     pub(crate) of_file: FileVersion,
 }
 
+impl Found {
+    /// Where an answer about `target` was found, unless it could never be told at once that it is the same still.
+    pub(crate) fn of(app: &App, key: Key, target: &Target, of_file: FileVersion) -> Option<Self> {
+        let is_of_use = match (&target.origin, &target.locator) {
+            (Origin::Url(_), Locator::File(file)) => file.is_at_hand,
+            (Origin::Url(_), Locator::Url(_)) => !app.settings.revalidate.0.is_zero(),
+            (Origin::Scene { .. }, _) => true,
+        };
+        is_of_use.then(|| Self { key, target: target.clone(), of_file })
+    }
+}
+
 /// All that is remembered, within a number of bytes.
 pub(crate) struct Recall {
     kept: Cache<String, Arc<Recalled>>,
@@ -64,7 +76,7 @@ pub(crate) struct Recall {
 struct Recalled {
     found: Found,
     meters: Arc<Meters>,
-    /// As it went out, without the request's id.
+    /// As it went out, without the request's id and the body's length.
     head: HeaderMap,
 }
 
@@ -80,7 +92,7 @@ impl Recall {
     /// Keeps at most `capacity_bytes`.
     pub(crate) fn new(capacity_bytes: u64) -> Self {
         let weigh =
-            |address: &String, _: &Arc<Recalled>| u32::try_from(address.len() + ENTRY_BYTES).unwrap_or(u32::MAX);
+            |address: &String, _: &Arc<Recalled>| u32::try_from(3 * address.len() + ENTRY_BYTES).unwrap_or(u32::MAX);
         Self { kept: Cache::builder().max_capacity(capacity_bytes).weigher(weigh).build(), answers: AtomicU64::new(0) }
     }
 
@@ -102,6 +114,8 @@ impl Recall {
         };
         let mut head = response.headers().clone();
         head.remove(observe::X_REQUEST_ID);
+        // The connection says how long the body is that goes out.
+        head.remove(header::CONTENT_LENGTH);
         let recalled = Recalled { found: found.clone(), meters: Arc::clone(meters), head };
         self.kept.insert(address.as_str().to_owned(), Arc::new(recalled));
     }

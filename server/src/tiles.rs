@@ -130,7 +130,7 @@ pub(crate) struct Tiles {
     share: Arc<Mutex<Share>>,
     room: Arc<Room>,
     flights: Flights<Key, Result<Arc<Tile>, Failure>>,
-    hits: AtomicU64,
+    hits: Arc<AtomicU64>,
     misses: AtomicU64,
     joined: AtomicU64,
 }
@@ -160,7 +160,7 @@ impl Tiles {
         let kept = Cache::with_options(options, ByBytes, DefaultHashBuilder::default(), DefaultLifecycle::default());
         let (kept, share) = (Arc::new(kept), Arc::new(Mutex::new(Share::new(capacity_bytes))));
         let zero = AtomicU64::default;
-        Self { kept, share, room, flights: Flights::new(), hits: zero(), misses: zero(), joined: zero() }
+        Self { kept, share, room, flights: Flights::new(), hits: Arc::default(), misses: zero(), joined: zero() }
     }
 
     /// The tile of `key`, made by `render` if nobody has it or makes it. The render is dropped when all who wait for
@@ -177,7 +177,7 @@ impl Tiles {
             return Ok((tile, Provenance::Hit));
         }
         let (kept, share, room) = (Arc::clone(&self.kept), Arc::clone(&self.share), Arc::clone(&self.room));
-        let hits = self.hits.load(Relaxed);
+        let hits = Arc::clone(&self.hits);
         let (flight, joined) = self.flights.join(key, || {
             let render = render();
             async move {
@@ -186,7 +186,7 @@ impl Tiles {
                 let bytes = held(bytes, reserved);
                 let tile = Arc::new(Tile { bytes, media_type, stages });
                 kept.insert(key, Arc::clone(&tile));
-                let share = share.lock().unwrap_or_else(PoisonError::into_inner).made(hits);
+                let share = share.lock().unwrap_or_else(PoisonError::into_inner).made(key, hits.load(Relaxed));
                 share.into_iter().for_each(|capacity_bytes| kept.set_capacity(capacity_bytes));
                 Ok(tile)
             }

@@ -120,7 +120,7 @@ impl Wanted {
             "id": self.id.as_deref().unwrap_or(name(target)),
             "geometry": frame(&facts, bounds),
             "bbox": bounds,
-            "properties": self.properties(tiff.header(), &facts, target, bounds),
+            "properties": self.properties(tiff, &facts, target, bounds),
             "links": self.collection_url.iter().map(|url| json!({ "rel": "collection", "type": "application/json", "href": url })).collect::<Vec<_>>(),
             "assets": { asset_name: self.asset(tiff.header(), &facts, target, statistics) },
         });
@@ -138,7 +138,9 @@ impl Wanted {
         self.extensions.iter().cloned().chain(known).collect()
     }
 
-    fn properties(&self, header: &Header, facts: &Facts, target: &Target, bounds: [f64; 4]) -> Value {
+    fn properties(&self, tiff: &GeoTiff, facts: &Facts, target: &Target, bounds: [f64; 4]) -> Value {
+        let written_at = tiff.source().written_at().and_then(|at| Timestamp::try_from(at).ok());
+        let header = tiff.header();
         let mut properties = json!({});
         match (&self.interval, &target.origin) {
             (Some(Interval { start: Some(start), end: Some(end) }), _) if start != end => {
@@ -151,7 +153,7 @@ impl Wanted {
                 properties["datetime"] = json!(scene.observed_at.unwrap_or(scene.arrived_at));
             }
             // Nothing says when it was taken; an item has to have a time.
-            (None, Origin::Url(_)) => properties["datetime"] = json!(Timestamp::now()),
+            (None, Origin::Url(_)) => properties["datetime"] = json!(written_at.unwrap_or_else(Timestamp::now)),
         }
         if self.with_proj {
             let size_px = (facts.width_px, facts.height_px);

@@ -60,7 +60,8 @@ impl Walk<'_> {
         let (tile, provenance) = self.app.tiles.get_or_render(key, make).await?;
         let mut response = marks.tile(&tile, provenance);
         if provenance == Provenance::Hit {
-            response.extensions_mut().insert(Found { key, target: self.target.clone(), of_file });
+            let found = Found::of(self.app, key, self.target, of_file);
+            found.into_iter().for_each(|found| drop(response.extensions_mut().insert(found)));
         }
         Ok(marks.unless_known(self.conditions, response))
     }

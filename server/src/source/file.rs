@@ -40,7 +40,7 @@ pub(crate) struct LocalFile {
     /// The allowed folder it lies in.
     pub(crate) folder: Arc<str>,
     /// Whether looking at it again waits for no other host.
-    is_at_hand: bool,
+    pub(crate) is_at_hand: bool,
     /// Taken by the first who asks; who comes back because the file has changed looks again.
     seen: Arc<Mutex<Option<FileVersion>>>,
 }
