@@ -1,12 +1,12 @@
 //! The map: the built frontend, inside the program.
 //!
 //! Files under `assets/` carry a hash of their content in their name and never change; the rest is asked for anew. A
-//! server built before the map says how to build it.
+//! server built before the map says how to build it. Texts were compressed when the map was built.
 
 use aurora_daemon::problem::Problem;
 use axum::{
     body::Body,
-    http::{HeaderValue, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use rust_embed::{EmbeddedFile, RustEmbed};
@@ -26,48 +26,85 @@ const HTML: &str = "text/html; charset=utf-8";
 const NOT_BUILT: &str = "<!doctype html><title>Aurora</title><p>The map is not part of this build. Make it with \
     <code>cd frontend &amp;&amp; npm ci &amp;&amp; npm run build</code>, then build the server again.</p>";
 
+/// How files may be encoded on their way, best first, and the ending that one so encoded has beside the plain one.
+const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
+
 /// `/` and everything that no route takes.
-pub(crate) async fn asset(uri: Uri, conditions: Conditions) -> Response {
+pub(crate) async fn asset(uri: Uri, headers: HeaderMap, conditions: Conditions) -> Response {
     let path = uri.path().trim_start_matches('/');
     let path = if path.is_empty() { INDEX } else { path };
     match Dist::get(path) {
-        Some(file) => found(path, &file, &conditions),
+        Some(file) => found(path, file, &headers, &conditions),
         None if path == INDEX => not_built(),
         None => Problem::not_found(uri.path()).into_response(),
     }
 }
 
 /// One of the built pages, whatever the address it is asked for under.
-pub(crate) fn page(name: &str, conditions: &Conditions) -> Response {
-    Dist::get(name).map_or_else(not_built, |file| found(name, &file, conditions))
+pub(crate) fn page(name: &str, headers: &HeaderMap, conditions: &Conditions) -> Response {
+    Dist::get(name).map_or_else(not_built, |file| found(name, file, headers, conditions))
 }
 
 fn not_built() -> Response {
     ([(header::CONTENT_TYPE, HTML)], NOT_BUILT).into_response()
 }
 
-fn found(path: &str, file: &EmbeddedFile, conditions: &Conditions) -> Response {
+/// The file in the best encoding that the requester takes and the build has.
+fn found(path: &str, plain: EmbeddedFile, headers: &HeaderMap, conditions: &Conditions) -> Response {
+    let media_type = plain.metadata.mimetype().to_owned();
+    let encoded = ENCODINGS.iter().filter(|(name, _)| takes(headers, name));
+    let encoded = encoded.filter_map(|(name, ending)| Some((*name, Dist::get(&format!("{path}{ending}"))?))).next();
+    let (encoding, file) = encoded.map_or((None, plain), |(name, file)| (Some(name), file));
     let etag = format!("\"{}\"", hex(&file.metadata.sha256_hash()[..16]));
     let cache_control = if path.starts_with("assets/") { answer::IMMUTABLE } else { "no-cache" };
     let mut response = if conditions.name(&etag) || conditions.any() {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let body = match file.data.clone() {
+        let body = match file.data {
             std::borrow::Cow::Borrowed(bytes) => Body::from(bytes),
             std::borrow::Cow::Owned(bytes) => Body::from(bytes),
         };
-        let media_type = file.metadata.mimetype();
-        let media_type = if media_type == "text/html" { HTML } else { media_type };
-        ([(header::CONTENT_TYPE, media_type.to_owned())], body).into_response()
+        let media_type = if media_type == "text/html" { HTML.to_owned() } else { media_type };
+        let encoding = encoding.map(|name| [(header::CONTENT_ENCODING, name)]);
+        ([(header::CONTENT_TYPE, media_type)], encoding, body).into_response()
     };
     let tags = response.headers_mut();
     tags.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
+    tags.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     if let Ok(etag) = HeaderValue::try_from(etag) {
         tags.insert(header::ETAG, etag);
     }
     response
 }
 
+/// Whether `Accept-Encoding` names the encoding, and not with a weight of 0 (RFC 9110, section 12.5.3).
+fn takes(headers: &HeaderMap, encoding: &str) -> bool {
+    let lists = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    lists.flat_map(|list| list.split(',')).any(|item| {
+        let (name, weight) = item.split_once(';').unwrap_or((item, ""));
+        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.trim().parse::<f32>().ok());
+        name.trim().eq_ignore_ascii_case(encoding) && weight != Some(0.0)
+    })
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encodings_are_taken_by_name_unless_they_weigh_nothing() {
+        let takes = |text, encoding| {
+            takes(&HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(text))]), encoding)
+        };
+        for text in ["br", "gzip, deflate, br, zstd", "gzip;q=0.5, BR;q=1.0", "br; q=0.1"] {
+            assert!(takes(text, "br"), "{text}");
+        }
+        for text in ["", "gzip", "br;q=0", "br; q=0.000, gzip", "brotli"] {
+            assert!(!takes(text, "br"), "{text}");
+        }
+    }
 }

@@ -16,6 +16,7 @@ use axum::{
 use bytes::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::{
+    CompressionLevel,
     catch_panic::CatchPanicLayer,
     compression::CompressionLayer,
     cors::{Any as AnyOrigin, CorsLayer},
@@ -54,14 +55,15 @@ const TILE_PATHS: &[&str] = &[
 
 /// The server as clients see it.
 pub(crate) fn all(app: Arc<App>, metrics: Option<PrometheusHandle>) -> Router {
-    let compressed = |routes: Routes| routes.layer(CompressionLayer::new());
+    // Lists are made anew for each request: what the last tenth of their bytes costs is a dozen tiles.
+    let compressed = |routes: Routes| routes.layer(CompressionLayer::new().quality(CompressionLevel::Fastest));
     let answered = Table::default()
         .merge(raster("/cog", parameters::URL))
         .merge(raster("/scenes/{scene_id}", parameters::REVISION))
         .merge(catalogue().merge(stac()).merge(lists()).layered(compressed))
         .layered(|routes| {
             let deadline = middleware::from_fn_with_state(Arc::clone(&app), deadline);
-            routes.fallback_service(get(assets::asset).layer(CompressionLayer::new())).route_layer(deadline)
+            routes.fallback_service(get(assets::asset)).route_layer(deadline)
         });
     let table = answered.merge(events()).merge(operation(metrics));
     let document = Bytes::from(table.document().to_string());

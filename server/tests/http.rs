@@ -98,8 +98,28 @@ async fn the_map_or_how_to_build_it_stands_at_the_root() {
         assert!(page.contains("npm run build"));
         return;
     };
-    let asset = server.get(asset).await;
-    assert!(asset.headers()["cache-control"].to_str().unwrap().contains("immutable"));
+    // The scripts are texts of some length, so they were compressed when the map was built.
+    let script =
+        page.split('"').find(|part| part.starts_with("/assets/index") && part.ends_with(".js")).unwrap_or(asset);
+    let plain = server.get(script).await;
+    assert!(plain.headers()["cache-control"].to_str().unwrap().contains("immutable"));
+    assert!(!plain.headers().contains_key("content-encoding") && plain.headers()["vary"] == "accept-encoding");
+    let mut known = vec![plain.headers()["etag"].clone()];
+    let plain = plain.bytes().await.unwrap();
+    for (accepted, encoding) in [("gzip, deflate, br", "br"), ("gzip", "gzip")] {
+        let request = server.client.get(format!("{}{script}", server.address)).header("accept-encoding", accepted);
+        let encoded = request.send().await.unwrap();
+        assert_eq!(encoded.headers()["content-encoding"], encoding);
+        assert!(!known.contains(&encoded.headers()["etag"]), "one tag for bytes that differ");
+        known.push(encoded.headers()["etag"].clone());
+        let encoded = encoded.bytes().await.unwrap();
+        assert!(encoded.len() < plain.len() / 2, "{} of {}", encoded.len(), plain.len());
+        if encoding == "gzip" {
+            let mut text = Vec::new();
+            std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&encoded[..]), &mut text).unwrap();
+            assert_eq!(text, plain);
+        }
+    }
     let request = server.client.get(&server.address).header("if-none-match", etag.unwrap());
     assert_eq!(request.send().await.unwrap().status(), StatusCode::NOT_MODIFIED);
 }

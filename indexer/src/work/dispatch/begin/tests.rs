@@ -111,3 +111,27 @@ async fn leases_are_kept_between_starts() {
     let as_taken = executor.asked()[0] + LEASE;
     assert!(first.lease_until.unwrap() > as_taken, "renewed: {:?}, taken: {as_taken}", first.lease_until);
 }
+
+#[tokio::test]
+async fn no_folder_is_made_beside_one_whose_making_hangs() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut dispatcher, executor) = dispatcher(&dir, Duration::ZERO).await;
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    dispatcher.making = Some(tokio::task::spawn_blocking(move || {
+        let _ = released.recv();
+        Ok(())
+    }));
+    assert!(!dispatcher.fill().await.unwrap());
+    assert!(executor.asked().is_empty() && dispatcher.hold.reason().unwrap().contains("does not answer"));
+    // The jobs wait as they did, and that was no attempt of theirs.
+    drop(release);
+    while dispatcher.making.as_ref().is_some_and(|making| !making.is_finished()) {
+        tokio::task::yield_now().await;
+    }
+    dispatcher.hold.over();
+    dispatcher.fill().await.unwrap();
+    assert_eq!(executor.asked().len(), 3);
+    let mut conn = dispatcher.database.read().await.unwrap();
+    let held = lease::held_by(&mut conn, dispatcher.database.worker()).await.unwrap();
+    assert!(held.iter().all(|job| job.attempt == 1), "{held:?}");
+}
