@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     Error,
-    load::{Beside, Model, Plan, Size, Stage, Stages, asked_to_stop, measure, own_cores},
+    load::{Beside, Measured, Model, Plan, Size, Stage, Stages, asked_to_stop, measure, own_cores},
     measure::{Count, Tally, Trend},
     report::Note,
     stress::{Split, StageFigures},
@@ -26,6 +26,11 @@ pub const USUAL_LEVEL: [&str; 2] = ["viewport_complete.p95<1000", "http_req_fail
 pub const RECOMMENDED_SHARE: f64 = 0.8;
 /// The search ends when what holds and what does not are this near.
 const NEAR: f64 = 1.1;
+
+/// Part of the time judged in whose busiest stretch the processors are looked at: what users waited for may be over before the
+/// end. And the shortest such stretch.
+const STRETCH: f64 = 0.25;
+const MIN_STRETCH_S: f64 = 2.0;
 
 /// How to search.
 #[derive(Clone, Debug)]
@@ -162,12 +167,23 @@ fn trial(settings: &Settings, users: usize) -> Result<Trial, Error> {
     metrics.extend(views_waited_for(&stage.tally));
     let verdicts = judge(&settings.level, &metrics);
     let holds = verdicts.iter().all(|verdict| verdict.holds);
-    let split = Split::of(&stage, size);
+    let split = busiest(&measured, size, from_s, to_s);
     let mut notes = measured.notes(&stage.tally, own_cores(&stage.usage));
     notes.extend(left_early(&stage.tally));
     notes.extend(split.map(|split| split.note()));
     let evidence = blame::Signs::of(&measured, &stage.tally, split, from_s, to_s).evidence();
     Ok(Trial { users, holds, verdicts, metrics, evidence, notes })
+}
+
+/// Who used the processors in the busiest stretch of the time judged.
+fn busiest(measured: &Measured, size: Size, from_s: f64, to_s: f64) -> Option<Split> {
+    let length_s = ((to_s - from_s) * STRETCH).max(MIN_STRETCH_S).min(to_s - from_s);
+    let starts = (0..).map(|second| from_s + f64::from(second)).take_while(|start_s| start_s + length_s <= to_s);
+    let splits = starts.filter_map(|start_s| {
+        let end_s = start_s + length_s;
+        Split::of(&StageFigures::of((start_s, end_s, 0.0), end_s, measured), size)
+    });
+    splits.max_by(|a, b| a.used().total_cmp(&b.used()))
 }
 
 /// `viewport_complete` with the views that users left counted as never complete: the time they were looked at is the user's

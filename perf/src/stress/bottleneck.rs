@@ -50,11 +50,16 @@ impl Split {
         })
     }
 
+    /// Cores used by all.
+    pub(crate) fn used(&self) -> f64 {
+        self.server + self.tool + self.others
+    }
+
     /// What was full.
     pub(crate) fn bottleneck(&self) -> Bottleneck {
         if self.server >= FULL * self.cores {
             Bottleneck::Server
-        } else if self.server + self.tool + self.others >= FULL * self.cores {
+        } else if self.used() >= FULL * self.cores {
             Bottleneck::Machine
         } else if self.tool_threads >= FULL {
             Bottleneck::Tool
