@@ -83,7 +83,7 @@ pub struct Found {
     pub fails: Option<usize>,
     /// What to allow.
     pub recommended: Option<usize>,
-    /// What gave out, most telling first; empty when nothing did.
+    /// What gave out with the fewest users for whom anything did, most telling first; empty when nothing did.
     pub gave_out: Vec<Evidence>,
     /// Whether the search was stopped before its end.
     pub interrupted: bool,
@@ -114,7 +114,9 @@ pub fn run(settings: &Settings, mut told: impl FnMut(&Trial)) -> Result<Found, E
         search.learn(users, trial.holds);
         trials.push(trial);
     }
-    let failing = trials.iter().filter(|trial| !trial.holds).min_by_key(|trial| trial.users);
+    // Just beyond what holds nothing may be quite full yet.
+    let failing = trials.iter().filter(|trial| !trial.holds && !trial.evidence.is_empty());
+    let failing = failing.min_by_key(|trial| trial.users);
     let gave_out = failing.map(|trial| trial.evidence.clone()).unwrap_or_default();
     let recommended = search.holds.map(|users| ((users as f64 * RECOMMENDED_SHARE) as usize).max(1));
     Ok(Found { holds: search.holds, fails: search.fails, recommended, gave_out, trials, interrupted })
