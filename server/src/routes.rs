@@ -55,7 +55,7 @@ const TILE_PATHS: &[&str] = &[
 
 /// The server as clients see it.
 pub(crate) fn all(app: Arc<App>, metrics: Option<PrometheusHandle>) -> Router {
-    // Lists are made anew for each request: what the last tenth of their bytes costs is a dozen tiles.
+    // Lists are made anew for each request: a quarter fewer bytes would take most of their time once more.
     let compressed = |routes: Routes| routes.layer(CompressionLayer::new().quality(CompressionLevel::Fastest));
     let answered = Table::default()
         .merge(raster("/cog", parameters::URL))

@@ -18,6 +18,8 @@ use crate::{
 
 pub(crate) mod place;
 
+pub use place::normal_longitude;
+
 /// What a raster's header says.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Facts {

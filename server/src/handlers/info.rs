@@ -6,7 +6,7 @@ use aurora_daemon::problem::Problem;
 use aurora_raster::{
     GeoTiff,
     crs::{Crs, WGS84},
-    facts::{self, Facts},
+    facts::{self, Facts, normal_longitude},
     header::{ColorInterpretation, Header},
     render::carried_bounds,
 };
@@ -78,20 +78,19 @@ fn bounds_in(crs: Option<&Crs>, tiff: &GeoTiff, facts: &Facts) -> Result<[f64; 4
         return Ok(in_degrees);
     };
     let native = facts.bounds_native.map(|[minx, miny, maxx, maxy]| Bounds::new(minx, miny, maxx, maxy));
-    let carried = native.and_then(|bounds| carried_bounds(&georef.crs, crs, bounds)).map(|bounds| match crs.turn() {
-        // As in degrees, west is larger than east across the antimeridian.
-        Some(turn) if crs.is_geographic() && bounds.width() < turn => {
-            let [west, south, east, north] = bounds.to_array();
-            [nearest_turn(west, turn), south, nearest_turn(east, turn), north]
-        }
-        _ => bounds.to_array(),
-    });
+    let carried = native.and_then(|bounds| carried_bounds(&georef.crs, crs, bounds)).map(|bounds| told(bounds, crs));
     carried.ok_or_else(|| Problem::parameter("crs", format!("{crs} does not reach the raster")))
 }
 
-/// A longitude from half a `turn` west to half a one east.
-fn nearest_turn(longitude: f64, turn: f64) -> f64 {
-    longitude - (longitude / turn).round() * turn
+/// Bounds as they are told: in degrees west is larger than east across the antimeridian.
+fn told(bounds: Bounds, crs: &Crs) -> [f64; 4] {
+    let [west, south, east, north] = bounds.to_array();
+    match crs.turn() {
+        Some(turn) if crs.is_geographic() && bounds.width() < turn => {
+            [normal_longitude(west), south, normal_longitude(east), north]
+        }
+        _ => [west, south, east, north],
+    }
 }
 
 /// Bounds in degrees, or why there are none.
@@ -175,4 +174,18 @@ pub(super) fn overviews(header: &Header) -> Vec<u32> {
     let full_px = f64::from(header.levels[0].width_px);
     let stored = header.levels[1..].iter().filter(|level| !level.is_thinned());
     stored.map(|level| (full_px / f64::from(level.width_px)).round() as u32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_cross_the_antimeridian_in_degrees_alone_and_may_end_on_it() {
+        let told = |west, east, code| told(Bounds::new(west, 0.0, east, 1.0), &Crs::from_epsg(code).unwrap());
+        assert_eq!(told(170.0, 190.0, 4258), [170.0, 0.0, -170.0, 1.0]);
+        assert_eq!(told(170.0, 180.0, 4258), [170.0, 0.0, 180.0, 1.0]);
+        assert_eq!(told(-180.0, 180.0, 4258), [-180.0, 0.0, 180.0, 1.0]);
+        assert_eq!(told(170.0, 190.0, 3857), [170.0, 0.0, 190.0, 1.0]);
+    }
 }

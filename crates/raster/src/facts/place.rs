@@ -54,7 +54,7 @@ pub(crate) fn bounds_wgs84(crs: &Crs, bounds: [f64; 4]) -> Option<[f64; 4]> {
     if east - west >= 360.0 {
         return Some([-180.0, south, 180.0, north]);
     }
-    Some([normal(west), south, normal(east), north])
+    Some([normal_longitude(west), south, normal_longitude(east), north])
 }
 
 /// Latitudes of the poles in degrees.
@@ -134,8 +134,8 @@ pub(crate) fn unwrap(ring: &mut [(f64, f64)]) -> f64 {
     }
 }
 
-/// The same longitude within −180 and 180.
-fn normal(lon_deg: f64) -> f64 {
+/// The same longitude in degrees within −180 and 180; both of these stay.
+pub fn normal_longitude(lon_deg: f64) -> f64 {
     if lon_deg.abs() <= 180.0 { lon_deg } else { (lon_deg + 180.0).rem_euclid(360.0) - 180.0 }
 }
 
