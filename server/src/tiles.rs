@@ -14,6 +14,7 @@ use std::{
     },
 };
 
+use aurora_raster::cache::allocated_bytes;
 use bytes::Bytes;
 use quick_cache::{
     DefaultHashBuilder, OptionsBuilder, Weighter,
@@ -218,7 +219,7 @@ impl Tiles {
 }
 
 fn weight_bytes(bytes: &Bytes) -> u64 {
-    (bytes.len() + ENTRY_OVERHEAD_BYTES) as u64
+    (allocated_bytes(bytes.len()) + ENTRY_OVERHEAD_BYTES) as u64
 }
 
 #[cfg(test)]

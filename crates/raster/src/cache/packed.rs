@@ -95,9 +95,9 @@ impl Packed {
         Block { width_px, height_px, rows, samples_per_pixel, samples: Some(samples) }
     }
 
-    /// Bytes that its buffers hold.
-    pub(super) fn size_bytes(&self) -> usize {
-        size_of_val(&*self.words) + size_of_val(&*self.rest) + size_of_val(&*self.stretches)
+    /// Bytes of each of its buffers.
+    pub(super) fn buffers_bytes(&self) -> [usize; 3] {
+        [size_of_val(&*self.words), size_of_val(&*self.rest), size_of_val(&*self.stretches)]
     }
 }
 
@@ -154,7 +154,8 @@ mod tests {
         let block = block(Samples::U16(samples));
         let packed = Packed::of(&block).expect("worth it");
         assert_eq!(packed.unpack(0..1), block);
-        let (all, bytes) = (block.samples.as_ref().map_or(0, Samples::capacity_bytes), packed.size_bytes());
+        let (all, bytes) =
+            (block.samples.as_ref().map_or(0, Samples::capacity_bytes), packed.buffers_bytes().iter().sum::<usize>());
         assert!(bytes * 16 < all * 11, "{bytes} of {all} bytes");
     }
 
