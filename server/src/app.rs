@@ -13,6 +13,7 @@ use crate::{
     catalogue::{self, Catalogue},
     descriptors::Descriptors,
     features::Lists,
+    listed::Listed,
     pool::Pool,
     query::{MAX_SIDE_PX, Queries},
     rasters::{Rasters, Reader},
@@ -48,6 +49,7 @@ pub(crate) struct App {
     pub(crate) admission: Admission,
     pub(crate) in_flight: Arc<Room>,
     pub(crate) lists: Lists,
+    pub(crate) listed: Listed,
     pub(crate) pool: Arc<Pool>,
     pub(crate) budget: Budget,
     pub(crate) token: Option<Token>,
@@ -80,6 +82,7 @@ impl App {
         let room = Arc::new(Room::new(&budget, Arc::clone(&blocks), patience));
         let origins = Origins::new(descriptors.requests, stall).charging(Arc::clone(&room));
         let origins = Arc::new(origins.showing(token.clone(), shown_to));
+        let lists = Lists::new(budget.lists_bytes, patience);
         let pool = Arc::new(Pool::new(threads).context("the render threads cannot be started")?);
         let reader = Reader {
             client,
@@ -101,7 +104,8 @@ impl App {
             stretches: Stretches::new(),
             admission: Admission::new(threads, settings.queue_limit, patience),
             in_flight: room,
-            lists: Lists::new(budget.lists_bytes, patience),
+            listed: Listed::new(lists.kept_bytes()),
+            lists,
             pool,
             budget,
             token,

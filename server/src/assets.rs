@@ -11,7 +11,10 @@ use axum::{
 };
 use rust_embed::{EmbeddedFile, RustEmbed};
 
-use crate::handlers::{answer, conditions::Conditions};
+use crate::{
+    encodings::{self, Encoding},
+    handlers::{answer, conditions::Conditions},
+};
 
 /// `frontend/dist`, as it was when the server was built.
 #[derive(RustEmbed)]
@@ -25,9 +28,6 @@ const HTML: &str = "text/html; charset=utf-8";
 /// Shown in the map's place while there is none.
 const NOT_BUILT: &str = "<!doctype html><title>Aurora</title><p>The map is not part of this build. Make it with \
     <code>cd frontend &amp;&amp; npm ci &amp;&amp; npm run build</code>, then build the server again.</p>";
-
-/// How files may be encoded on their way, best first, and the ending that one so encoded has beside the plain one.
-const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
 /// `/` and everything that no route takes.
 pub(crate) async fn asset(uri: Uri, headers: HeaderMap, conditions: Conditions) -> Response {
@@ -52,8 +52,8 @@ fn not_built() -> Response {
 /// The file in the best encoding that the requester takes and the build has.
 fn found(path: &str, plain: EmbeddedFile, headers: &HeaderMap, conditions: &Conditions) -> Response {
     let media_type = plain.metadata.mimetype().to_owned();
-    let encoded = ENCODINGS.iter().filter(|(name, _)| takes(headers, name));
-    let encoded = encoded.filter_map(|(name, ending)| Some((*name, Dist::get(&format!("{path}{ending}"))?))).next();
+    let built = |encoding: Encoding| Some((encoding.name, Dist::get(&format!("{path}{}", encoding.ending))?));
+    let encoded = encodings::taken(headers).find_map(built);
     let (encoding, file) = encoded.map_or((None, plain), |(name, file)| (Some(name), file));
     let etag = format!("\"{}\"", hex(&file.metadata.sha256_hash()[..16]));
     let cache_control = if path.starts_with("assets/") { answer::IMMUTABLE } else { "no-cache" };
@@ -77,34 +77,6 @@ fn found(path: &str, plain: EmbeddedFile, headers: &HeaderMap, conditions: &Cond
     response
 }
 
-/// Whether `Accept-Encoding` names the encoding, and not with a weight of 0 (RFC 9110, section 12.5.3).
-fn takes(headers: &HeaderMap, encoding: &str) -> bool {
-    let lists = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    lists.flat_map(|list| list.split(',')).any(|item| {
-        let (name, weight) = item.split_once(';').unwrap_or((item, ""));
-        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.trim().parse::<f32>().ok());
-        name.trim().eq_ignore_ascii_case(encoding) && weight != Some(0.0)
-    })
-}
-
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn encodings_are_taken_by_name_unless_they_weigh_nothing() {
-        let takes = |text, encoding| {
-            takes(&HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(text))]), encoding)
-        };
-        for text in ["br", "gzip, deflate, br, zstd", "gzip;q=0.5, BR;q=1.0", "br; q=0.1"] {
-            assert!(takes(text, "br"), "{text}");
-        }
-        for text in ["", "gzip", "br;q=0", "br; q=0.000, gzip", "brotli"] {
-            assert!(!takes(text, "br"), "{text}");
-        }
-    }
 }

@@ -96,6 +96,15 @@ impl Catalogue {
         self.moved.send_replace(());
     }
 
+    /// How far all feeds were followed: as long as it is the same, so is everything that can be said of scenes.
+    pub(crate) fn position(&self) -> String {
+        let of_mirror = |mirror: &Mirror| {
+            let (epoch, next) = mirror.position();
+            format!("{epoch} {next} ")
+        };
+        self.mirrors().iter().map(of_mirror).collect()
+    }
+
     /// Whether the catalogue of every indexer that was named is known, be it from the snapshot.
     pub(crate) fn is_whole(&self) -> bool {
         !self.are_named || self.mirrors().iter().all(Mirror::is_known)

@@ -3,12 +3,13 @@
 //! detections and STAC items answer with them.
 //!
 //! Lists have a part of `--memory` of their own: a client that takes its time over one makes others wait for lists, not for
-//! tiles. A page ends early where it would take more than half of that part.
+//! tiles. Two pages can be under way at once, and the rest is for those that are kept ([`crate::listed`]). A page ends early
+//! where it would take more than its share.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
@@ -23,10 +24,16 @@ use crate::{budget::held, failure::Failure};
 /// The unit of the account: a semaphore counts up to 2³² of them.
 const UNIT_BYTES: u64 = 1024;
 
+/// Parts that a page may take, and all that are kept, of [`PARTS`].
+const PAGE_PARTS: u64 = 3;
+const KEPT_PARTS: u64 = 2;
+const PARTS: u64 = 2 * PAGE_PARTS + KEPT_PARTS;
+
 /// What lists may hold together.
 pub(crate) struct Lists {
     units: Arc<Semaphore>,
     page_units: u32,
+    kept_bytes: u64,
     patience: Duration,
 }
 
@@ -41,8 +48,33 @@ pub(crate) struct Features {
 impl Lists {
     /// Lists of `lists_bytes` in all; nobody waits for longer than `patience`.
     pub(crate) fn new(lists_bytes: u64, patience: Duration) -> Self {
-        let page_units = u32::try_from(lists_bytes / 2 / UNIT_BYTES).unwrap_or(u32::MAX >> 1).max(1);
-        Self { units: Arc::new(Semaphore::new(2 * page_units as usize)), page_units, patience }
+        let part_units = u32::try_from(lists_bytes / PARTS / UNIT_BYTES).unwrap_or(u32::MAX / PARTS as u32).max(1);
+        let of_parts = |parts: u64| part_units * parts as u32;
+        Self {
+            units: Arc::new(Semaphore::new(of_parts(PARTS) as usize)),
+            page_units: of_parts(PAGE_PARTS),
+            kept_bytes: u64::from(of_parts(KEPT_PARTS)) * UNIT_BYTES,
+            patience,
+        }
+    }
+
+    /// What may be kept of answers that went out, in bytes.
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        self.kept_bytes
+    }
+
+    /// `bytes`, accounted for until the last who holds them has let go; of lists, so that there is room for them in time.
+    ///
+    /// # Errors
+    /// `Overloaded` when there is none for too long.
+    pub(crate) async fn account(&self, bytes: Bytes) -> Result<Bytes, Failure> {
+        let units = units_of(bytes.len()).min(self.page_units);
+        Ok(held(bytes, self.acquire(units).await?))
+    }
+
+    async fn acquire(&self, units: u32) -> Result<OwnedSemaphorePermit, Failure> {
+        let units = timeout(self.patience, Arc::clone(&self.units).acquire_many_owned(units)).await;
+        units.ok().and_then(Result::ok).ok_or(Failure::Overloaded)
     }
 
     /// A new list, once there is room for a page.
@@ -50,8 +82,7 @@ impl Lists {
     /// # Errors
     /// `Overloaded` when there is none for too long.
     pub(crate) async fn begin(&self) -> Result<Features, Failure> {
-        let units = timeout(self.patience, Arc::clone(&self.units).acquire_many_owned(self.page_units)).await;
-        let units = units.ok().and_then(Result::ok).ok_or(Failure::Overloaded)?;
+        let units = self.acquire(self.page_units).await?;
         let most_bytes = self.page_units as usize * UNIT_BYTES as usize;
         let mut text = String::with_capacity(most_bytes);
         text.push_str(r#"{"type":"FeatureCollection","features":["#);
@@ -84,11 +115,15 @@ impl Features {
         self.text.push_str("],");
         self.text.push_str(&rest.to_string()[1..]);
         self.text.shrink_to_fit();
-        let spare = self.units.num_permits().saturating_sub(self.text.len().div_ceil(UNIT_BYTES as usize));
+        let spare = self.units.num_permits().saturating_sub(units_of(self.text.len()) as usize);
         drop(self.units.split(spare));
         let body = Body::from(held(self.text.into(), self.units));
         ([(CONTENT_TYPE, "application/geo+json"), (CACHE_CONTROL, "no-cache")], body).into_response()
     }
+}
+
+fn units_of(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(UNIT_BYTES as usize)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -104,22 +139,24 @@ mod tests {
 
     #[tokio::test]
     async fn a_list_is_accounted_for_until_it_is_taken() {
-        let lists = Lists::new(20 * UNIT_BYTES, Duration::from_millis(5));
+        let lists = Lists::new(24 * UNIT_BYTES, Duration::from_millis(5));
+        let kept = lists.account(vec![0; 5000].into()).await.unwrap();
         let (mut first, second) = (lists.begin().await.unwrap(), lists.begin().await.unwrap());
         assert!(lists.begin().await.is_err(), "two pages are under way");
         assert!(first.push(&json!({ "id": 1 })) && first.push(&json!({ "id": 2 })));
         let answer = first.answer(&json!({ "numberMatched": 7 }));
-        assert_eq!(lists.units.available_permits(), 9, "a short one takes what it is");
+        assert_eq!(lists.units.available_permits(), 24 - 5 - 9 - 1, "a short one takes what it is");
         let told = json!({ "type": "FeatureCollection", "features": [{ "id": 1 }, { "id": 2 }], "numberMatched": 7 });
         assert_eq!(read(answer).await, told);
-        assert_eq!(lists.units.available_permits(), 10);
+        assert_eq!(lists.units.available_permits(), 24 - 5 - 9);
         assert_eq!(read(second.answer(&json!({ "numberMatched": 0 }))).await["features"], json!([]));
-        assert_eq!(lists.units.available_permits(), 20);
+        drop(kept);
+        assert_eq!(lists.units.available_permits(), 24);
     }
 
     #[tokio::test]
     async fn a_page_ends_where_it_is_full_and_has_one_feature_at_least() {
-        let lists = Lists::new(4 * UNIT_BYTES, Duration::from_millis(5));
+        let lists = Lists::new(8 * UNIT_BYTES, Duration::from_millis(5));
         let (mut features, huge) = (lists.begin().await.unwrap(), json!("x".repeat(5000)));
         assert!(features.push(&huge) && !features.push(&json!(1)));
         assert_eq!(features.count(), 1);

@@ -161,6 +161,13 @@ impl Table {
         self
     }
 
+    /// What can be got here has an ETag, and `304` for who knows it.
+    pub(crate) fn validated(mut self) -> Self {
+        let got = self.operations.iter_mut().filter(|operation| operation.method == "get");
+        got.for_each(|operation| operation.is_validated = true);
+        self
+    }
+
     /// Everything of both.
     pub(crate) fn merge(mut self, other: Self) -> Self {
         self.router = self.router.merge(other.router);

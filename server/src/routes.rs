@@ -30,7 +30,7 @@ use crate::{
         detections, events, health, info, item, jobs, lists, pages, pictures, point, scenes, stac, statistics, tile,
         tilejson, tilesets, validate, wmts,
     },
-    observe,
+    listed, observe,
     openapi::{
         Operation, Table,
         parameters::{self, Parameter},
@@ -55,12 +55,14 @@ const TILE_PATHS: &[&str] = &[
 
 /// The server as clients see it.
 pub(crate) fn all(app: Arc<App>, metrics: Option<PrometheusHandle>) -> Router {
-    // Lists are made anew for each request: a quarter fewer bytes would take most of their time once more.
+    // Lists are made anew whenever the catalogue moves: a quarter fewer bytes would take most of their time once more.
     let compressed = |routes: Routes| routes.layer(CompressionLayer::new().quality(CompressionLevel::Fastest));
+    let kept = |routes: Routes| routes.route_layer(middleware::from_fn_with_state(Arc::clone(&app), listed::listed));
     let answered = Table::default()
         .merge(raster("/cog", parameters::URL))
         .merge(raster("/scenes/{scene_id}", parameters::REVISION))
-        .merge(catalogue().merge(stac()).merge(lists()).layered(compressed))
+        .merge(catalogue().merge(stac()).layered(compressed).layered(kept).validated())
+        .merge(lists().layered(compressed))
         .layered(|routes| {
             let deadline = middleware::from_fn_with_state(Arc::clone(&app), deadline);
             routes.fallback_service(get(assets::asset)).route_layer(deadline)

@@ -85,6 +85,7 @@ fn caches(app: &App) -> Value {
         },
         "tiles": app.tiles.counts(),
         "recall": app.recall.counts(),
+        "lists": app.listed.counts(),
     })
 }
 

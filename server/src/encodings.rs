@@ -1,0 +1,53 @@
+//! How answers may be encoded on their way, and what a requester takes of it (RFC 9110, section 12.5.3). Callers:
+//! [`crate::assets`] and [`crate::listed`].
+
+use axum::http::{HeaderMap, header};
+
+/// An encoding of content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Encoding {
+    pub(crate) name: &'static str,
+    /// What the name of a file that is so encoded ends in.
+    pub(crate) ending: &'static str,
+}
+
+/// Those in use, best first.
+const ENCODINGS: [Encoding; 2] = [Encoding { name: "br", ending: ".br" }, Encoding { name: "gzip", ending: ".gz" }];
+
+/// Those that the requester takes, best first.
+pub(crate) fn taken(headers: &HeaderMap) -> impl Iterator<Item = Encoding> {
+    ENCODINGS.into_iter().filter(|encoding| takes(headers, encoding.name))
+}
+
+/// Whether `Accept-Encoding` names the encoding, and not with a weight of 0.
+fn takes(headers: &HeaderMap, encoding: &str) -> bool {
+    let lists = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    lists.flat_map(|list| list.split(',')).any(|item| {
+        let (name, weight) = item.split_once(';').unwrap_or((item, ""));
+        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.trim().parse::<f32>().ok());
+        name.trim().eq_ignore_ascii_case(encoding) && weight != Some(0.0)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn encodings_are_taken_by_name_unless_they_weigh_nothing() {
+        let taken = |text| {
+            let headers = HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(text))]);
+            taken(&headers).map(|encoding| encoding.name).collect::<Vec<_>>()
+        };
+        for text in ["br", "zstd, BR;q=1.0", "br; q=0.1"] {
+            assert_eq!(taken(text), ["br"], "{text}");
+        }
+        for text in ["", "deflate", "br;q=0", "br; q=0.000, identity", "brotli"] {
+            assert!(taken(text).is_empty(), "{text}");
+        }
+        assert_eq!(taken("gzip;q=0.5, deflate, br"), ["br", "gzip"]);
+        assert_eq!(taken("br;q=0, gzip"), ["gzip"]);
+    }
+}

@@ -1,0 +1,208 @@
+//! Answers from the catalogue, kept until it moves.
+//!
+//! A list takes milliseconds to write and to compress, and everybody who opens the map asks for the same few. This stands
+//! round the catalogue's routes, outside of the layer that compresses. An answer is kept as it goes out, and its key is its
+//! ETag: the address, the server's own address in its links, the encoding, and how far every feed was followed. So nothing is
+//! ever invalidated, who has the present list is told so without its being made, and equal requests meet. What lists hold is
+//! not known here; their bytes are accounted for by [`crate::features`].
+
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use aurora_daemon::problem::Problem;
+use aurora_raster::cache::allocated_bytes;
+use axum::{
+    body::{Body, to_bytes},
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use quick_cache::{
+    DefaultHashBuilder, OptionsBuilder, Weighter,
+    sync::{Cache, DefaultLifecycle},
+};
+
+use crate::{
+    app::App,
+    encodings,
+    failure::Failure,
+    flights::Flights,
+    handlers::{conditions::Conditions, parameters::PublicAddress},
+    tiles::{Key, Provenance},
+};
+
+/// What an entry costs beside its bytes: a head of half a dozen lines, and the cache's own node.
+const ENTRY_OVERHEAD_BYTES: usize = 2 << 10;
+
+/// About what an answer takes.
+const USUAL_ANSWER_BYTES: u64 = 8 << 10;
+
+/// Answers as they went out, within a number of bytes.
+pub(crate) struct Listed {
+    kept: Cache<Key, Arc<Answer>, ByBytes>,
+    flights: Flights<Key, Arc<Answer>>,
+    hits: AtomicU64,
+    known: AtomicU64,
+}
+
+/// How often it was of use.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+pub(crate) struct ListedCounts {
+    pub(crate) answers: u64,
+    pub(crate) size_bytes: u64,
+    pub(crate) hits: u64,
+    /// Requesters who had the present answer.
+    pub(crate) known: u64,
+}
+
+struct Answer {
+    status: StatusCode,
+    head: HeaderMap,
+    bytes: Bytes,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct ByBytes;
+
+impl Weighter<Key, Arc<Answer>> for ByBytes {
+    fn weight(&self, _: &Key, answer: &Arc<Answer>) -> u64 {
+        (allocated_bytes(answer.bytes.len()) + ENTRY_OVERHEAD_BYTES) as u64
+    }
+}
+
+/// A request as the routes get it, and where its answer is kept.
+struct Asked {
+    request: Request,
+    /// How far the feeds were followed when it came.
+    position: String,
+    key: Key,
+    conditions: Conditions,
+}
+
+/// The layer.
+pub(crate) async fn listed(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    if !matches!(parts.method, Method::GET | Method::HEAD) {
+        return next.run(Request::from_parts(parts, body)).await;
+    }
+    let asked = match Asked::of(&app, parts).await {
+        Ok(asked) => asked,
+        Err(failure) => return failure.into_response(),
+    };
+    if asked.conditions.name(&asked.key.etag()) {
+        app.listed.known.fetch_add(1, Relaxed);
+        return not_modified(&asked.key);
+    }
+    let (key, conditions) = (asked.key, asked.conditions);
+    let (answer, provenance) = match app.listed.kept.get(&key) {
+        Some(answer) => (answer, Provenance::Hit),
+        None => {
+            let made = || make(Arc::clone(&app), key, asked.position, asked.request, next);
+            let (flight, joined) = app.listed.flights.join(key, made);
+            (flight.await, if joined { Provenance::Joined } else { Provenance::Miss })
+        }
+    };
+    app.listed.hits.fetch_add(u64::from(provenance != Provenance::Miss), Relaxed);
+    if conditions.any() && answer.status == StatusCode::OK {
+        return not_modified(&key);
+    }
+    answer.response(provenance)
+}
+
+impl Asked {
+    async fn of(app: &Arc<App>, mut parts: Parts) -> Result<Self, Failure> {
+        let PublicAddress(base) = PublicAddress::from_request_parts(&mut parts, app).await?;
+        let Ok::<_, Infallible>(conditions) = Conditions::from_request_parts(&mut parts, app).await;
+        let encoding = encodings::taken(&parts.headers).next().map_or("identity", |encoding| encoding.name);
+        // One request for all who would get the same.
+        parts.method = Method::GET;
+        parts.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encoding));
+        let address = parts.uri.path_and_query().map_or("/", |address| address.as_str());
+        let position = app.catalogue.position();
+        let key = Key::of(&["listed", &position, &base, encoding, address]);
+        Ok(Self { position, key, conditions, request: Request::from_parts(parts, Body::empty()) })
+    }
+}
+
+/// Has the routes answer, and keeps what they say unless the catalogue moved meanwhile.
+async fn make(app: Arc<App>, key: Key, position: String, request: Request, next: Next) -> Arc<Answer> {
+    let answer = collected(&app, next.run(request).await).await;
+    let is_of_key = answer.status == StatusCode::OK && app.catalogue.position() == position;
+    if !is_of_key {
+        return Arc::new(answer);
+    }
+    let answer = Arc::new(answer.named(&key));
+    app.listed.kept.insert(key, Arc::clone(&answer));
+    answer
+}
+
+/// The whole answer in memory. Its length is bounded by what makes it: a page of a list, or one document of the catalogue.
+async fn collected(app: &App, response: Response) -> Answer {
+    match whole(app, response).await {
+        Ok(answer) => answer,
+        // Problems are short.
+        Err(failure) => {
+            let (parts, body) = failure.into_response().into_parts();
+            let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+            Answer { status: parts.status, head: parts.headers, bytes }
+        }
+    }
+}
+
+async fn whole(app: &App, response: Response) -> Result<Answer, Failure> {
+    let (parts, body) = response.into_parts();
+    let failed = |error| Problem::server(StatusCode::INTERNAL_SERVER_ERROR, error);
+    let bytes = app.lists.account(to_bytes(body, usize::MAX).await.map_err(failed)?).await?;
+    Ok(Answer { status: parts.status, head: parts.headers, bytes })
+}
+
+impl Answer {
+    fn named(mut self, key: &Key) -> Self {
+        self.head.extend(HeaderValue::try_from(key.etag()).ok().map(|etag| (header::ETAG, etag)));
+        self
+    }
+
+    fn response(&self, provenance: Provenance) -> Response {
+        let mut response = Response::new(Body::from(self.bytes.clone()));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.head.clone();
+        response.extensions_mut().insert(provenance);
+        response
+    }
+}
+
+fn not_modified(key: &Key) -> Response {
+    let head = [(header::ETAG, key.etag()), (header::CACHE_CONTROL, "no-cache".to_owned())];
+    (StatusCode::NOT_MODIFIED, head, [(header::VARY, "accept-encoding")]).into_response()
+}
+
+impl Listed {
+    /// Keeps at most `capacity_bytes`.
+    pub(crate) fn new(capacity_bytes: u64) -> Self {
+        let options = OptionsBuilder::new()
+            .weight_capacity(capacity_bytes)
+            .estimated_items_capacity(usize::try_from(capacity_bytes / USUAL_ANSWER_BYTES).unwrap_or(usize::MAX))
+            // Shards would each have their share of the bytes, and a long list would fit into none.
+            .shards(1)
+            .build()
+            .expect("capacity and number of items are all that must be given");
+        let kept = Cache::with_options(options, ByBytes, DefaultHashBuilder::default(), DefaultLifecycle::default());
+        Self { kept, flights: Flights::new(), hits: AtomicU64::new(0), known: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn counts(&self) -> ListedCounts {
+        ListedCounts {
+            answers: self.kept.len() as u64,
+            size_bytes: self.kept.weight(),
+            hits: self.hits.load(Relaxed),
+            known: self.known.load(Relaxed),
+        }
+    }
+}
