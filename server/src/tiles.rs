@@ -32,7 +32,7 @@ use crate::{
 /// What an entry costs beside its bytes: key, counters and the cache's own node.
 const ENTRY_OVERHEAD_BYTES: usize = 320;
 
-/// About what a tile takes: for how many others the cache remembers that they were there.
+/// About what a tile takes.
 const USUAL_TILE_BYTES: u64 = 32 << 10;
 
 /// Bytes in a key: enough that no two tiles ever share one.
@@ -154,6 +154,8 @@ impl Tiles {
         let options = OptionsBuilder::new()
             .weight_capacity(capacity_bytes)
             .estimated_items_capacity(usize::try_from(capacity_bytes / USUAL_TILE_BYTES).unwrap_or(usize::MAX))
+            // As for blocks: what it remembers of tiles that have gone would fade with each move of the bound.
+            .ghost_allocation(0.0)
             // Shards would each have their share of the bytes, and a large tile would fit into none.
             .shards(1)
             .build()

@@ -31,7 +31,7 @@ use crate::{
 /// What an entry costs beside its samples: key, block header and the cache's own node.
 const ENTRY_OVERHEAD_BYTES: usize = 320;
 
-/// About as many blocks as a cache holds: for how many others it remembers that they were there.
+/// About as many blocks as a cache holds.
 const USUAL_BLOCKS: usize = 4096;
 
 /// Share of a cache that may be empty when it counts as full, as its reciprocal: some blocks are too large for what is left.
@@ -149,6 +149,9 @@ impl BlockCache {
         let options = OptionsBuilder::new()
             .weight_capacity(capacity_bytes)
             .estimated_items_capacity(USUAL_BLOCKS)
+            // It remembers blocks that have gone by fewer with each move of the bound, and in the end none: better none from the
+            // start than a server that changes with the days. Walks and random tiles decode as many blocks either way.
+            .ghost_allocation(0.0)
             // Shards would each have their share of the bytes, and a large block would fit into none.
             .shards(1)
             .build()
