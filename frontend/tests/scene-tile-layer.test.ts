@@ -58,6 +58,20 @@ describe("the layer", () => {
     new SceneTileLayer("/s/{z}/{x}/{y}", reports, { keepBuffer: 0 }).addTo(map);
   const settle = () => new Promise((resolve) => setTimeout(resolve, 20));
 
+  it("shows both sides of a scene across the antimeridian, from whichever side one looks", async () => {
+    for (const lng of [180, -180]) {
+      asked = [];
+      map.setView([0.5, lng], 9, { animate: false });
+      const bounds = L.latLngBounds([0.2, 179.8], [0.8, 180.2]);
+      const layer = new SceneTileLayer("/s/{z}/{x}/{y}", quiet, { keepBuffer: 0, bounds }).addTo(map);
+      await settle();
+      expect(new Set(asked.map(({ url }) => url))).toEqual(
+        new Set(["/s/9/511/255", "/s/9/0/255", "/s/9/511/254", "/s/9/0/254"]),
+      );
+      layer.remove();
+    }
+  });
+
   it("keeps few requests in flight", async () => {
     add();
     await settle();
