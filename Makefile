@@ -42,13 +42,15 @@ check: setup frontend/dist/index.html
 	cargo fmt --all --check
 	cargo clippy --release --locked --workspace --all-targets -- $(DENY)
 	cargo clippy --release --locked -p aurora-raster --no-default-features --all-targets -- $(DENY)
+	cargo check --release --locked --workspace --bins
 	RUSTDOCFLAGS="$(DENY)" cargo doc --release --locked --workspace --no-deps --document-private-items
 	npm run --silent --prefix frontend check
 
 frontend-test: setup
 	npm test --silent --prefix frontend
 
-rust-test: setup build
+# Programs come from here, too, with features that only tests need; without those they are checked above.
+rust-test: setup frontend/dist/index.html
 	cargo test --release --locked --workspace
 
 test: check frontend-test rust-test
