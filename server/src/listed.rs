@@ -92,10 +92,7 @@ pub(crate) async fn listed(State(app): State<Arc<App>>, request: Request, next: 
     if !matches!(parts.method, Method::GET | Method::HEAD) {
         return next.run(Request::from_parts(parts, body)).await;
     }
-    let asked = match Asked::of(&app, parts).await {
-        Ok(asked) => asked,
-        Err(failure) => return failure.into_response(),
-    };
+    let asked = Asked::of(&app, parts).await;
     if asked.conditions.name(&asked.key.etag()) {
         app.listed.known.fetch_add(1, Relaxed);
         return not_modified(&asked.key);
@@ -117,8 +114,10 @@ pub(crate) async fn listed(State(app): State<Arc<App>>, request: Request, next: 
 }
 
 impl Asked {
-    async fn of(app: &Arc<App>, mut parts: Parts) -> Result<Self, Failure> {
-        let PublicAddress(base) = PublicAddress::from_request_parts(&mut parts, app).await?;
+    async fn of(app: &Arc<App>, mut parts: Parts) -> Self {
+        // Who names no host is told so by those routes that have links.
+        let base =
+            PublicAddress::from_request_parts(&mut parts, app).await.map_or_else(|_| String::new(), |base| base.0);
         let Ok::<_, Infallible>(conditions) = Conditions::from_request_parts(&mut parts, app).await;
         let encoding = encodings::taken(&parts.headers).next().map_or("identity", |encoding| encoding.name);
         // One request for all who would get the same.
@@ -127,7 +126,7 @@ impl Asked {
         let address = parts.uri.path_and_query().map_or("/", |address| address.as_str());
         let position = app.catalogue.position();
         let key = Key::of(&["listed", &position, &base, encoding, address]);
-        Ok(Self { position, key, conditions, request: Request::from_parts(parts, Body::empty()) })
+        Self { position, key, conditions, request: Request::from_parts(parts, Body::empty()) }
     }
 }
 

@@ -5,6 +5,7 @@ mod support;
 use reqwest::{Response, StatusCode, header::HeaderMap};
 use serde_json::Value;
 use support::{Server, feed::Feed};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const PATHS: [&str; 6] =
     ["/scenes", "/scenes?limit=1", "/scenes/a", "/detections", "/stac/search", "/stac/collections/mbi/items"];
@@ -100,6 +101,22 @@ async fn each_encoding_and_each_address_of_the_server_has_its_own() {
     assert!(!seen.contains(&etag(&elsewhere)));
     let told: Value = serde_json::from_slice(&elsewhere.bytes().await.unwrap()).unwrap();
     assert_eq!(told["features"][0]["links"][0]["href"], "http://maps.example/scenes/a");
+}
+
+#[tokio::test]
+async fn who_names_no_host_is_told_so_only_where_there_are_links() {
+    let (_feed, server) = feed_and_server().await;
+    let status = async |path: &str| {
+        let address = server.address.strip_prefix("http://").unwrap();
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer[9..12]).into_owned()
+    };
+    for (path, told) in [("/detections", "200"), ("/jobs", "200"), ("/scenes", "400"), ("/stac", "400")] {
+        assert_eq!(status(path).await, told, "{path}");
+    }
 }
 
 #[tokio::test]
