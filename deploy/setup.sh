@@ -8,7 +8,7 @@ for_what=${1:-all}
 
 packages=(build-essential pkg-config libgdal-dev libisal-dev)
 [ "$for_what" = all ] && packages+=(chromium e2fsprogs openssl python3-venv slurm-wlm slurmdbd slurmrestd
-    slurm-wlm-jwt-plugin munge mariadb-server sshfs openssh-server postgresql)
+    slurm-wlm-jwt-plugin munge mariadb-server sshfs openssh-server samba smbnetfs postgresql)
 
 missing=()
 for package in "${packages[@]}"; do

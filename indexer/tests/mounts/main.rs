@@ -1,148 +1,43 @@
-//! A root on a real network file system (sshfs to a server of our own) that tells of nothing, hangs, goes away and comes
-//! back.
+//! Roots on real network file systems (sshfs and smbnetfs to servers of our own) that tell of nothing, hang, go away and
+//! come back.
 
+mod share;
+mod smb;
+mod ssh;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::{
     fs,
-    net::TcpListener,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    path::Path,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
+use share::Share;
 use support::{COPY, Indexer, tiff, until};
-
-/// An SSH server on loopback, and what it shows mounted at a folder.
-struct Share {
-    server: Child,
-    port: u16,
-    keys: tempfile::TempDir,
-    mounted: PathBuf,
-}
-
-impl Share {
-    /// `None`, saying so, where there is no sshfs or mounting is not permitted.
-    fn start(mounted: &Path) -> Option<Self> {
-        let needed = ["/usr/sbin/sshd", "/usr/bin/sshfs", "/usr/bin/fusermount3", "/dev/fuse"];
-        if !needed.iter().all(|path| Path::new(path).exists()) || !rustix::process::geteuid().is_root() {
-            aurora_database::trial::skipped(
-                "there is no sshfs and sshd here (deploy/setup.sh installs them), or this is not root",
-            );
-            return None;
-        }
-        let keys = tempfile::tempdir().unwrap();
-        for name in ["host", "client"] {
-            let mut making = Command::new("ssh-keygen");
-            making.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(keys.path().join(name));
-            assert!(making.status().unwrap().success());
-        }
-        fs::create_dir_all("/run/sshd").unwrap();
-        fs::create_dir(keys.path().join("source")).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = Command::new("/usr/sbin/sshd")
-            .args(["-D", "-e", "-f", "/dev/null", "-p", &port.to_string(), "-h"])
-            .arg(keys.path().join("host"))
-            .arg(format!("-oAuthorizedKeysFile={}", keys.path().join("client.pub").display()))
-            .args(["-oListenAddress=127.0.0.1", "-oStrictModes=no", "-oPermitRootLogin=yes", "-oUsePAM=no"])
-            .args(["-oSubsystem=sftp internal-sftp", "-oPidFile=none"])
-            .stdin(Stdio::null())
-            .stderr(fs::File::create(keys.path().join("log")).unwrap())
-            .spawn()
-            .unwrap();
-        let share = Self { server, port, keys, mounted: mounted.to_owned() };
-        until("an SSH server", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-        match share.try_mount() {
-            Err(said) if said.contains("not permitted") => {
-                aurora_database::trial::skipped(&format!("mounting is not permitted here: {said}"));
-                None
-            }
-            mounted => {
-                mounted.unwrap();
-                Some(share)
-            }
-        }
-    }
-
-    fn source(&self) -> PathBuf {
-        self.keys.path().join("source")
-    }
-
-    fn mount(&self) {
-        self.try_mount().unwrap();
-    }
-
-    /// Mounts the source, or answers what was said.
-    fn try_mount(&self) -> Result<(), String> {
-        let mounting = Command::new("sshfs")
-            .arg(format!("root@127.0.0.1:{}", self.source().display()))
-            .arg(&self.mounted)
-            .arg(format!("-oport={},IdentityFile={}", self.port, self.keys.path().join("client").display()))
-            .args(["-oStrictHostKeyChecking=no,UserKnownHostsFile=/dev/null,PasswordAuthentication=no"])
-            .args(["-ocache=no", "-F", "/dev/null"])
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let log = fs::read_to_string(self.keys.path().join("log")).unwrap_or_default();
-        let said = format!("{}\n{log}", String::from_utf8_lossy(&mounting.stderr));
-        if mounting.status.success() { Ok(()) } else { Err(said) }
-    }
-
-    fn unmount(&self) {
-        let _ = Command::new("fusermount3").args(["-u", "-z"]).arg(&self.mounted).stderr(Stdio::null()).status();
-    }
-
-    /// The processes that serve the mount: what the server has started.
-    fn sessions(&self) -> Vec<i32> {
-        let mut family = vec![self.server.id().cast_signed()];
-        let mut at = 0;
-        while let Some(parent) = family.get(at).copied() {
-            family.extend(children(parent));
-            at += 1;
-        }
-        family.split_off(1)
-    }
-
-    fn signal(&self, signal: Signal) {
-        for pid in self.sessions() {
-            let _ = kill_process(Pid::from_raw(pid).unwrap(), signal);
-        }
-    }
-}
-
-fn children(parent: i32) -> Vec<i32> {
-    let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let is_child = |pid: &i32| {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().nth(1).map(ToOwned::to_owned));
-        fields.flatten() == Some(parent.to_string())
-    };
-    pids.filter(is_child).collect()
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.signal(Signal::CONT);
-        self.unmount();
-        self.signal(Signal::KILL);
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
 
 /// What hangs is let go before the indexer is ended: a process inside a call to a dead mount cannot end.
 struct World {
-    share: Share,
+    share: Box<dyn Share>,
     indexer: Indexer,
 }
 
 #[test]
-fn a_network_root_is_scanned_may_hang_and_go_away_and_loses_nothing() {
+fn a_root_over_ssh_is_scanned_may_hang_and_go_away_and_loses_nothing() {
+    loses_nothing(|root| Some(Box::new(ssh::Ssh::start(root)?)));
+}
+
+#[test]
+fn a_root_over_smb_is_scanned_may_hang_and_go_away_and_loses_nothing() {
+    loses_nothing(|root| Some(Box::new(smb::Smb::start(root)?)));
+}
+
+fn loses_nothing(start: impl FnOnce(&Path) -> Option<Box<dyn Share>>) {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("root");
     fs::create_dir(&root).unwrap();
-    let Some(share) = Share::start(&root) else { return };
+    let Some(share) = start(&root) else { return };
     let indexer = Indexer::start_in(dir, COPY, &["--scan-timeout", "2s"]);
     let mut world = World { share, indexer };
     world.is_scanned();
