@@ -28,6 +28,7 @@ mod picture;
 mod predictor;
 mod prefix;
 mod vp8l;
+mod zstandard;
 
 pub(crate) use fax::line_room_bytes as fax_room_bytes;
 pub(crate) use jpeg::padding_bytes as jpeg_padding_bytes;

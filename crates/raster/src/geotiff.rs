@@ -7,6 +7,8 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use aurora_tile::Bounds;
+
 use crate::{
     Limits, RasterError, Result,
     block::BlockId,
@@ -20,6 +22,7 @@ pub struct GeoTiff {
     source: SharedSource,
     limits: Limits,
     web_mercator_resolution: OnceLock<Option<f64>>,
+    web_mercator_outline: OnceLock<Option<Bounds>>,
 }
 
 impl GeoTiff {
@@ -29,7 +32,8 @@ impl GeoTiff {
     /// `NotARaster`, `Unsupported`, `Broken`, `TooLarge`, or what the source says.
     pub async fn open(source: SharedSource, limits: Limits) -> Result<Arc<Self>> {
         let header = Header::read(source.as_ref(), &limits).await?;
-        Ok(Arc::new(Self { header, source, limits, web_mercator_resolution: OnceLock::new() }))
+        let (web_mercator_resolution, web_mercator_outline) = (OnceLock::new(), OnceLock::new());
+        Ok(Arc::new(Self { header, source, limits, web_mercator_resolution, web_mercator_outline }))
     }
 
     /// What the file holds.
@@ -50,6 +54,11 @@ impl GeoTiff {
     /// Size of its pixels on the web map, which every tile asks for and a hundred points are carried over for.
     pub(crate) fn web_mercator_resolution(&self, reckon: impl FnOnce() -> Option<f64>) -> Option<f64> {
         *self.web_mercator_resolution.get_or_init(reckon)
+    }
+
+    /// Where the box round it on the web map is kept, `None` where a part has no place there.
+    pub(crate) fn web_mercator_outline(&self) -> &OnceLock<Option<Bounds>> {
+        &self.web_mercator_outline
     }
 
     /// Where the bytes of block `id` lie within the source, to be put together by [`Level::place`]; nothing when it is

@@ -10,6 +10,7 @@ mod coloring;
 mod colormap;
 mod formula;
 mod lab;
+mod linear;
 mod tables;
 
 pub use apply::apply;

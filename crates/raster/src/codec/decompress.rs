@@ -3,8 +3,6 @@
 //! A stream that ends early is broken; what a stream holds beyond the block (some writers pad the last strip) is left
 //! alone. Nothing is ever written past the buffer.
 
-use std::cell::RefCell;
-
 use bytemuck::Pod;
 use liblzma::stream::{Action, Status, Stream};
 use weezl::{BitOrder, LzwStatus, decode::Decoder};
@@ -12,22 +10,20 @@ use weezl::{BitOrder, LzwStatus, decode::Decoder};
 use super::{
     Compression,
     deflate::{self, Fault},
-    packbits,
+    packbits, zstandard,
 };
 use crate::{RasterError, Result};
 
 /// Most that an LZMA stream's dictionary may take: that of the highest preset, 64 MiB, is about what a block may.
 const MAX_LZMA_BYTES: u64 = 66 << 20;
 
-thread_local! {
-    /// The decompressor's tables, 150 kB, are worth keeping from block to block.
-    static ZSTD: RefCell<zstd::bulk::Decompressor<'static>> = RefCell::default();
-}
-
 /// The first `len` numbers of what `input` decompresses to.
 pub(super) fn numbers<T: Pod>(compression: Compression, input: &[u8], len: usize) -> Result<Vec<T>> {
     if compression == Compression::Deflate {
         return deflate::numbers(input, len).map_err(|fault| not_inflated(fault, len * size_of::<T>()));
+    }
+    if compression == Compression::Zstd {
+        return zstandard::numbers(input, len);
     }
     let mut numbers = vec![T::zeroed(); len];
     into(compression, input, bytemuck::cast_slice_mut(&mut numbers))?;
@@ -41,7 +37,7 @@ pub(super) fn into(compression: Compression, input: &[u8], out: &mut [u8]) -> Re
         Compression::PackBits => complete(packbits::decode(input, out), out.len(), "PackBits"),
         Compression::Lzw => complete(lzw(input, out), out.len(), "LZW"),
         Compression::Deflate => inflate(input, out),
-        Compression::Zstd => zstd(input, out),
+        Compression::Zstd => zstandard::into(input, out),
         Compression::Lzma => complete(lzma(input, out)?, out.len(), "LZMA"),
         Compression::Group3 | Compression::Group4 | Compression::Jpeg | Compression::WebP | Compression::Lerc(_) => {
             Err(corrupt("mask", "a picture's compression"))
@@ -75,12 +71,6 @@ fn not_inflated(fault: Fault, needed: usize) -> RasterError {
         Fault::Short(written) => short(written, needed, "Deflate"),
         Fault::Bad(why) => corrupt("Deflate", &why),
     }
-}
-
-fn zstd(input: &[u8], out: &mut [u8]) -> Result<()> {
-    let written = ZSTD.with_borrow_mut(|decompressor| decompressor.decompress_to_buffer(input, out));
-    let written = written.map_err(|error| corrupt("ZSTD", &error.to_string()))?;
-    complete(written, out.len(), "ZSTD")
 }
 
 /// Bytes decoded before the input ended, turned bad, or `out` was full.
@@ -118,7 +108,7 @@ fn lzma(input: &[u8], out: &mut [u8]) -> Result<usize> {
     }
 }
 
-fn complete(written: usize, needed: usize, method: &str) -> Result<()> {
+pub(super) fn complete(written: usize, needed: usize, method: &str) -> Result<()> {
     if written == needed { Ok(()) } else { Err(short(written, needed, method)) }
 }
 

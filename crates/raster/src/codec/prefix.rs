@@ -8,9 +8,9 @@
 pub(super) fn sum_u8(row: &mut [u8]) {
     #[cfg(target_arch = "x86_64")]
     #[allow(unsafe_code)]
-    // SAFETY: every x86-64 processor has SSE2.
+    // SAFETY: every x86-64 processor has SSE2, and this one AVX2 where it says so.
     unsafe {
-        sse2::sum_u8(row);
+        if std::arch::is_x86_feature_detected!("avx2") { avx2::sum_u8(row) } else { sse2::sum_u8(row) }
     }
     #[cfg(not(target_arch = "x86_64"))]
     serial(row, 0, u8::wrapping_add);
@@ -77,8 +77,8 @@ mod sse2 {
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::x86_64::{
-        __m256i, _mm256_add_epi16, _mm256_permute2x128_si256, _mm256_permute4x64_epi64, _mm256_setzero_si256,
-        _mm256_shuffle_epi8, _mm256_slli_si256,
+        __m256i, _mm256_add_epi8, _mm256_add_epi16, _mm256_permute2x128_si256, _mm256_permute4x64_epi64,
+        _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_slli_si256,
     };
 
     use super::serial;
@@ -93,6 +93,27 @@ mod avx2 {
         }
         bytes
     };
+
+    #[target_feature(enable = "avx2")]
+    pub(super) fn sum_u8(row: &mut [u8]) {
+        let (vectors, rest) = row.as_chunks_mut::<32>();
+        let (last, mut carry) = (bytemuck::cast::<_, __m256i>([15_u8; 32]), _mm256_setzero_si256());
+        for vector in vectors {
+            // As below.
+            let mut sums = bytemuck::cast(*vector);
+            sums = _mm256_add_epi8(sums, _mm256_slli_si256::<1>(sums));
+            sums = _mm256_add_epi8(sums, _mm256_slli_si256::<2>(sums));
+            sums = _mm256_add_epi8(sums, _mm256_slli_si256::<4>(sums));
+            sums = _mm256_add_epi8(sums, _mm256_slli_si256::<8>(sums));
+            let lower = _mm256_shuffle_epi8(_mm256_permute2x128_si256::<0x08>(sums, sums), last);
+            sums = _mm256_add_epi8(sums, lower);
+            *vector = bytemuck::cast(_mm256_add_epi8(sums, carry));
+            let whole = _mm256_shuffle_epi8(_mm256_permute4x64_epi64::<0xee>(sums), last);
+            carry = _mm256_add_epi8(carry, whole);
+        }
+        let carry: [u8; 32] = bytemuck::cast(carry);
+        serial(rest, carry[0], u8::wrapping_add);
+    }
 
     #[target_feature(enable = "avx2")]
     pub(super) fn sum_u16(row: &mut [u16]) {
@@ -132,9 +153,17 @@ mod tests {
     proptest! {
         #[test]
         fn vectors_sum_like_the_plain_way(bytes in prop::collection::vec(any::<u8>(), 0..100), words in prop::collection::vec(any::<u16>(), 0..100)) {
-            let (mut fast, mut plain) = (bytes.clone(), bytes);
+            let (mut fast, mut plain, unsummed) = (bytes.clone(), bytes.clone(), bytes);
             sum_u8(&mut fast);
             serial(&mut plain, 0, u8::wrapping_add);
+            prop_assert_eq!(&fast, &plain);
+            #[cfg(target_arch = "x86_64")]
+            #[allow(unsafe_code)]
+            // SAFETY: every x86-64 processor has SSE2.
+            unsafe {
+                fast.clone_from(&unsummed);
+                sse2::sum_u8(&mut fast);
+            }
             prop_assert_eq!(fast, plain);
             let (mut fast, mut plain, unsummed) = (words.clone(), words.clone(), words);
             sum_u16(&mut fast);

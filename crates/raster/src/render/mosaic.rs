@@ -7,7 +7,7 @@ use crate::{
     block::{Block, SharedBlock},
     header::Level,
     render::{
-        cell::{ONE, Position, whole},
+        cell::{ONE, Position, Span, whole},
         pixel::Pixel,
         touch::Touched,
     },
@@ -43,6 +43,18 @@ pub(super) struct Patch<'a, T> {
     /// Samples from one pixel to the next.
     pub(super) pixel_stride: usize,
     /// Samples from one row to the next.
+    pub(super) row_stride: usize,
+}
+
+/// Where a span's samples are: the places of its first and last pixel within a block, and the way from one to the next.
+#[derive(Clone, Copy)]
+pub(super) struct Way {
+    pub(super) first: Position,
+    pub(super) last: Position,
+    pub(super) step: Position,
+    /// Samples from one pixel of the block to the next.
+    pub(super) pixel_stride: usize,
+    /// Samples from one row of the block to the next.
     pub(super) row_stride: usize,
 }
 
@@ -142,9 +154,19 @@ impl<T: Copy> Patch<'_, T> {
         self.samples.map(|samples| samples[down * self.row_stride + right * self.pixel_stride])
     }
 
-    /// Position relative to the upper left corner of the area.
-    pub(super) fn relative(&self, place: Position) -> Position {
-        Position { x: place.x - self.cols.start * ONE, y: place.y - self.rows.start * ONE }
+    /// The way of a span whose both ends lie in the area.
+    pub(super) fn way(&self, span: &Span) -> Option<Way> {
+        let relative = |place: Position| {
+            let from = |at: i64, area: &Range<i64>| at.wrapping_sub(area.start.wrapping_mul(ONE));
+            Position { x: from(place.x, &self.cols), y: from(place.y, &self.rows) }
+        };
+        let length = |area: &Range<i64>| (area.end.wrapping_sub(area.start)).wrapping_mul(ONE) as u64;
+        // What lies before the area counts as far behind it.
+        let is_inside =
+            |place: Position| (place.x as u64) < length(&self.cols) && (place.y as u64) < length(&self.rows);
+        let (first, last) = (relative(span.start), relative(span.end()));
+        let Self { pixel_stride, row_stride, .. } = *self;
+        (is_inside(first) && is_inside(last)).then_some(Way { first, last, step: span.step, pixel_stride, row_stride })
     }
 
     /// For how many steps from `place` on, at most `len`, the area is not left.

@@ -1,9 +1,11 @@
 //! The ten sample types, as far as the warp must tell them apart.
 
+use bytemuck::Pod;
+
 use crate::block::{Number, Samples};
 
 /// A sample that can be warped.
-pub(super) trait Pixel: Number + Default + PartialEq + 'static {
+pub(super) trait Pixel: Number + Pod + Default + PartialEq {
     /// The samples if they are of this type.
     fn of(samples: &Samples) -> Option<&[Self]>;
 

@@ -112,7 +112,7 @@ pub fn plan(tiff: &GeoTiff, view: &View, options: &ReadOptions) -> Result<Plan> 
     let header = tiff.header();
     let size_px = (view.width_px(), view.height_px());
     check_sides(tiff, size_px)?;
-    let projection = Projection::new(header, view)?;
+    let projection = Projection::new(tiff, view)?;
     let choice = level::choose(tiff, view, &projection, options.resampling);
     let (full, source) = (&header.levels[0], &header.levels[usize::from(choice.level)]);
     let sizes = Sizes {

@@ -1,9 +1,12 @@
 //! From the lattice of a view to pixels of the full-resolution raster, exactly, point by point.
 
+use std::sync::OnceLock;
+
 use aurora_tile::Bounds;
 
 use crate::{
-    Feature, RasterError, Result,
+    Feature, GeoTiff, RasterError, Result,
+    crs::WEB_MERCATOR,
     header::{Affine, Georef, Header, Placement},
     render::view::{Lattice, View},
 };
@@ -19,12 +22,15 @@ pub(super) struct Projection<'a> {
     width_px: f64,
     height_px: f64,
     same_crs: bool,
+    /// Where the raster keeps its outline on the view's plane, if it does.
+    kept_outline: Option<&'a OnceLock<Option<Bounds>>>,
 }
 
 impl<'a> Projection<'a> {
     /// # Errors
     /// `Unsupported` without georeferencing, `Broken` when it cannot be inverted.
-    pub(super) fn new(header: &'a Header, view: &'a View) -> Result<Self> {
+    pub(super) fn new(tiff: &'a GeoTiff, view: &'a View) -> Result<Self> {
+        let header = tiff.header();
         let georef = georef_of(header)?;
         let full = &header.levels[0];
         Ok(Self {
@@ -34,6 +40,7 @@ impl<'a> Projection<'a> {
             width_px: f64::from(full.width_px),
             height_px: f64::from(full.height_px),
             same_crs: *view.crs() == georef.crs,
+            kept_outline: (view.crs().epsg() == Some(WEB_MERCATOR)).then(|| tiff.web_mercator_outline()),
         })
     }
 
@@ -70,23 +77,36 @@ impl<'a> Projection<'a> {
 
     /// Raster pixels to lattice pixels.
     pub(super) fn to_lattice(&self, points: &mut [(f64, f64)]) {
+        self.to_plane(points);
+        let lattice = self.lattice();
+        points.iter_mut().for_each(|point| *point = lattice.of_crs(*point));
+    }
+
+    /// Raster pixels to the coordinates of the view's system.
+    fn to_plane(&self, points: &mut [(f64, f64)]) {
         points.iter_mut().for_each(|point| *point = self.georef.placement.to_crs(*point));
         if !self.same_crs {
             self.georef.crs.to_wgs84_many(points);
             self.view.crs().from_wgs84_many(points);
         }
-        let lattice = self.lattice();
-        points.iter_mut().for_each(|point| *point = lattice.of_crs(*point));
     }
 
     /// Lattice box that holds the whole raster, with room for what lies between the points tried; `None` when part of
     /// the raster has no image in the view's projection, so nothing may be concluded.
     pub(super) fn outline(&self) -> Option<Bounds> {
+        let reckon = || self.outline_on_plane();
+        let outline = self.kept_outline.map_or_else(reckon, |kept| *kept.get_or_init(reckon))?;
+        let lattice = self.lattice();
+        Bounds::around([(outline.minx, outline.miny), (outline.maxx, outline.maxy)].map(|place| lattice.of_crs(place)))
+    }
+
+    /// The same in the coordinates of the view's system: hundreds of points, and the same for all tiles.
+    fn outline_on_plane(&self) -> Option<Bounds> {
         let share = |step: u32| f64::from(step) / f64::from(OUTLINE_STEPS);
         let steps = || 0..=OUTLINE_STEPS;
         let places = steps().flat_map(|row| steps().map(move |col| (share(col), share(row))));
         let mut points: Vec<_> = places.map(|(x, y)| (x * self.width_px, y * self.height_px)).collect();
-        self.to_lattice(&mut points);
+        self.to_plane(&mut points);
         if points.iter().any(|(x, y)| !(x.is_finite() && y.is_finite())) {
             return None;
         }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::{Rescale, Style};
+use super::{Rescale, Style, linear::Linear};
 use crate::{
     block::{Number, Samples},
     pixels::Pixels,
@@ -18,7 +18,7 @@ pub(super) fn first_band(pixels: Pixels, style: &Style) -> (Vec<u8>, Vec<u8>, bo
     if let Some(range) = style.rescale.first() {
         let table: Box<[u8; 256]> = table(0, *range);
         if !table.iter().copied().eq(0..=u8::MAX) {
-            values.iter_mut().for_each(|value| *value = table[usize::from(*value)]);
+            values = bytes_by(&table, *range, &values);
         }
     }
     (values, mask, all_valid)
@@ -32,20 +32,15 @@ pub(super) fn to_u8(pixels: &Pixels, band: usize, style: &Style) -> Vec<u8> {
     let or = |min: f64, max: f64| range.unwrap_or(Rescale { min, max });
     match &pixels.samples {
         Samples::U8(v) => match range {
-            Some(range) => {
-                let table: Box<[u8; 256]> = table(0, range);
-                v[part].iter().map(|&x| table[usize::from(x)]).collect()
-            }
+            Some(range) => bytes_by(&table(0, range), range, &v[part]),
             None => v[part].to_vec(),
         },
         Samples::I8(v) => numbers(v[part].iter().map(|&x| f64::from(x)), or(-128.0, 127.0)),
-        Samples::U16(v) => {
-            with_wide_table(0, or(0.0, 65_535.0), |table| v[part].iter().map(|&x| table[usize::from(x)]).collect())
-        }
+        Samples::U16(v) => wide_bytes(0, or(0.0, 65_535.0), &v[part], usize::from),
         // Turning the sign bit over counts from the least value on.
-        Samples::I16(v) => with_wide_table(i16::MIN.into(), or(-32_768.0, 32_767.0), |table| {
-            v[part].iter().map(|&x| table[usize::from(x as u16 ^ 0x8000)]).collect()
-        }),
+        Samples::I16(v) => {
+            wide_bytes(i16::MIN.into(), or(-32_768.0, 32_767.0), &v[part], |x| usize::from(x as u16 ^ 0x8000))
+        }
         Samples::U32(v) => numbers(v[part].iter().map(|&x| f64::from(x)), or(0.0, f64::from(u32::MAX))),
         Samples::I32(v) => numbers(v[part].iter().map(|&x| f64::from(x)), or(f64::from(i32::MIN), f64::from(i32::MAX))),
         Samples::U64(v) => numbers(v[part].iter().map(|&x| x.number()), or(0.0, u64::MAX.number())),
@@ -55,8 +50,37 @@ pub(super) fn to_u8(pixels: &Pixels, band: usize, style: &Style) -> Vec<u8> {
     }
 }
 
-/// A table of all 16-bit values, and what it is of.
-type WideTable = (i32, Rescale, Box<[u8; 65_536]>);
+/// What 8-bit values become.
+fn bytes_by(table: &[u8; 256], range: Rescale, values: &[u8]) -> Vec<u8> {
+    match Linear::of(0, range, table) {
+        Some(linear) => linear.bytes(values),
+        None => values.iter().map(|&value| table[usize::from(value)]).collect(),
+    }
+}
+
+/// What 16-bit values from `first` on become, each of which stands `place` entries behind it.
+fn wide_bytes<T: Copy + Into<f32>>(first: i32, range: Rescale, values: &[T], place: impl Fn(T) -> usize) -> Vec<u8> {
+    with_wide_table(first, range, |table, linear| match linear {
+        Some(linear) => linear.bytes(values),
+        None => values.iter().map(|&value| table[place(value)]).collect(),
+    })
+}
+
+/// A table of all 16-bit values, what it is of, and the arithmetic that does as well.
+struct WideTable {
+    first: i32,
+    range: Rescale,
+    entries: Box<[u8; 65_536]>,
+    linear: Option<Linear>,
+}
+
+impl WideTable {
+    fn new(first: i32, range: Rescale) -> Self {
+        let entries = table(first, range);
+        let linear = Linear::of(first, range, &entries[..]);
+        Self { first, range, entries, linear }
+    }
+}
 
 thread_local! {
     /// The last table of this thread: tiles of one scene share their range, and making a table takes as long as using it.
@@ -64,10 +88,13 @@ thread_local! {
 }
 
 /// Hands `use_it` the table of 16-bit values from `first` on.
-fn with_wide_table<T>(first: i32, range: Rescale, use_it: impl FnOnce(&[u8; 65_536]) -> T) -> T {
-    LAST_TABLE.with_borrow_mut(|last| match last {
-        Some((of, its_range, table)) if *of == first && *its_range == range => use_it(table),
-        _ => use_it(&last.insert((first, range, table(first, range))).2),
+fn with_wide_table<T>(first: i32, range: Rescale, use_it: impl FnOnce(&[u8; 65_536], Option<Linear>) -> T) -> T {
+    LAST_TABLE.with_borrow_mut(|last| {
+        if !last.as_ref().is_some_and(|last| last.first == first && last.range == range) {
+            *last = Some(WideTable::new(first, range));
+        }
+        let WideTable { entries, linear, .. } = last.get_or_insert_with(|| WideTable::new(first, range));
+        use_it(entries, *linear)
     })
 }
 
