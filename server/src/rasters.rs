@@ -14,6 +14,7 @@ use std::{
 
 use aurora_raster::{
     GeoTiff, Limits, RasterError,
+    geotiff::Longitudes,
     header::Header,
     source::{FileVersion, SharedSource, SourceError},
 };
@@ -136,7 +137,7 @@ impl Rasters {
         let is_pinned = |opened: &Arc<Opened>| opened.tiff.source().version() == &*pinned.of_file.validator;
         let opened = match self.opened.get(&name).filter(is_pinned) {
             Some(opened) => opened,
-            None => self.read(name, target.locator.clone()).await?,
+            None => self.read(name, target).await?,
         };
         if !is_pinned(&opened) {
             return Err(SourceError::Changed { name: target.locator.to_string() }.into());
@@ -160,7 +161,7 @@ impl Rasters {
     async fn known_or_read(&self, name: String, target: &Target) -> Opening {
         match self.opened.get(&name) {
             Some(opened) => Ok(opened),
-            None => self.read(name, target.locator.clone()).await,
+            None => self.read(name, target).await,
         }
     }
 
@@ -168,12 +169,12 @@ impl Rasters {
     async fn current(&self, target: &Target) -> Opening {
         let name = name(target);
         let Some(known) = self.opened.get(&name) else {
-            return self.read(name, target.locator.clone()).await;
+            return self.read(name, target).await;
         };
         if known.age() <= self.revalidate {
             return Ok(known);
         }
-        match self.read(name, target.locator.clone()).await {
+        match self.read(name, target).await {
             Err(Failure::Raster(RasterError::Source(SourceError::Unavailable { name, reason }))) => {
                 tracing::warn!(name, reason, "a raster cannot be looked at again: its known version goes on");
                 known.look();
@@ -184,7 +185,8 @@ impl Rasters {
     }
 
     /// Opens the file, together with whoever else wants that, and keeps the older one if it is the same version.
-    async fn read(&self, name: String, locator: Locator) -> Opening {
+    async fn read(&self, name: String, target: &Target) -> Opening {
+        let (locator, longitudes) = (target.locator.clone(), target.longitudes());
         let (opened, versions) = (self.opened.clone(), self.versions.clone());
         let (reader, key) = (Arc::clone(&self.reader), name.clone());
         let (flight, _) = self.flights.join(name, || async move {
@@ -193,7 +195,7 @@ impl Rasters {
                 known.look();
                 return Ok(known);
             }
-            let fresh = Arc::new(reader.open(source).await?);
+            let fresh = Arc::new(reader.open(source, longitudes).await?);
             versions.insert(key.clone(), fresh.version());
             opened.insert(key, Arc::clone(&fresh));
             Ok(fresh)
@@ -220,14 +222,14 @@ impl Reader {
         })
     }
 
-    async fn open(&self, source: FreshSource) -> Result<Opened, Failure> {
+    async fn open(&self, source: FreshSource, longitudes: Longitudes) -> Result<Opened, Failure> {
         let likely_bytes = Header::likely_bytes(source.shared.as_ref(), &self.limits).await.unwrap_or_default();
         let first_bytes = likely_bytes.max(COMMON_HEADER_BYTES).min(self.limits.max_header_bytes);
-        let tiff = match self.header(&source.shared, first_bytes).await {
+        let tiff = match self.header(&source.shared, first_bytes, longitudes).await {
             Err(Failure::Raster(RasterError::TooLarge { limit, .. }))
                 if limit == first_bytes && limit < self.limits.max_header_bytes =>
             {
-                self.header(&source.shared, self.limits.max_header_bytes).await?
+                self.header(&source.shared, self.limits.max_header_bytes, longitudes).await?
             }
             read => read?,
         };
@@ -241,11 +243,16 @@ impl Reader {
 
 impl Reader {
     /// Reads a header of at most `max_bytes`, within the room that takes.
-    async fn header(&self, source: &SharedSource, max_bytes: u64) -> Result<Arc<GeoTiff>, Failure> {
+    async fn header(
+        &self,
+        source: &SharedSource,
+        max_bytes: u64,
+        longitudes: Longitudes,
+    ) -> Result<Arc<GeoTiff>, Failure> {
         let _reserved = self.room.reserve(max_bytes.saturating_mul(ROOM_PER_HEADER_BYTE)).await?;
         let max_tag_bytes = self.limits.max_tag_bytes.min(max_bytes);
         let limits = Limits { max_header_bytes: max_bytes, max_tag_bytes, ..self.limits };
-        Ok(self.pool.drive(GeoTiff::open(Arc::clone(source), limits)).await??)
+        Ok(self.pool.drive(GeoTiff::open_counting(Arc::clone(source), limits, longitudes)).await??)
     }
 }
 

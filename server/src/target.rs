@@ -6,6 +6,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use aurora_catalog::Scene;
 use aurora_daemon::problem::Problem;
+use aurora_raster::geotiff::Longitudes;
 use axum::{
     extract::{FromRequestParts, RawPathParams},
     http::{StatusCode, request::Parts},
@@ -50,6 +51,15 @@ impl Target {
     /// Whether an answer for revision `asked` can never change: it is the revision that is shown.
     pub(crate) fn is_revision(&self, asked: Option<u64>) -> bool {
         matches!(&self.origin, Origin::Scene { scene, .. } if Some(scene.revision) == asked)
+    }
+
+    /// How longitudes are counted for its zooms: of a scene as it lies, of a raster by `url` as rio-tiler does, which has one across the
+    /// antimeridian as wide as the world.
+    pub(crate) fn longitudes(&self) -> Longitudes {
+        match self.origin {
+            Origin::Scene { .. } => Longitudes::RunningOn,
+            Origin::Url(_) => Longitudes::Within180,
+        }
     }
 
     /// When what is shown became so: its file was written, or the catalogue began to show it, whichever came last.

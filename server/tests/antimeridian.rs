@@ -2,10 +2,12 @@
 
 mod support;
 
+use aurora_catalog::ChangeBody;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use support::{
     Server, encoded,
+    feed::{Feed, scene},
     origin::Origin,
     raster::{PIXEL_DEG, SIDE_PX, npy, tiff_at, value},
 };
@@ -134,4 +136,47 @@ async fn points_and_the_whole_are_found() {
     assert!(shape[1] == 512 && shape[2] > 500, "{shape:?}");
     assert!(values.iter().filter(|&&value| value == 0).count() * 50 < values.len(), "{shape:?}");
     assert_eq!(across.values("preview.npy").await.0, [2, SIDE_PX as usize, SIDE_PX as usize]);
+}
+
+/// A scene of 61 km at 52° N in UTM zone 60, whose eastern half lies past the antimeridian.
+fn utm_scene() -> Vec<u8> {
+    let mut file = tiff_at(1, WEST_DEG);
+    let doubles = |numbers: &[f64]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>();
+    let words = |numbers: &[u16]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>();
+    for (old, new) in [
+        (doubles(&[PIXEL_DEG, PIXEL_DEG]), doubles(&[60.0, 60.0])),
+        (doubles(&[WEST_DEG, 0.0, 0.0]), doubles(&[675_000.0, 5_800_000.0, 0.0])),
+        (words(&[1024, 0, 1, 2]), words(&[1024, 0, 1, 1])),
+        (words(&[2048, 0, 1, 4326]), words(&[3072, 0, 1, 32_660])),
+    ] {
+        let at = file.windows(old.len()).position(|part| part == old).unwrap();
+        file[at..at + new.len()].copy_from_slice(&new);
+    }
+    file
+}
+
+#[tokio::test]
+async fn a_catalogued_scene_is_shown_up_to_its_own_resolution() {
+    let feed = Feed::start("e1").await;
+    let server = Server::start(&["--indexer", &feed.origin.address]);
+    let file = feed.origin.put("across.MBI.tif", utm_scene());
+    feed.tell(ChangeBody::Scene { scene: scene("across", 1) });
+    server.until("/scenes", |list| list["numberMatched"] == 1).await;
+    let zooms = async |root: &str, query: &str| {
+        let told = server.json(&format!("{root}/WebMercatorQuad/tilejson.json{query}")).await;
+        let limits = server.json(&format!("{root}/tiles/WebMercatorQuad{query}")).await;
+        let matrices = limits["tileMatrixSetLimits"].as_array().unwrap().len() as u64;
+        let [min, max] = ["minzoom", "maxzoom"].map(|name| told[name].as_u64().unwrap());
+        assert_eq!(matrices, max - min + 1, "{root}");
+        (min, max)
+    };
+    // 60 m at 52° N are 97 m on the web map.
+    assert_eq!(zooms("/scenes/across", "").await.1, 11);
+    // By its address it is what rio-tiler says: as wide as the world.
+    assert!(zooms("/cog", &format!("?url={}", encoded(&file))).await.1 < 5);
+    for tile in ["10/1023/338", "10/0/338"] {
+        let answer = server.get(&format!("/scenes/across/tiles/WebMercatorQuad/{tile}.npy")).await;
+        let (_, values) = npy(&answer.bytes().await.unwrap());
+        assert!(values[256 * 256..].contains(&255), "{tile}");
+    }
 }

@@ -85,7 +85,7 @@ fn random_tile(tiff: &GeoTiff, seed: &mut u64) -> Result<TileId, Box<dyn Error>>
     let place = georef.crs.to_wgs84(x, y);
     let (lon, lat) = place.ok_or("a pixel without a place")?;
     let set = TileMatrixSet::web_mercator_quad();
-    let zooms = render::zooms(header, set)?;
+    let zooms = render::zooms(tiff, set)?;
     let (x, y) = lon_lat_to_mercator(lon, lat);
     let (first, last) = (*zooms.start(), *zooms.end() + 1);
     let z = first + (random() * f64::from(last - first + 1)) as u8;

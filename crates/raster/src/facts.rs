@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::{
     GeoTiff, Limits, Result,
+    geotiff::Longitudes,
     header::{Georef, Header},
     render,
     source::{FileSource, SourceError},
@@ -67,10 +68,11 @@ impl Facts {
 
 /// Facts of an open raster.
 pub fn of(tiff: &GeoTiff) -> Facts {
-    from_header(tiff.header(), tiff.source().size_bytes())
+    from_header(tiff.header(), tiff.source().size_bytes(), tiff.longitudes())
 }
 
-/// Reads the header of a local file; blocks for as long as that takes.
+/// Reads the header of a local file; blocks for as long as that takes. Zooms are those of the raster as it lies, also across
+/// the antimeridian.
 ///
 /// # Errors
 /// What opening the file or reading its header says: see [`GeoTiff::open`].
@@ -80,14 +82,15 @@ pub fn read_file(path: &Path, limits: &Limits) -> Result<Facts> {
         || SourceError::Unavailable { name: path.display().to_string(), reason: "the read did not end".to_owned() };
     // Reads of a local file are ready at their first poll, so that no executor is needed.
     let header = Header::read(source.as_ref(), limits).now_or_never().ok_or_else(pending)??;
-    Ok(from_header(&header, crate::source::ByteSource::size_bytes(source.as_ref())))
+    Ok(from_header(&header, crate::source::ByteSource::size_bytes(source.as_ref()), Longitudes::RunningOn))
 }
 
-fn from_header(header: &Header, size_bytes: u64) -> Facts {
+fn from_header(header: &Header, size_bytes: u64, longitudes: Longitudes) -> Facts {
     let full = &header.levels[0];
     let size_px = (full.width_px, full.height_px);
     let georef = header.georef.as_ref();
-    let zooms = georef.and_then(|_| render::zooms(header, TileMatrixSet::web_mercator_quad()).ok());
+    let zooms =
+        georef.and_then(|_| render::zooms_of_header(header, TileMatrixSet::web_mercator_quad(), longitudes).ok());
     Facts {
         width_px: full.width_px,
         height_px: full.height_px,

@@ -16,11 +16,23 @@ use crate::{
     source::SharedSource,
 };
 
+/// How longitudes are counted when the size of a raster's pixels in another system is reckoned. It tells zooms, and the overview that
+/// a tile is read from, of a raster across the antimeridian, and nothing of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Longitudes {
+    /// Up to 180 and on from -180: the raster is then as wide as the world and its pixels as large, which is what rio-tiler
+    /// reckons with.
+    Within180,
+    /// On past 180, as the raster lies.
+    RunningOn,
+}
+
 /// An opened raster. Cheap to clone through its `Arc`; keep it in a cache keyed by source name and version.
 pub struct GeoTiff {
     header: Header,
     source: SharedSource,
     limits: Limits,
+    longitudes: Longitudes,
     web_mercator_resolution: OnceLock<Option<f64>>,
     web_mercator_outline: OnceLock<Option<Bounds>>,
 }
@@ -31,9 +43,17 @@ impl GeoTiff {
     /// # Errors
     /// `NotARaster`, `Unsupported`, `Broken`, `TooLarge`, or what the source says.
     pub async fn open(source: SharedSource, limits: Limits) -> Result<Arc<Self>> {
+        Self::open_counting(source, limits, Longitudes::Within180).await
+    }
+
+    /// The same, with longitudes counted in one way or the other.
+    ///
+    /// # Errors
+    /// As [`GeoTiff::open`].
+    pub async fn open_counting(source: SharedSource, limits: Limits, longitudes: Longitudes) -> Result<Arc<Self>> {
         let header = Header::read(source.as_ref(), &limits).await?;
         let (web_mercator_resolution, web_mercator_outline) = (OnceLock::new(), OnceLock::new());
-        Ok(Arc::new(Self { header, source, limits, web_mercator_resolution, web_mercator_outline }))
+        Ok(Arc::new(Self { header, source, limits, longitudes, web_mercator_resolution, web_mercator_outline }))
     }
 
     /// What the file holds.
@@ -49,6 +69,11 @@ impl GeoTiff {
     /// The bounds it was opened with.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// How longitudes are counted where its pixels' size is reckoned.
+    pub(crate) fn longitudes(&self) -> Longitudes {
+        self.longitudes
     }
 
     /// Size of its pixels on the web map, which every tile asks for and a hundred points are carried over for.

@@ -38,6 +38,7 @@ pub use paint::{paint, paint_onto};
 pub use plan::{Plan, plan, plan_point, plan_stretched, plan_whole, plan_window};
 pub use resampling::Resampling;
 pub use view::View;
+pub(crate) use zooms::of_header as zooms_of_header;
 pub use zooms::zooms;
 
 /// What to read and how.

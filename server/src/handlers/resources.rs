@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Parameters that are about a document and not about the pictures it leads to.
-const OWN_PARAMETERS: [&str; 7] = ["tile_format", "tile_scale", "minzoom", "maxzoom", "use_epsg", "f", "v"];
+const OWN_PARAMETERS: [&str; 8] = ["tile_format", "tile_scale", "minzoom", "maxzoom", "zooms", "use_epsg", "f", "v"];
 
 /// The resources of one raster.
 pub(crate) struct Resources<'a> {

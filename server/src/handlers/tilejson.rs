@@ -42,7 +42,7 @@ pub(crate) async fn tilejson(
     let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     let document = |tiff: &GeoTiff| {
         let bounds = lon_lat_bounds(&facts::of(tiff))?;
-        let told = zooms.within(tiff.header(), set);
+        let told = zooms.within(tiff, set);
         let minzoom = *told.start();
         let centre = [middle_longitude(bounds), f64::midpoint(bounds[1], bounds[3]), f64::from(minzoom)];
         let document = json!({

@@ -2,7 +2,8 @@
 
 use std::{ops::RangeInclusive, sync::Arc};
 
-use aurora_raster::{GeoTiff, crs::Crs, facts, header::Header, render};
+use aurora_daemon::problem::Problem;
+use aurora_raster::{GeoTiff, crs::Crs, facts, render};
 use aurora_tile::{TileId, TileMatrixSet};
 use axum::{extract::State, response::Response};
 use serde_json::{Value, json};
@@ -64,7 +65,7 @@ pub(crate) async fn one(
             "title": format!("Map viewer for '{}' tileMatrixSet", set.id),
         }));
         let mut document = entry(set, bounds, links);
-        let limits = limits(set, bounds, zooms.within(tiff.header(), set));
+        let limits = limits(set, bounds, zooms.within(tiff, set));
         document["tileMatrixSetLimits"] = limits.iter().map(Limit::told).collect();
         Ok(document.to_string())
     };
@@ -127,10 +128,48 @@ impl Zooms {
     }
 
     /// Zooms at which a raster is shown in `set`: those asked for, else those that suit it, else all.
-    pub(crate) fn within(self, header: &Header, set: &TileMatrixSet) -> RangeInclusive<u8> {
-        let zooms = render::zooms(header, set).unwrap_or_else(|_| set.zooms());
+    pub(crate) fn within(self, tiff: &GeoTiff, set: &TileMatrixSet) -> RangeInclusive<u8> {
+        let zooms = render::zooms(tiff, set).unwrap_or_else(|_| set.zooms());
         self.min.unwrap_or(*zooms.start())..=self.max.unwrap_or(*zooms.end())
     }
+}
+
+/// The zooms asked for by tile matrix set (`zooms=WebMercatorQuad::0,5`, and `*::0,5` for all others), as TiTiler's WMTS has them;
+/// of sets that are not named those asked for without a set.
+#[derive(Debug)]
+pub(crate) struct ZoomsBySet {
+    named: Vec<(String, Zooms)>,
+    others: Zooms,
+}
+
+impl ZoomsBySet {
+    /// `zooms` of a query, and `minzoom` and `maxzoom`.
+    pub(crate) fn of(pairs: &Pairs) -> Result<Self, Failure> {
+        let mut zooms = Self { named: Vec::new(), others: Zooms::of(pairs)? };
+        for (_, text) in pairs.0.iter().filter(|(name, text)| name == "zooms" && !text.is_empty()) {
+            match zooms_of_set(text)
+                .ok_or_else(|| Problem::parameter("zooms", format!("`{text}` is not like `*::0,5`")))?
+            {
+                (Some(id), of_set) => zooms.named.push((id.to_owned(), of_set)),
+                (None, of_others) => zooms.others = of_others,
+            }
+        }
+        Ok(zooms)
+    }
+
+    /// Those of one set.
+    pub(crate) fn of_set(&self, set: &TileMatrixSet) -> Zooms {
+        self.named.iter().find(|(id, _)| *id == set.id).map_or(self.others, |&(_, zooms)| zooms)
+    }
+}
+
+/// `{set}::{min},{max}`; no set for `*`.
+fn zooms_of_set(text: &str) -> Option<(Option<&str>, Zooms)> {
+    let (id, zooms) = text.split_once("::")?;
+    let (min, max) = zooms.split_once(',')?;
+    let (min, max) = (min.parse().ok()?, max.parse().ok()?);
+    let id = (id != "*").then(|| TileMatrixSet::named(id).map(|_| id)).map_or(Some(None), |id| id.map(Some))?;
+    (min <= max).then_some((id, Zooms { min: Some(min), max: Some(max) }))
 }
 
 /// The tiles of one zoom that bounds reach into, all included.

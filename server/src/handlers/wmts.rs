@@ -15,7 +15,7 @@ use super::{
     resources::Resources,
     tile::{format, matrix_set},
     tilejson::{name, tile_scale},
-    tilesets::{Limit, TilesetPath, Zooms, limits},
+    tilesets::{Limit, TilesetPath, ZoomsBySet, limits},
     walk::Walk,
 };
 use crate::{
@@ -100,7 +100,7 @@ async fn capabilities(
     let extension = pairs.get::<String>("tile_format")?.unwrap_or_else(|| "png".to_owned());
     let media_type = format(Some(&extension))?.map_or("image/png", Format::media_type);
     let ending = format!("{}.{extension}", tile_scale(pairs)?);
-    let (zooms, by_epsg) = (Zooms::of(pairs)?, pairs.get::<bool>("use_epsg")?.unwrap_or(false));
+    let (zooms, by_epsg) = (ZoomsBySet::of(pairs)?, pairs.get::<bool>("use_epsg")?.unwrap_or(false));
     let resources = Resources::new(base, walk.target, query, pairs);
     let (title, own_address) = (name(walk.target), resources.at(own_path));
     let document = |tiff: &GeoTiff| {
@@ -108,7 +108,7 @@ async fn capabilities(
         let layer = |set: &&TileMatrixSet| Layer {
             name: format!("{title}_{}_default", set.id),
             set_id: set.id.clone(),
-            limits: limits(set, [west, south, east, north], zooms.within(tiff.header(), set)),
+            limits: limits(set, [west, south, east, north], zooms.of_set(set).within(tiff, set)),
             template: resources.tiles(&set.id, ["TileMatrix", "TileCol", "TileRow"], &ending),
         };
         let (west, east) = if west > east { (-180.0, 180.0) } else { (west, east) };

@@ -8,6 +8,7 @@ use crate::{
     GeoTiff, Result,
     crs::{Crs, WEB_MERCATOR, WGS84},
     facts::place,
+    geotiff::Longitudes,
     header::{Affine, Header, Placement},
     render::project::{apply, nearest_turn},
 };
@@ -26,9 +27,14 @@ const WEB_MAP_EDGE_DEG: f64 = 85.06;
 ///
 /// # Errors
 /// `Unsupported` when the set's projection is unknown.
-pub fn zooms(header: &Header, set: &TileMatrixSet) -> Result<RangeInclusive<u8>> {
+pub fn zooms(tiff: &GeoTiff, set: &TileMatrixSet) -> Result<RangeInclusive<u8>> {
+    of_header(tiff.header(), set, tiff.longitudes())
+}
+
+/// The same of a header, with longitudes counted in one way or the other.
+pub(crate) fn of_header(header: &Header, set: &TileMatrixSet, longitudes: Longitudes) -> Result<RangeInclusive<u8>> {
     let Some(crs) = set.epsg().map(Crs::from_epsg).transpose()? else { return Ok(set.zooms()) };
-    let size = suggested_size(header, &crs, Longitudes::Within180);
+    let size = size_counting(header, &crs, longitudes);
     Ok(size.map_or(set.zooms(), |size| set.zooms_for_raster(size.resolution, size.width_px, size.height_px)))
 }
 
@@ -43,17 +49,17 @@ pub(super) struct SuggestedSize {
     pub(super) pixel: (f64, f64),
 }
 
-/// How longitudes are counted on a raster across the antimeridian.
-#[derive(Clone, Copy, PartialEq)]
-enum Longitudes {
-    /// Up to 180 and on from -180: the raster is then as wide as the world, which is what rio-tiler reckons zooms of.
-    Within180,
-    /// On past 180, as the raster lies.
-    RunningOn,
-}
-
 /// The size of the raster in `target`, in one piece also across the antimeridian.
 pub(super) fn size_there(header: &Header, target: &Crs) -> Option<SuggestedSize> {
+    size_counting(header, target, Longitudes::RunningOn)
+}
+
+/// The size in `target`. Longitudes run on only where they must: of a raster that does not cross the antimeridian both ways
+/// are one.
+fn size_counting(header: &Header, target: &Crs, longitudes: Longitudes) -> Option<SuggestedSize> {
+    if longitudes == Longitudes::Within180 {
+        return suggested_size(header, target, longitudes);
+    }
     let georef = header.georef.as_ref()?;
     let bounds = place::bounds_native(&georef.placement, (header.levels[0].width_px, header.levels[0].height_px));
     let crosses = place::bounds_wgs84(&georef.crs, bounds).is_some_and(|[west, _, east, _]| west > east);
@@ -117,11 +123,12 @@ pub(super) fn with_poles(area: Bounds, target: &Crs, crs: &Crs, bounds: [f64; 4]
     }
 }
 
-/// Size in `target` of a raster's pixels by which rio-tiler chooses the overview that a tile is read from.
+/// Size in `target` of a raster's pixels by which rio-tiler chooses the overview that a tile is read from, but for longitudes,
+/// which are counted as for zooms.
 pub(super) fn resolution_for_tiles(tiff: &GeoTiff, target: &Crs) -> Option<f64> {
     let reckon = || match on_web_map(tiff.header(), target) {
         Some(resolution) => Some(resolution),
-        None => suggested_size(tiff.header(), target, Longitudes::Within180).map(|size| size.resolution),
+        None => size_counting(tiff.header(), target, tiff.longitudes()).map(|size| size.resolution),
     };
     if target.epsg() == Some(WEB_MERCATOR) { tiff.web_mercator_resolution(reckon) } else { reckon() }
 }
