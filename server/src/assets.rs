@@ -6,7 +6,7 @@
 use aurora_daemon::problem::Problem;
 use axum::{
     body::Body,
-    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use rust_embed::{EmbeddedFile, RustEmbed};
@@ -30,7 +30,10 @@ const NOT_BUILT: &str = "<!doctype html><title>Aurora</title><p>The map is not p
     <code>cd frontend &amp;&amp; npm ci &amp;&amp; npm run build</code>, then build the server again.</p>";
 
 /// `/` and everything that no route takes.
-pub(crate) async fn asset(uri: Uri, headers: HeaderMap, conditions: Conditions) -> Response {
+pub(crate) async fn asset(method: Method, uri: Uri, headers: HeaderMap, conditions: Conditions) -> Response {
+    if !matches!(method, Method::GET | Method::HEAD) {
+        return Problem::not_found(format!("{method} {}", uri.path())).into_response();
+    }
     let path = uri.path().trim_start_matches('/');
     let path = if path.is_empty() { INDEX } else { path };
     match Dist::get(path) {

@@ -142,6 +142,20 @@ impl Catalogue {
         })
     }
 
+    /// All that was found, with the scenes, in no order. An id that two indexers have belongs to the first, as in a look-up.
+    pub(crate) fn everything_found(&self) -> Vec<(Arc<Scene>, Arc<SceneDetections>)> {
+        let mirrors = self.mirrors();
+        let of_mirror = mirrors.iter().enumerate().flat_map(|(index, mirror)| {
+            let before = &mirrors[..index];
+            mirror.detections().iter().filter_map(move |(id, found)| {
+                let is_hidden = before.iter().any(|other| other.scenes().contains_key(id));
+                let scene = mirror.scenes().get(id).filter(|_| !is_hidden)?;
+                Some((Arc::clone(scene), Arc::clone(found)))
+            })
+        });
+        of_mirror.collect()
+    }
+
     /// The job of that id.
     pub(crate) fn job(&self, id: &str) -> Option<Arc<JobView>> {
         self.mirrors().iter().find_map(|mirror| mirror.jobs().get(id).cloned())

@@ -24,7 +24,8 @@ fn takes(headers: &HeaderMap, encoding: &str) -> bool {
     let lists = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     lists.flat_map(|list| list.split(',')).any(|item| {
         let (name, weight) = item.split_once(';').unwrap_or((item, ""));
-        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.trim().parse::<f32>().ok());
+        let weight = weight.trim().strip_prefix(['q', 'Q']).and_then(|weight| weight.strip_prefix('='));
+        let weight = weight.and_then(|weight| weight.trim().parse::<f32>().ok());
         name.trim().eq_ignore_ascii_case(encoding) && weight != Some(0.0)
     })
 }
@@ -44,7 +45,7 @@ mod tests {
         for text in ["br", "zstd, BR;q=1.0", "br; q=0.1"] {
             assert_eq!(taken(text), ["br"], "{text}");
         }
-        for text in ["", "deflate", "br;q=0", "br; q=0.000, identity", "brotli"] {
+        for text in ["", "deflate", "br;q=0", "br;Q=0", "br; q=0.000, identity", "brotli"] {
             assert!(taken(text).is_empty(), "{text}");
         }
         assert_eq!(taken("gzip;q=0.5, deflate, br"), ["br", "gzip"]);

@@ -6,7 +6,13 @@
 //! tiles. Two pages can be under way at once, and the rest is for those that are kept ([`crate::listed`]). A page ends early
 //! where it would take more than its share.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use axum::{
     body::{Body, Bytes},
@@ -35,6 +41,7 @@ pub(crate) struct Lists {
     page_units: u32,
     kept_bytes: u64,
     patience: Duration,
+    shed: AtomicU64,
 }
 
 /// A list that is being written.
@@ -55,7 +62,13 @@ impl Lists {
             page_units: of_parts(PAGE_PARTS),
             kept_bytes: u64::from(of_parts(KEPT_PARTS)) * UNIT_BYTES,
             patience,
+            shed: AtomicU64::new(0),
         }
+    }
+
+    /// Requests sent away since the start.
+    pub(crate) fn shed(&self) -> u64 {
+        self.shed.load(Relaxed)
     }
 
     /// What may be kept of answers that went out, in bytes.
@@ -74,7 +87,11 @@ impl Lists {
 
     async fn acquire(&self, units: u32) -> Result<OwnedSemaphorePermit, Failure> {
         let units = timeout(self.patience, Arc::clone(&self.units).acquire_many_owned(units)).await;
-        units.ok().and_then(Result::ok).ok_or(Failure::Overloaded)
+        units.ok().and_then(Result::ok).ok_or_else(|| {
+            self.shed.fetch_add(1, Relaxed);
+            metrics::counter!("aurora_shed_total").increment(1);
+            Failure::Overloaded
+        })
     }
 
     /// A new list, once there is room for a page.
@@ -143,6 +160,7 @@ mod tests {
         let kept = lists.account(vec![0; 5000].into()).await.unwrap();
         let (mut first, second) = (lists.begin().await.unwrap(), lists.begin().await.unwrap());
         assert!(lists.begin().await.is_err(), "two pages are under way");
+        assert_eq!(lists.shed(), 1);
         assert!(first.push(&json!({ "id": 1 })) && first.push(&json!({ "id": 2 })));
         let answer = first.answer(&json!({ "numberMatched": 7 }));
         assert_eq!(lists.units.available_permits(), 24 - 5 - 9 - 1, "a short one takes what it is");

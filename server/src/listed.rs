@@ -1,10 +1,10 @@
 //! Answers from the catalogue, kept until it moves.
 //!
 //! A list takes milliseconds to write and to compress, and everybody who opens the map asks for the same few. This stands
-//! round the catalogue's routes, outside of the layer that compresses. An answer is kept as it goes out, and its key is its
-//! ETag: the address, the server's own address in its links, the encoding, and how far every feed was followed. So nothing is
-//! ever invalidated, who has the present list is told so without its being made, and equal requests meet. What lists hold is
-//! not known here; their bytes are accounted for by [`crate::features`].
+//! round the catalogue's routes, outside of the layer that compresses. An answer is kept as it goes out, under its address, the
+//! server's own address in its links, the encoding, and how far every feed was followed; so nothing is ever invalidated, and
+//! equal requests meet. Its ETag is made of its bytes: a list that says the same has the same, also after a restart. What lists
+//! hold is not known here; their bytes are accounted for by [`crate::features`].
 
 use std::{
     convert::Infallible,
@@ -41,6 +41,9 @@ use crate::{
 /// What an entry costs beside its bytes: a head of half a dozen lines, and the cache's own node.
 const ENTRY_OVERHEAD_BYTES: usize = 2 << 10;
 
+/// What is said of the catalogue is asked for anew each time.
+const NO_CACHE: &str = "no-cache";
+
 /// About what an answer takes.
 const USUAL_ANSWER_BYTES: u64 = 8 << 10;
 
@@ -66,6 +69,8 @@ struct Answer {
     status: StatusCode,
     head: HeaderMap,
     bytes: Bytes,
+    /// None of what is no answer.
+    etag: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -93,10 +98,6 @@ pub(crate) async fn listed(State(app): State<Arc<App>>, request: Request, next: 
         return next.run(Request::from_parts(parts, body)).await;
     }
     let asked = Asked::of(&app, parts).await;
-    if asked.conditions.name(&asked.key.etag()) {
-        app.listed.known.fetch_add(1, Relaxed);
-        return not_modified(&asked.key);
-    }
     let (key, conditions) = (asked.key, asked.conditions);
     let (answer, provenance) = match app.listed.kept.get(&key) {
         Some(answer) => (answer, Provenance::Hit),
@@ -107,10 +108,13 @@ pub(crate) async fn listed(State(app): State<Arc<App>>, request: Request, next: 
         }
     };
     app.listed.hits.fetch_add(u64::from(provenance != Provenance::Miss), Relaxed);
-    if conditions.any() && answer.status == StatusCode::OK {
-        return not_modified(&key);
+    match answer.etag.as_ref().filter(|etag| conditions.any() || conditions.name(etag)) {
+        Some(etag) => {
+            app.listed.known.fetch_add(1, Relaxed);
+            not_modified(etag)
+        }
+        None => answer.response(provenance),
     }
-    answer.response(provenance)
 }
 
 impl Asked {
@@ -133,12 +137,11 @@ impl Asked {
 /// Has the routes answer, and keeps what they say unless the catalogue moved meanwhile.
 async fn make(app: Arc<App>, key: Key, position: String, request: Request, next: Next) -> Arc<Answer> {
     let answer = collected(&app, next.run(request).await).await;
-    let is_of_key = answer.status == StatusCode::OK && app.catalogue.position() == position;
-    if !is_of_key {
-        return Arc::new(answer);
+    let is_of_key = answer.etag.is_some() && app.catalogue.position() == position;
+    let answer = Arc::new(answer);
+    if is_of_key {
+        app.listed.kept.insert(key, Arc::clone(&answer));
     }
-    let answer = Arc::new(answer.named(&key));
-    app.listed.kept.insert(key, Arc::clone(&answer));
     answer
 }
 
@@ -150,7 +153,7 @@ async fn collected(app: &App, response: Response) -> Answer {
         Err(failure) => {
             let (parts, body) = failure.into_response().into_parts();
             let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
-            Answer { status: parts.status, head: parts.headers, bytes }
+            Answer { status: parts.status, head: parts.headers, bytes, etag: None }
         }
     }
 }
@@ -159,15 +162,16 @@ async fn whole(app: &App, response: Response) -> Result<Answer, Failure> {
     let (parts, body) = response.into_parts();
     let failed = |error| Problem::server(StatusCode::INTERNAL_SERVER_ERROR, error);
     let bytes = app.lists.account(to_bytes(body, usize::MAX).await.map_err(failed)?).await?;
-    Ok(Answer { status: parts.status, head: parts.headers, bytes })
+    let etag = (parts.status == StatusCode::OK).then(|| Key::of_bytes(&bytes).etag());
+    let mut head = parts.headers;
+    if let Some(etag) = &etag {
+        head.extend(HeaderValue::try_from(etag).ok().map(|etag| (header::ETAG, etag)));
+        head.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(NO_CACHE));
+    }
+    Ok(Answer { status: parts.status, head, bytes, etag })
 }
 
 impl Answer {
-    fn named(mut self, key: &Key) -> Self {
-        self.head.extend(HeaderValue::try_from(key.etag()).ok().map(|etag| (header::ETAG, etag)));
-        self
-    }
-
     fn response(&self, provenance: Provenance) -> Response {
         let mut response = Response::new(Body::from(self.bytes.clone()));
         *response.status_mut() = self.status;
@@ -177,9 +181,9 @@ impl Answer {
     }
 }
 
-fn not_modified(key: &Key) -> Response {
-    let head = [(header::ETAG, key.etag()), (header::CACHE_CONTROL, "no-cache".to_owned())];
-    (StatusCode::NOT_MODIFIED, head, [(header::VARY, "accept-encoding")]).into_response()
+fn not_modified(etag: &str) -> Response {
+    let head = [(header::ETAG, etag), (header::CACHE_CONTROL, NO_CACHE), (header::VARY, "accept-encoding")];
+    (StatusCode::NOT_MODIFIED, head).into_response()
 }
 
 impl Listed {

@@ -8,7 +8,7 @@ use aurora_raster::encode::Format;
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderName, Method, StatusCode, header},
+    http::{HeaderName, Method, StatusCode, Uri, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{any, get, post},
@@ -65,7 +65,7 @@ pub(crate) fn all(app: Arc<App>, metrics: Option<PrometheusHandle>) -> Router {
         .merge(lists().layered(compressed))
         .layered(|routes| {
             let deadline = middleware::from_fn_with_state(Arc::clone(&app), deadline);
-            routes.fallback_service(get(assets::asset)).route_layer(deadline)
+            routes.fallback(assets::asset).route_layer(deadline)
         });
     let table = answered.merge(events()).merge(operation(metrics));
     let document = Bytes::from(table.document().to_string());
@@ -77,7 +77,7 @@ pub(crate) fn all(app: Arc<App>, metrics: Option<PrometheusHandle>) -> Router {
 
 /// Health and metrics alone.
 pub(crate) fn admin(app: Arc<App>, metrics: Option<PrometheusHandle>) -> Router {
-    layered(operation(metrics).router, app)
+    layered(operation(metrics).router.fallback(not_found), app)
 }
 
 /// What can be asked of one raster below `prefix`, by these parameters beside those of each address.
@@ -356,6 +356,10 @@ fn cors() -> CorsLayer {
 async fn deadline(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let answer = tokio::time::timeout(app.settings.request_timeout.0, next.run(request)).await;
     answer.unwrap_or_else(|_| Failure::Deadline.into_response())
+}
+
+async fn not_found(uri: Uri) -> Problem {
+    Problem::not_found(uri.path())
 }
 
 async fn method_not_allowed(method: Method) -> Problem {

@@ -49,8 +49,17 @@ impl Key {
         for part in [env!("CARGO_PKG_VERSION")].iter().chain(parts) {
             hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
         }
+        Self::short(hasher.finalize())
+    }
+
+    /// The key of an answer that is these bytes.
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
+        Self::short(blake3::hash(bytes))
+    }
+
+    fn short(hash: blake3::Hash) -> Self {
         let mut key = [0; KEY_BYTES];
-        key.copy_from_slice(&hasher.finalize().as_bytes()[..KEY_BYTES]);
+        key.copy_from_slice(&hash.as_bytes()[..KEY_BYTES]);
         Self(key)
     }
 

@@ -134,7 +134,24 @@ async fn health_answers_beside_the_crowd() {
     for path in ["/livez", "/readyz"] {
         assert_eq!(server.client.get(format!("{admin}{path}")).send().await.unwrap().status(), StatusCode::OK);
     }
-    assert_eq!(server.client.get(format!("{admin}/scenes")).send().await.unwrap().status(), StatusCode::NOT_FOUND);
+    let elsewhere = server.client.get(format!("{admin}/scenes")).send().await.unwrap();
+    assert_eq!((elsewhere.status(), is_problem(&elsewhere)), (StatusCode::NOT_FOUND, true));
+}
+
+fn is_problem(answer: &reqwest::Response) -> bool {
+    answer.headers().get("content-type").is_some_and(|name| name == "application/problem+json")
+}
+
+#[tokio::test]
+async fn what_is_nowhere_is_a_problem_however_it_is_asked_for() {
+    let server = Server::start(&[]);
+    for method in ["GET", "POST", "PUT", "DELETE"] {
+        let method: reqwest::Method = method.parse().unwrap();
+        let answer = server.client.request(method.clone(), format!("{}/nowhere", server.address)).send().await.unwrap();
+        assert_eq!((answer.status(), is_problem(&answer)), (StatusCode::NOT_FOUND, true), "{method}");
+    }
+    let jobs = server.problem("/jobs?state=nope").await;
+    assert!(jobs.0 == 400 && jobs.1.to_string().contains("state"), "{jobs:?}");
 }
 
 #[tokio::test]

@@ -2,9 +2,13 @@
 
 mod support;
 
+use aurora_catalog::{ChangeBody, JobState};
 use reqwest::{Response, StatusCode, header::HeaderMap};
 use serde_json::Value;
-use support::{Server, feed::Feed};
+use support::{
+    Server,
+    feed::{Feed, job},
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const PATHS: [&str; 6] =
@@ -79,6 +83,32 @@ async fn a_catalogue_that_moved_is_told_as_it_is() {
     feed.land("b", 1, 10);
     server.until("/scenes", |list| list["numberMatched"] == 2).await;
     assert_eq!(get(&server, "/scenes/b", &[]).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_list_that_says_the_same_has_the_same_tag_whoever_makes_it() {
+    let feed = Feed::start("e1").await;
+    // Seen at one time, so only their ids order them.
+    let name = |number: u8| format!("CSKS{number}_GEC_B_HR_00_VV_RA_FF_20230314085543_20230314085612");
+    let ids: Vec<String> = (1..=4).map(name).collect();
+    ids.iter().for_each(|id| feed.publish(id, 1, 10));
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        let server = Server::start(&["--indexer", &feed.origin.address]);
+        server.until("/scenes", |list| list["numberMatched"] == 4).await;
+        let host = [("host", "maps.example")];
+        let (scenes, detections) = (get(&server, "/scenes", &host).await, get(&server, "/detections", &host).await);
+        told.push([etag(&scenes), etag(&detections)]);
+        server.stop().await;
+    }
+    assert!(told.windows(2).all(|pair| pair[0] == pair[1]), "{told:?}");
+    let server = Server::start(&["--indexer", &feed.origin.address]);
+    server.until("/scenes", |list| list["numberMatched"] == 4).await;
+    let before = get(&server, "/scenes", &[]).await;
+    feed.tell(ChangeBody::Job { job: job("x", &ids[0], JobState::Running) });
+    server.until("/jobs", |list| list["numberMatched"] == 1).await;
+    let after = get(&server, "/scenes", &[("if-none-match", &etag(&before))]).await;
+    assert_eq!(after.status(), StatusCode::NOT_MODIFIED, "only a job has moved");
 }
 
 #[tokio::test]

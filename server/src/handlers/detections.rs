@@ -95,15 +95,10 @@ pub(crate) async fn one(State(app): State<Arc<App>>, Parts(id): Parts<String>) -
 }
 
 fn all(catalogue: &Catalogue) -> Vec<OfScene> {
-    let mirrors = catalogue.mirrors();
-    let of_mirror = mirrors.iter().flat_map(|mirror| {
-        let pair = |(id, found): (&String, &Arc<SceneDetections>)| {
-            Some((Arc::clone(mirror.scenes().get(id)?), Arc::clone(found)))
-        };
-        mirror.detections().iter().filter_map(pair)
-    });
-    let mut scenes: Vec<OfScene> = of_mirror.collect();
-    scenes.sort_unstable_by_key(|(scene, _)| Reverse(scene.observed_at.unwrap_or(scene.arrived_at)));
+    let mut scenes: Vec<OfScene> = catalogue.everything_found();
+    let key = |scene: &Scene| Reverse(scene.observed_at.unwrap_or(scene.arrived_at));
+    // Scenes of one time have an order, too, or a list would be another each time.
+    scenes.sort_unstable_by(|(a, _), (b, _)| (key(a), &a.scene_id).cmp(&(key(b), &b.scene_id)));
     scenes
 }
 

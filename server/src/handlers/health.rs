@@ -12,7 +12,7 @@ use axum::{
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::{app::App, catalogue::Mirror, gpus};
+use crate::{admission::Depth, app::App, catalogue::Mirror, gpus};
 
 /// Alive: answers as long as the async threads do, whatever the render threads are at.
 pub(crate) async fn livez() -> &'static str {
@@ -56,7 +56,7 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> impl IntoResponse {
         "connections": { "open": app.connections.open(), "limit": app.connections.limit() },
         "fds": { "open": usage.open_descriptors, "limit": app.descriptors.limit },
         "threads": { "process": usage.threads, "render": app.pool.threads() },
-        "queue": app.admission.depth(),
+        "queue": queue(&app),
         "cancelled": app.pool.cancelled(),
         "busy_ms": u64::try_from(app.pool.busy().as_millis()).unwrap_or(u64::MAX),
         "wasted_ms": u64::try_from(app.pool.wasted().as_millis()).unwrap_or(u64::MAX),
@@ -72,6 +72,12 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> impl IntoResponse {
 fn database(app: &App) -> Value {
     let folder = app.settings.state.as_ref();
     json!({ "kind": folder.map_or("none", |_| "snapshot"), "path": folder, "status": "ok" })
+}
+
+/// Renders that wait; lists that had no room are counted with the renders that were sent away.
+fn queue(app: &App) -> Depth {
+    let depth = app.admission.depth();
+    Depth { shed: depth.shed + app.lists.shed(), ..depth }
 }
 
 fn caches(app: &App) -> Value {

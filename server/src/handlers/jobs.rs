@@ -2,7 +2,8 @@
 
 use std::{cmp::Reverse, sync::Arc};
 
-use aurora_catalog::JobView;
+use aurora_catalog::{JobState, JobView};
+use aurora_daemon::problem::Problem;
 use axum::{Json, extract::State};
 use serde_json::{Value, json};
 
@@ -15,10 +16,9 @@ const MAX_LIMIT: usize = 1000;
 /// Jobs, the last moved first; `state` and `scene` narrow them.
 pub(crate) async fn list(Begun(catalogue): Begun, pairs: Pairs) -> Result<Json<Value>, Failure> {
     let limit = pairs.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
-    let (state, scene) = (pairs.get::<String>("state")?, pairs.get::<String>("scene")?);
+    let (state, scene) = (state(&pairs)?, pairs.get::<String>("scene")?);
     let wanted = |job: &&Arc<JobView>| {
-        state.as_ref().is_none_or(|state| json!(job.state) == **state)
-            && scene.as_ref().is_none_or(|id| job.scene_id == *id)
+        state.is_none_or(|state| job.state == state) && scene.as_ref().is_none_or(|id| job.scene_id == *id)
     };
     let mut jobs: Vec<Arc<JobView>> = {
         let mirrors = catalogue.mirrors();
@@ -28,6 +28,12 @@ pub(crate) async fn list(Begun(catalogue): Begun, pairs: Pairs) -> Result<Json<V
     let matched = jobs.len();
     jobs.truncate(limit);
     Ok(Json(json!({ "jobs": jobs, "numberMatched": matched, "numberReturned": jobs.len() })))
+}
+
+fn state(pairs: &Pairs) -> Result<Option<JobState>, Problem> {
+    let name: Option<String> = pairs.get("state")?;
+    let unknown = |_| Problem::parameter("state", "is not one that jobs have");
+    name.map(|name| serde_json::from_value(Value::String(name)).map_err(unknown)).transpose()
 }
 
 /// One job.

@@ -7,6 +7,7 @@ use axum::{
     extract::{FromRequestParts, Path, Query, rejection::PathRejection},
     http::{HeaderName, StatusCode, header, request, uri::Authority},
 };
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
 use serde::de::DeserializeOwned;
 
@@ -103,9 +104,16 @@ fn public_address(settings: &Settings, parts: &request::Parts) -> Result<String,
         return Ok(url.as_str().trim_end_matches('/').to_owned());
     }
     let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    // Anybody can send these; only a proxy that overwrites them makes them true.
-    let forwarded = |name: HeaderName| text(name).filter(|_| settings.trust_forwarded);
-    let scheme = if forwarded(X_FORWARDED_PROTO) == Some("https") { "https" } else { "http" };
+    // Anybody can send these; only a proxy that overwrites them makes them true. Of several proxies the first knew the client.
+    let forwarded = |name: HeaderName| {
+        let first = text(name).filter(|_| settings.trust_forwarded)?.split(',').next()?.trim();
+        Some(first).filter(|first| !first.is_empty())
+    };
+    let own_scheme = if settings.tls.tls_cert.is_some() { "https" } else { "http" };
+    let scheme = forwarded(X_FORWARDED_PROTO).map_or(own_scheme, |told| match told.eq_ignore_ascii_case("https") {
+        true => "https",
+        false => "http",
+    });
     let own = text(header::HOST).or(parts.uri.authority().map(Authority::as_str));
     let host: Option<Authority> = forwarded(X_FORWARDED_HOST).or(own).and_then(|host| host.parse().ok());
     let host = host.ok_or_else(|| Problem::client(StatusCode::BAD_REQUEST, "the request names no host"))?;
@@ -121,11 +129,9 @@ pub(crate) fn query_text<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>
 
 /// `segment` as one segment of an address's path.
 pub(crate) fn path_segment(segment: &str) -> String {
-    let mut url = Url::parse("http://host/").expect("a constant address");
-    if let Ok(mut segments) = url.path_segments_mut() {
-        segments.clear().push(segment);
-    }
-    url.path()[1..].to_owned()
+    // What an address holds elsewhere is encoded, too, and so are line feeds, which the parser of addresses would drop.
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(segment, ENCODED).to_string()
 }
 
 #[cfg(test)]
@@ -153,17 +159,23 @@ mod tests {
 
     #[test]
     fn links_begin_with_the_address_that_people_know() {
-        let address = |flags: &[&str]| {
+        let address_by = |flags: &[&str], host: &str, proto: &str| {
             let argv = [&["aurora-server"], flags].concat();
             let request = axum::http::Request::builder()
                 .header("host", "inside:8080")
-                .header("x-forwarded-host", "outside")
-                .header("x-forwarded-proto", "https");
+                .header("x-forwarded-host", host)
+                .header("x-forwarded-proto", proto);
             let (parts, ()) = request.body(()).unwrap().into_parts();
             public_address(&aurora_daemon::config::try_parse(&argv).unwrap(), &parts).unwrap()
         };
+        let address = |flags: &[&str]| address_by(flags, "outside", "https");
         assert_eq!(address(&[]), "http://inside:8080");
         assert_eq!(address(&["--trust-forwarded"]), "https://outside");
+        assert_eq!(address_by(&["--trust-forwarded"], "outside, between", "HTTPS, http"), "https://outside");
+        assert_eq!(address_by(&["--trust-forwarded"], "", ""), "http://inside:8080");
+        let secured = &["--tls-cert", "cert.pem", "--tls-key", "key.pem", "--trust-forwarded"];
+        assert_eq!(address(&secured[..4]), "https://inside:8080");
+        assert_eq!(address_by(secured, "outside", "http"), "http://outside");
         assert_eq!(address(&["--public-url", "https://maps.example/aurora/"]), "https://maps.example/aurora");
     }
 
@@ -172,5 +184,6 @@ mod tests {
         assert_eq!(query_text([("a", "b c"), ("d", "&")]), "?a=b+c&d=%26");
         assert_eq!(query_text([]), "");
         assert_eq!(path_segment("a b/c?é"), "a%20b%2Fc%3F%C3%A9");
+        assert_eq!(path_segment("CSKS1_a-b.MBI~\n"), "CSKS1_a-b.MBI~%0A");
     }
 }
