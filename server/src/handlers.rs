@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod body;
+pub(crate) mod colormap;
 pub(crate) mod conditions;
 pub(crate) mod detections;
 pub(crate) mod events;
@@ -10,6 +11,7 @@ pub(crate) mod info;
 pub(crate) mod item;
 pub(crate) mod jobs;
 pub(crate) mod lists;
+pub(crate) mod map;
 pub(crate) mod pages;
 pub(crate) mod parameters;
 pub(crate) mod pictures;

@@ -68,6 +68,12 @@ impl Operation {
         }
     }
 
+    /// May answer in these media types instead.
+    pub(crate) fn or_media(mut self, media_types: &[&'static str]) -> Self {
+        self.answers.extend(media_types.iter().map(|&name| (name, None)));
+        self
+    }
+
     /// Takes these query parameters.
     pub(crate) fn query(mut self, parameters: &[&[Parameter]]) -> Self {
         self.query.extend(parameters.concat());

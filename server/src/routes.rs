@@ -27,8 +27,8 @@ use crate::{
     assets,
     failure::Failure,
     handlers::{
-        detections, events, health, info, item, jobs, lists, pages, pictures, point, scenes, stac, statistics, tile,
-        tilejson, tilesets, validate, wmts,
+        colormap, detections, events, health, info, item, jobs, lists, map, pages, pictures, point, scenes, stac,
+        statistics, tile, tilejson, tilesets, validate, wmts,
     },
     listed, observe,
     openapi::{
@@ -100,6 +100,8 @@ fn raster(prefix: &'static str, parameters: &[Parameter]) -> Table {
             .query(&[parameters::VALUES, parameters::STYLE, parameters::ALGORITHM, parameters::FORMAT])
             .query(on_plane)
     };
+    let as_map = Operation::media("All or a part of it, by OGC API – Maps", PICTURES).validated().problems(READING);
+    let as_map = as_map.query(&[parameters::VALUES, parameters::STYLE, parameters::ALGORITHM, parameters::MAP]);
     let feature_picture = picture("What lies under a feature").body("Feature");
     let of_features = Operation::geojson("Numbers of what lies under features", "FeatureOrCollection");
     let of_features = of_features.problems(READING).body("FeatureOrCollection").query(on_plane);
@@ -137,6 +139,7 @@ fn raster(prefix: &'static str, parameters: &[Parameter]) -> Table {
         )
         .post("/statistics", statistics::of_features, of_features)
         .get("/preview", pictures::preview, picture("All of it"))
+        .get("/map", map::map, as_map)
         .get("/preview/{size}", pictures::sized_preview, picture("All of it").described_as(PREVIEW_PATHS))
         .post("/feature", pictures::feature, feature_picture.clone())
         .describe("get", "/preview.{format}", picture("All of it"))
@@ -243,6 +246,7 @@ fn stac() -> Table {
     Table::default()
         .get("/stac", stac::landing, json("The landing page", "StacLanding"))
         .get("/stac/conformance", stac::conformance, json("What is implemented", "Conformance"))
+        .get("/conformance", stac::conformance_of_all, json("What is implemented in all", "Conformance"))
         .get("/stac/collections", stac::collections, json("The collections", "StacCollections"))
         .get(
             "/stac/collections/{collection_id}",
@@ -269,9 +273,11 @@ fn stac() -> Table {
 /// What there is to choose from.
 fn lists() -> Table {
     let one = |summary, schema| Operation::json(summary, schema).problems(&[404]);
+    let bar = one("One colormap, or a bar of its colours", "ColorMap").query(&[parameters::BAR]);
+    let bar = bar.or_media(&["image/png", "image/jpeg", "image/webp"]);
     Table::default()
         .get("/colorMaps", lists::colormaps, Operation::json("Colormaps", "Names"))
-        .get("/colorMaps/{name}", lists::colormap, one("One colormap", "ColorMap"))
+        .get("/colorMaps/{name}", colormap::colormap, bar)
         .get("/algorithms", lists::algorithms, Operation::json("Algorithms", "Algorithms"))
         .get("/algorithms/{id}", lists::algorithm, one("One algorithm", "Algorithm"))
         .get("/tileMatrixSets", lists::matrix_sets, Operation::json("Tile matrix sets", "Names"))
@@ -290,6 +296,7 @@ fn operation(metrics: Option<PrometheusHandle>) -> Table {
     let plain = |summary| Operation::media(summary, &["text/plain"]);
     let table = Table::default()
         .get("/livez", health::livez, plain("Whether it is alive"))
+        .get("/healthz", health::healthz, Operation::json("Whether it is alive, as TiTiler says it", "Versions"))
         .get("/readyz", health::readyz, plain("Whether it can serve").problems(&[503]))
         .get("/health", health::health, Operation::json("How it is", "Health"))
         .tagged("operation");

@@ -80,6 +80,52 @@ async fn capabilities_name_a_layer_for_each_set_and_tiles_that_exist() {
 }
 
 #[tokio::test]
+async fn capabilities_are_narrowed_to_zooms_by_set() {
+    let (_origin, server, query) = raster().await;
+    let limits = async |zooms: &str| {
+        let text = server.get(&format!("/cog/WMTSCapabilities.xml?{query}{zooms}")).await.text().await.unwrap();
+        let layer = |set: &str| text.split("<Layer>").find(|layer| layer.contains(&format!(">{set}<"))).unwrap();
+        ["WebMercatorQuad", "WorldCRS84Quad"].map(|set| layer(set).matches("<TileMatrixLimits>").count())
+    };
+    let by_itself = limits("").await;
+    assert_eq!(limits("&zooms=WebMercatorQuad::0,4").await, [5, by_itself[1]]);
+    assert_eq!(limits("&zooms=WebMercatorQuad::2,4&zooms=*::1,1").await, [3, 1]);
+    for bad in ["WebMercatorQuad", "None::1,2", "*::2,1", "*::a,b"] {
+        assert_eq!(server.problem(&format!("/cog/WMTSCapabilities.xml?{query}&zooms={bad}")).await.0, 400, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn a_map_is_a_picture_that_says_where_it_lies() {
+    let (_origin, server, query) = raster().await;
+    let map = async |asked: &str| {
+        let response = server.get(&format!("/cog/map?{query}{asked}")).await;
+        assert_eq!(response.status(), StatusCode::OK, "{asked}");
+        let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+        (header("content-type"), header("content-bbox"), header("content-crs"), response.bytes().await.unwrap())
+    };
+    let (media_type, bbox, crs, bytes) = map("").await;
+    assert_eq!((media_type.as_str(), bbox.as_str()), ("image/png", "0,-10.24,10.24,0"));
+    assert_eq!(crs, "<http://www.opengis.net/def/crs/EPSG/0/4326>");
+    assert_eq!(image::load_from_memory(&bytes).unwrap().width(), 1024);
+    // Twice, so that the second comes from memory.
+    for _ in 0..2 {
+        let (media_type, bbox, _, bytes) = map("&bbox=1,-3,1.02,-2.98&f=npy").await;
+        let (shape, values) = npy(&bytes);
+        assert_eq!((media_type.as_str(), bbox.as_str()), ("application/x-binary", "1,-3,1.02,-2.98"));
+        assert_eq!((shape, values[0]), (vec![2, 2, 2], value(1, 100, 298)));
+    }
+    let (_, bbox, crs, bytes) = map("&bbox=1,-3,0,2.5,-2,9&crs=EPSG:3857&width=30&height=20").await;
+    assert!(bbox.starts_with("111319.49") && crs.contains("/3857"), "{bbox} {crs}");
+    assert_eq!(image::load_from_memory(&bytes).unwrap().width(), 30);
+    let metres = "&bbox=111319.49,-334111.17,278298.73,-222684.21&bbox-crs=EPSG:3857&width=30";
+    assert!(map(metres).await.1.starts_with("0.99999"));
+    for bad in ["bbox=1,2,3", "bbox=3,2,1,1", "crs=nowhere", "bbox-crs=nowhere", "f=gif", "width=0"] {
+        assert_eq!(server.problem(&format!("/cog/map?{query}&{bad}")).await.0, 400, "{bad}");
+    }
+}
+
+#[tokio::test]
 async fn a_striped_file_is_no_cog_and_is_told_why() {
     let (_origin, server, query) = raster().await;
     let told = server.json(&format!("/cog/validate?{query}")).await;
@@ -371,6 +417,19 @@ async fn a_search_is_narrowed_and_paged_by_get_and_by_post() {
     assert_eq!(post(json!([])).await.status(), StatusCode::BAD_REQUEST);
     let text = server.client.post(format!("{}/stac/search", server.address)).header("content-type", "text/plain");
     assert_eq!(text.body("{}").send().await.unwrap().status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+}
+
+#[tokio::test]
+async fn what_features_carry_besides_comes_back_and_is_described_as_free() {
+    let (_origin, server, query) = raster().await;
+    let body = json!({ "type": "FeatureCollection", "features": [triangle(8.0)], "numberReturned": {}, "links": 5 });
+    let address = format!("{}/cog/statistics?{query}", server.address);
+    let answer: Value = server.client.post(address).json(&body).send().await.unwrap().json().await.unwrap();
+    assert_eq!((&answer["numberReturned"], &answer["links"]), (&json!({}), &json!(5)));
+    assert!(answer["features"][0]["properties"]["statistics"]["b1"].is_object(), "{answer}");
+    let document = server.json("/openapi.json").await;
+    let schema = &document["components"]["schemas"]["FeatureOrCollection"]["oneOf"][1];
+    assert!(schema["properties"].as_object().unwrap().keys().eq(["features", "type"]), "{schema}");
 }
 
 #[tokio::test]

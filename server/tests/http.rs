@@ -87,6 +87,42 @@ async fn there_are_lists_to_choose_from() {
 }
 
 #[tokio::test]
+async fn a_colormap_is_numbers_or_a_bar() {
+    let server = Server::start(&[]);
+    let bar = async |query: &str| {
+        let response = server.get(&format!("/colorMaps/viridis?{query}")).await;
+        assert_eq!(response.status(), StatusCode::OK, "{query}");
+        let media_type = response.headers()["content-type"].to_str().unwrap().to_owned();
+        (media_type, image::load_from_memory(&response.bytes().await.unwrap()).unwrap().to_rgb8())
+    };
+    let numbers = server.json("/colorMaps/viridis?f=json").await;
+    let color = |at: usize| [0, 1, 2].map(|channel| numbers[at.to_string()][channel].as_u64().unwrap() as u8);
+    let (media_type, lying) = bar("f=png").await;
+    assert_eq!((media_type.as_str(), lying.dimensions()), ("image/png", (256, 20)));
+    assert!((0..256).all(|x| lying.get_pixel(x, 7).0 == color(x as usize)));
+    let (_, upright) = bar("f=png&orientation=vertical").await;
+    assert_eq!(upright.dimensions(), (20, 256));
+    assert!((0..256).all(|y| upright.get_pixel(3, y).0 == color(y as usize)));
+    let (media_type, sized) = bar("f=webp&width=64&height=10").await;
+    assert_eq!((media_type.as_str(), sized.dimensions()), ("image/webp", (64, 10)));
+    for bad in ["f=html", "f=npy", "f=png&orientation=up", "f=png&width=0", "f=png&height=9999"] {
+        assert_eq!(server.problem(&format!("/colorMaps/viridis?{bad}")).await.0, 400, "{bad}");
+    }
+    assert_eq!(server.problem("/colorMaps/none?f=png").await.0, 404);
+}
+
+#[tokio::test]
+async fn what_is_implemented_and_that_it_lives_is_told_under_titilers_names() {
+    let server = Server::start(&[]);
+    assert_eq!(server.json("/healthz").await["versions"]["aurora"], env!("CARGO_PKG_VERSION"));
+    let classes = server.json("/conformance").await;
+    let names: Vec<_> = classes["conformsTo"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    for class in ["ogcapi-tiles-1/1.0/conf/core", "ogcapi-maps-1/1.0/conf/core", "v1.0.0/item-search"] {
+        assert!(names.iter().any(|name| name.ends_with(class)), "{class}");
+    }
+}
+
+#[tokio::test]
 async fn the_map_or_how_to_build_it_stands_at_the_root() {
     let server = Server::start(&[]);
     let response = server.get("/").await;

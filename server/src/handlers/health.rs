@@ -19,6 +19,11 @@ pub(crate) async fn livez() -> &'static str {
     "ok\n"
 }
 
+/// The same under TiTiler's name, with what answers: for load balancers that were set up for it.
+pub(crate) async fn healthz() -> Json<Value> {
+    Json(json!({ "versions": { "aurora": env!("CARGO_PKG_VERSION") } }))
+}
+
 /// Ready: the catalogue of every indexer that was named is known, be it from the snapshot, and the server is not stopping.
 pub(crate) async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
     if app.stop.is_cancelled() {

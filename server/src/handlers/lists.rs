@@ -1,9 +1,6 @@
 //! `/colorMaps`, `/tileMatrixSets` and `/algorithms`: what there is to choose from.
 
-use aurora_raster::{
-    process,
-    style::{Colormap, colormap_names},
-};
+use aurora_raster::{process, style::colormap_names};
 use aurora_tile::TileMatrixSet;
 use axum::Json;
 use serde_json::{Value, json};
@@ -28,13 +25,6 @@ pub(crate) async fn colormaps(PublicAddress(base): PublicAddress) -> Json<Value>
         json!({ "id": name, "links": [link] })
     };
     Json(json!({ "colormaps": names.iter().map(linked).collect::<Vec<_>>(), "colorMaps": names }))
-}
-
-/// One colormap: `[red, green, blue, alpha]` by value.
-pub(crate) async fn colormap(Parts(name): Parts<String>) -> Result<Json<Value>, Failure> {
-    let colormap = Colormap::named(&name).ok_or_else(|| Problem::not_found(format!("colormap {name}")))?;
-    let entries = colormap.entries().iter().enumerate().map(|(value, color)| (value.to_string(), json!(color)));
-    Ok(Json(Value::Object(entries.collect())))
 }
 
 /// The tile matrix sets, with links.

@@ -171,7 +171,7 @@ pub(super) fn outline(feature: Feature, query: &RasterQuery) -> Result<Outline, 
     Outline::new(geometry, bbox.as_deref(), query.turn())
 }
 
-async fn picture(
+pub(super) async fn picture(
     walk: Walk<'_>,
     query: &SharedQuery,
     shown: Shown,
@@ -210,10 +210,14 @@ fn size(text: &str) -> Result<Wanted, Problem> {
 fn bounds(text: &str, turn: Option<f64>) -> Result<Bounds, Problem> {
     let numbers: Option<Vec<f64>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
     let bad = || Problem::parameter("bbox", format!("`{text}` is not minx,miny,maxx,maxy"));
-    let Some(&[minx, miny, maxx, maxy]) = numbers.as_deref() else { return Err(bad()) };
+    let Some(&numbers) = numbers.as_deref().and_then(<[f64]>::as_array) else { return Err(bad()) };
+    across(numbers, turn).ok_or_else(bad)
+}
+
+/// The box of four numbers, in one piece; `None` for one that holds nothing.
+pub(super) fn across([minx, miny, maxx, maxy]: [f64; 4], turn: Option<f64>) -> Option<Bounds> {
     let maxx = if minx > maxx { maxx + turn.unwrap_or(0.0) } else { maxx };
-    let is_box = minx < maxx && miny < maxy;
-    is_box.then(|| Bounds::new(minx, miny, maxx, maxy)).ok_or_else(bad)
+    (minx < maxx && miny < maxy).then(|| Bounds::new(minx, miny, maxx, maxy))
 }
 
 /// A name and its extension. What follows the last point of a number is none.

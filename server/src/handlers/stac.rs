@@ -31,6 +31,29 @@ const CONFORMS_TO: [&str; 8] = [
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
 ];
 
+/// What the rasters' addresses implement besides.
+const RASTERS_CONFORM_TO: [&str; 13] = [
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tileset",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tilesets-list",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/png",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/jpeg",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tiff",
+    "http://www.opengis.net/spec/tms/2.0/conf/tilematrixset",
+    "http://www.opengis.net/spec/ogcapi-maps-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-maps-1/1.0/conf/crs",
+    "http://www.opengis.net/spec/ogcapi-maps-1/1.0/conf/scaling",
+    "http://www.opengis.net/spec/ogcapi-maps-1/1.0/conf/spatial-subsetting",
+    "http://www.opengis.net/spec/ogcapi-maps-1/1.0/conf/png",
+    "http://www.opengis.net/spec/ogcapi-maps-1/1.0/conf/jpeg",
+];
+
+/// `/conformance`: of everything.
+pub(crate) async fn conformance_of_all() -> Json<Value> {
+    let classes = [&CONFORMS_TO[..], &RASTERS_CONFORM_TO[..]].concat();
+    Json(json!({ "conformsTo": classes }))
+}
+
 /// `/stac`: the landing page.
 pub(crate) async fn landing(Begun(catalogue): Begun, PublicAddress(base): PublicAddress) -> Json<Value> {
     let mut links = vec![

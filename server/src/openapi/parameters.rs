@@ -132,7 +132,40 @@ pub(crate) const TILE_FORMAT: &[Parameter] = &[
 ];
 
 /// What concerns capabilities of a WMTS.
-pub(crate) const WMTS: &[Parameter] = &[optional("use_epsg", BOOLEAN, "Name systems as `EPSG:code` (for ArcMap).")];
+pub(crate) const WMTS: &[Parameter] = &[
+    optional("use_epsg", BOOLEAN, "Name systems as `EPSG:code` (for ArcMap)."),
+    optional(
+        "zooms",
+        r#"{"type":"array","items":{"type":"string","pattern":"^(\\*|\\w+)::\\d+,\\d+$"}}"#,
+        "First and last zoom by tile matrix set, such as `WebMercatorQuad::0,5`; of all others by `*`.",
+    ),
+];
+
+/// What concerns `map`.
+pub(crate) const MAP: &[Parameter] = &[
+    optional("bbox", STRING, "A box as `minx,miny,maxx,maxy`; all of the raster unless given."),
+    optional("bbox-crs", STRING, "Coordinate reference system of the box; WGS 84 unless given."),
+    optional("crs", STRING, "Coordinate reference system of the picture; the raster's own unless given."),
+    optional("width", SIDE, "Width in pixels."),
+    optional("height", SIDE, "Height in pixels."),
+    optional("f", FORMATS, "Format; PNG unless given."),
+];
+
+/// What concerns a colormap.
+pub(crate) const BAR: &[Parameter] = &[
+    optional(
+        "f",
+        r#"{"type":"string","enum":["json","png","pngraw","jpg","jpeg","webp"],"default":"json"}"#,
+        "Numbers, or the format of a bar.",
+    ),
+    optional(
+        "orientation",
+        r#"{"type":"string","enum":["horizontal","vertical"],"default":"horizontal"}"#,
+        "Of a bar.",
+    ),
+    optional("width", SIDE, "Width of a bar in pixels; 256, or 20 of a vertical one."),
+    optional("height", SIDE, "Height of a bar in pixels; 20, or 256 of a vertical one."),
+];
 
 /// What concerns `validate`.
 pub(crate) const STRICT: &[Parameter] = &[optional("strict", BOOLEAN, "Whether warnings are errors.")];

@@ -38,9 +38,14 @@ pub(super) fn resampling(name: &str, value: &str) -> Result<Resampling, Problem>
 
 /// An extension, as a format.
 pub(crate) fn format(value: &str) -> Result<Format, Problem> {
+    format_of("format", value)
+}
+
+/// The same of a parameter of another name.
+pub(crate) fn format_of(name: &str, value: &str) -> Result<Format, Problem> {
     Format::from_extension(value).ok_or_else(|| {
         let known: Vec<_> = Format::extensions().collect();
-        Problem::parameter("format", format!("`{value}` is none of {}", known.join(", ")))
+        Problem::parameter(name, format!("`{value}` is none of {}", known.join(", ")))
     })
 }
 
@@ -51,7 +56,7 @@ pub(super) fn colormap_name(value: &str) -> Result<Colormap, Problem> {
 }
 
 /// A side of a picture.
-pub(super) fn side_px(name: &str, value: &str) -> Result<u32, Problem> {
+pub(crate) fn side_px(name: &str, value: &str) -> Result<u32, Problem> {
     let side = value.parse().ok().filter(|side| (1..=MAX_SIDE_PX).contains(side));
     side.ok_or_else(|| Problem::parameter(name, format!("`{value}` is not a number of pixels from 1 to {MAX_SIDE_PX}")))
 }
@@ -89,7 +94,7 @@ pub(super) fn quality(value: &str) -> Result<Quality, Problem> {
 }
 
 /// `epsg:4326`, `4326`, OGC's URI or URN of it, and CRS84 by any of its names.
-pub(super) fn crs(name: &str, value: &str) -> Result<Crs, Problem> {
+pub(crate) fn crs(name: &str, value: &str) -> Result<Crs, Problem> {
     let text = value.trim().trim_start_matches('[').trim_end_matches(']').to_ascii_uppercase();
     let code = if text.ends_with("CRS84") {
         Some(aurora_raster::crs::WGS84)

@@ -63,10 +63,21 @@ impl SharedQuery {
         let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
             .map_err(|error| Problem::client(StatusCode::BAD_REQUEST, error.body_text()))?;
         let query = RasterQuery::parse(&pairs)?;
+        let url = pairs.into_iter().find(|(name, url)| name == "url" && !url.is_empty()).map(|(_, url)| url);
+        Ok(Self::of(query, url))
+    }
+
+    fn of(query: RasterQuery, url: Option<String>) -> Self {
         // Some hundred bytes, which every request's key would be made of anew.
         let canonical = Key::of(&[&query.canonical()]).to_string();
-        let url = pairs.into_iter().find(|(name, url)| name == "url" && !url.is_empty()).map(|(_, url)| url);
-        Ok(Self(Arc::new(Read { query, canonical, url })))
+        Self(Arc::new(Read { query, canonical, url }))
+    }
+
+    /// One that says something else besides.
+    pub(crate) fn with(&self, change: impl FnOnce(&mut RasterQuery)) -> Self {
+        let mut query = self.0.query.clone();
+        change(&mut query);
+        Self::of(query, self.0.url.clone())
     }
 
     /// Everything that changes a picture's bytes, the same text for each meaning: part of cache keys and ETags.
