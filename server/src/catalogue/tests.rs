@@ -139,6 +139,12 @@ fn an_id_of_two_indexers_belongs_to_the_first() {
     assert_eq!((page.matched, ids), (2, vec!["b", "a"]));
     assert_eq!(catalogue.scene("a").unwrap().indexer.as_str(), "http://indexer0/");
     assert_eq!(catalogue.scene("b").unwrap().indexer.as_str(), "http://indexer1/");
+    for (index, revision) in [(0, 2), (1, 5)] {
+        let found = ChangeBody::Detections { scene_id: "a".to_owned(), revision, detections: vec![] };
+        tell(&catalogue, index, vec![found]);
+    }
+    let found = catalogue.everything_found();
+    assert_eq!(found.iter().map(|(_, found)| found.revision).collect::<Vec<_>>(), [2], "and so does what was found");
 }
 
 #[test]
