@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::{
     GeoTiff, Limits, Result,
     geotiff::Longitudes,
-    header::{Georef, Header},
+    header::{self, Georef, Header, Unread},
     render,
     source::{FileSource, SourceError},
 };
@@ -77,12 +77,41 @@ pub fn of(tiff: &GeoTiff) -> Facts {
 /// # Errors
 /// What opening the file or reading its header says: see [`GeoTiff::open`].
 pub fn read_file(path: &Path, limits: &Limits) -> Result<Facts> {
+    match read_so_far(path, limits)? {
+        SoFar::Facts(facts) => Ok(*facts),
+        SoFar::CutOff(reason) => Err(crate::RasterError::Broken { reason }),
+    }
+}
+
+/// What a file says that may still be on its way here.
+#[derive(Debug, Clone)]
+pub enum SoFar {
+    /// Its whole header; [`Facts::is_whole`] tells whether the rest is there too.
+    Facts(Box<Facts>),
+    /// A directory, or a value that one names, lies beyond the end; which, where, and where the end is.
+    CutOff(String),
+}
+
+/// The same of a file that may still be growing; blocks for as long as that takes.
+///
+/// # Errors
+/// As [`read_file`], but not for a header that lies partly beyond the end.
+pub fn read_so_far(path: &Path, limits: &Limits) -> Result<SoFar> {
     let source = FileSource::open(path)?;
     let pending =
         || SourceError::Unavailable { name: path.display().to_string(), reason: "the read did not end".to_owned() };
     // Reads of a local file are ready at their first poll, so that no executor is needed.
-    let header = Header::read(source.as_ref(), limits).now_or_never().ok_or_else(pending)??;
-    Ok(from_header(&header, crate::source::ByteSource::size_bytes(source.as_ref()), Longitudes::RunningOn))
+    let header = Header::read_so_far(source.as_ref(), limits).now_or_never().ok_or_else(pending)?;
+    match header {
+        Ok(header) => {
+            let size_bytes = crate::source::ByteSource::size_bytes(source.as_ref());
+            Ok(SoFar::Facts(Box::new(from_header(&header, size_bytes, Longitudes::RunningOn))))
+        }
+        Err(Unread::CutOff { what, range, size_bytes }) => {
+            Ok(SoFar::CutOff(header::beyond_end(what, &range, size_bytes)))
+        }
+        Err(Unread::Wrong(error)) => Err(error),
+    }
 }
 
 fn from_header(header: &Header, size_bytes: u64, longitudes: Longitudes) -> Facts {

@@ -91,6 +91,11 @@ impl Header {
     /// # Errors
     /// See [`crate::RasterError`].
     pub async fn read(source: &dyn ByteSource, limits: &Limits) -> Result<Self> {
+        Ok(Self::read_so_far(source, limits).await?)
+    }
+
+    /// The same of a file that may still be growing: tells what only has to come from what is wrong.
+    pub(crate) async fn read_so_far(source: &dyn ByteSource, limits: &Limits) -> Result<Self, Unread> {
         read::read(source, limits).await
     }
 
@@ -124,6 +129,42 @@ impl Header {
         let bands: usize = self.band_info.iter().map(|band| size_of::<BandInfo>() + band.description.capacity()).sum();
         size_of::<Self>() + blocks + bands + self.palette.capacity() * 4
     }
+}
+
+/// Why there is no header.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// A directory, or a value it names, lies beyond the end of the file.
+    CutOff {
+        /// Which of the two.
+        what: &'static str,
+        /// Where it lies, in bytes.
+        range: std::ops::Range<u64>,
+        /// Length of the file.
+        size_bytes: u64,
+    },
+    /// Anything else.
+    Wrong(RasterError),
+}
+
+impl From<RasterError> for Unread {
+    fn from(error: RasterError) -> Self {
+        Self::Wrong(error)
+    }
+}
+
+impl From<Unread> for RasterError {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::CutOff { what, range, size_bytes } => broken(beyond_end(what, &range, size_bytes)),
+            Unread::Wrong(error) => error,
+        }
+    }
+}
+
+/// [`Unread::CutOff`] in words.
+pub(crate) fn beyond_end(what: &str, range: &std::ops::Range<u64>, size_bytes: u64) -> String {
+    format!("{what} at bytes {}..{} lies beyond the end at {size_bytes}", range.start, range.end)
 }
 
 fn broken(reason: String) -> RasterError {

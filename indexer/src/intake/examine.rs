@@ -6,7 +6,7 @@ use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
 use aurora_catalog::store::Stamp;
 use aurora_raster::{
     Limits, RasterError,
-    facts::{self, Facts},
+    facts::{self, Facts, SoFar},
 };
 
 use super::identity;
@@ -14,6 +14,14 @@ use crate::watch::scan;
 
 /// Bytes at the start of a file that tell what it is and where it ends.
 const HEAD_BYTES: usize = 64;
+
+/// How files begin that say where the rest of them lies, and bytes that each says it in: TIFF of either byte order
+/// (TIFF 6.0, section 2), BigTIFF, and the shortest superblock of HDF5.
+const BEGINNINGS: [(&[u8], usize); 5] =
+    [(b"II*\0", 8), (b"MM\0*", 8), (b"II+\0", 16), (b"MM\0+", 16), (b"\x89HDF\r\n\x1a\n", 48)];
+
+/// Fewer bytes than this tell nothing of a file.
+const LEAST_BEGINNING_BYTES: usize = 2;
 
 /// A file as it was when it was read.
 #[derive(Debug, Clone)]
@@ -46,26 +54,27 @@ pub fn examine(path: &Path) -> io::Result<Option<Examined>> {
     let stamp = scan::stamp(&file.metadata()?);
     let content = match missing_directory(&file, stamp.size_bytes)? {
         Some(missing) => Content::Incomplete(missing),
-        None => content(facts::read_file(path, &Limits::default())),
+        None => content(facts::read_so_far(path, &Limits::default())),
     };
     let identity = identity::of(&file, stamp.size_bytes)?;
     let unchanged = scan::stamp(&file.metadata()?) == stamp && scan::stamp(&std::fs::metadata(path)?) == stamp;
     Ok(unchanged.then_some(Examined { stamp, identity, content }))
 }
 
-fn content(facts: Result<Facts, RasterError>) -> Content {
-    match facts {
-        Ok(facts) if !facts.is_whole() => Content::Incomplete(format!(
+fn content(found: Result<SoFar, RasterError>) -> Content {
+    match found {
+        Ok(SoFar::CutOff(missing)) => Content::Incomplete(missing),
+        Ok(SoFar::Facts(facts)) if !facts.is_whole() => Content::Incomplete(format!(
             "{} of {} bytes are there; {} are missing",
             facts.size_bytes,
             facts.end_byte,
             facts.end_byte - facts.size_bytes
         )),
-        Ok(facts) if facts.bounds_wgs84.is_none() => {
+        Ok(SoFar::Facts(facts)) if facts.bounds_wgs84.is_none() => {
             let note = facts.georef_note.clone();
             Content::NotShown(note.unwrap_or_else(|| "no georeferencing".to_owned()))
         }
-        Ok(facts) => Content::Raster(Box::new(facts)),
+        Ok(SoFar::Facts(facts)) => Content::Raster(facts),
         Err(error) => Content::NotShown(error.to_string()),
     }
 }
@@ -79,12 +88,24 @@ fn missing_directory(file: &File, size_bytes: u64) -> io::Result<Option<String>>
     let mut head = [0; HEAD_BYTES];
     let length = size_bytes.min(HEAD_BYTES as u64) as usize;
     file.read_exact_at(&mut head[..length], 0)?;
+    if let Some(bytes) = cut_beginning(&head[..length]) {
+        return Ok(Some(format!("its first {bytes} bytes say where the rest lies; only {size_bytes} are there")));
+    }
     if let Some(end) = hdf5_end(&head[..length]).filter(|end| *end > size_bytes) {
         let missing = end - size_bytes;
         return Ok(Some(format!("{size_bytes} of {end} bytes are there; {missing} are missing")));
     }
     let offset = directory_offset(&head[..length]).filter(|offset| *offset >= size_bytes);
     Ok(offset.map(|offset| format!("its directory is to lie at byte {offset}; only {size_bytes} bytes are there")))
+}
+
+/// How many bytes the beginning of such a file has, where it is cut within them.
+fn cut_beginning(head: &[u8]) -> Option<usize> {
+    let is_cut = |(signature, bytes): &&(&[u8], usize)| {
+        let common = head.len().min(signature.len());
+        common >= LEAST_BEGINNING_BYTES && head[..common] == signature[..common] && head.len() < *bytes
+    };
+    BEGINNINGS.iter().find(is_cut).map(|(_, bytes)| *bytes)
 }
 
 /// Length of an HDF5 file by its superblock (HDF5 File Format Specification 3.0, section II.A), for addresses of 8 bytes.
@@ -134,6 +155,59 @@ mod tests {
         for head in [&b"II*\0\x40\0\0\0"[..], b"MM\0*\0\0\0\x40", b"II+\0\x08\0\0\0\x40\0\0\0\0\0\0\0", b""] {
             assert!(matches!(examined(head), Content::Incomplete(_)), "{head:?}");
         }
+    }
+
+    #[test]
+    fn what_is_cut_in_its_beginning_is_still_to_come() {
+        for head in [&b"II"[..], b"MM\0", b"II*\0\x08\0\0", b"II+\0\x08\0\0\0\x10\0\0\0\0\0\0", b"\x89HDF\r\n\x1a\n\0"]
+        {
+            assert!(matches!(examined(head), Content::Incomplete(_)), "{head:?}");
+        }
+    }
+
+    /// A TIFF of one pixel in its last byte whose tags' values lie between its directory and that.
+    fn whole() -> Vec<u8> {
+        let (short, long, double) = (3_u16, 4_u16, 12_u16);
+        let tags = [
+            (256_u16, short, 1_u32, 1_u32),
+            (257, short, 1, 1),
+            (258, short, 1, 8),
+            (262, short, 1, 1),
+            (273, long, 1, 182),
+            (277, short, 1, 1),
+            (278, short, 1, 1),
+            (279, long, 1, 1),
+            (33550, double, 3, 134),
+            (33922, double, 3, 158),
+        ];
+        let mut bytes = b"II*\0\x08\0\0\0\x0a\0".to_vec();
+        for (tag, field, count, value) in tags {
+            bytes.extend([tag.to_le_bytes(), field.to_le_bytes()].concat());
+            bytes.extend([count.to_le_bytes(), value.to_le_bytes()].concat());
+        }
+        bytes.extend([0; 4]);
+        bytes.extend([1.0_f64; 6].iter().flat_map(|number| number.to_le_bytes()));
+        bytes.push(7);
+        bytes
+    }
+
+    #[test]
+    fn what_is_cut_anywhere_is_still_to_come() {
+        let whole = whole();
+        for length in 2..whole.len() {
+            let found = examined(&whole[..length]);
+            assert!(matches!(found, Content::Incomplete(_)), "{length} of {}: {found:?}", whole.len());
+        }
+        let found = examined(&whole);
+        assert!(matches!(&found, Content::NotShown(_)), "it lies nowhere: {found:?}");
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_not_waited_for() {
+        let mut bytes = whole();
+        // A picture without columns.
+        bytes[18..20].copy_from_slice(&[0, 0]);
+        assert!(matches!(examined(&bytes), Content::NotShown(_)));
     }
 
     #[test]

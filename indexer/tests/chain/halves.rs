@@ -18,6 +18,23 @@ fn half_a_file_waits_is_listed_and_runs_once_whole() {
     assert_eq!(indexer.jobs().len(), 1);
 }
 
+/// In its signature, its directory, and the values that this one names.
+#[test]
+fn a_file_cut_in_its_header_waits_is_listed_and_runs_once_whole() {
+    let indexer = Indexer::start(COPY, &["--incomplete-after", "1s"]);
+    let whole = tiff(1);
+    let cuts = [5, 10, 100, 200, 250];
+    let name = |cut: usize| format!("cut-{cut}.tif");
+    cuts.iter().for_each(|&cut| fs::write(indexer.root().join(name(cut)), &whole[..cut]).unwrap());
+    for cut in cuts {
+        let listed = indexer.job_in(&name(cut), "incomplete");
+        assert!(listed["reason"].as_str().unwrap().contains(&cut.to_string()), "{listed}");
+    }
+    fs::write(indexer.root().join(name(200)), tiff(200)).unwrap();
+    indexer.job_in(&name(200), "published");
+    assert!(indexer.jobs().iter().all(|job| job["state"] != "failed"), "{:?}", indexer.jobs());
+}
+
 #[test]
 fn half_an_archive_waits_is_listed_and_runs_once_whole() {
     let script = r#"gunzip -c "$1" >"$2/x.MBI_light.tif" && echo '{"type":"FeatureCollection","features":[]}' >"$2/x.detections.geojson""#;

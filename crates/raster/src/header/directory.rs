@@ -8,7 +8,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::{
-    broken,
+    Unread, broken,
     bytes::{ByteOrder, FieldType},
     window::Window,
 };
@@ -140,7 +140,12 @@ pub(super) struct Directory {
 
 impl Directory {
     /// Parses the directory at `offset`; `Ok(None)` when the window does not hold all of it yet.
-    pub(super) fn parse(window: &Window<'_>, dialect: Dialect, offset: u64, limits: &Limits) -> Result<Option<Self>> {
+    pub(super) fn parse(
+        window: &Window<'_>,
+        dialect: Dialect,
+        offset: u64,
+        limits: &Limits,
+    ) -> Result<Option<Self>, Unread> {
         let past_count = beyond(offset, dialect.count_bytes() as u64);
         check_inside("directory", offset..past_count, window.size_bytes())?;
         let Some(count) = window.get(&(offset..past_count)).map(|bytes| dialect.order.unsigned(bytes)) else {
@@ -148,7 +153,7 @@ impl Directory {
         };
         if count > limits.max_entries as u64 {
             let limit = limits.max_entries as u64;
-            return Err(RasterError::TooLarge { what: "directory entries", value: count, limit });
+            return Err(RasterError::TooLarge { what: "directory entries", value: count, limit }.into());
         }
         let count = count as usize;
         let end = beyond(offset, dialect.directory_bytes(count));
@@ -162,7 +167,7 @@ impl Directory {
         Ok(Some(directory))
     }
 
-    fn add(&mut self, bytes: &[u8], size_bytes: u64, limits: &Limits) -> Result<()> {
+    fn add(&mut self, bytes: &[u8], size_bytes: u64, limits: &Limits) -> Result<(), Unread> {
         let order = self.dialect.order;
         let tag = order.unsigned(&bytes[..2]) as u16;
         let Some(field) = FieldType::from_code(order.unsigned(&bytes[2..4])) else { return Ok(()) };
@@ -280,9 +285,6 @@ fn beyond(offset: u64, length: u64) -> u64 {
     offset.saturating_add(length)
 }
 
-fn check_inside(what: &str, range: Range<u64>, size_bytes: u64) -> Result<()> {
-    if range.end <= size_bytes {
-        return Ok(());
-    }
-    Err(broken(format!("{what} at bytes {}..{} lies beyond the end at {size_bytes}", range.start, range.end)))
+fn check_inside(what: &'static str, range: Range<u64>, size_bytes: u64) -> Result<(), Unread> {
+    if range.end <= size_bytes { Ok(()) } else { Err(Unread::CutOff { what, range, size_bytes }) }
 }

@@ -5,7 +5,7 @@
 //! mask of the first one (other images, thumbnails of another type) are not looked at.
 
 use super::{
-    ColorInterpretation, Encoding, Header, Level, Planar, SampleType, Storage, broken,
+    ColorInterpretation, Encoding, Header, Level, Planar, SampleType, Storage, Unread, broken,
     directory::{Directory, tag},
     georef,
     level::{self, Layout},
@@ -23,7 +23,7 @@ const MASK: u32 = 4;
 const OLD_FULL: u32 = 1;
 const OLD_REDUCED: u32 = 2;
 
-pub(super) async fn read(source: &dyn ByteSource, limits: &Limits) -> Result<Header> {
+pub(super) async fn read(source: &dyn ByteSource, limits: &Limits) -> Result<Header, Unread> {
     let mut window = Window::new(source, limits);
     let (dialect, first) = walk::open(&mut window).await?;
     let directories = walk::directories(&mut window, dialect, first, limits, outlying).await?;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::{
-    broken,
+    Unread, broken,
     bytes::ByteOrder,
     directory::{Dialect, Directory, tag},
     window::Window,
@@ -55,7 +55,7 @@ pub(super) async fn directories(
     first: u64,
     limits: &Limits,
     also: impl Fn(&[Directory], &Window<'_>) -> Vec<std::ops::Range<u64>>,
-) -> Result<Vec<Directory>> {
+) -> Result<Vec<Directory>, Unread> {
     let mut walk =
         Walk { dialect, limits, seen: BTreeSet::new(), queue: VecDeque::new(), found: Vec::new(), parents: 0 };
     walk.follow(first)?;
@@ -70,7 +70,7 @@ pub(super) async fn directories(
         window.load(&missing).await?;
     }
     if walk.found.is_empty() {
-        return Err(broken("it has no directory".to_owned()));
+        return Err(broken("it has no directory".to_owned()).into());
     }
     Ok(walk.found)
 }
@@ -88,7 +88,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// Goes as far as the window allows and returns what it needs next.
-    fn advance(&mut self, window: &Window<'_>) -> Result<Vec<std::ops::Range<u64>>> {
+    fn advance(&mut self, window: &Window<'_>) -> Result<Vec<std::ops::Range<u64>>, Unread> {
         let mut missing = Vec::new();
         let mut waiting = VecDeque::new();
         loop {
