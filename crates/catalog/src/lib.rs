@@ -6,6 +6,7 @@
 
 pub mod detection;
 pub mod feed;
+pub mod footprint;
 pub mod job;
 pub mod name;
 pub mod outline;
@@ -15,6 +16,7 @@ pub mod store;
 
 pub use detection::Detection;
 pub use feed::{Change, ChangeBody, ChangePage};
+pub use footprint::Footprint;
 pub use job::{JobState, JobView};
 pub use name::SceneName;
 pub use outline::Outline;

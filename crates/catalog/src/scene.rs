@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::name::SceneName;
+use crate::{Footprint, name::SceneName};
 
 /// Bytes that the indexer serves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,8 +65,8 @@ pub struct Scene {
     pub published_at: Option<Timestamp>,
     /// West, south, east, north in degrees; `None` while nothing is known of where it lies.
     pub bounds_wgs84: Option<[f64; 4]>,
-    /// Closed ring of `[lon, lat]` around the raster, later around its valid pixels.
-    pub footprint: Vec<[f64; 2]>,
+    /// The raster's frame, later the outline of its valid pixels.
+    pub footprint: Footprint,
     /// The raw file, when our reader can show it.
     pub raw: Option<Asset>,
     /// The published COG.

@@ -28,7 +28,7 @@ fn scene(id: &str, revision: u64) -> Scene {
         arrived_at: Timestamp::UNIX_EPOCH,
         published_at: None,
         bounds_wgs84: None,
-        footprint: Vec::new(),
+        footprint: Default::default(),
         raw: None,
         light: None,
         detections: None,

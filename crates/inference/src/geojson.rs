@@ -9,6 +9,9 @@ use geo::{
 };
 use serde_json::{Value, json};
 
+/// Once round the globe.
+const TURN_DEG: f64 = 360.0;
+
 /// Decimals of a degree kept: 0.1 m.
 const DECIMALS: i32 = 6;
 
@@ -25,14 +28,37 @@ pub(crate) fn geometry(polygons: &MultiPolygon) -> Value {
 }
 
 fn cut_at_antimeridian(polygons: &MultiPolygon) -> MultiPolygon {
-    if !polygons.lines_iter().any(|side| side.dx().abs() > 180.0) {
-        return polygons.clone();
+    let crosses = |polygon: &Polygon| polygon.lines_iter().any(|side| side.dx().abs() > 180.0);
+    let parts = polygons.iter().flat_map(|polygon| if crosses(polygon) { cut(polygon) } else { vec![polygon.clone()] });
+    MultiPolygon::new(parts.collect())
+}
+
+fn cut(polygon: &Polygon) -> Vec<Polygon> {
+    let unwrapped = || polygon.map_coords(|c| Coord { x: if c.x < 0.0 { c.x + TURN_DEG } else { c.x }, y: c.y });
+    let unwrapped = round_the_pole(polygon).unwrap_or_else(unwrapped);
+    let part = |turn: i32| {
+        let shift = f64::from(turn) * TURN_DEG;
+        let globe = Rect::new((shift - 180.0, -90.0), (shift + 180.0, 90.0)).to_polygon();
+        unwrapped.intersection(&globe).map_coords(|c| Coord { x: c.x - shift, y: c.y })
+    };
+    (-1..=1).flat_map(part).collect()
+}
+
+/// What lies between an exterior that goes once round the globe and the pole on its side of the equator, its longitudes
+/// running on. Holes in it are closed.
+fn round_the_pole(polygon: &Polygon) -> Option<Polygon> {
+    let corners = &polygon.exterior().0;
+    let first = *corners.first()?;
+    let mut led = vec![first];
+    let mut lon = first.x;
+    for side in corners.windows(2) {
+        let step = side[1].x - side[0].x;
+        lon += step - (step / TURN_DEG).round() * TURN_DEG;
+        led.push(Coord { x: lon, y: side[1].y });
     }
-    let unwrapped = polygons.map_coords(|c| Coord { x: if c.x < 0.0 { c.x + 360.0 } else { c.x }, y: c.y });
-    let half = |from: f64| Rect::new((from, -90.0), (from + 180.0, 90.0)).to_polygon();
-    let east = unwrapped.intersection(&half(180.0)).map_coords(|c| Coord { x: c.x - 360.0, y: c.y });
-    let west = unwrapped.intersection(&half(0.0));
-    MultiPolygon::new(west.into_iter().chain(east).collect())
+    let pole = 90.0_f64.copysign(corners.iter().map(|corner| corner.y).sum());
+    led.extend([Coord { x: lon, y: pole }, Coord { x: first.x, y: pole }]);
+    ((lon - first.x).abs() > 180.0).then(|| Polygon::new(led.into(), vec![]))
 }
 
 fn rings(polygon: &Polygon) -> Value {
@@ -73,6 +99,20 @@ mod tests {
         for part in parts {
             let xs: Vec<f64> = part[0].iter().map(|c| c[0]).collect();
             assert!(xs.iter().all(|x| (179.0..=180.0).contains(x)) || xs.iter().all(|x| (-180.0..=-179.0).contains(x)));
+        }
+    }
+
+    #[test]
+    fn what_goes_round_a_pole_holds_it() {
+        use geo::Area as _;
+        for (lat, along) in [(80.0, 1.0), (80.0, -1.0), (-80.0, 1.0)] {
+            let lon = |step: i32| (17.0 + along * 45.0 * f64::from(step) + 180.0_f64).rem_euclid(360.0) - 180.0;
+            let ring: Vec<(f64, f64)> = (0..8).map(|step| (lon(step), lat)).collect();
+            let aside = polygon![(x: -10.0, y: 0.0), (x: 10.0, y: 0.0), (x: 10.0, y: 1.0), (x: -10.0, y: 1.0)];
+            let parts = cut_at_antimeridian(&MultiPolygon::new(vec![Polygon::new(ring.into(), vec![]), aside.clone()]));
+            assert!((parts.unsigned_area() - 3600.0 - 20.0).abs() < 1e-6, "{parts:?}");
+            assert!(parts.lines_iter().all(|side| side.start.x.abs() <= 180.0 && side.end.x.abs() <= 180.0));
+            assert!(parts.0.contains(&aside), "what crosses nothing stays as it is");
         }
     }
 

@@ -74,10 +74,7 @@ fn item(scene: &Scene) -> Value {
 }
 
 fn geometry(scene: &Scene) -> Value {
-    if scene.footprint.len() < 4 || scene.bounds_wgs84.is_none() {
-        return Value::Null;
-    }
-    json!({"type": "Polygon", "coordinates": [scene.footprint]})
+    scene.footprint.geometry().filter(|_| scene.bounds_wgs84.is_some()).unwrap_or(Value::Null)
 }
 
 fn properties(scene: &Scene) -> Value {

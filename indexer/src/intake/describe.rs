@@ -1,6 +1,6 @@
 //! Facts of a file in the catalogue's words.
 
-use aurora_catalog::{Asset, Scene, SceneName, SceneStatus, name};
+use aurora_catalog::{Asset, Footprint, Scene, SceneName, SceneStatus, name};
 use aurora_raster::facts::Facts;
 use jiff::Timestamp;
 
@@ -44,7 +44,7 @@ pub fn scene(scene_id: &str, revision: u64, path: &str, content: &Content, now: 
         arrived_at: now,
         published_at: None,
         bounds_wgs84: None,
-        footprint: Vec::new(),
+        footprint: Footprint::default(),
         raw: None,
         light: None,
         detections: None,
@@ -54,7 +54,7 @@ pub fn scene(scene_id: &str, revision: u64, path: &str, content: &Content, now: 
         Content::Raster(facts) => {
             scene.status = SceneStatus::Raw;
             scene.bounds_wgs84 = facts.bounds_wgs84;
-            scene.footprint.clone_from(&facts.footprint_wgs84);
+            scene.footprint = Footprint::of_ring(facts.footprint_wgs84.clone());
             scene.raw = Some(raw_asset(path, facts));
         }
         Content::NotShown(reason) | Content::Incomplete(reason) => scene.note = Some(reason.clone()),

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use aurora_catalog::Detection;
+use aurora_catalog::{Detection, Footprint, footprint::Ring};
 use aurora_raster::{
     Limits,
     facts::{self, Facts},
@@ -20,19 +20,22 @@ pub struct Outputs {
     pub light: Facts,
     /// Its detections, the most confident first.
     pub detections: Vec<Detection>,
-    /// Closed ring of `[lon, lat]` round the valid pixels, when the summary tells.
-    pub footprint: Option<Vec<[f64; 2]>>,
+    /// The outline of the valid pixels, when the summary tells.
+    pub footprint: Option<Footprint>,
 }
 
 /// The part of `*.summary.json` that the catalogue wants.
 #[derive(Deserialize)]
 struct Summary {
-    footprint: Option<Footprint>,
+    footprint: Option<Shape>,
 }
 
+/// GeoJSON (RFC 7946): in two or more parts across the antimeridian.
 #[derive(Deserialize)]
-struct Footprint {
-    coordinates: Vec<Vec<[f64; 2]>>,
+#[serde(tag = "type", content = "coordinates")]
+enum Shape {
+    Polygon(Vec<Ring>),
+    MultiPolygon(Vec<Vec<Ring>>),
 }
 
 /// A summary is a page of text.
@@ -83,12 +86,16 @@ fn only<'n>(names: &'n [String], ending: &str) -> Result<&'n str, String> {
 }
 
 /// The footprint is a nicety: without it the raster's frame does.
-fn footprint(summary: &Path) -> Option<Vec<[f64; 2]>> {
+fn footprint(summary: &Path) -> Option<Footprint> {
     if fs::metadata(summary).ok()?.len() > MAX_SUMMARY_BYTES {
         return None;
     }
     let summary: Summary = serde_json::from_slice(&fs::read(summary).ok()?).ok()?;
-    summary.footprint?.coordinates.into_iter().next().filter(|ring| ring.len() >= 4)
+    let footprint = Footprint::of_polygons(match summary.footprint? {
+        Shape::Polygon(rings) => vec![rings],
+        Shape::MultiPolygon(polygons) => polygons,
+    });
+    Some(footprint).filter(|footprint| !footprint.is_empty())
 }
 
 #[cfg(test)]
@@ -102,6 +109,28 @@ mod tests {
         assert_eq!(only(&names, ".summary.json"), Err("the command left no *.summary.json".to_owned()));
         let twice = ["a.MBI_light.tif", "b.MBI_light.tif"].map(str::to_owned);
         assert!(only(&twice, ".MBI_light.tif").unwrap_err().contains("several"));
+    }
+
+    #[test]
+    fn the_footprint_is_what_the_summary_says() {
+        let summary = tempfile::NamedTempFile::new().unwrap();
+        let read = |shape: serde_json::Value| {
+            fs::write(summary.path(), serde_json::json!({ "scene_id": "a", "footprint": shape }).to_string()).unwrap();
+            footprint(summary.path()).and_then(|footprint| footprint.geometry())
+        };
+        let part = |west: f64| [[[west, 1.0], [west + 1.0, 1.0], [west + 1.0, 2.0], [west, 1.0]]];
+        let across = serde_json::json!({ "type": "MultiPolygon", "coordinates": [part(179.0), part(-180.0)] });
+        assert_eq!(read(across.clone()), Some(across));
+        let one = serde_json::json!({ "type": "Polygon", "coordinates": part(3.0) });
+        assert_eq!(read(one.clone()), Some(one));
+        for none in [
+            serde_json::json!(null),
+            serde_json::json!({ "type": "Polygon", "coordinates": [] }),
+            serde_json::json!({ "type": "Point", "coordinates": [1.0, 2.0] }),
+            serde_json::json!({ "type": "MultiPolygon", "coordinates": [[[[1.0, 2.0, 3.0]]]] }),
+        ] {
+            assert_eq!(read(none.clone()), None, "{none}");
+        }
     }
 
     #[test]

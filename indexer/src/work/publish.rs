@@ -12,7 +12,7 @@ use std::{
 };
 
 use aurora_catalog::{
-    ChangeBody, SceneStatus,
+    ChangeBody, Footprint, SceneStatus,
     store::{Entry, scenes},
 };
 use aurora_queue::{Job, QueueError, State, attempt, list, person};
@@ -158,7 +158,7 @@ pub(crate) async fn put(write: &mut Write<'_>, mut entry: Entry, revision: u64, 
     scene.status = SceneStatus::Published;
     scene.published_at = Some(now);
     scene.bounds_wgs84 = light.bounds_wgs84;
-    scene.footprint = footprint.unwrap_or_else(|| light.footprint_wgs84.clone());
+    scene.footprint = footprint.unwrap_or_else(|| Footprint::of_ring(light.footprint_wgs84.clone()));
     scene.light = Some(describe::asset(paths::href("/results/", &path), &light, light.nodata));
     scene.detections = Some(u32::try_from(detections.len()).unwrap_or(u32::MAX));
     entry.updated_at = now;

@@ -10,11 +10,8 @@ const TURN_DEG: f64 = 360.0;
 
 /// Where a scene lies: its footprint, else its bounds, else `null`.
 pub(crate) fn scene_geometry(scene: &Scene) -> Value {
-    match (&scene.footprint[..], scene.bounds_wgs84) {
-        ([_, _, _, _, ..], _) => json!({ "type": "Polygon", "coordinates": [scene.footprint] }),
-        (_, Some(bounds)) => box_polygon(bounds),
-        (_, None) => Value::Null,
-    }
+    let known = scene.footprint.geometry();
+    known.or_else(|| scene.bounds_wgs84.map(box_polygon)).unwrap_or(Value::Null)
 }
 
 /// The box round an outline in degrees: west, south, east, north, with west > east round one that was cut at the
@@ -138,6 +135,24 @@ fn object(value: Value) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scene_of_an_earlier_feed_is_cut_at_the_antimeridian() {
+        let scene = |ring: Value| -> Scene {
+            serde_json::from_value(json!({
+                "scene_id": "a", "revision": 1, "status": "raw", "path": "a.tif", "name": null, "observed_at": null,
+                "arrived_at": "2024-05-01T10:00:00Z", "published_at": null, "bounds_wgs84": [179.0, 1.0, -179.0, 2.0],
+                "footprint": ring, "raw": null, "light": null, "detections": null, "note": null,
+            }))
+            .unwrap()
+        };
+        let running_on = scene(json!([[179.0, 1.0], [181.0, 1.0], [181.0, 2.0], [179.0, 2.0], [179.0, 1.0]]));
+        let geometry = scene_geometry(&running_on);
+        assert_eq!((&geometry["type"], geometry["coordinates"].as_array().unwrap().len()), (&json!("MultiPolygon"), 2));
+        assert_eq!(bounds_of(&geometry.into()), running_on.bounds_wgs84);
+        let unknown = scene(json!([]));
+        assert_eq!(scene_geometry(&unknown), box_polygon([179.0, 1.0, -179.0, 2.0]));
+    }
 
     #[test]
     fn a_box_goes_round_what_was_cut_at_the_antimeridian() {

@@ -32,7 +32,7 @@ fn scene(id: &str, revision: u64, day: u8, shown: bool) -> Scene {
         arrived_at: format!("2024-01-{day:02}T00:00:00Z").parse().unwrap(),
         published_at: None,
         bounds_wgs84: Some([f64::from(day), 0.0, f64::from(day) + 1.0, 1.0]),
-        footprint: Vec::new(),
+        footprint: Default::default(),
         raw: shown.then_some(asset),
         light: None,
         detections: None,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use aurora_catalog::{
-    Asset, Change, ChangeBody, ChangePage, Detection, JobState, JobView, Scene, SceneName, SceneStatus,
+    Asset, Change, ChangeBody, ChangePage, Detection, Footprint, JobState, JobView, Scene, SceneName, SceneStatus,
 };
 use axum::{
     Json, Router,
@@ -112,7 +112,7 @@ async fn changes(
 
 /// A scene whose raw file cannot be shown.
 pub(crate) fn waiting(id: &str, reason: &str) -> Scene {
-    let (bounds_wgs84, footprint, raw) = (None, Vec::new(), None);
+    let (bounds_wgs84, footprint, raw) = (None, Default::default(), None);
     let note = Some(reason.to_owned());
     Scene { status: SceneStatus::Waiting, bounds_wgs84, footprint, raw, note, ..scene(id, 1) }
 }
@@ -131,7 +131,13 @@ pub(crate) fn scene(id: &str, revision: u64) -> Scene {
         arrived_at: "2024-01-01T00:00:00Z".parse().unwrap(),
         published_at: None,
         bounds_wgs84: Some([0.0, -side_deg, side_deg, 0.0]),
-        footprint: vec![[0.0, 0.0], [side_deg, 0.0], [side_deg, -side_deg], [0.0, -side_deg], [0.0, 0.0]],
+        footprint: Footprint::of_ring(vec![
+            [0.0, 0.0],
+            [side_deg, 0.0],
+            [side_deg, -side_deg],
+            [0.0, -side_deg],
+            [0.0, 0.0],
+        ]),
         raw: Some(asset(&format!("{id}.MBI.tif"))),
         light: None,
         detections: None,
