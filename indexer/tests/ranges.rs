@@ -194,7 +194,10 @@ fn nothing_outside_the_root_is_served() {
         assert_eq!(answer.status, 404, "{path}: {}", String::from_utf8_lossy(&answer.body));
         assert_eq!(answer.header("content-type"), Some("application/problem+json"));
     }
-    assert_eq!(request(indexer.address, "DELETE", PATH, &[]).status, 405);
+    for path in [PATH, "/files/", "/results/", "/results/a/2/b.tif"] {
+        let refused = request(indexer.address, "DELETE", path, &[]);
+        assert_eq!((refused.status, refused.header("allow")), (405, Some("GET,HEAD")), "{path}");
+    }
 }
 
 #[test]

@@ -129,12 +129,13 @@ async fn what_changes_anything_needs_the_token() {
         for headers in [&[][..], &[("authorization", "Bearer s3cres")], &[("authorization", "Bearer s3cret2")]] {
             let refused = indexer.ask(Method::POST, path, headers).await.unwrap();
             assert_eq!(refused.status(), StatusCode::UNAUTHORIZED, "{path} {headers:?}");
+            assert_eq!(refused.headers()["www-authenticate"], "Bearer");
         }
     }
     assert_eq!(indexer.job_in("failed").await, id, "nothing has moved");
     // There is nothing to be given away, which only those learn who may.
     for (path, expected) in changes.iter().zip([StatusCode::OK, StatusCode::OK, StatusCode::CONFLICT]) {
-        let done = indexer.ask(Method::POST, path, &[("authorization", "Bearer s3cret")]).await.unwrap();
+        let done = indexer.ask(Method::POST, path, &[("authorization", "bearer s3cret")]).await.unwrap();
         assert_eq!(done.status(), expected, "{path}");
     }
     assert_eq!(indexer.job_in("failed").await, id, "it ran anew");

@@ -28,6 +28,9 @@ pub enum TokenError {
     },
 }
 
+/// How the token is shown (RFC 6750).
+const SCHEME: &str = "Bearer";
+
 /// A secret that programs and operators share.
 #[derive(Clone)]
 pub struct Token(HeaderValue);
@@ -41,7 +44,7 @@ impl Token {
         let text = fs::read_to_string(path).map_err(|source| TokenError::File { path: path.to_owned(), source })?;
         let none = || TokenError::None { path: path.to_owned() };
         let token = text.lines().next().map(str::trim).filter(|token| !token.is_empty()).ok_or_else(none)?;
-        let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| none())?;
+        let mut value = HeaderValue::try_from(format!("{SCHEME} {token}")).map_err(|_| none())?;
         value.set_sensitive(true);
         Ok(Self(value))
     }
@@ -51,13 +54,21 @@ impl Token {
         self.0.clone()
     }
 
-    /// Whether these headers show it. Takes as long for a wrong token as for the right one of its length.
+    /// Whether these headers show it, with the scheme in any case and any number of spaces after it (RFC 9110, section
+    /// 11.4). Takes as long for a wrong token as for the right one of its length.
     fn is_shown(&self, headers: &HeaderMap) -> bool {
         let shown = headers.get(header::AUTHORIZATION).map_or(&b""[..], HeaderValue::as_bytes);
-        let known = self.0.as_bytes();
+        let (Some(shown), Some(known)) = (bearer(shown), bearer(self.0.as_bytes())) else { return false };
         let differences = shown.iter().zip(known).fold(0, |sum, (shown, known)| sum | (shown ^ known));
         shown.len() == known.len() && differences == 0
     }
+}
+
+/// The token of the scheme `Bearer`.
+fn bearer(authorization: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = authorization.split_at_checked(SCHEME.len())?;
+    let token = rest.trim_ascii_start();
+    (scheme.eq_ignore_ascii_case(SCHEME.as_bytes()) && token.len() < rest.len()).then_some(token)
 }
 
 /// What a request that changes something must show.
@@ -128,8 +139,20 @@ mod tests {
         assert!(Guard::new(address, Some(Path::new("/none"))).is_err());
         fs::write(file.path(), "secret\nmore\n").unwrap();
         let guard = Guard::new(address, Some(file.path())).unwrap();
-        assert!(passes(&guard, "authorization", "Bearer secret"));
-        for wrong in ["Bearer secre", "Bearer secrets", "Bearer ", "Basic secret", "secret"] {
+        for right in ["Bearer secret", "bearer secret", "BEARER  secret"] {
+            assert!(passes(&guard, "authorization", right), "{right}");
+        }
+        for wrong in [
+            "Bearer secre",
+            "Bearer Secret",
+            "Bearersecret",
+            "Bearer",
+            "Bearer\u{a0}secret",
+            "Bearer secrets",
+            "Bearer ",
+            "Basic secret",
+            "secret",
+        ] {
             assert!(!passes(&guard, "authorization", wrong), "{wrong}");
         }
     }

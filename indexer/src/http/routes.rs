@@ -4,7 +4,7 @@ use aurora_daemon::{metrics::routes as metrics_routes, problem::Problem};
 use axum::{
     Router,
     response::Redirect,
-    routing::{any, get, post},
+    routing::{get, post},
 };
 use http::{Method, StatusCode, Uri};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -27,11 +27,11 @@ fn table(shared: Shared, metrics: PrometheusHandle) -> Router {
         .route("/", get(|| async { Redirect::temporary("/health") }))
         .route("/files", get(|| async { Redirect::permanent(front::FILES) }))
         .route("/results", get(|| async { Redirect::permanent(front::RESULTS) }))
-        // Below these `GET` and `HEAD` never come to the table.
-        .route(front::FILES, any(not_for_this_address))
-        .route("/files/{*path}", any(not_for_this_address))
-        .route(front::RESULTS, any(not_for_this_address))
-        .route("/results/{*path}", any(not_for_this_address))
+        // Below these `GET` and `HEAD` never come to the table; they stand here for the `Allow` of other methods' 405.
+        .route(front::FILES, get(not_for_this_address))
+        .route("/files/{*path}", get(not_for_this_address))
+        .route(front::RESULTS, get(not_for_this_address))
+        .route("/results/{*path}", get(not_for_this_address))
         .route("/catalog/changes", get(catalog::changes))
         .route("/catalog/items", get(items::list))
         .route("/catalog/items/{scene_id}", get(items::one))
