@@ -45,6 +45,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// What was measured elsewhere holds no figures.
+    #[error("{what}: {reason}")]
+    NoFigures {
+        /// Which files.
+        what: String,
+        /// What is missing, and how to get it.
+        reason: String,
+    },
     /// A client process did not do its part.
     #[error("client process: {reason}")]
     Crew {
@@ -57,13 +65,13 @@ pub enum Error {
         /// The server's address.
         server: String,
     },
-    /// A report file could not be written.
-    #[error("{}: {source}", path.display())]
+    /// A file could not be read or written.
+    #[error("{}: {cause}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
+        /// What the system said. It is in the text already, so it is no source that would be printed once more.
+        cause: std::io::Error,
     },
     /// A report could not be put into words or lines.
     #[error("report: {reason}")]
@@ -79,4 +87,11 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+}
+
+impl Error {
+    /// Whether the flags, or a file that they name, must be written otherwise before anything can be measured.
+    pub fn is_of_flags(&self) -> bool {
+        matches!(self, Self::Address { .. } | Self::Recording { .. } | Self::Plan { .. } | Self::Threshold { .. })
+    }
 }

@@ -13,6 +13,9 @@ use cli::{Cli, Command};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+/// Exit status where nothing was measured because of the flags; the one of clap.
+const WRONG_FLAGS: u8 = 2;
+
 fn main() -> ExitCode {
     let cli: Cli = aurora_daemon::config::parse();
     aurora_daemon::log::init(&cli.log);
@@ -30,7 +33,10 @@ fn main() -> ExitCode {
         Err(error) => {
             // An address or a command in it may hold a secret.
             tracing::error!("{}", aurora_perf::report::masked(&format!("{error:#}")));
-            ExitCode::FAILURE
+            let is_of_flags = |cause: &(dyn std::error::Error + 'static)| {
+                cause.downcast_ref::<aurora_perf::Error>().is_some_and(aurora_perf::Error::is_of_flags)
+            };
+            if error.chain().any(is_of_flags) { ExitCode::from(WRONG_FLAGS) } else { ExitCode::FAILURE }
         }
     }
 }

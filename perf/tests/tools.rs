@@ -262,6 +262,51 @@ fn a_load_and_its_log_share_their_stages() {
 }
 
 #[test]
+fn a_portuguese_report_is_portuguese_throughout() {
+    let out = tempfile::tempdir().unwrap();
+    let log = out.path().join("access.log");
+    // Half of the time at the peak lies in no stage.
+    std::fs::write(&log, access_log().replace("queue;dur=400", "queue;dur=200")).unwrap();
+    for (lang, named) in [("pt", "entre etapas"), ("en", "between stages")] {
+        let output = perf(&["analyze", &log.display().to_string(), "--lang", lang], out.path());
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let others = ["entre etapas", "between stages"].into_iter().filter(|name| *name != named);
+        assert!(said.contains(named) && !others.into_iter().any(|name| said.contains(name)), "{said}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_flags_is_told_by_the_status() {
+    let out = tempfile::tempdir().unwrap();
+    let plan = out.path().join("plan.toml");
+    std::fs::write(&plan, "stagse = []").unwrap();
+    let plan = plan.display().to_string();
+    let (_runtime, addresses) = serve(vec![Ledger::default(), Ledger::default()]);
+    let (a, b) = (format!("a={}", addresses[0]), format!("b={}", addresses[1]));
+    for (args, named) in [
+        (&["stress", "--server", "notaurl"][..], "notaurl"),
+        (&["protocol", "--server", "notaurl"], "notaurl"),
+        (&["capacity", "--server", "notaurl"], "notaurl"),
+        (&["stress", "--target", "requests"], "--plan"),
+        (&["stress", "--target", "requests", "--plan", &plan], "stagse"),
+        (&["stress", "--users", "1", "--for", "0"], "no time"),
+        (&["stress", "--hot-share", "2"], "0 to 1"),
+        (&["stress", "--hot-share", "NaN"], "0 to 1"),
+        (&["compare", "a", "b"], "NAME=ADDRESS"),
+        (&["compare", &a, &b, "--rounds", "1"], "5 rounds"),
+    ] {
+        let output = perf(args, out.path());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && said.contains(named), "{args:?}: {:?} {said}", output.status);
+    }
+    let missing = perf(&["stress", "--plan", "/no/such.toml"], out.path());
+    let said = String::from_utf8_lossy(&missing.stderr).into_owned();
+    assert_eq!(said.matches("No such file").count(), 1, "{said}");
+    let help = perf(&["stress", "--help"], out.path());
+    assert!(String::from_utf8_lossy(&help.stdout).contains("an n in braces"), "{help:?}");
+}
+
+#[test]
 fn a_log_without_requests_is_refused_with_advice() {
     let out = tempfile::tempdir().unwrap();
     let log = out.path().join("text.log");

@@ -99,12 +99,23 @@ fn apply(mut command: Command, table: &Table) -> Result<Command, String> {
             continue;
         }
         let arg = command.get_arguments().find(|arg| arg.get_long() == Some(key.as_str()));
-        let id = arg.ok_or_else(|| format!("unknown key `{key}`"))?.get_id().clone();
+        let id = arg.ok_or_else(|| unknown_key(&command, key))?.get_id().clone();
         let words = words(value).ok_or_else(|| format!("`{key}` has a value of a kind that no setting takes"))?;
         // A default makes a required flag optional; clap wants to be told.
         command = command.mut_arg(&id, |arg| arg.required(false).default_values(words));
     }
     Ok(command)
+}
+
+/// What to do about a key that is none here: it may be one of a subcommand.
+fn unknown_key(command: &Command, key: &str) -> String {
+    let has_it = |command: &&Command| command.get_arguments().any(|arg| arg.get_long() == Some(key));
+    let tables: Vec<String> =
+        command.get_subcommands().filter(has_it).map(|command| format!("[{}]", command.get_name())).collect();
+    match &tables[..] {
+        [] => format!("unknown key `{key}`"),
+        tables => format!("unknown key `{key}` outside a table; it belongs under {}", tables.join(" or ")),
+    }
 }
 
 fn words(value: &Value) -> Option<Vec<String>> {
@@ -209,6 +220,24 @@ mod tests {
     fn unknown_keys_are_refused_by_name() {
         let error = parse_with("root = '/nas'\nsetle = '5s'", &[]).unwrap_err();
         assert!(error.to_string().contains("unknown key `setle`"), "{error}");
+    }
+
+    #[test]
+    fn a_subcommands_key_is_sent_to_its_table() {
+        #[derive(Parser, Debug)]
+        enum Program {
+            Stress(Settings),
+            Other,
+        }
+        let with = |text: &str| {
+            let file = file(text);
+            try_parse::<Program>(&["program", "--config", file.path().to_str().unwrap(), "stress"])
+        };
+        let error = with("root = '/nas'").unwrap_err();
+        assert!(error.to_string().contains("`root` outside a table; it belongs under [stress]"), "{error}");
+        assert!(
+            matches!(with("[stress]\nroot = '/nas'").unwrap(), Program::Stress(settings) if settings.root == "/nas")
+        );
     }
 
     #[test]

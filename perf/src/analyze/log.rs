@@ -48,7 +48,7 @@ struct Line {
 
 /// Calls `each` with every request of a file, and tells how many lines there were that were none.
 pub(super) fn read(path: &Path, mut each: impl FnMut(Entry)) -> Result<u64, Error> {
-    let failed = |source| Error::Io { path: path.to_owned(), source };
+    let failed = |cause| Error::Io { path: path.to_owned(), cause };
     let mut reader = BufReader::with_capacity(1 << 20, File::open(path).map_err(failed)?);
     let (mut line, mut others) = (Vec::new(), 0);
     loop {

@@ -144,7 +144,7 @@ struct Burst {
 /// Reads and analyses.
 ///
 /// # Errors
-/// [`Error::Io`], [`Error::Plan`] when the log holds no request or the load's report no stages.
+/// [`Error::Io`], [`Error::NoFigures`] when the log holds no request, [`Error::Plan`] when the load's report has no stages.
 pub fn run(settings: &Settings) -> Result<Analysis, Error> {
     let (from_s, seconds) = overview(settings)?;
     let load: Vec<f64> = seconds.iter().map(|second| second.at_once).collect();
@@ -186,7 +186,10 @@ fn overview(settings: &Settings) -> Result<(f64, Vec<Second>), Error> {
     let mut ended = by_second.iter().filter(|(_, figures)| figures.requests > 0).map(|(second, _)| *second);
     let Some((first, last)) = ended.next().map(|first| (first, ended.next_back().unwrap_or(first))) else {
         let what = settings.logs.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-        return Err(Error::Plan { what, reason: "no access lines in it; run the server with --log json".to_owned() });
+        return Err(Error::NoFigures {
+            what,
+            reason: "no access lines in it; run the server with --log json".to_owned(),
+        });
     };
     let seconds = (first..=last).map(|second| by_second.get(&second).copied().unwrap_or_default()).collect();
     Ok((first as f64, seconds))
@@ -205,7 +208,7 @@ fn spread(entry: &Entry, by_second: &mut BTreeMap<i64, Second>) {
 
 /// The phases of a load from its JSON report.
 fn stages_of(path: &Path) -> Result<Vec<Phase>, Error> {
-    let text = fs::read_to_string(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+    let text = fs::read_to_string(path).map_err(|cause| Error::Io { path: path.to_owned(), cause })?;
     let wrong = |reason: &str| Error::Plan { what: path.display().to_string(), reason: reason.to_owned() };
     let json: Value = serde_json::from_str(&text).map_err(|error| wrong(&error.to_string()))?;
     let started: Option<Timestamp> = json["load_started_at"].as_str().and_then(|text| text.parse().ok());

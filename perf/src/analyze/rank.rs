@@ -9,7 +9,7 @@ const FULL_SHARE: f64 = 0.8;
 /// Stages of Aurora's server that keep a core busy; the others wait.
 const WORKING_STAGES: [&str; 7] = ["plan", "decode", "paint", "warp", "stretch", "style", "encode"];
 /// What is left of a request's time when all its stages are taken off.
-const BETWEEN: &str = "between stages";
+pub(super) const BETWEEN: &str = "between stages";
 /// What takes so many times longer than at first has grown.
 const GREW: f64 = 2.0;
 /// Shorter times than this are not told apart.

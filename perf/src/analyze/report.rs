@@ -95,6 +95,11 @@ fn phase_name(kind: Kind, lang: Language) -> &'static str {
     }
 }
 
+/// Stages are called as in the log; what is between them has no name there.
+fn stage_name(stage: &str, lang: Language) -> &str {
+    if stage == rank::BETWEEN { lang.say(rank::BETWEEN, "entre etapas") } else { stage }
+}
+
 fn phase_table(analysis: &Analysis, lang: Language) -> Table {
     let row = |figures: &PhaseFigures| {
         let (phase, q) = (figures.phase, figures.durations);
@@ -145,7 +150,7 @@ fn bottleneck_table(ranked: &[Bottleneck], lang: Language) -> Table {
     };
     let row = |(index, bottleneck): (usize, &Bottleneck)| {
         vec![
-            format!("{}. {}", index + 1, bottleneck.stage),
+            format!("{}. {}", index + 1, stage_name(&bottleneck.stage, lang)),
             format!("{:.1} %", 100.0 * bottleneck.share),
             bottleneck.before_ms.map_or_else(|| "–".to_owned(), |ms| format!("{ms:.2}")),
             format!("{:.2}", bottleneck.peak_ms),

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use aurora_perf::{
     client::{Client, Dialer, Protocol, Scene, TileTemplate, open_scenes},
     compare::{self, Recorded, Settings, Side},
@@ -109,7 +109,7 @@ impl CompareArgs {
         let (name_a, address_a) = named(&self.a)?;
         let (name_b, address_b) = named(&self.b)?;
         if address_a.contains("{z}") {
-            bail!("the first side must list scenes; give the template second");
+            return Err(wrong(&self.a, "the first side must list scenes; give the template second"));
         }
         let client = Client::new(Arc::new(Dialer::new(self.http)), None, self.timeout);
         let scenes = self.open(&client, address_a, &self.scenes).await?;
@@ -149,5 +149,9 @@ impl CompareArgs {
 
 fn named(side: &str) -> anyhow::Result<(&str, &str)> {
     let named = side.split_once('=').filter(|(name, address)| !name.is_empty() && address.contains("://"));
-    named.with_context(|| format!("`{side}` is neither NAME=ADDRESS nor a JSON report"))
+    named.ok_or_else(|| wrong(side, "it is neither NAME=ADDRESS nor a JSON report"))
+}
+
+fn wrong(side: &str, reason: &str) -> anyhow::Error {
+    aurora_perf::Error::Plan { what: format!("`{side}`"), reason: reason.to_owned() }.into()
 }

@@ -70,9 +70,11 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "N", default_value_t = 256)]
     hot: usize,
     /// Part of the tile requests that ask for one of those; the others are for tiles nobody asked for.
-    #[arg(long, value_name = "0..1", default_value_t = 0.98)]
+    #[arg(long, value_name = "0..1", default_value_t = 0.98, value_parser = parse_share)]
     hot_share: f64,
-    /// Query that makes tiles distinct anew when all have been asked for; {n} is the pass. Empty: begin anew.
+    // clap takes an `n` in braces for the end of a line.
+    /// Query that makes tiles distinct anew when all have been asked for; an n in braces, as in the default, is the
+    /// pass. Empty: begin anew.
     #[arg(long, value_name = "QUERY", default_value = "rescale=0,255.{n}")]
     distinct_query: String,
     /// Size of a map pane in pixels.
@@ -164,7 +166,10 @@ impl LoadArgs {
             }),
             TargetKind::Requests => {
                 let requests = spec.requests(&self.base());
-                anyhow::ensure!(!requests.is_empty(), "--target requests needs a --plan file with a [[request]]");
+                if requests.is_empty() {
+                    let reason = "needs a --plan file with a [[request]]".to_owned();
+                    return Err(aurora_perf::Error::Plan { what: "--target requests".to_owned(), reason }.into());
+                }
                 for request in &requests {
                     Template::check(request)?;
                 }
@@ -230,6 +235,11 @@ fn parse_bounds(text: &str) -> Result<Bounds, String> {
     let (minx, miny) = lon_lat_to_mercator(west, south);
     let (maxx, maxy) = lon_lat_to_mercator(east, north);
     if minx < maxx && miny < maxy { Ok(Bounds::new(minx, miny, maxx, maxy)) } else { Err(wrong()) }
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| format!("`{text}` is not a number from 0 to 1"))
 }
 
 fn parse_zooms(text: &str) -> Result<(u8, u8), String> {

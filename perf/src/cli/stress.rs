@@ -79,7 +79,10 @@ impl StressArgs {
             (None, Some(stages)) => stages,
             (None, None) => self.profile.stages(),
         };
-        anyhow::ensure!(!stages.duration().is_zero(), "the stages last no time at all");
+        if stages.duration().is_zero() {
+            let reason = "they last no time at all".to_owned();
+            return Err(aurora_perf::Error::Plan { what: "stages".to_owned(), reason }.into());
+        }
         let model = match self.open {
             true => Model::Open { max_users: self.max_users.max(1), random: !self.even },
             false => Model::Closed,

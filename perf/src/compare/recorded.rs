@@ -47,7 +47,7 @@ impl Recorded {
     /// # Errors
     /// [`Error::Io`], [`Error::Plan`] when it is none.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let text = fs::read_to_string(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+        let text = fs::read_to_string(path).map_err(|cause| Error::Io { path: path.to_owned(), cause })?;
         let name = path.display().to_string();
         let wrong = |reason: String| Error::Plan { what: name.clone(), reason };
         let json: Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;

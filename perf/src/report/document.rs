@@ -136,7 +136,7 @@ impl Document {
         let files = [("md", self.markdown()?), ("html", self.html()?), ("json", json)];
         let failed = |path: &Path| {
             let path = path.to_owned();
-            move |source| Error::Io { path, source }
+            move |cause| Error::Io { path, cause }
         };
         fs::create_dir_all(folder).map_err(failed(folder))?;
         for (extension, text) in files {

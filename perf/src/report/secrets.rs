@@ -69,8 +69,10 @@ pub(super) fn masked_json(document: &Value) -> Value {
 /// A word that follows another, which may be the flag it belongs to.
 fn masked_after(before: &str, word: &str) -> String {
     let is_flag = before.starts_with('-') && !before.contains('=');
-    let asks_for_it = is_flag || before.ends_with(':');
-    if asks_for_it && is_secret(before.trim_end_matches(':')) && !word.starts_with("--") {
+    let name = before.trim_end_matches(':');
+    // A field of a template, `{env:TOKEN}:`, is spoken of and not given a value.
+    let asks_for_it = is_flag || (before.ends_with(':') && !name.ends_with('}'));
+    if asks_for_it && is_secret(name) && !word.starts_with("--") {
         return MASK.to_owned();
     }
     if SCHEMES.contains(&before.to_ascii_lowercase().as_str()) {
@@ -214,6 +216,7 @@ mod tests {
             "API_KEY=S3CRET aurora-server --token S3CRET --indexer http://u:S3CRET@h --password='S3CRET S3CRET'",
             "serve --auth-token \"S3CRET S3CRET\" --header 'X-API-Key: S3CRET'",
             "Authorization: Bearer S3CRET",
+            "{\"api_key\": \"S3CRET\"}",
             "GET with Bearer S3CRET failed",
             "http://h/x: token: S3CRET",
         ] {
@@ -231,6 +234,7 @@ mod tests {
             "12s:50 30s:200\n  two  spaces",
             "http://h/a%20b?x=%3Cy%3E",
             "\"open\" ' don't",
+            "field {env:SECRET_TOKEN}: no such variable in the environment",
             "",
         ] {
             assert_eq!(masked(text), text);

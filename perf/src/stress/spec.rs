@@ -28,7 +28,7 @@ impl Spec {
     /// # Errors
     /// [`Error::Io`], and [`Error::Plan`] with what is wrong.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let text = fs::read_to_string(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+        let text = fs::read_to_string(path).map_err(|cause| Error::Io { path: path.to_owned(), cause })?;
         let wrong = |reason: String| Error::Plan { what: path.display().to_string(), reason };
         toml::from_str(&text).map_err(|error| wrong(error.to_string()))
     }

@@ -42,7 +42,7 @@ impl Recorder {
     /// # Errors
     /// [`Error::Io`] when it cannot be made.
     pub fn create(path: &Path) -> Result<Self, Error> {
-        File::create(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+        File::create(path).map_err(|cause| Error::Io { path: path.to_owned(), cause })?;
         Self::append(path)
     }
 
@@ -52,7 +52,7 @@ impl Recorder {
     /// [`Error::Io`] when it cannot be opened.
     pub fn append(path: &Path) -> Result<Self, Error> {
         let file = OpenOptions::new().append(true).open(path);
-        Ok(Self { file: Mutex::new(file.map_err(|source| Error::Io { path: path.to_owned(), source })?) })
+        Ok(Self { file: Mutex::new(file.map_err(|cause| Error::Io { path: path.to_owned(), cause })?) })
     }
 
     /// Writes a view. A full disk loses lines, not the run.
@@ -75,7 +75,7 @@ impl Recording {
     /// # Errors
     /// [`Error::Io`] when it cannot be read, [`Error::Recording`] when it is none or holds no view.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let io = |source| Error::Io { path: path.to_owned(), source };
+        let io = |cause| Error::Io { path: path.to_owned(), cause };
         let wrong = |reason: String| Error::Recording { path: path.to_owned(), reason };
         let mut sessions: std::collections::BTreeMap<usize, Vec<Line>> = std::collections::BTreeMap::new();
         for (number, line) in BufReader::new(File::open(path).map_err(io)?).lines().enumerate() {
