@@ -27,7 +27,7 @@ const FIRST_SCENES: usize = 2;
 
 /// Shows Aurora at work on synthetic scenes
 #[derive(Parser, Debug)]
-#[command(version, after_help = "Examples:\n  aurora-demo\n  aurora-demo --once --size 4000")]
+#[command(name = "aurora-demo", version, after_help = "Examples:\n  aurora-demo\n  aurora-demo --once --size 4000")]
 struct Demo {
     /// Follow one new scene all the way, print a summary and end
     #[arg(long)]

@@ -31,8 +31,8 @@ struct Args {
     /// Give up after this time; the next try starts anew
     #[arg(long, default_value = "1h", value_name = "TIME")]
     time_limit: Span,
-    /// Memory to stay within
-    #[arg(long, default_value = "512MiB", value_name = "SIZE")]
+    /// Memory to stay within, 32MiB at least
+    #[arg(long, default_value = "512MiB", value_name = "SIZE", value_parser = parse_memory)]
     memory: ByteSize,
     /// Threads; 0 is one a core
     #[arg(long, default_value_t = 0, value_name = "N")]
@@ -63,6 +63,14 @@ impl Args {
             max_pixels: self.max_pixels,
         }
     }
+}
+
+/// With less not even a small block of a scene finds room, and its file would seem to be at fault.
+const MIN_MEMORY: ByteSize = ByteSize(32 << 20);
+
+fn parse_memory(text: &str) -> Result<ByteSize, String> {
+    let memory: ByteSize = text.parse().map_err(|error: aurora_daemon::size::ParseError| error.to_string())?;
+    if memory < MIN_MEMORY { Err(format!("it must be {MIN_MEMORY} at least")) } else { Ok(memory) }
 }
 
 fn main() -> ExitCode {

@@ -70,6 +70,10 @@ fn what_may_pass_is_not_refused_for_good() {
     let unwritable = infer_into(&input.join("below-a-file"), &input, &[]);
     assert!(unwritable.status.code().is_some_and(|code| ![0, 2, 65].contains(&code)), "{unwritable:?}");
     assert_eq!(infer(&["--no-such-flag".as_ref()]).status.code(), Some(2));
+    let starved = infer_into(folder.path(), &input, &["--memory", "1"]);
+    assert_eq!(starved.status.code(), Some(2), "{starved:?}");
+    assert!(String::from_utf8_lossy(&starved.stderr).contains("32MiB at least"), "{starved:?}");
+    assert_eq!(infer_into(&folder.path().join("out"), &input, &["--memory", "32MiB"]).status.code(), Some(0));
 }
 
 #[test]

@@ -66,11 +66,12 @@ pub async fn retry(_: Permitted, State(shared): State<Shared>, Part(job_id): Par
     let now = write.now();
     let job = list::get(write.conn(), &job_id).await.map_err(|error| problem(error.into()))?;
     let scene = scenes::by_id(write.conn(), &job.subject).await.map_err(|error| problem(error.into()))?;
+    // First whether it may be retried at all: publishing too moves its scene on. Nothing is written until it is told.
+    let retried = person::retry(write.conn(), &job_id, now).await.map_err(|error| problem(error.into()))?;
     if !scene.is_some_and(|entry| publish::is_for(&job, &entry)) {
         return Err(problem(IndexerError::Superseded { job_id }));
     }
-    let job = person::retry(write.conn(), &job_id, now).await.map_err(|error| problem(error.into()))?;
-    told(write, job).await
+    told(write, retried).await
 }
 
 /// Cancels a job that is not published yet.
