@@ -12,7 +12,7 @@ use aurora_raster::{
     crs::Crs,
     encode::{Format, Quality},
     process::{Algorithm, Expression, Process},
-    render::{ReadOptions, Resampling},
+    render::{BandsOf, ReadOptions, Resampling},
     style::{ColorFormula, Coloring, Rescale},
 };
 
@@ -198,6 +198,7 @@ impl RasterQuery {
     pub(crate) fn read_options(&self, catalogued_nodata: Option<f64>) -> ReadOptions {
         ReadOptions {
             bands: self.process.bands().or_else(|| self.bands.clone()),
+            bands_of: if self.process.bands().is_some() { BandsOf::Expression } else { BandsOf::Bidx },
             nodata: self.nodata.or(catalogued_nodata),
             resampling: self.resampling,
         }

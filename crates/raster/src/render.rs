@@ -41,11 +41,32 @@ pub use view::View;
 pub(crate) use zooms::of_header as zooms_of_header;
 pub use zooms::zooms;
 
+/// The parameter of a request that says which bands are wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BandsOf {
+    /// `bidx`, which lists them.
+    #[default]
+    Bidx,
+    /// `expression`, which reckons with them.
+    Expression,
+}
+
+impl BandsOf {
+    pub(crate) fn parameter(self) -> &'static str {
+        match self {
+            Self::Bidx => "bidx",
+            Self::Expression => "expression",
+        }
+    }
+}
+
 /// What to read and how.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReadOptions {
     /// Bands, counted from 1, in the order wanted; all but alpha when absent.
     pub bands: Option<Vec<u16>>,
+    /// Where the bands come from, for what is said of one that does not exist.
+    pub bands_of: BandsOf,
     /// Takes the place of the file's nodata value.
     pub nodata: Option<f64>,
     /// The kernel.

@@ -14,6 +14,10 @@ use aurora_raster::{
     statistics,
 };
 use aurora_tile::{Bounds, TileMatrixSet, lon_lat_to_mercator};
+use gdal::{
+    DriverManager,
+    raster::{Buffer, RasterCreationOptions},
+};
 use support::{open, open_within, paint, render, scene::Scene, tile, wait};
 
 /// A tile that shows the whole scene, small.
@@ -212,4 +216,66 @@ fn what_cannot_be_rendered_says_why() {
     let mercator = Crs::from_epsg(3857).expect("known");
     assert!(View::of_bounds(mercator.clone(), Bounds::new(0.0, 0.0, 0.0, 1.0), 1, 1).is_err());
     assert!(View::of_bounds(mercator, Bounds::new(0.0, 0.0, f64::NAN, 1.0), 1, 1).is_err());
+}
+
+/// All overviews of such a raster are as wide, or as high, as it is.
+#[test]
+fn a_raster_one_pixel_wide_or_high_is_the_one_that_gdal_reads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("thin.tif");
+    let values: Vec<u16> = (0..3000_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 16) as u16).collect();
+    for (sides, overviews) in [((1, 3000), true), ((3000, 1), true), ((1, 3000), false), ((3000, 1), false)] {
+        let driver = DriverManager::get_driver_by_name("GTiff").expect("GDAL reads TIFF");
+        let mut file = driver.create_with_band_type::<u16, _>(&path, sides.0, sides.1, 1).expect("created");
+        let mut band = file.rasterband(1).expect("a band");
+        band.write((0, 0), sides, &mut Buffer::new(sides, values.clone())).expect("written");
+        if overviews {
+            file.build_overviews("NEAREST", &[2, 4, 8], &[]).expect("built");
+        }
+        file.close().expect("written");
+        let (tiff, theirs) = (open(&path).expect("read"), gdal::Dataset::open(&path).expect("read"));
+        // Without overviews a smaller picture may be of rows that were thinned out.
+        for long_px in if overviews { vec![3000, 2400, 1500, 1024, 500, 300] } else { vec![3000] } {
+            let size_px = if sides.0 == 1 { (1, long_px) } else { (long_px, 1) };
+            let plan = render::plan_stretched(&tiff, size_px, &ReadOptions::default()).expect("planned");
+            let pixels = paint(&tiff, &plan).expect("painted");
+            let shape = (size_px.0 as usize, size_px.1 as usize);
+            let read = theirs.rasterband(1).expect("a band").read_as::<u16>((0, 0), sides, shape, None).expect("read");
+            assert_eq!(pixels.samples, Samples::U16(read.data().to_vec()), "{sides:?} in {size_px:?}, {overviews}");
+        }
+    }
+}
+
+/// Pixels of a raster's side, and of the square in it that is stored.
+const SPARSE_SIDE_PX: usize = 60_000;
+const STORED_SIDE_PX: usize = 1024;
+const STORED_FROM_PX: usize = 30_720;
+
+#[test]
+fn blocks_that_are_left_out_are_looked_over_for_next_to_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("sparse.tif");
+    let options = ["TILED=YES", "SPARSE_OK=TRUE", "BIGTIFF=YES"].into_iter().collect::<RasterCreationOptions>();
+    let driver = DriverManager::get_driver_by_name("GTiff").expect("GDAL reads TIFF");
+    let created =
+        driver.create_with_band_type_with_options::<u16, _>(&path, SPARSE_SIDE_PX, SPARSE_SIDE_PX, 1, &options);
+    let file = created.expect("created");
+    let value = |col: usize, row: usize| 1 + ((col * 7 + row * 13) % 60_000) as u16;
+    let square = (0..STORED_SIDE_PX * STORED_SIDE_PX)
+        .map(|index| value(STORED_FROM_PX + index % STORED_SIDE_PX, STORED_FROM_PX + index / STORED_SIDE_PX));
+    let (from, shape) = ((STORED_FROM_PX as isize, STORED_FROM_PX as isize), (STORED_SIDE_PX, STORED_SIDE_PX));
+    let mut band = file.rasterband(1).expect("a band");
+    band.write(from, shape, &mut Buffer::new(shape, square.collect())).expect("written");
+    file.close().expect("written");
+    // All blocks have 7 GB, those that are stored 2 MB.
+    let limits = Limits { max_render_bytes: 16 << 20, max_walk_bytes: 4 << 20, ..Limits::default() };
+    let tiff = open_within(&path, limits).expect("read");
+    let plan = statistics::plan(&tiff, &ReadOptions::default()).expect("planned");
+    assert!(plan.cost_bytes() <= limits.max_render_bytes && plan.part_count() > 1, "{} bytes", plan.cost_bytes());
+    let pixels = paint(&tiff, &plan).expect("painted");
+    let (side_px, stored) = (1024, STORED_FROM_PX..STORED_FROM_PX + STORED_SIDE_PX);
+    let source = |px: usize| (2 * px + 1) * SPARSE_SIDE_PX / (2 * side_px);
+    let expected = (0..side_px * side_px).map(|index| (source(index % side_px), source(index / side_px)));
+    let shown = |(col, row)| if stored.contains(&col) && stored.contains(&row) { value(col, row) } else { 0 };
+    assert!(pixels.samples == Samples::U16(expected.map(shown).collect()), "other pixels");
 }

@@ -97,6 +97,16 @@ impl Level {
         }
     }
 
+    /// Most places of the grid of blocks at which the file stores a block of any plane.
+    pub(crate) fn most_stored_places(&self) -> u64 {
+        let places = self.blocks_in_plane();
+        let stored = match &self.storage {
+            Storage::Blocks(blocks) => blocks.iter().filter(|&&(_, length)| length > 0).count(),
+            Storage::Rows(_) => places,
+        };
+        stored.min(places) as u64
+    }
+
     /// Puts the bytes of one of [`Level::block_parts`] in their place in the stored block.
     pub fn place(&self, index: u32, part: usize, bytes: &[u8], block: &mut [u8]) {
         match &self.storage {

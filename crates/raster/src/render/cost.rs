@@ -1,7 +1,7 @@
 //! The most memory that a plan takes from its first read to its last pixel.
 //!
 //! Counted are the blocks, once decoded or as stored, whichever is more, since decoding lets go of the one as it makes the
-//! other; what decoding one block needs beside it; reads on their way into blocks that are put together of parts; the plan's lists;
+//! other, and nothing of those that the file leaves out; what decoding one block needs beside it; reads on their way into blocks that are put together of parts; the plan's lists;
 //! and the pixels painted, which of a raster of hundreds of bands are more than all of it. A block that is in the cache counts all the same: it may be evicted and read again.
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What a block costs beside its samples, in the plan, in flight and in the cache's books.
-const BYTES_PER_BLOCK: u64 = 512;
+pub(super) const BYTES_PER_BLOCK: u64 = 512;
 
 /// Bytes of a plan, see above.
 pub(super) fn of(tiff: &GeoTiff, plan: &Plan) -> u64 {
@@ -30,7 +30,7 @@ pub(super) fn of(tiff: &GeoTiff, plan: &Plan) -> u64 {
         let grid = grid_of(header, id);
         let stored = grid.stored_block_bytes(plane_of(id), id.index);
         let decoded = decoded_bytes(tiff, id);
-        sum = sum.saturating_add(stored.max(decoded) + BYTES_PER_BLOCK);
+        sum = sum.saturating_add(held_bytes(tiff, id));
         // Decoding lets go of a block as stored before the block is packed for the cache.
         let beside = decoded.saturating_mul(copies(header, grid)).saturating_add(stored.max(decoded) + tables(grid));
         largest = largest.max(beside);
@@ -48,6 +48,12 @@ pub(super) fn of(tiff: &GeoTiff, plan: &Plan) -> u64 {
     // The last of blocks that share a buffer keeps all of it.
     let shared = MAX_SHARED_BYTES.min(whole_bytes);
     sum.saturating_add(largest).saturating_add(on_their_way).saturating_add(shared)
+}
+
+/// Bytes of a block from its read to the end of the plan.
+pub(super) fn held_bytes(tiff: &GeoTiff, id: BlockId) -> u64 {
+    let stored = grid_of(tiff.header(), id).stored_block_bytes(plane_of(id), id.index);
+    stored.max(decoded_bytes(tiff, id)) + BYTES_PER_BLOCK
 }
 
 /// Values of every band and the mask.
@@ -85,8 +91,11 @@ fn numbers_before(header: &Header, is_picture: bool) -> u64 {
     }
 }
 
-/// Bytes of a block once it is decoded.
+/// Bytes of a block once it is decoded; none of one that the file leaves out.
 pub(super) fn decoded_bytes(tiff: &GeoTiff, id: BlockId) -> u64 {
     let grid = grid_of(tiff.header(), id);
+    if grid.stored_block_bytes(plane_of(id), id.index) == 0 {
+        return 0;
+    }
     if id.plane == MASK_PLANE { pixels_per_block(grid) } else { block_bytes(tiff.header(), grid) }
 }

@@ -9,6 +9,7 @@ use crate::{
     header::{Header, Level, Planar},
     render::{
         cell::{ONE, Position, whole},
+        cost::BYTES_PER_BLOCK,
         level::Choice,
         plan::block_bytes,
     },
@@ -66,7 +67,8 @@ impl Decimation {
 }
 
 /// What a view of a map tile's size touches at a zoom, wherever it lies.
-struct Reckoned {
+struct Reckoned<'a> {
+    level: &'a Level,
     /// Thinning that nobody notices.
     thinned: Decimation,
     across: u32,
@@ -76,8 +78,8 @@ struct Reckoned {
     is_much: bool,
 }
 
-impl Reckoned {
-    fn of(header: &Header, level: &Level, choice: Choice, bands: usize, limits: &Limits) -> Self {
+impl<'a> Reckoned<'a> {
+    fn of(header: &Header, level: &'a Level, choice: Choice, bands: usize, limits: &Limits) -> Self {
         let ratio = choice.source_px_per_view_px;
         let planes = if level.planar == Planar::Separate { bands as u64 } else { 1 };
         let touched = |block_px: u32, count: u32| {
@@ -96,24 +98,38 @@ impl Reckoned {
             cols: axis(level.width_px, level.block_width_px),
             rows: axis(level.height_px, level.block_height_px),
         };
-        Self { thinned, across, down, place_bytes, is_much }
+        Self { level, thinned, across, down, place_bytes, is_much }
     }
 
     fn left(&self) -> (u32, u32) {
         (self.across.div_ceil(self.thinned.cols.group), self.down.div_ceil(self.thinned.rows.group))
     }
 
-    fn bytes(&self) -> u64 {
+    /// Of blocks that the file leaves out no samples are read.
+    fn bytes(&self, all_stored: u64) -> u64 {
         let (across, down) = self.left();
-        u64::from(across).saturating_mul(down.into()).saturating_mul(self.place_bytes)
+        let places = u64::from(across).saturating_mul(down.into());
+        places.saturating_mul(self.place_bytes).min(all_stored.saturating_add(places.saturating_mul(BYTES_PER_BLOCK)))
+    }
+
+    /// Decoded bytes of all that the file stores of the level: no view reads more of it.
+    fn stored_bytes(&self) -> u64 {
+        self.level.most_stored_places().saturating_mul(self.place_bytes)
+    }
+
+    fn exceeds(&self, limit_bytes: u64) -> bool {
+        self.is_much && self.bytes(u64::MAX) > limit_bytes && self.bytes(self.stored_bytes()) > limit_bytes
     }
 
     /// The least thinning that keeps the view within `budget_bytes`.
     fn thinned_to(mut self, budget_bytes: u64) -> Option<Decimation> {
-        while self.is_much && self.bytes() > budget_bytes && self.left() != (1, 1) {
-            let (across, down) = self.left();
-            let Decimation { cols, rows } = &mut self.thinned;
-            if across > down { cols.group *= 2 } else { rows.group *= 2 }
+        if self.exceeds(budget_bytes) {
+            let all_stored = self.stored_bytes();
+            while self.bytes(all_stored) > budget_bytes && self.left() != (1, 1) {
+                let (across, down) = self.left();
+                let Decimation { cols, rows } = &mut self.thinned;
+                if across > down { cols.group *= 2 } else { rows.group *= 2 }
+            }
         }
         (self.thinned.cols.group > 1 || self.thinned.rows.group > 1).then_some(self.thinned)
     }
@@ -122,8 +138,7 @@ impl Reckoned {
 /// Whether a view of a map tile's size at this zoom reads more than its share of what a render may hold, so that it is read in
 /// parts.
 pub(super) fn is_walked(header: &Header, level: &Level, choice: Choice, bands: usize, limits: &Limits) -> bool {
-    let reckoned = Reckoned::of(header, level, choice, bands, limits);
-    reckoned.is_much && reckoned.bytes() > limits.max_render_bytes / SHARE_OF_LIMIT
+    Reckoned::of(header, level, choice, bands, limits).exceeds(limits.max_render_bytes / SHARE_OF_LIMIT)
 }
 
 /// Blocks in a row or column of which one will do: their middle is never farther than a quarter of a view pixel. Strips

@@ -37,7 +37,7 @@ pub(super) fn choose(tiff: &GeoTiff, view: &View, projection: &Projection<'_>, r
         Resampling::Nearest if !header.levels.iter().any(Level::is_thinned) => {
             let resolution = zooms::resolution_for_tiles(tiff, view.crs()).filter(|resolution| *resolution > 0.0);
             let wanted = resolution.map_or(full_px_per_view_px, |resolution| view.pixel_size() / resolution);
-            coarsest(header, wanted.max(1.0))
+            if wanted > 1.0 + ROUNDING { coarsest(header, wanted) } else { 0 }
         }
         _ => {
             let enough = (0..header.levels.len()).filter(|&index| index == 0 || ratio(index) >= 1.0 - ROUNDING);
@@ -49,22 +49,32 @@ pub(super) fn choose(tiff: &GeoTiff, view: &View, projection: &Projection<'_>, r
 
 /// The level that the whole raster is read from at a size, so that statistics and previews see the pixels that TiTiler sees.
 pub(super) fn choose_for_size(header: &Header, size_px: (u32, u32)) -> usize {
-    coarsest(header, shrink(header, size_px))
+    let full = &header.levels[0];
+    if size_px.0 >= full.width_px && size_px.1 >= full.height_px {
+        return 0;
+    }
+    let (across, down) = shrinks(full, size_px);
+    coarsest(header, if size_px.1 == 1 { across } else { across.min(down) })
 }
 
-/// The coarsest level that is little coarser than to shrink the raster so many times. Source: GDAL's
-/// `GDALBandGetBestOverviewLevel2`.
+/// The first of the coarsest levels that are little coarser than to shrink the raster so many times. Source: GDAL's
+/// `GDALBandGetBestOverviewLevel2`, whose levels shrink the raster as little as in the direction in which they do so less: all
+/// overviews of a raster one pixel wide or high shrink it once, and it takes the first, which is the largest. Levels that are
+/// thinned out of the first are no overviews, so of those that shrink it once the first itself is taken.
 fn coarsest(header: &Header, wanted: f64) -> usize {
     let most = wanted * COARSER_SHARE + COARSER_ROOM;
-    let shrinks = header.levels.iter().map(|level| shrink(header, (level.width_px, level.height_px))).enumerate();
-    let fitting = shrinks.filter(|&(index, shrink)| index == 0 || shrink < most);
-    fitting.max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(index, _)| index)
+    let mut best = (0, if header.levels.iter().any(Level::is_thinned) { 1.0 } else { 0.0 });
+    for (index, level) in header.levels.iter().enumerate().skip(1) {
+        let (across, down) = shrinks(&header.levels[0], (level.width_px, level.height_px));
+        let shrink = across.min(down);
+        if shrink < most && shrink > best.1 {
+            best = (index, shrink);
+        }
+    }
+    best.0
 }
 
-/// How many times the raster is larger than a size, in the direction in which it is less so.
-fn shrink(header: &Header, (width_px, height_px): (u32, u32)) -> f64 {
-    let full = &header.levels[0];
-    let (across, down) =
-        (f64::from(full.width_px) / f64::from(width_px), f64::from(full.height_px) / f64::from(height_px));
-    across.min(down)
+/// How many times a level is larger than a size, across and down.
+fn shrinks(full: &Level, (width_px, height_px): (u32, u32)) -> (f64, f64) {
+    (f64::from(full.width_px) / f64::from(width_px), f64::from(full.height_px) / f64::from(height_px))
 }

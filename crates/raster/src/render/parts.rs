@@ -18,13 +18,13 @@ const SHARE_OF_LIMIT: u64 = 4;
 impl Plan {
     /// How many parts it is read in, one after the other.
     pub fn part_count(&self) -> usize {
-        self.blocks_per_part.map_or(1, |blocks| self.data.blocks().count().div_ceil(blocks).max(1))
+        self.part_ends.len().max(1)
     }
 
     /// Part `index` of the plan, or all of it where it is not cut.
     pub fn part(&self, tiff: &GeoTiff, index: usize) -> Cow<'_, Self> {
-        let Some(blocks) = self.blocks_per_part else { return Cow::Borrowed(self) };
-        let (first, end) = (index * blocks, (index + 1) * blocks);
+        let Some(&end) = self.part_ends.get(index) else { return Cow::Borrowed(self) };
+        let first = index.checked_sub(1).map_or(0, |before| self.part_ends[before]);
         let mut part = Self { data: self.data.part(first..end), is_part: true, ..self.clone_without_blocks() };
         part.mask = self.mask.as_ref().map(|_| part.data.clone());
         part.list_blocks(tiff.header());
@@ -32,7 +32,7 @@ impl Plan {
     }
 
     fn clone_without_blocks(&self) -> Self {
-        Self { blocks: Vec::new(), blocks_per_part: None, ..self.clone() }
+        Self { blocks: Vec::new(), part_ends: Vec::new(), ..self.clone() }
     }
 
     /// Cuts the plan into parts where it would hold more than a render may.
@@ -46,13 +46,31 @@ impl Plan {
             return Err(too_large(self.cost_bytes));
         }
         self.check_walk(tiff)?;
-        let count = self.data.blocks().count().max(1);
-        let each = (self.cost_bytes / count as u64).max(1);
-        self.blocks_per_part = Some(usize::try_from(limit / SHARE_OF_LIMIT / each).unwrap_or(count).clamp(1, count));
+        self.part_ends = self.ends_of_parts(tiff, limit / SHARE_OF_LIMIT);
         self.thinned = true;
         let costs = (0..self.part_count()).map(|index| cost::of(tiff, &self.part(tiff, index)));
         self.cost_bytes = costs.max().unwrap_or(0);
         if self.cost_bytes > limit { Err(too_large(self.cost_bytes)) } else { Ok(()) }
+    }
+
+    /// Ends of parts of which each holds no more than `part_bytes` of blocks, or one place. By what each block holds: of a raster
+    /// that leaves most of them out, those that it stores may lie side by side.
+    fn ends_of_parts(&self, tiff: &GeoTiff, part_bytes: u64) -> Vec<usize> {
+        let places = self.data.blocks().count();
+        let mut held = vec![0_u64; places];
+        for (at, &id) in self.blocks.iter().enumerate() {
+            held[at % places] += cost::held_bytes(tiff, id);
+        }
+        let (mut ends, mut sum) = (Vec::new(), 0);
+        for (place, held_bytes) in held.into_iter().enumerate() {
+            if sum > 0 && sum + held_bytes > part_bytes {
+                ends.push(place);
+                sum = 0;
+            }
+            sum += held_bytes;
+        }
+        ends.push(places);
+        ends
     }
 
     /// Holds everything that the parts decode against its own limit.

@@ -45,8 +45,8 @@ pub struct Plan {
     pub(super) mask: Option<Touched>,
     pub(super) blocks: Vec<BlockId>,
     pub(super) cost_bytes: u64,
-    /// Places of the grid of blocks in each part, where the plan is cut into parts.
-    pub(super) blocks_per_part: Option<usize>,
+    /// Where the plan is cut into parts: the end of each among the places of the grid of blocks.
+    pub(super) part_ends: Vec<usize>,
     /// Whether it is a part: pixels that fall into no block of it are left alone.
     pub(super) is_part: bool,
 }
@@ -233,7 +233,7 @@ fn finish(
         mask,
         blocks: Vec::new(),
         cost_bytes: 0,
-        blocks_per_part: None,
+        part_ends: Vec::new(),
         is_part: false,
     };
     plan.list_blocks(header);
@@ -249,11 +249,11 @@ fn bands(header: &Header, options: &ReadOptions) -> Result<(Vec<u16>, Option<u16
         return Ok((all, header.alpha_band));
     };
     if wanted.is_empty() {
-        return Err(RasterError::BadParameter { name: "bidx", reason: "names no band".into() });
+        return Err(RasterError::BadParameter { name: options.bands_of.parameter(), reason: "names no band".into() });
     }
     if let Some(band) = wanted.iter().find(|band| !(1..=header.bands).contains(band)) {
         let reason = format!("there is no band {band}, only 1 to {}", header.bands);
-        return Err(RasterError::BadParameter { name: "bidx", reason });
+        return Err(RasterError::BadParameter { name: options.bands_of.parameter(), reason });
     }
     Ok((wanted.iter().map(|band| band - 1).collect(), header.alpha_band))
 }
