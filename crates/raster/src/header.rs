@@ -3,6 +3,8 @@
 //! Plain facts after all checks: every count, offset and size here has been held against the file's length and the
 //! limits. It holds no pixels. Callers: [`crate::geotiff`], [`crate::render`], [`crate::facts`].
 
+use std::collections::BTreeMap;
+
 use crate::{Feature, Limits, RasterError, Result, source::ByteSource};
 
 mod bytes;
@@ -35,6 +37,15 @@ pub struct BandInfo {
     pub scale: Option<f64>,
     /// Offset of stored values.
     pub offset: Option<f64>,
+    /// What GDAL metadata tells of it besides, by name.
+    pub items: BTreeMap<String, String>,
+}
+
+impl BandInfo {
+    fn memory_bytes(&self) -> usize {
+        let items = self.items.iter().map(|(name, text)| 2 * size_of::<String>() + name.capacity() + text.capacity());
+        size_of::<Self>() + self.description.capacity() + items.sum::<usize>()
+    }
 }
 
 /// What the samples mean.
@@ -126,7 +137,7 @@ impl Header {
     pub fn memory_bytes(&self) -> usize {
         let levels = self.levels.iter().chain(self.masks.iter().flatten());
         let blocks: usize = levels.map(Level::memory_bytes).sum();
-        let bands: usize = self.band_info.iter().map(|band| size_of::<BandInfo>() + band.description.capacity()).sum();
+        let bands: usize = self.band_info.iter().map(BandInfo::memory_bytes).sum();
         size_of::<Self>() + blocks + bands + self.palette.capacity() * 4
     }
 }

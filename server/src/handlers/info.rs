@@ -107,7 +107,7 @@ fn document(tiff: &GeoTiff, facts: &Facts, target: &Target) -> Value {
     let mut document = json!({
         "bounds": facts.bounds_native,
         "crs": facts.epsg.map(crs_uri),
-        "band_metadata": (1..=facts.bands).map(|band| json!([format!("b{band}"), {}])).collect::<Vec<_>>(),
+        "band_metadata": band_metadata(header),
         "band_descriptions": band_descriptions(header),
         "dtype": facts.dtype,
         "nodata_type": nodata_type(header, nodata),
@@ -126,6 +126,11 @@ fn document(tiff: &GeoTiff, facts: &Facts, target: &Target) -> Value {
         document["colormap"] = Value::Object(entries.collect());
     }
     document
+}
+
+/// Name of each band and what the file's metadata tell of it.
+fn band_metadata(header: &Header) -> Vec<Value> {
+    header.band_info.iter().zip(1..).map(|(band, number)| json!([format!("b{number}"), band.items])).collect()
 }
 
 /// Name and description of each band; the name stands in for a description that is not there.

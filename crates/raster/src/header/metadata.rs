@@ -1,4 +1,4 @@
-//! GDAL's own tags: the nodata value as text, and scale, offset and description of bands as a little XML.
+//! GDAL's own tags: the nodata value as text, and scale, offset, description and other items of bands as a little XML.
 //!
 //! The XML is the flat list of `<Item>` elements that GDAL writes; anything else in it is skipped, not an error,
 //! because no pixel depends on it.
@@ -14,12 +14,21 @@ pub(super) fn nodata(text: &str) -> Option<f64> {
     }
 }
 
-/// What tag 42112 says of each of `bands` bands.
+/// Most bytes that the names and texts of the items of all bands may take; those that come after are not kept.
+const MAX_ITEM_BYTES: usize = 1 << 20;
+
+/// Bytes that an item counts beside its name and text, so that empty ones are bounded too.
+const BYTES_PER_ITEM: usize = 64;
+
+/// What tag 42112 says of each of `bands` bands. Items of other domains than the default are not told.
 pub(super) fn band_info(xml: &str, bands: u16) -> Vec<BandInfo> {
     let mut info = vec![BandInfo::default(); usize::from(bands)];
+    let mut item_bytes = 0;
     for item in xml.split("<Item ").skip(1) {
         let Some((attributes, rest)) = item.split_once('>') else { continue };
-        let text = unescape(rest.split_once("</Item>").map_or("", |(text, _)| text));
+        let text = rest.split_once("</Item>").map_or("", |(text, _)| text).trim_start();
+        // GDAL escapes a text once itself and once as XML.
+        let text = unescape(&unescape(text));
         let band = attribute(attributes, "sample")
             .and_then(|sample| sample.parse().ok())
             .and_then(|sample: usize| info.get_mut(sample));
@@ -28,7 +37,16 @@ pub(super) fn band_info(xml: &str, bands: u16) -> Vec<BandInfo> {
             Some("scale") => band.scale = text.trim().parse().ok(),
             Some("offset") => band.offset = text.trim().parse().ok(),
             Some("description") => band.description = text,
-            _ => {}
+            Some("unittype" | "colorinterp") => {}
+            _ => {
+                let is_told = attribute(attributes, "domain").unwrap_or_default().is_empty();
+                let name = attribute(attributes, "name").filter(|_| is_told && !text.is_empty());
+                let Some(name) = name.map(unescape) else { continue };
+                item_bytes += name.len() + text.len() + BYTES_PER_ITEM;
+                if item_bytes <= MAX_ITEM_BYTES {
+                    band.items.insert(name, text);
+                }
+            }
         }
     }
     info
@@ -62,11 +80,25 @@ mod tests {
         let xml = r#"<GDALMetadata>
             <Item name="SCALE" sample="1" role="scale">0.0001</Item>
             <Item name="OFFSET" sample="1" role="offset">1000</Item>
-            <Item name="DESCRIPTION" sample="0" role="description">Green &amp; blue &amp;lt;</Item>
+            <Item name="DESCRIPTION" sample="0" role="description">Green &amp;amp; blue &amp;lt;</Item>
+            <Item name="UNITTYPE" sample="0" role="unittype">dB</Item>
+            <Item name="WAVE &quot;1&quot;" sample="0">  0.031 &amp;lt; </Item><Item name="NONE" sample="0"></Item>
+            <Item name="HIDDEN" sample="0" domain="OTHER">1</Item>
             <Item name="AREA">whole file</Item><Item name="X" sample="9" role="scale">3</Item></GDALMetadata>"#;
         let info = band_info(xml, 2);
-        assert_eq!(info[0].description, "Green & blue &lt;");
+        // Twice escaped, as GDAL writes it.
+        assert_eq!(info[0].description, "Green & blue <");
+        let items: Vec<_> = info[0].items.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        assert_eq!(items, [("WAVE \"1\"", "0.031 < ")]);
+        assert!(info[1].items.is_empty());
         assert_eq!((info[1].scale, info[1].offset), (Some(0.0001), Some(1000.0)));
         assert_eq!((info[0].scale, info[0].offset), (None, None));
+    }
+
+    #[test]
+    fn items_have_a_bound() {
+        let items = (0..50_000).map(|index| format!("<Item name=\"{index}\" sample=\"0\">x</Item>"));
+        let kept = band_info(&items.collect::<String>(), 1)[0].items.len();
+        assert!(kept > 10_000 && kept <= MAX_ITEM_BYTES / BYTES_PER_ITEM, "{kept}");
     }
 }

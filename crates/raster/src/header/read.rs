@@ -93,8 +93,11 @@ fn assemble(pages: &Pages<'_>, window: &Window<'_>, limits: &Limits) -> Result<H
     };
     let nodata = metadata::nodata(&pages.full.text(window, tag::GDAL_NODATA)?);
     let nodata = nodata.filter(|&value| samples.sample_type.reaches(value));
+    let alpha_band = samples::alpha_band(pages.full, window, samples)?;
+    let is_mapped = || samples::is_mapped(pages.full, window, samples, alpha_band);
     let palette = match color {
         ColorInterpretation::Palette => samples::palette(pages.full, window, nodata)?,
+        ColorInterpretation::Gray if is_mapped()? => samples::palette(pages.full, window, nodata)?,
         ColorInterpretation::Gray => samples::bilevel_palette(pages.full, window, samples)?,
         ColorInterpretation::Rgb => Vec::new(),
     };
@@ -110,7 +113,7 @@ fn assemble(pages: &Pages<'_>, window: &Window<'_>, limits: &Limits) -> Result<H
         ycbcr: samples::photometric(pages.full, window)? == samples::YCBCR,
         big_endian: false,
         nodata,
-        alpha_band: samples::alpha_band(pages.full, window, samples)?,
+        alpha_band,
         color,
         palette,
         band_info: metadata::band_info(&pages.full.text(window, tag::GDAL_METADATA)?, samples.bands),

@@ -17,6 +17,8 @@ const SEPARATED: u32 = 5;
 /// Bands that CMYK is served as.
 const RGBA_BANDS: u16 = 4;
 pub(super) const YCBCR: u32 = 6;
+/// Bits of the largest numbers that a colour map has entries for.
+const MAX_MAPPED_BITS: u8 = 16;
 
 /// Sample facts of one directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +160,23 @@ pub(super) fn alpha_band(directory: &Directory, window: &Window<'_>, samples: Sa
     let color_bands = usize::from(bands).saturating_sub(extra.len());
     let alpha = extra.iter().position(|&kind| kind == 1 || kind == 2).map(|index| index + color_bands);
     Ok(alpha.and_then(|index| u16::try_from(index).ok()).filter(|&index| index < bands && bands > 1))
+}
+
+/// Whether a colour map stands for the samples although the photometric interpretation says that they are grays: writers add
+/// one without changing the other. As in GDAL, whole numbers of at most 16 bits, and a map of exactly as many entries as
+/// these have values; beside alpha there is but one band.
+pub(super) fn is_mapped(
+    directory: &Directory,
+    window: &Window<'_>,
+    samples: Samples,
+    alpha_band: Option<u16>,
+) -> Result<bool> {
+    let is_whole = matches!(samples.encoding, Encoding::Plain | Encoding::Packed(_));
+    let is_one_band = samples.bands - u16::from(alpha_band.is_some()) == 1;
+    if !is_one_band || !is_whole || samples.bits() > MAX_MAPPED_BITS || !directory.has(tag::COLOR_MAP) {
+        return Ok(false);
+    }
+    Ok(directory.shorts(window, tag::COLOR_MAP)?.len() == 3 << samples.bits())
 }
 
 /// RGBA entries of a colour map: all reds, then all greens, then all blues (TIFF 6.0, section 5). The entry of the

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aurora_raster::{
     Feature, GeoTiff, RasterError, Result, facts,
-    header::{Affine, Placement},
+    header::{Affine, ColorInterpretation, Placement},
     render::{self, ReadOptions},
 };
 use bytes::Bytes;
@@ -74,6 +74,19 @@ fn a_band_alone_is_shown_even_if_it_is_declared_as_alpha() {
     assert_eq!((opened.header().bands, opened.header().alpha_band), (1, None));
     let plan = render::plan_whole(&opened, 4, &ReadOptions::default()).expect("planned");
     assert_eq!(plan.band_count(), 1);
+}
+
+#[test]
+fn a_colour_map_stands_for_grays_if_it_has_an_entry_for_each() {
+    for (entries, expected) in [(256, ColorInterpretation::Palette), (255, ColorInterpretation::Gray)] {
+        let mut tags = image(4, 4);
+        tags.push((320, Shorts((0..3 * entries).map(|index| index * 85).collect())));
+        let header = open(tiff(&tags, &pixels(4, 4), end)).expect("opens").header().clone();
+        assert_eq!(header.color, expected, "{entries}");
+        // Of its second entry: numbers 1, 257 and 513, in 257ths.
+        let color = (expected == ColorInterpretation::Palette).then_some([0, 85, 169, 255]);
+        assert_eq!(header.palette.get(1).copied(), color);
+    }
 }
 
 #[test]
