@@ -140,6 +140,18 @@ async fn a_striped_file_is_no_cog_and_is_told_why() {
 }
 
 #[tokio::test]
+async fn a_band_that_is_not_there_is_told_by_the_parameter_that_names_it() {
+    let (_origin, server, query) = raster().await;
+    for (parameter, value) in [("bidx", "9"), ("expression", "b9%2Bb1")] {
+        for path in ["point/1,-1", "statistics", "preview.png"] {
+            let (status, problem) = server.problem(&format!("/cog/{path}?{query}&{parameter}={value}")).await;
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(status == 400 && detail.starts_with(parameter), "{path}: {status} {problem}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_raster_is_a_stac_item() {
     let (_origin, server, query) = raster().await;
     let item = server.json(&format!("/cog/stac?{query}&datetime=2024-01-02T00:00:00Z&id=mine&collection=c")).await;
@@ -225,6 +237,11 @@ async fn bounds_are_told_in_any_system() {
     assert_eq!(server.problem(&format!("/cog/bounds?crs=nowhere&{query}")).await.0, 400);
 }
 
+/// What has one ring.
+fn polygon(ring: Value) -> Value {
+    json!({ "type": "Feature", "properties": {}, "geometry": { "type": "Polygon", "coordinates": [ring] } })
+}
+
 /// A triangle over the raster's upper left corner, whose sides are `side` pixels.
 fn triangle(side: f64) -> Value {
     let reach = side * 0.01;
@@ -270,6 +287,10 @@ async fn a_feature_is_cut_out_along_its_outline() {
             json!({ "type": "Feature", "properties": {}, "geometry": { "type": "Point", "coordinates": [1, 2] } }),
             400,
         ),
+        ("feature", polygon(json!([[0, 0], [0.08, -0.08]])), 400),
+        ("feature", polygon(json!([[0, 0], [0, -0.08], [0.08, 0]])), 400),
+        ("feature", polygon(json!([[0, 0], [0, -0.08], [0.08, 0], [0.04, 0.04]])), 400),
+        ("statistics", polygon(json!([[0, 0], [0.08, -0.08]])), 400),
         ("feature", json!({}), 400),
         ("feature.gif", triangle(8.0), 400),
         ("feature?format=gif", triangle(8.0), 400),

@@ -7,7 +7,7 @@ use aurora_daemon::problem::Problem;
 use aurora_raster::{encode::Format, render::Sizing};
 use aurora_tile::Bounds;
 use axum::{extract::State, http::Uri, response::Response};
-use geojson::Feature;
+use geojson::{Feature, GeometryValue, Position};
 
 use super::{body::JsonBody, conditions::Conditions, parameters::Parts, tile::format, walk::Walk};
 use crate::{
@@ -20,6 +20,9 @@ use crate::{
 
 /// Longest side of a preview in pixels unless asked otherwise, as TiTiler has it.
 const PREVIEW_SIDE_PX: u32 = 1024;
+
+/// Positions of the shortest ring: a triangle, and its first corner again.
+const LEAST_RING_POSITIONS: usize = 4;
 
 /// A picture's size and format as far as the path names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -167,8 +170,29 @@ async fn part(
 pub(super) fn outline(feature: Feature, query: &RasterQuery) -> Result<Outline, Problem> {
     let bbox = feature.bbox;
     let geometry = feature.geometry.ok_or_else(|| Problem::parameter("geometry", "is missing"))?;
+    check_rings(&geometry.value)?;
     let geometry = geometry.try_into().map_err(|error: geojson::Error| Problem::parameter("geometry", error))?;
     Outline::new(geometry, bbox.as_deref(), query.turn())
+}
+
+/// Linear rings have four positions or more, of which the last is the first (RFC 7946, section 3.1.6). Looked at before
+/// conversion, which closes rings by itself.
+fn check_rings(geometry: &GeometryValue) -> Result<(), Problem> {
+    let mut rings: Box<dyn Iterator<Item = &Vec<Position>>> = match geometry {
+        GeometryValue::Polygon { coordinates } => Box::new(coordinates.iter()),
+        GeometryValue::MultiPolygon { coordinates } => Box::new(coordinates.iter().flatten()),
+        _ => return Ok(()),
+    };
+    let fault = |ring: &Vec<Position>| match ring.len() {
+        count @ ..LEAST_RING_POSITIONS => {
+            Some(format!("has a ring of {count} positions, fewer than {LEAST_RING_POSITIONS}"))
+        }
+        _ if ring.first() != ring.last() => {
+            Some("has a ring that is not closed: its last position is not its first".to_owned())
+        }
+        _ => None,
+    };
+    rings.find_map(fault).map_or(Ok(()), |reason| Err(Problem::parameter("geometry", reason)))
 }
 
 pub(super) async fn picture(
