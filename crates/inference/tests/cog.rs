@@ -29,6 +29,18 @@ fn it_is_tiled_with_overviews_and_keeps_its_pixels() {
     assert!(level(&cog, 0) == expected);
 }
 
+#[test]
+fn one_a_pixel_wide_has_no_overviews() {
+    let folder = tempfile::tempdir().unwrap();
+    for (sides, overviews) in [((1, 1000), 0), ((2, 1000), 1)] {
+        let input = folder.path().join("thin.tif");
+        geotiff(&input, sides, Some((UTM_23_S, north_up(30.0))), None, |x, y| (x + y) as u16 % 200 + 1);
+        run(&job(&input, folder.path())).unwrap();
+        let cog = Dataset::open(folder.path().join("thin.MBI_light.tif")).unwrap();
+        assert_eq!(cog.rasterband(1).unwrap().overview_count().unwrap(), overviews, "{sides:?}");
+    }
+}
+
 /// A rotated footprint of 1000 on an undeclared border of 0.
 fn rotated(x: usize, y: usize) -> u16 {
     let is_inside = (x as f64 - 800.0).abs() + (y as f64 - 800.0).abs() < 700.0;

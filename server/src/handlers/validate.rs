@@ -109,12 +109,19 @@ fn judge(header: &Header, first_directory: u64) -> Verdict {
             ));
         }
     }
+    verdict.errors.extend(invalid_decimations(&overviews(header)));
     for (index, level) in stored_levels(header).skip(1).enumerate() {
         if is_large(level) && !is_tiled(level) {
             verdict.errors.push(format!("Overview of index {index} is not tiled"));
         }
     }
     verdict
+}
+
+/// Faults of overviews that are as wide as the raster, as all are of one that is one pixel wide.
+fn invalid_decimations(overviews: &[u32]) -> impl Iterator<Item = String> + '_ {
+    let faulty = overviews.iter().enumerate().filter(|&(_, &decimation)| decimation <= 1);
+    faulty.map(|(index, decimation)| format!("Invalid Decimation {decimation} for overview level {index}"))
 }
 
 /// Levels that the file has, without those that are thinned out of them.
@@ -245,4 +252,16 @@ fn directories(header: &Header) -> Vec<Value> {
         })
     };
     stored_levels(header).zip(decimations).enumerate().map(directory).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overviews_as_wide_as_the_raster_are_faults() {
+        let faults: Vec<String> = invalid_decimations(&[1, 2, 1]).collect();
+        let fault = |index| format!("Invalid Decimation 1 for overview level {index}");
+        assert_eq!(faults, [fault(0), fault(2)]);
+    }
 }
