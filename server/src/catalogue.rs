@@ -14,7 +14,10 @@ mod snapshot;
 
 use std::{
     fmt::Display,
-    sync::{Arc, RwLock, RwLockReadGuard},
+    sync::{
+        Arc, RwLock, RwLockReadGuard,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
 };
 
 use aurora_catalog::{ChangePage, JobView, Scene};
@@ -38,6 +41,8 @@ pub(crate) struct Catalogue {
     are_named: bool,
     /// Wakes those who listen.
     moved: watch::Sender<()>,
+    /// Changes so far, counted under the mirrors' lock.
+    moves: AtomicU64,
 }
 
 /// A scene and where it comes from.
@@ -53,7 +58,7 @@ pub(crate) struct Found {
 impl Catalogue {
     /// Starts from what the snapshot held. Indexers that nobody named may be missing for good.
     pub(crate) fn new(mirrors: Vec<Mirror>, are_named: bool) -> Self {
-        Self { mirrors: RwLock::new(mirrors), are_named, moved: watch::Sender::new(()) }
+        Self { mirrors: RwLock::new(mirrors), are_named, moved: watch::Sender::new(()), moves: AtomicU64::new(0) }
     }
 
     /// Takes in a listener, who last saw the event of that id if any.
@@ -80,6 +85,8 @@ impl Catalogue {
     /// Applies one page of an indexer's feed, which must be of the mirror's epoch, and tells the news.
     pub(crate) fn apply(&self, index: usize, page: ChangePage) {
         self.with_mirror(index, |mirror| {
+            // An indexer that has nothing to tell says so twice a minute.
+            self.moves.fetch_add(u64::from(!page.changes.is_empty()), SeqCst);
             page.changes.into_iter().for_each(|change| mirror.apply(change));
             mirror.advance(page.next);
         });
@@ -90,19 +97,17 @@ impl Catalogue {
     /// anew; those who have been in this one before go on.
     pub(crate) fn replace(&self, index: usize, mut fresh: Mirror) {
         self.with_mirror(index, |mirror| {
+            self.moves.fetch_add(1, SeqCst);
             fresh.link = mirror.link.clone();
             *mirror = fresh;
         });
         self.moved.send_replace(());
     }
 
-    /// How far all feeds were followed: as long as it is the same, so is everything that can be said of scenes.
-    pub(crate) fn position(&self) -> String {
-        let of_mirror = |mirror: &Mirror| {
-            let (epoch, next) = mirror.position();
-            format!("{epoch} {next} ")
-        };
-        self.mirrors().iter().map(of_mirror).collect()
+    /// As long as it is the same, so is everything that can be said of scenes. It never comes back: a feed may, when its indexer
+    /// was thrown back.
+    pub(crate) fn position(&self) -> u64 {
+        self.moves.load(SeqCst)
     }
 
     /// Whether the catalogue of every indexer that was named is known, be it from the snapshot.

@@ -15,6 +15,7 @@ use std::{
 };
 
 use axum::{
+    Extension,
     body::{Body, Bytes},
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
     response::{IntoResponse, Response},
@@ -43,6 +44,10 @@ pub(crate) struct Lists {
     patience: Duration,
     shed: AtomicU64,
 }
+
+/// What a list has taken of the room; its body holds it, and its response's extensions for who encodes the body anew.
+#[derive(Debug, Clone)]
+pub(crate) struct Taken(Arc<OwnedSemaphorePermit>);
 
 /// A list that is being written.
 pub(crate) struct Features {
@@ -76,13 +81,16 @@ impl Lists {
         self.kept_bytes
     }
 
-    /// `bytes`, accounted for until the last who holds them has let go; of lists, so that there is room for them in time.
-    ///
-    /// # Errors
-    /// `Overloaded` when there is none for too long.
-    pub(crate) async fn account(&self, bytes: Bytes) -> Result<Bytes, Failure> {
-        let units = units_of(bytes.len()).min(self.page_units);
-        Ok(held(bytes, self.acquire(units).await?))
+    /// `bytes`, accounted for until the last who holds them has let go: by what was taken for the list they are of, else if there
+    /// is room now. Nobody waits here, behind those who have yet to begin.
+    pub(crate) fn account(&self, bytes: &Bytes, taken: Option<Taken>) -> Option<Bytes> {
+        let units = units_of(bytes.len());
+        let mut permit = match taken.and_then(|taken| Arc::into_inner(taken.0)) {
+            Some(permit) => permit,
+            None => Arc::clone(&self.units).try_acquire_many_owned(units).ok()?,
+        };
+        drop(permit.split(permit.num_permits().saturating_sub(units as usize)));
+        Some(held(bytes.clone(), permit))
     }
 
     async fn acquire(&self, units: u32) -> Result<OwnedSemaphorePermit, Failure> {
@@ -134,8 +142,10 @@ impl Features {
         self.text.shrink_to_fit();
         let spare = self.units.num_permits().saturating_sub(units_of(self.text.len()) as usize);
         drop(self.units.split(spare));
-        let body = Body::from(held(self.text.into(), self.units));
-        ([(CONTENT_TYPE, "application/geo+json"), (CACHE_CONTROL, "no-cache")], body).into_response()
+        let taken = Taken(Arc::new(self.units));
+        let body = Body::from(held(self.text.into(), taken.clone()));
+        let head = [(CONTENT_TYPE, "application/geo+json"), (CACHE_CONTROL, "no-cache")];
+        (head, Extension(taken), body).into_response()
     }
 }
 
@@ -157,13 +167,22 @@ mod tests {
     #[tokio::test]
     async fn a_list_is_accounted_for_until_it_is_taken() {
         let lists = Lists::new(24 * UNIT_BYTES, Duration::from_millis(5));
-        let kept = lists.account(vec![0; 5000].into()).await.unwrap();
+        let kept = lists.account(&vec![0; 5000].into(), None).unwrap();
+        assert!(lists.account(&vec![0; 25_000].into(), None).is_none());
         let (mut first, second) = (lists.begin().await.unwrap(), lists.begin().await.unwrap());
         assert!(lists.begin().await.is_err(), "two pages are under way");
         assert_eq!(lists.shed(), 1);
         assert!(first.push(&json!({ "id": 1 })) && first.push(&json!({ "id": 2 })));
         let answer = first.answer(&json!({ "numberMatched": 7 }));
         assert_eq!(lists.units.available_permits(), 24 - 5 - 9 - 1, "a short one takes what it is");
+        // What it becomes when it is encoded takes the place of what it was.
+        let mut long = lists.begin().await.unwrap();
+        assert!(long.push(&json!("x".repeat(4000))));
+        let (mut head, body) = long.answer(&json!({ "a": 1 })).into_parts();
+        drop(body);
+        let encoded = lists.account(&vec![0; 1500].into(), head.extensions.remove()).unwrap();
+        assert_eq!(lists.units.available_permits(), 24 - 5 - 9 - 1 - 2);
+        drop(encoded);
         let told = json!({ "type": "FeatureCollection", "features": [{ "id": 1 }, { "id": 2 }], "numberMatched": 7 });
         assert_eq!(read(answer).await, told);
         assert_eq!(lists.units.available_permits(), 24 - 5 - 9);

@@ -71,6 +71,7 @@ struct Answer {
     bytes: Bytes,
     /// None of what is no answer.
     etag: Option<String>,
+    is_accounted: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -85,8 +86,8 @@ impl Weighter<Key, Arc<Answer>> for ByBytes {
 /// A request as the routes get it, and where its answer is kept.
 struct Asked {
     request: Request,
-    /// How far the feeds were followed when it came.
-    position: String,
+    /// The catalogue's when it came.
+    position: u64,
     key: Key,
     conditions: Conditions,
 }
@@ -129,17 +130,16 @@ impl Asked {
         parts.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encoding));
         let address = parts.uri.path_and_query().map_or("/", |address| address.as_str());
         let position = app.catalogue.position();
-        let key = Key::of(&["listed", &position, &base, encoding, address]);
+        let key = Key::of(&["listed", &position.to_string(), &base, encoding, address]);
         Self { position, key, conditions, request: Request::from_parts(parts, Body::empty()) }
     }
 }
 
 /// Has the routes answer, and keeps what they say unless the catalogue moved meanwhile.
-async fn make(app: Arc<App>, key: Key, position: String, request: Request, next: Next) -> Arc<Answer> {
-    let answer = collected(&app, next.run(request).await).await;
+async fn make(app: Arc<App>, key: Key, position: u64, request: Request, next: Next) -> Arc<Answer> {
+    let answer = Arc::new(collected(&app, next.run(request).await).await);
     let is_of_key = answer.etag.is_some() && app.catalogue.position() == position;
-    let answer = Arc::new(answer);
-    if is_of_key {
+    if is_of_key && answer.is_accounted {
         app.listed.kept.insert(key, Arc::clone(&answer));
     }
     answer
@@ -153,22 +153,26 @@ async fn collected(app: &App, response: Response) -> Answer {
         Err(failure) => {
             let (parts, body) = failure.into_response().into_parts();
             let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
-            Answer { status: parts.status, head: parts.headers, bytes, etag: None }
+            Answer { status: parts.status, head: parts.headers, bytes, etag: None, is_accounted: false }
         }
     }
 }
 
 async fn whole(app: &App, response: Response) -> Result<Answer, Failure> {
-    let (parts, body) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
     let failed = |error| Problem::server(StatusCode::INTERNAL_SERVER_ERROR, error);
-    let bytes = app.lists.account(to_bytes(body, usize::MAX).await.map_err(failed)?).await?;
+    // Copied, as what it was written into may be larger, and may hold what the list has taken.
+    let bytes = Bytes::copy_from_slice(&to_bytes(body, usize::MAX).await.map_err(failed)?);
+    let accounted = app.lists.account(&bytes, parts.extensions.remove());
+    let is_accounted = accounted.is_some();
+    let bytes = accounted.unwrap_or(bytes);
     let etag = (parts.status == StatusCode::OK).then(|| Key::of_bytes(&bytes).etag());
     let mut head = parts.headers;
     if let Some(etag) = &etag {
         head.extend(HeaderValue::try_from(etag).ok().map(|etag| (header::ETAG, etag)));
         head.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(NO_CACHE));
     }
-    Ok(Answer { status: parts.status, head, bytes, etag })
+    Ok(Answer { status: parts.status, head, bytes, etag, is_accounted })
 }
 
 impl Answer {

@@ -89,10 +89,15 @@ impl Kept {
     }
 }
 
-/// What a buffer of `bytes` takes of memory. Allocators have few sizes, four to a doubling in jemalloc, and a tenth of what is
-/// kept would be missing from an account that does not know.
+/// What a buffer of `bytes` takes of memory: allocators have few sizes. These are jemalloc's, four to a doubling up to 32 KiB and
+/// whole pages beyond.
 pub fn allocated_bytes(bytes: usize) -> usize {
     const SIZES_A_DOUBLING: usize = 4;
+    const PAGES_BEYOND_BYTES: usize = 32 << 10;
+    const PAGE_BYTES: usize = 4 << 10;
+    if bytes > PAGES_BEYOND_BYTES {
+        return bytes.next_multiple_of(PAGE_BYTES);
+    }
     let doubling = bytes.next_power_of_two() / 2;
     bytes.next_multiple_of((doubling / SIZES_A_DOUBLING).max(1))
 }

@@ -1,5 +1,7 @@
 //! `/colorMaps/{name}`: one colormap as numbers, or as a bar of its colours (`f=png`), as TiTiler has it.
 
+use std::sync::Arc;
+
 use aurora_daemon::problem::Problem;
 use aurora_raster::{
     encode::{self, Format, Payload, Quality},
@@ -7,6 +9,7 @@ use aurora_raster::{
 };
 use axum::{
     Json,
+    extract::State,
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
@@ -14,7 +17,9 @@ use serde_json::{Value, json};
 
 use super::parameters::{Pairs, Parts};
 use crate::{
+    app::App,
     failure::Failure,
+    pool::Piece,
     query::{MAX_SIDE_PX, read},
 };
 
@@ -28,11 +33,21 @@ const BREADTH_PX: u32 = 20;
 const KEPT: &str = "public, max-age=86400";
 
 /// One colormap: `[red, green, blue, alpha]` by value, or a bar.
-pub(crate) async fn colormap(Parts(name): Parts<String>, pairs: Pairs) -> Result<Response, Failure> {
+pub(crate) async fn colormap(
+    State(app): State<Arc<App>>,
+    Parts(name): Parts<String>,
+    pairs: Pairs,
+) -> Result<Response, Failure> {
     let colormap = Colormap::named(&name).ok_or_else(|| Problem::not_found(format!("colormap {name}")))?;
     match pairs.get::<String>("f")?.as_deref() {
         None | Some("json") => Ok(Json(numbers(&colormap)).into_response()),
-        Some(format) => bar(&colormap, picture_format(format)?, &pairs),
+        Some(format) => {
+            let (bar, format) = (Bar::of(&pairs)?, picture_format(format)?);
+            let _place = app.admission.enter()?;
+            let _room = app.in_flight.reserve(bar.cost_bytes()).await?;
+            let bytes = app.pool.run(Piece::First, move || bar.encoded(&colormap, format)).await??;
+            Ok(([(CONTENT_TYPE, format.media_type()), (CACHE_CONTROL, KEPT)], bytes).into_response())
+        }
     }
 }
 
@@ -47,25 +62,42 @@ fn picture_format(name: &str) -> Result<Format, Problem> {
 }
 
 /// The colours side by side, those of the least values on the left or at the top.
-fn bar(colormap: &Colormap, format: Format, pairs: &Pairs) -> Result<Response, Failure> {
-    let is_upright = match pairs.get::<String>("orientation")?.as_deref() {
-        None | Some("horizontal") => false,
-        Some("vertical") => true,
-        Some(other) => {
-            return Err(
-                Problem::parameter("orientation", format!("`{other}` is neither horizontal nor vertical")).into()
-            );
-        }
-    };
-    let side = |name: &str| pairs.get::<String>(name)?.map(|text| read::side_px(name, &text)).transpose();
-    let (usual_width, usual_height) = if is_upright { (BREADTH_PX, COLORS) } else { (COLORS, BREADTH_PX) };
-    let (width_px, height_px) = (side("width")?.unwrap_or(usual_width), side("height")?.unwrap_or(usual_height));
-    let color = |at: u32, of: u32| ((2 * at + 1) * COLORS / (2 * of)) as u8;
-    let row = |y: u32| (0..width_px).map(move |x| if is_upright { color(y, height_px) } else { color(x, width_px) });
-    let indices = (0..height_px).flat_map(row).collect();
-    let colors = Colors::Indexed8 { indices, palette: colormap.entries().to_vec() };
-    let bytes = encode::picture(&Picture { width_px, height_px, colors }, format, Quality::Usual)?;
-    Ok(([(CONTENT_TYPE, format.media_type()), (CACHE_CONTROL, KEPT)], bytes).into_response())
+struct Bar {
+    is_upright: bool,
+    width_px: u32,
+    height_px: u32,
+}
+
+impl Bar {
+    fn of(pairs: &Pairs) -> Result<Self, Problem> {
+        let is_upright = match pairs.get::<String>("orientation")?.as_deref() {
+            None | Some("horizontal") => false,
+            Some("vertical") => true,
+            Some(other) => {
+                let reason = format!("`{other}` is neither horizontal nor vertical");
+                return Err(Problem::parameter("orientation", reason));
+            }
+        };
+        let side = |name: &str| pairs.get::<String>(name)?.map(|text| read::side_px(name, &text)).transpose();
+        let (usual_width, usual_height) = if is_upright { (BREADTH_PX, COLORS) } else { (COLORS, BREADTH_PX) };
+        let (width, height) = (side("width")?, side("height")?);
+        Ok(Self { is_upright, width_px: width.unwrap_or(usual_width), height_px: height.unwrap_or(usual_height) })
+    }
+
+    /// Its indices, its colours, and at most as much again encoded.
+    fn cost_bytes(&self) -> u64 {
+        u64::from(self.width_px) * u64::from(self.height_px) * 9
+    }
+
+    fn encoded(&self, colormap: &Colormap, format: Format) -> Result<Vec<u8>, Failure> {
+        let &Self { is_upright, width_px, height_px } = self;
+        let color = |at: u32, of: u32| ((2 * at + 1) * COLORS / (2 * of)) as u8;
+        let row =
+            |y: u32| (0..width_px).map(move |x| if is_upright { color(y, height_px) } else { color(x, width_px) });
+        let indices = (0..height_px).flat_map(row).collect();
+        let colors = Colors::Indexed8 { indices, palette: colormap.entries().to_vec() };
+        Ok(encode::picture(&Picture { width_px, height_px, colors }, format, Quality::Usual)?)
+    }
 }
 
 // A place in a bar, doubled, times its colours stays within 32 bits.

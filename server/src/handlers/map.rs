@@ -51,8 +51,14 @@ pub(crate) async fn map(
     conditions: Conditions,
 ) -> Result<Response, Failure> {
     let asked = Asked::of(&pairs, &query)?;
-    let pinned = app.rasters.pin(&target).await?;
-    let place = asked.place(&app.rasters.open(&target, &pinned).await?.tiff)?;
+    let place = match asked.placed(&app, &target).await {
+        // The file was replaced a moment ago.
+        Err(failure) if failure.is_changed() => {
+            app.rasters.forget(&target);
+            asked.placed(&app, &target).await?
+        }
+        place => place?,
+    };
     // In the words of `bbox`: a box in the picture's own system.
     let query = query.with(|query| (query.coord_crs, query.dst_crs) = (Some(place.crs.clone()), None));
     let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
@@ -83,6 +89,11 @@ impl Asked {
         let format = pairs.get::<String>("f")?.map_or(Ok(Format::Png), |format| read::format_of("f", &format))?;
         let sizing = Sizing { max_px, width_px, height_px, ..Sizing::default() };
         Ok(Self { bbox, crs: system("crs")?, sizing, format })
+    }
+
+    async fn placed(&self, app: &App, target: &Target) -> Result<Place, Failure> {
+        let pinned = app.rasters.pin(target).await?;
+        self.place(&app.rasters.open(target, &pinned).await?.tiff)
     }
 
     /// Where the picture lies: in the system asked for, else in the raster's own.
