@@ -80,6 +80,7 @@ fn a_band_alone_is_shown_even_if_it_is_declared_as_alpha() {
 fn a_colour_map_stands_for_grays_if_it_has_an_entry_for_each() {
     for (entries, expected) in [(256, ColorInterpretation::Palette), (255, ColorInterpretation::Gray)] {
         let mut tags = image(4, 4);
+        (tags[2].1, tags[5].1) = (Shorts(vec![8]), Longs(vec![16]));
         tags.push((320, Shorts((0..3 * entries).map(|index| index * 85).collect())));
         let header = open(tiff(&tags, &pixels(4, 4), end)).expect("opens").header().clone();
         assert_eq!(header.color, expected, "{entries}");
