@@ -23,6 +23,7 @@ use aurora_raster::{
 use aurora_tile::{Bounds, TileId, TileMatrixSet};
 
 use crate::{
+    admission::Permit,
     app::App,
     failure::Failure,
     query::{RasterQuery, SharedQuery},
@@ -80,6 +81,17 @@ pub(crate) async fn picture(app: Arc<App>, order: Order) -> Result<Tile, Failure
     stages.end("open");
     let permit = Arc::new(app.admission.admit(&tiff).await?);
     stages.end("queue");
+    // Apart, so that the many who wait hold nothing of what only a render under way needs.
+    Box::pin(admitted(app, order, tiff, permit, stages)).await
+}
+
+async fn admitted(
+    app: Arc<App>,
+    order: Order,
+    tiff: Arc<GeoTiff>,
+    permit: Arc<Permit>,
+    mut stages: Stages,
+) -> Result<Tile, Failure> {
     let style = match order.format.map(Format::payload) {
         Some(Payload::Values) => Style::default(),
         _ => {
