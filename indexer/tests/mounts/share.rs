@@ -40,6 +40,20 @@ pub(crate) fn can_mount(programs: &[&str]) -> bool {
     can
 }
 
+/// Whether an attempt to mount went well; says so where mounting is not permitted, and fails where it is.
+pub(crate) fn is_mounted(attempt: Result<(), String>) -> bool {
+    match attempt {
+        Err(said) if said.contains("not permitted") => {
+            aurora_database::trial::skipped(&format!("mounting is not permitted here: {said}"));
+            false
+        }
+        mounted => {
+            mounted.unwrap();
+            true
+        }
+    }
+}
+
 /// A process and all that it has started, itself first.
 pub(crate) fn family(server: &Child) -> Vec<i32> {
     let mut family = vec![server.id().cast_signed()];

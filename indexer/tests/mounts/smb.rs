@@ -13,7 +13,7 @@ use std::{
 use rustix::process::Signal;
 
 use crate::{
-    share::{Share, can_mount, family, signal, unmount},
+    share::{Share, can_mount, family, is_mounted, signal, unmount},
     support::until,
 };
 
@@ -55,16 +55,7 @@ impl Smb {
             .unwrap();
         let share = Self { server, address, dir, mounted: mounted.to_owned() };
         until("an SMB server", || TcpStream::connect((address, PORT)).is_ok());
-        match share.try_mount() {
-            Err(said) if said.contains("not permitted") => {
-                aurora_database::trial::skipped(&format!("mounting is not permitted here: {said}"));
-                None
-            }
-            mounted => {
-                mounted.unwrap();
-                Some(share)
-            }
-        }
+        is_mounted(share.try_mount()).then_some(share)
     }
 
     /// Mounts the share, or answers what was said. Its folder is shown instead of the network's tree of hosts and shares.

@@ -10,7 +10,7 @@ use std::{
 use rustix::process::Signal;
 
 use crate::{
-    share::{Share, can_mount, family, signal, unmount},
+    share::{Share, can_mount, family, is_mounted, signal, unmount},
     support::until,
 };
 
@@ -49,16 +49,7 @@ impl Ssh {
             .unwrap();
         let share = Self { server, port, keys, mounted: mounted.to_owned() };
         until("an SSH server", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-        match share.try_mount() {
-            Err(said) if said.contains("not permitted") => {
-                aurora_database::trial::skipped(&format!("mounting is not permitted here: {said}"));
-                None
-            }
-            mounted => {
-                mounted.unwrap();
-                Some(share)
-            }
-        }
+        is_mounted(share.try_mount()).then_some(share)
     }
 
     /// Mounts the source, or answers what was said.
