@@ -61,17 +61,15 @@ pub(crate) fn all(app: Arc<App>, metrics: Option<PrometheusHandle>) -> Router {
     let answered = Table::default()
         .merge(raster("/cog", parameters::URL))
         .merge(raster("/scenes/{scene_id}", parameters::REVISION))
-        .merge(catalogue().merge(stac()).layered(compressed).layered(kept).validated())
-        .merge(lists().layered(compressed))
+        .merge(catalogue().merge(stac()).merge(lists()).layered(compressed).layered(kept).validated())
         .layered(|routes| {
             let deadline = middleware::from_fn_with_state(Arc::clone(&app), deadline);
             routes.fallback(assets::asset).route_layer(deadline)
         });
     let table = answered.merge(events()).merge(operation(metrics));
     let document = Bytes::from(table.document().to_string());
-    let described = Router::new()
-        .route("/openapi.json", get(move || openapi(document.clone())).layer(CompressionLayer::new()))
-        .route("/docs", get(pages::docs));
+    let described = Router::new().route("/openapi.json", get(move || openapi(document.clone())));
+    let described = kept(compressed(described)).route("/docs", get(pages::docs));
     layered(table.router.merge(described), app)
 }
 
@@ -308,10 +306,7 @@ fn operation(metrics: Option<PrometheusHandle>) -> Table {
 
 /// `/openapi.json`.
 async fn openapi(document: Bytes) -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, "application/vnd.oai.openapi+json;version=3.0"), (header::CACHE_CONTROL, "no-cache")],
-        document,
-    )
+    ([(header::CONTENT_TYPE, "application/vnd.oai.openapi+json;version=3.0")], document)
 }
 
 fn layered(routes: Routes, app: Arc<App>) -> Router {

@@ -11,8 +11,18 @@ use support::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-const PATHS: [&str; 6] =
-    ["/scenes", "/scenes?limit=1", "/scenes/a", "/detections", "/stac/search", "/stac/collections/mbi/items"];
+const PATHS: [&str; 10] = [
+    "/scenes",
+    "/scenes?limit=1",
+    "/scenes/a",
+    "/detections",
+    "/stac/search",
+    "/stac/collections/mbi/items",
+    "/colorMaps/viridis",
+    "/algorithms",
+    "/tileMatrixSets/WebMercatorQuad",
+    "/openapi.json",
+];
 
 async fn feed_and_server() -> (Feed, Server) {
     let feed = Feed::start("e1").await;

@@ -50,6 +50,9 @@ fn matches(command: Command, argv: impl Iterator<Item = OsString>) -> Result<Arg
                 .global(true)
                 .help("Print the settings in force as TOML and exit"),
         );
+    if argv.iter().skip(1).take_while(|word| *word != "--").any(|word| word == "--print-config") {
+        command = relaxed(command);
+    }
     if let Some(path) = config_path(&argv) {
         let table = read(Path::new(&path)).map_err(|reason| command.error(ErrorKind::Io, reason))?;
         command = apply(command.clone(), &table).map_err(|reason| command.error(ErrorKind::InvalidValue, reason))?;
@@ -68,6 +71,15 @@ fn with_environment(command: Command) -> Command {
             _ => arg,
         })
         .mut_subcommands(with_environment)
+}
+
+/// Who only looks at the settings need not give all that a run needs.
+fn relaxed(command: Command) -> Command {
+    command
+        .subcommand_required(false)
+        .arg_required_else_help(false)
+        .mut_args(|arg| arg.required(false))
+        .mut_subcommands(relaxed)
 }
 
 /// `--config` has to be known before the rest is parsed, because the file supplies the rest's defaults.
@@ -250,6 +262,18 @@ mod tests {
         ] {
             assert_eq!(shown(text), expected);
         }
+    }
+
+    #[test]
+    fn who_looks_at_the_settings_need_not_give_what_a_run_needs() {
+        let looked = |argv: &[&str]| {
+            let command = with_environment(Settings::command());
+            effective(&command, &matches(Settings::command(), argv.iter().map(OsString::from)).unwrap())
+        };
+        assert!(looked(&["program", "--print-config"]).contains("settle-for-test = \"5s\""));
+        assert!(!looked(&["program", "--print-config"]).contains("root"));
+        assert!(try_parse::<Settings>(&["program"]).unwrap_err().to_string().contains("--root"));
+        assert!(try_parse::<Settings>(&["program", "--root"]).is_err());
     }
 
     #[test]

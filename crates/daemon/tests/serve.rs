@@ -204,6 +204,22 @@ async fn heads_and_bodies_are_bounded() {
 }
 
 #[tokio::test]
+async fn a_request_says_once_which_host_it_is_for() {
+    let server = start(10, Bounds::default());
+    for (hosts, status) in [
+        ("HTTP/1.1\r\nHost: a\r\n", "HTTP/1.1 200 "),
+        ("HTTP/1.1\r\nHost: a\r\nHost: b\r\n", "HTTP/1.1 400 "),
+        ("HTTP/1.1\r\n", "HTTP/1.1 400 "),
+        ("HTTP/1.0\r\n", "HTTP/1.0 200 "),
+    ] {
+        let mut stream = connect(server.address).await;
+        stream.write_all(format!("GET / {hosts}Connection: close\r\n\r\n").as_bytes()).await.unwrap();
+        let answer = read_to_end(&mut stream).await;
+        assert!(answer.starts_with(status), "{hosts}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn requests_that_come_in_by_pieces_of_one_and_a_half_are_all_answered() {
     let server = start(10, Bounds::default());
     let mut stream = connect(server.address).await;

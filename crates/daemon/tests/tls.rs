@@ -7,6 +7,7 @@ use aurora_daemon::{
     tls::TlsArgs,
 };
 use axum::{Router, routing::get};
+use http::StatusCode;
 use reqwest::{Certificate, Client, Version};
 use tokio_util::sync::CancellationToken;
 
@@ -43,7 +44,8 @@ async fn a_client_that_trusts_the_certificate_is_served_by_either_http() {
     let (args, certificate) = certify(folder.path());
     let listeners = listen("127.0.0.1:0".parse().unwrap()).unwrap().secured(args.load().unwrap());
     let address = listeners.local_addr().unwrap();
-    let router = Router::new().route("/", get(|| async { "hello" }));
+    let router =
+        Router::new().route("/", get(|| async { "hello" })).route("/known", get(|| async { StatusCode::NOT_MODIFIED }));
     let stop = CancellationToken::new();
     let served = tokio::spawn(serve(listeners, router, Connections::new(10), Bounds::default(), stop.clone()));
     let client = || Client::builder().no_proxy().tls_certs_only([certificate.clone()]);
@@ -54,6 +56,8 @@ async fn a_client_that_trusts_the_certificate_is_served_by_either_http() {
             let answer = client.get(format!("https://{address}/")).send().await.unwrap();
             assert_eq!((answer.version(), answer.text().await.unwrap().as_str()), (version, "hello"));
         }
+        let known = client.get(format!("https://{address}/known")).send().await.unwrap();
+        assert_eq!((known.status(), known.headers().get("content-length")), (StatusCode::NOT_MODIFIED, None));
     }
     let stranger = Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
     assert!(stranger.get(format!("https://{address}/")).send().await.is_err());

@@ -12,7 +12,7 @@ use std::{
 };
 
 use axum::{body::Body, response::IntoResponse};
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body_util::Limited;
 use hyper::{
     body::{Body as _, Incoming},
@@ -231,6 +231,10 @@ impl<A: Answers> Visit<A> {
         }
         let under_way = self.entry.begin();
         let mut response = self.entry.client.scope(self.within_bounds(request)).await;
+        if response.status() == StatusCode::NOT_MODIFIED {
+            // What the router says of the empty body would be taken for the length of what was not sent (RFC 9110, 8.6).
+            response.headers_mut().remove(header::CONTENT_LENGTH);
+        }
         if self.host.connections.has_had_its_turn(&self.entry) || self.host.stop.is_cancelled() {
             // Room for whoever waits.
             match self.entry.is_multiplexed() {
@@ -242,6 +246,10 @@ impl<A: Answers> Visit<A> {
     }
 
     async fn within_bounds(&self, request: Request<Incoming>) -> axum::response::Response {
+        if !names_one_host(&request) {
+            let detail = "a request says once which Host it is for (RFC 9112, 3.2)";
+            return Problem::client(StatusCode::BAD_REQUEST, detail).into_response();
+        }
         let limit_bytes = self.host.bounds.max_body_bytes;
         if request.body().size_hint().lower() > limit_bytes as u64 {
             let detail = format!("the request's body is longer than {limit_bytes} bytes");
@@ -252,6 +260,15 @@ impl<A: Answers> Visit<A> {
             false => Body::new(Limited::new(body, limit_bytes)),
         });
         self.host.answers.answer(request, self.peer).await
+    }
+}
+
+/// Two hosts may mean one thing to us and another to a proxy before us; HTTP/1.1 cannot do without.
+fn names_one_host(request: &Request<Incoming>) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => request.version() != Version::HTTP_11,
+        (Some(_), second) => second.is_none(),
     }
 }
 
