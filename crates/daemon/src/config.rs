@@ -12,11 +12,7 @@ use toml::{Table, Value};
 /// Reads the configuration of program `A`, or ends the program: 0 after `--help`, `--version` and `--print-config`,
 /// 2 when something is wrong.
 pub fn parse<A: CommandFactory + FromArgMatches>() -> A {
-    let command = A::command();
-    let matches = match matches(command.clone(), std::env::args_os()) {
-        Ok(matches) => matches,
-        Err(error) => error.exit(),
-    };
+    let (command, matches) = matches(A::command(), std::env::args_os()).unwrap_or_else(|error| error.exit());
     if matches.get_flag("print_config") {
         print!("{}", effective(&command, &matches));
         exit(0);
@@ -29,10 +25,11 @@ pub fn parse<A: CommandFactory + FromArgMatches>() -> A {
 /// # Errors
 /// What clap says of the arguments, the environment or the file.
 pub fn try_parse<A: CommandFactory + FromArgMatches>(argv: &[&str]) -> Result<A, clap::Error> {
-    A::from_arg_matches(&matches(A::command(), argv.iter().map(OsString::from))?)
+    A::from_arg_matches(&matches(A::command(), argv.iter().map(OsString::from))?.1)
 }
 
-fn matches(command: Command, argv: impl Iterator<Item = OsString>) -> Result<ArgMatches, clap::Error> {
+/// What was given, and the command with what environment and file say.
+fn matches(command: Command, argv: impl Iterator<Item = OsString>) -> Result<(Command, ArgMatches), clap::Error> {
     let argv: Vec<OsString> = argv.collect();
     let mut command = with_environment(command)
         .arg(
@@ -57,7 +54,8 @@ fn matches(command: Command, argv: impl Iterator<Item = OsString>) -> Result<Arg
         let table = read(Path::new(&path)).map_err(|reason| command.error(ErrorKind::Io, reason))?;
         command = apply(command.clone(), &table).map_err(|reason| command.error(ErrorKind::InvalidValue, reason))?;
     }
-    command.try_get_matches_from(argv)
+    let matches = command.clone().try_get_matches_from(argv)?;
+    Ok((command, matches))
 }
 
 /// Gives every long flag, of subcommands too, its variable, unless it names one itself.
@@ -141,6 +139,9 @@ fn words(value: &Value) -> Option<Vec<String>> {
     })
 }
 
+/// Flags that are no settings.
+const ABOUT_SETTINGS: [&str; 2] = ["config", "print-config"];
+
 /// The settings in force, as a TOML document that `--config` reads again; passwords in URLs are left out of it.
 fn effective(command: &Command, matches: &ArgMatches) -> String {
     let mut table = Table::new();
@@ -148,18 +149,32 @@ fn effective(command: &Command, matches: &ArgMatches) -> String {
         let (Some(long), Ok(Some(values))) = (arg.get_long(), matches.try_get_raw(arg.get_id().as_str())) else {
             continue;
         };
+        if ABOUT_SETTINGS.contains(&long) {
+            continue;
+        }
         let mut texts: Vec<Value> = values.map(|value| Value::String(shown(&value.to_string_lossy()))).collect();
         let several = matches!(arg.get_action(), ArgAction::Append);
         let value = if several { Value::Array(texts) } else { texts.pop().unwrap_or(Value::Boolean(true)) };
         table.insert(long.to_owned(), value);
     }
-    if let Some((name, inner)) = matches.subcommand()
-        && let Some(subcommand) = command.find_subcommand(name)
-    {
-        let text = effective(subcommand, inner);
-        table.insert(name.to_owned(), Value::Table(text.parse().unwrap_or_default()));
+    for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
+        let text = match matches.subcommand() {
+            Some((name, inner)) if name == subcommand.get_name() => effective(subcommand, inner),
+            None => untouched(subcommand),
+            Some(_) => continue,
+        };
+        let settings: Table = text.parse().unwrap_or_default();
+        if !settings.is_empty() {
+            table.insert(subcommand.get_name().to_owned(), Value::Table(settings));
+        }
     }
     table.to_string()
+}
+
+/// The settings in force of a subcommand that nobody named.
+fn untouched(subcommand: &Command) -> String {
+    let matches = subcommand.clone().no_binary_name(true).try_get_matches_from(std::iter::empty::<OsString>());
+    matches.map_or_else(|_| String::new(), |matches| effective(subcommand, &matches))
 }
 
 /// What stands in place of a password.
@@ -253,6 +268,25 @@ mod tests {
     }
 
     #[test]
+    fn who_names_no_subcommand_is_shown_the_settings_of_all() {
+        #[derive(Parser, Debug)]
+        enum Program {
+            Stress(Settings),
+            Other(Settings),
+        }
+        let argv = ["program", "--print-config", "other", "--settle-for-test", "2s"].map(OsString::from);
+        let told = |argv: &[OsString]| {
+            let (command, matches) = matches(Program::command(), argv.iter().cloned()).unwrap();
+            effective(&command, &matches).parse::<Table>().unwrap()
+        };
+        let all = told(&argv[..2]);
+        assert_eq!(all["stress"]["settle-for-test"].as_str(), Some("5s"));
+        assert_eq!(all["other"], all["stress"]);
+        let one = told(&argv);
+        assert_eq!((one["other"]["settle-for-test"].as_str(), one.get("stress")), (Some("2s"), None));
+    }
+
+    #[test]
     fn a_password_is_not_printed() {
         for (text, expected) in [
             ("postgres://u:p@ss@h:5/d?sslmode=require", "postgres://u:***@h:5/d?sslmode=require"),
@@ -267,8 +301,8 @@ mod tests {
     #[test]
     fn who_looks_at_the_settings_need_not_give_what_a_run_needs() {
         let looked = |argv: &[&str]| {
-            let command = with_environment(Settings::command());
-            effective(&command, &matches(Settings::command(), argv.iter().map(OsString::from)).unwrap())
+            let (command, matches) = matches(Settings::command(), argv.iter().map(OsString::from)).unwrap();
+            effective(&command, &matches)
         };
         assert!(looked(&["program", "--print-config"]).contains("settle-for-test = \"5s\""));
         assert!(!looked(&["program", "--print-config"]).contains("root"));
@@ -278,9 +312,9 @@ mod tests {
 
     #[test]
     fn the_printed_configuration_reads_back() {
-        let command = with_environment(Settings::command());
         let argv = ["program", "--root", "/nas", "--allow", "x"].map(OsString::from);
-        let text = effective(&command, &matches(Settings::command(), argv.into_iter()).unwrap());
+        let (command, matches) = matches(Settings::command(), argv.into_iter()).unwrap();
+        let text = effective(&command, &matches);
         let again = parse_with(&text, &[]).unwrap();
         assert_eq!((again.root.as_str(), again.allow.as_slice()), ("/nas", &["x".to_owned()][..]));
     }
