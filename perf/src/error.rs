@@ -29,6 +29,14 @@ pub enum Error {
         /// What happened.
         reason: String,
     },
+    /// A process could not be held within the limit of resources.
+    #[error("--limit cannot be set for {process}: {cause}; it needs root and control groups")]
+    Limit {
+        /// Its name.
+        process: String,
+        /// What the system says.
+        cause: std::io::Error,
+    },
     /// A file is no recording of sessions.
     #[error("{}: no recording: {reason}", path.display())]
     Recording {

@@ -12,7 +12,7 @@ use std::{
 };
 
 use serde_json::Value;
-use support::{Ledger, start};
+use support::{Ledger, relay, start};
 use tokio::sync::Semaphore;
 
 /// Servers on a runtime of their own, as the programs block this thread.
@@ -155,14 +155,15 @@ fn whoever_is_told_to_stop_reports_what_there_is_and_leaves_nothing_behind() {
     let is_interrupted =
         |report: &Value| report["notes"].as_array().unwrap().iter().any(|note| note["kind"] == "interrupted");
 
-    // A command that stands for a server, whose process must be gone afterwards, and its control group with it.
+    // A server whose process must be gone afterwards, and its control group with it.
     let folder = tempfile::tempdir().unwrap();
     let pid_file = folder.path().join("pid");
-    let start = format!("sh -c 'echo $$ >{}; exec sleep 600'", pid_file.display());
+    let (relayed, relay) = relay(folder.path(), &address);
+    let start = format!("sh -c 'echo $$ >{}; exec {relay}'", pid_file.display());
     let args = [
         "protocol",
         "--server",
-        &address,
+        &relayed,
         "--start",
         &start,
         "--limit",
@@ -222,6 +223,23 @@ fn access_log() -> String {
         }
     }
     log
+}
+
+#[test]
+fn a_log_of_another_time_than_the_load_is_refused() {
+    let out = tempfile::tempdir().unwrap();
+    let [log, load] = ["access.log", "stress.json"].map(|name| out.path().join(name));
+    std::fs::write(&log, access_log()).unwrap();
+    let stages = serde_json::json!([{"from_s": 0.0, "to_s": 25.0, "target": 5.0}]);
+    for (day, good) in [("21", true), ("22", false)] {
+        let report = serde_json::json!({"load_started_at": format!("2026-11-{day}T10:00:00Z"), "stages": stages});
+        std::fs::write(&load, report.to_string()).unwrap();
+        let [log, load] = [&log, &load].map(|path| path.display().to_string());
+        let done = perf(&["analyze", &log, "--load", &load, "--threshold", "peak.failed<0.9"], out.path());
+        let told = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.success(), good, "{told}");
+        assert_eq!(told.contains("none of the log's requests falls into the load"), !good, "{told}");
+    }
 }
 
 #[test]

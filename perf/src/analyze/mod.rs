@@ -144,7 +144,7 @@ struct Burst {
 /// Reads and analyses.
 ///
 /// # Errors
-/// [`Error::Io`], [`Error::NoFigures`] when the log holds no request, [`Error::Plan`] when the load's report has no stages.
+/// [`Error::Io`], [`Error::NoFigures`] when the log holds no request, or none in the time of the load, [`Error::Plan`] when the load's report has no stages.
 pub fn run(settings: &Settings) -> Result<Analysis, Error> {
     let (from_s, seconds) = overview(settings)?;
     let load: Vec<f64> = seconds.iter().map(|second| second.at_once).collect();
@@ -167,8 +167,28 @@ pub fn run(settings: &Settings) -> Result<Analysis, Error> {
     }
     let mut failures: Vec<Pattern> = bursts.into_iter().map(|(what, burst)| burst.pattern(what)).collect();
     failures.sort_by_key(|pattern| std::cmp::Reverse(pattern.count));
+    if sums.iter().all(|sums| sums.requests == 0) {
+        return Err(apart(settings, from_s, &phases));
+    }
     let phases = phases.into_iter().zip(sums).map(|(phase, sums)| sums.figures(phase)).collect();
     Ok(Analysis { cores: settings.cores, other_lines, phases, failures, seconds })
+}
+
+/// A log of another time than the load: nothing can be said of it, least of all that nothing failed.
+fn apart(settings: &Settings, log_from_s: f64, phases: &[Phase]) -> Error {
+    let told = |at_s: f64| {
+        Timestamp::from_millisecond((1000.0 * at_s) as i64).map_or_else(|_| at_s.to_string(), |at| at.to_string())
+    };
+    let load_from_s = phases.first().map_or(0.0, |phase| phase.from_s);
+    Error::NoFigures {
+        what: settings.load.as_deref().unwrap_or(Path::new("the load")).display().to_string(),
+        reason: format!(
+            "none of the log's requests falls into the load: it began at {}, the log at {}; is it the log of this load, and do the \
+             clocks agree?",
+            told(load_from_s),
+            told(log_from_s)
+        ),
+    }
 }
 
 /// Begin of the log and its seconds.

@@ -87,6 +87,8 @@ pub struct Found {
     pub gave_out: Vec<Evidence>,
     /// Whether the search was stopped before its end.
     pub interrupted: bool,
+    /// Whether the server and what carried the load were there to the end; else the search ended when they did.
+    pub is_whole: bool,
 }
 
 impl Found {
@@ -102,10 +104,10 @@ impl Found {
 /// # Errors
 /// [`Error::Crew`], [`Error::Address`].
 pub fn run(settings: &Settings, mut told: impl FnMut(&Trial)) -> Result<Found, Error> {
-    let (mut trials, mut interrupted) = (Vec::new(), false);
+    let (mut trials, mut interrupted, mut is_whole) = (Vec::new(), false, true);
     let mut search = Search::new(settings.from.max(1), settings.up_to);
     while let Some(users) = search.next {
-        let trial = trial(settings, users)?;
+        let (trial, whole) = trial(settings, users)?;
         if asked_to_stop().load(Relaxed) {
             interrupted = true; // What was tried to its end stands.
             break;
@@ -113,13 +115,17 @@ pub fn run(settings: &Settings, mut told: impl FnMut(&Trial)) -> Result<Found, E
         told(&trial);
         search.learn(users, trial.holds);
         trials.push(trial);
+        is_whole &= whole;
+        if !is_whole {
+            break;
+        }
     }
     // Just beyond what holds nothing may be quite full yet.
     let failing = trials.iter().filter(|trial| !trial.holds && !trial.evidence.is_empty());
     let failing = failing.min_by_key(|trial| trial.users);
     let gave_out = failing.map(|trial| trial.evidence.clone()).unwrap_or_default();
     let recommended = search.holds.map(|users| ((users as f64 * RECOMMENDED_SHARE) as usize).max(1));
-    Ok(Found { holds: search.holds, fails: search.fails, recommended, gave_out, trials, interrupted })
+    Ok(Found { holds: search.holds, fails: search.fails, recommended, gave_out, trials, interrupted, is_whole })
 }
 
 /// Doubling until it fails, then halving the gap.
@@ -152,7 +158,8 @@ impl Search {
     }
 }
 
-fn trial(settings: &Settings, users: usize) -> Result<Trial, Error> {
+/// Tries so many users; and whether all that took part was there to the end.
+fn trial(settings: &Settings, users: usize) -> Result<(Trial, bool), Error> {
     let stage = |duration: Duration| Stage { duration, target: users as f64 };
     // Users come over half of the warm-up, so that they do not all open the page at once.
     let half = settings.warm_up / 2;
@@ -168,13 +175,14 @@ fn trial(settings: &Settings, users: usize) -> Result<Trial, Error> {
     metrics.extend(stage.usage.iter().map(|usage| (format!("cpu_cores.{}", usage.process), usage.cpu_cores)));
     metrics.extend(views_waited_for(&stage.tally));
     let verdicts = judge(&settings.level, &metrics);
-    let holds = verdicts.iter().all(|verdict| verdict.holds);
+    let is_whole = measured.is_whole();
+    let holds = is_whole && verdicts.iter().all(|verdict| verdict.holds);
     let split = busiest(&measured, size, from_s, to_s);
     let mut notes = measured.notes(&stage.tally, own_cores(&stage.usage));
     notes.extend(left_early(&stage.tally));
     notes.extend(split.map(|split| split.note()));
     let evidence = blame::Signs::of(&measured, &stage.tally, split, from_s, to_s).evidence();
-    Ok(Trial { users, holds, verdicts, metrics, evidence, notes })
+    Ok((Trial { users, holds, verdicts, metrics, evidence, notes }, is_whole))
 }
 
 /// Who used the processors in the busiest stretch of the time judged.

@@ -31,6 +31,7 @@ const EXAMPLES: &str = "Examples:
 impl AnalyzeArgs {
     /// Whether every threshold holds.
     pub(crate) fn run(&self) -> anyhow::Result<bool> {
+        self.output.prepare()?;
         let here = std::thread::available_parallelism().map_or(1.0, |cores| usize::from(cores) as f64);
         let settings =
             Settings { logs: self.logs.clone(), load: self.load.clone(), cores: self.cores.unwrap_or(here).max(0.01) };

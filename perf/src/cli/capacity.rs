@@ -50,6 +50,7 @@ const EXAMPLES: &str = "Examples:
 impl CapacityArgs {
     /// Whether some number of users held and every threshold does.
     pub(crate) fn run(&self) -> anyhow::Result<bool> {
+        self.output.prepare()?;
         let spec = self.load.spec()?;
         let scenes = if self.target == TargetKind::Requests { Vec::new() } else { self.load.open_scenes()? };
         let target = self.load.target(self.target, &spec, scenes)?;
@@ -74,7 +75,7 @@ impl CapacityArgs {
         let document = capacity::document(&circumstances, &address, &settings, &found, thresholds, notes, lang);
         let json = capacity::json(&circumstances, &found, &document);
         self.output.deliver("capacity", &document, &json)?;
-        Ok(document.is_good() && found.holds.is_some() && !found.interrupted)
+        Ok(document.is_good() && found.holds.is_some() && !found.interrupted && found.is_whole)
     }
 }
 

@@ -70,11 +70,14 @@ const EXAMPLES: &str = "Examples:
   aurora-perf compare aurora=http://127.0.0.1:8080 --query rescale=0,1400 \\
       'titiler=http://127.0.0.1:8000/cog/tiles/WebMercatorQuad/{z}/{x}/{y}.png?tilesize=256&rescale=0,1400&url=/data/{scene_id}.MBI_light.tif'
   aurora-perf compare new=http://127.0.0.1:8080 old=http://127.0.0.1:8090 --threshold 'ratio.tiles_per_s>0.95'
-  aurora-perf compare before/protocol.json after/protocol.json --threshold 'ratio.rss_mb.server<=1'";
+  aurora-perf compare after/protocol.json before/protocol.json --threshold 'ratio.rss_mb.server<=1'
+
+Ratios are A's figures by B's: give first what is to be judged.";
 
 impl CompareArgs {
     /// Whether every threshold holds.
     pub(crate) fn run(&self) -> anyhow::Result<bool> {
+        self.output.prepare()?;
         let circumstances = self.output.circumstances();
         let lang = self.output.lang;
         if [&self.a, &self.b].iter().all(|side| side.ends_with(".json") && !side.contains("://")) {
@@ -101,7 +104,7 @@ impl CompareArgs {
         let document = compare::document(&circumstances, &settings, &compared, &self.output.thresholds, notes, lang);
         let json = compare::json(&circumstances, &compared, &document);
         self.output.deliver("compare", &document, &json)?;
-        Ok(document.is_good() && compared.has_images() && !compared.interrupted)
+        Ok(document.is_good() && compared.is_whole() && !compared.interrupted)
     }
 
     /// A's scenes, and the same as B addresses them.

@@ -148,6 +148,12 @@ impl LoadArgs {
 
     /// What users do, of a kind; requests come from the spec.
     pub(crate) fn target(&self, kind: TargetKind, spec: &Spec, scenes: Vec<Scene>) -> anyhow::Result<Target> {
+        for (flag, file) in [("--record", &self.record), ("--replay", &self.replay)] {
+            if kind != TargetKind::Map && file.is_some() {
+                let reason = "is for map users: it needs --target map".to_owned();
+                return Err(aurora_perf::Error::Plan { what: flag.to_owned(), reason }.into());
+            }
+        }
         Ok(match kind {
             TargetKind::Tiles => Target::Tiles(Tiles {
                 scenes,

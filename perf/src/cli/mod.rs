@@ -9,6 +9,7 @@ mod stress;
 
 use std::{path::PathBuf, time::Duration};
 
+use anyhow::Context;
 use aurora_perf::{
     measure::{Watch, listener_of, local_port},
     protocol::Peer,
@@ -40,8 +41,8 @@ const EXAMPLES: &str = "Examples:
       --threshold 'viewport_complete.p95<1000'
   aurora-perf stress --server http://127.0.0.1:8080 --profile brief --out report
 
-Exit status: 0 good, 1 when a threshold fails, nothing could be fetched, or protocol, capacity or compare was stopped before
-its end, 2 when the flags are wrong.";
+Exit status: 0 good, 1 when a threshold fails, nothing could be fetched, a server or a client process ended meanwhile, or
+protocol, capacity or compare was stopped before its end, 2 when the flags are wrong.";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -80,6 +81,13 @@ pub(crate) struct OutputArgs {
 impl OutputArgs {
     pub(crate) fn circumstances(&self) -> Circumstances {
         Circumstances::now(self.name.clone())
+    }
+
+    /// Finds out before the load, not after it, whether a report can be saved.
+    pub(crate) fn prepare(&self) -> anyhow::Result<()> {
+        let Some(folder) = &self.out else { return Ok(()) };
+        let tried = std::fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder));
+        tried.map(drop).with_context(|| format!("--out {}: no report can be written there", folder.display()))
     }
 
     /// Prints the report and saves it where it is wanted.

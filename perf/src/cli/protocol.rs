@@ -72,6 +72,7 @@ const EXAMPLES: &str = "Examples:
 impl ProtocolArgs {
     /// Whether the run was good.
     pub(crate) fn run(&self) -> anyhow::Result<bool> {
+        self.output.prepare()?;
         let mut settings = self.settings();
         let (watches, mut notes) = self.find_processes(&settings);
         settings.watches = watches;
@@ -83,7 +84,7 @@ impl ProtocolArgs {
         let document = protocol::document(&circumstances, &settings, &run, thresholds, notes, lang);
         let json = protocol::json(&circumstances, &settings, &run, &document);
         self.output.deliver("protocol", &document, &json)?;
-        Ok(document.is_good() && run.has_images() && !run.interrupted)
+        Ok(document.is_good() && run.has_images() && !run.interrupted && !run.server_ended)
     }
 
     fn settings(&self) -> Settings {
@@ -117,6 +118,9 @@ impl ProtocolArgs {
     }
 }
 
+/// Steps shorter than this say nothing of what the tool costs: opening a page is over in milliseconds.
+const LEAST_TELLING_S: f64 = 0.5;
+
 /// What the run itself shows that a reader must bear in mind.
 fn remarks(settings: &Settings, run: &Run) -> Vec<Note> {
     let mut notes = Vec::new();
@@ -127,11 +131,14 @@ fn remarks(settings: &Settings, run: &Run) -> Vec<Note> {
         notes.push(Note::FewScenes { scenes: run.scenes.len() });
     }
     let last = run.steps.last().map(|step| step.usage.as_slice()).unwrap_or_default();
-    for watch in settings.watches.iter().filter(|watch| !last.iter().any(|usage| usage.process == watch.name)) {
+    // Of the server the run itself says so.
+    let others = settings.watches.iter().filter(|watch| watch.name != SERVER);
+    for watch in others.filter(|watch| !last.iter().any(|usage| usage.process == watch.name)) {
         notes.push(Note::Gone { process: watch.name.clone() });
     }
     let own = Watch::own().name;
-    let usages = run.steps.iter().flat_map(|step| &step.usage).filter(|usage| usage.process == own);
+    let long = run.steps.iter().filter(|step| step.to_s - step.from_s >= LEAST_TELLING_S);
+    let usages = long.flat_map(|step| &step.usage).filter(|usage| usage.process == own);
     notes.extend(Note::of_own_cost(usages.map(|usage| usage.cpu_cores).fold(0.0, f64::max)));
     notes
 }

@@ -72,6 +72,7 @@ Fields: {uuid} {user} {iteration} {time} {int:LOW:HIGH} {float:LOW:HIGH} {choice
 impl StressArgs {
     /// Whether the run was good.
     pub(crate) fn run(&self) -> anyhow::Result<bool> {
+        self.output.prepare()?;
         let spec = self.load.spec()?;
         let stages = match (self.users, spec.stages()?) {
             (Some(users), _) => Stages::constant(users, self.length),
@@ -103,6 +104,6 @@ impl StressArgs {
         let document = stress::document(&circumstances, &address, &plan, &run, thresholds, notes, lang);
         let json = stress::json(&circumstances, &plan, &run, &document);
         self.output.deliver("stress", &document, &json)?;
-        Ok(document.is_good() && run.has_answers())
+        Ok(document.is_good() && run.has_answers() && run.measured.is_whole())
     }
 }

@@ -112,12 +112,17 @@ pub struct Compared {
     pub own_cores: f64,
     /// Whether it was stopped before its end; whole rounds stand.
     pub interrupted: bool,
+    /// Rounds in which a side gave not one tile.
+    pub empty_rounds: [usize; 2],
+    /// Sides whose process ended meanwhile.
+    pub gone: Vec<String>,
 }
 
 impl Compared {
-    /// Whether both gave images.
-    pub fn has_images(&self) -> bool {
-        self.totals.iter().all(|tally| tally.count(Count::Images) > 0)
+    /// Whether both gave images, and tiles in every round: who gives nothing is quick at it.
+    pub fn is_whole(&self) -> bool {
+        let has_images = self.totals.iter().all(|tally| tally.count(Count::Images) > 0);
+        has_images && self.empty_rounds == [0, 0] && self.gone.is_empty()
     }
 }
 
@@ -130,7 +135,7 @@ pub async fn run(settings: &Settings) -> Result<Compared, Error> {
     let dialer = Arc::new(Dialer::new(settings.protocol));
     let mut rounds = Vec::new();
     let mut totals = [Tally::default(), Tally::default()];
-    let (stop, mut own_cores) = (asked_to_stop(), 0.0_f64);
+    let (stop, mut own_cores, mut empty_rounds) = (asked_to_stop(), 0.0_f64, [0, 0]);
     for number in 0..settings.rounds {
         // Who goes first changes from round to round.
         let order = if number.is_multiple_of(2) { [0, 1] } else { [1, 0] };
@@ -141,6 +146,7 @@ pub async fn run(settings: &Settings) -> Result<Compared, Error> {
                 break;
             }
             totals[side].absorb(&walked.tally);
+            empty_rounds[side] += usize::from(tiles(&walked.tally) == 0);
             own_cores = own_cores.max(walked.own_cores);
             let figures = walked.figures;
             tracing::info!(round = number + 1, side = settings.sides[side].name, ?figures, "walked");
@@ -155,7 +161,9 @@ pub async fn run(settings: &Settings) -> Result<Compared, Error> {
     let wanted = if interrupted { 0 } else { settings.pixels };
     let pixels = compare_pixels(settings, &dialer, wanted).await;
     let names = settings.sides.each_ref().map(|side| side.name.clone());
-    Ok(Compared { names, ratios: ratios(&rounds), rounds, pixels, totals, own_cores, interrupted })
+    let has_ended = |side: &&Side| side.watch.as_ref().is_some_and(|watch| watch.read().is_none());
+    let gone = settings.sides.iter().filter(has_ended).map(|side| side.name.clone()).collect();
+    Ok(Compared { names, ratios: ratios(&rounds), rounds, pixels, totals, own_cores, interrupted, empty_rounds, gone })
 }
 
 fn check(settings: &Settings) -> Result<(), Error> {
@@ -167,6 +175,11 @@ fn check(settings: &Settings) -> Result<(), Error> {
         return wrong("no scenes to walk on".to_owned());
     }
     Ok(())
+}
+
+/// Tiles that were given, those without data too.
+fn tiles(tally: &Tally) -> u64 {
+    tally.count(Count::Images) + tally.count(Count::Outside)
 }
 
 /// One side walked once.
@@ -196,19 +209,20 @@ async fn walk(settings: &Settings, side: &Side, dialer: &Arc<Dialer>, number: us
     let (after, to_s) = (sampler.read(), sampler.time_s());
     let usage = sampler.usage(&before, &after, from_s, to_s);
     let tally = meter.take();
-    let tiles = (tally.count(Count::Images) + tally.count(Count::Outside)).max(1) as f64;
-    let quantile = |trend, quantile| crate::stress::quantile_ms(&tally, trend, quantile).unwrap_or(0.0);
-    let mut figures = BTreeMap::from([
-        ("tiles_per_s", tiles / (to_s - from_s)),
-        ("tile_p50_ms", quantile(Trend::HttpReqDuration, 0.5)),
-        ("tile_p95_ms", quantile(Trend::HttpReqDuration, 0.95)),
-        ("viewport_p95_ms", quantile(Trend::ViewportComplete, 0.95)),
-        ("kb_per_tile", tally.count(Count::DataReceived) as f64 / 1000.0 / tiles),
-        ("failed", tally.failed_share()),
-    ]);
-    if let Some(usage) = usage.iter().find(|usage| usage.process == side.name) {
-        figures.insert("cpu_ms_per_tile", 1000.0 * usage.cpu_cores * (to_s - from_s) / tiles);
-        figures.insert("rss_mb", usage.rss_max_mb);
+    let given = tiles(&tally) as f64;
+    let mut figures = BTreeMap::from([("tiles_per_s", given / (to_s - from_s)), ("failed", tally.failed_share())]);
+    let used = usage.iter().find(|usage| usage.process == side.name);
+    figures.extend(used.map(|usage| ("rss_mb", usage.rss_max_mb)));
+    // Of a tile there is nothing to say where none was given.
+    if given > 0.0 {
+        let quantile = |trend, quantile| crate::stress::quantile_ms(&tally, trend, quantile).unwrap_or(0.0);
+        figures.extend([
+            ("tile_p50_ms", quantile(Trend::HttpReqDuration, 0.5)),
+            ("tile_p95_ms", quantile(Trend::HttpReqDuration, 0.95)),
+            ("viewport_p95_ms", quantile(Trend::ViewportComplete, 0.95)),
+            ("kb_per_tile", tally.count(Count::DataReceived) as f64 / 1000.0 / given),
+        ]);
+        figures.extend(used.map(|usage| ("cpu_ms_per_tile", 1000.0 * usage.cpu_cores * (to_s - from_s) / given)));
     }
     sampler.finish();
     Walked { figures, tally, own_cores: own_cores(&usage) }

@@ -10,17 +10,19 @@ use crate::{
     threshold::{Threshold, judge},
 };
 
-/// `ratio.FIGURE` (median, first by second), `a.FIGURE` and `b.FIGURE` (medians), `pixels.differing`, `pixels.mask` (parts),
-/// `pixels.max`, `pixels.unlike`.
+/// `ratio.FIGURE` (median, first by second), `a.FIGURE` and `b.FIGURE` (medians), and where pictures could be
+/// compared `pixels.differing`, `pixels.mask` (parts), `pixels.mean`, `pixels.max`; `pixels.unlike` in any case.
 pub fn metrics(compared: &Compared) -> BTreeMap<String, f64> {
     let pixels = &compared.pixels;
-    let mut metrics = BTreeMap::from([
-        ("pixels.differing".to_owned(), pixels.differing_share),
-        ("pixels.mask".to_owned(), pixels.mask_share),
-        ("pixels.mean".to_owned(), pixels.mean),
-        ("pixels.max".to_owned(), f64::from(pixels.max)),
-        ("pixels.unlike".to_owned(), pixels.unlike as f64),
-    ]);
+    let mut metrics = BTreeMap::from([("pixels.unlike".to_owned(), pixels.unlike as f64)]);
+    if pixels.pixels > 0 {
+        metrics.extend([
+            ("pixels.differing".to_owned(), pixels.differing_share),
+            ("pixels.mask".to_owned(), pixels.mask_share),
+            ("pixels.mean".to_owned(), pixels.mean),
+            ("pixels.max".to_owned(), f64::from(pixels.max)),
+        ]);
+    }
     for ratio in &compared.ratios {
         metrics.insert(format!("a.{}", ratio.figure), ratio.medians[0]);
         metrics.insert(format!("b.{}", ratio.figure), ratio.medians[1]);
@@ -52,6 +54,9 @@ pub fn document(
 ) -> Document {
     notes.extend(Note::of_own_cost(compared.own_cores));
     notes.extend(compared.interrupted.then_some(Note::Interrupted));
+    notes.extend(compared.gone.iter().map(|process| Note::Gone { process: process.clone() }));
+    let empty = compared.names.iter().zip(compared.empty_rounds).filter(|(_, rounds)| *rounds > 0);
+    notes.extend(empty.map(|(side, rounds)| Note::GaveNothing { side: side.clone(), rounds }));
     let mut facts: Vec<_> =
         ["A", "B"].into_iter().zip(&settings.sides).map(|(letter, side)| (letter.to_owned(), address(side))).collect();
     facts.extend(circumstances.facts(lang));
@@ -118,16 +123,20 @@ fn ratio_table(compared: &Compared, lang: Language) -> Table {
 
 fn pixel_table(compared: &Compared, lang: Language) -> Table {
     let pixels = &compared.pixels;
+    let of_pixels = |text: String| if pixels.pixels > 0 { text } else { dash() };
     let rows = [
         (lang.say("tiles compared", "tiles comparados"), pixels.tiles.to_string()),
         (lang.say("tiles only one could show", "tiles que só um mostrou"), pixels.unlike.to_string()),
         (
             lang.say("pixels with data in one only", "pixels com dados em só um"),
-            format!("{:.3} %", 100.0 * pixels.mask_share),
+            of_pixels(format!("{:.3} %", 100.0 * pixels.mask_share)),
         ),
-        (lang.say("pixels that differ", "pixels que diferem"), format!("{:.3} %", 100.0 * pixels.differing_share)),
-        (lang.say("mean difference, of 255", "diferença média, de 255"), format!("{:.4}", pixels.mean)),
-        (lang.say("largest difference, of 255", "maior diferença, de 255"), pixels.max.to_string()),
+        (
+            lang.say("pixels that differ", "pixels que diferem"),
+            of_pixels(format!("{:.3} %", 100.0 * pixels.differing_share)),
+        ),
+        (lang.say("mean difference, of 255", "diferença média, de 255"), of_pixels(format!("{:.4}", pixels.mean))),
+        (lang.say("largest difference, of 255", "maior diferença, de 255"), of_pixels(pixels.max.to_string())),
     ];
     let rows = rows.map(|(name, value)| vec![name.to_owned(), value]).to_vec();
     Table::new(lang.say("Pictures", "Imagens"), &["", ""], rows)
@@ -186,10 +195,14 @@ mod tests {
                 totals: Default::default(),
                 own_cores,
                 interrupted,
+                empty_rounds: [0, 2],
+                gone: Vec::new(),
             };
+            assert!(!compared.is_whole());
             document(&Circumstances::now(None), &settings, &compared, &[], Vec::new(), Language::En).notes
         };
-        assert!(matches!(notes(1e6, false)[..], [Note::ToolBusy { .. }]));
-        assert_eq!(notes(0.0, true), [Note::Interrupted]);
+        let empty = Note::GaveNothing { side: "b".to_owned(), rounds: 2 };
+        assert!(matches!(&notes(1e6, false)[..], [Note::ToolBusy { .. }, last] if *last == empty));
+        assert_eq!(notes(0.0, true), [Note::Interrupted, empty]);
     }
 }

@@ -134,8 +134,8 @@ impl Crew {
         self.children.push(child);
         self.threads.push(thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let slice: Slice = serde_json::from_str(&line)
-                    .map_err(|error| Error::Crew { reason: format!("{error}: {line:.200}") })?;
+                // A child that was killed leaves half a line, and the status of one.
+                let Ok(slice) = serde_json::from_str::<Slice>(&line) else { break };
                 if sender.send(slice).is_err() {
                     break;
                 }
@@ -185,6 +185,8 @@ impl Crew {
         for thread in self.threads.drain(..) {
             thread.join().map_err(|_| Error::Crew { reason: "a client thread panicked".to_owned() })??;
         }
+        let is_lost = |child: &mut Child| !child.wait().is_ok_and(|status| status.success());
+        timeline.clients_lost = self.children.iter_mut().map(is_lost).filter(|lost| *lost).count();
         Ok(timeline)
     }
 

@@ -41,8 +41,9 @@ impl Exposition {
         }
     }
 
-    /// Writes the whole load; nobody is there any more.
+    /// Writes the whole load, with what came in late; nobody is there any more.
     pub(super) fn finish(&mut self, timeline: &Timeline) {
+        (self.total, self.next) = (timeline.total(), u32::MAX - 1);
         self.write(timeline, u32::MAX - 1);
     }
 }

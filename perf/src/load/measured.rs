@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::{Crew, Frame, Plan, Size, Timeline, asked_to_stop, exposition::Exposition};
 use crate::{
     Error,
-    measure::{Account, Count, Probe, Prober, Sample, Sampler, Tally, Trend, Usage, Watch},
+    measure::{Account, Count, Probe, Prober, Reading, Sample, Sampler, Tally, Trend, Usage, Watch},
     report::Note,
 };
 
@@ -43,6 +43,8 @@ pub struct Measured {
     pub planned_s: f64,
     /// Whether it was stopped before its end.
     pub interrupted: bool,
+    /// Processes that were watched and ended meanwhile.
+    pub gone: Vec<String>,
 }
 
 /// What to measure beside the load, and whether to show progress.
@@ -89,15 +91,33 @@ pub fn measure(plan: &Plan, size: Size, beside: &Beside) -> Result<Measured, Err
     let to_s = sampler.time_s();
     // Client processes are gone by now.
     let usage = sampler.usage(&before, &sampler.read_last(), offset_s, to_s);
+    let gone = gone(&beside.watches, &before);
     let accounts = prober.finish();
     let mut samples = sampler.finish();
     samples.iter_mut().for_each(|sample| sample.time_s -= offset_s);
     samples.retain(|sample| sample.time_s >= 0.0);
     let (length_s, planned_s) = (to_s - offset_s, plan.stages.duration().as_secs_f64());
-    Ok(Measured { timeline, samples, usage, accounts, size, started_at, length_s, planned_s, interrupted })
+    Ok(Measured { timeline, samples, usage, accounts, size, started_at, length_s, planned_s, interrupted, gone })
+}
+
+/// Those that could be read before and cannot be now.
+fn gone(watches: &[Watch], before: &[(String, Reading)]) -> Vec<String> {
+    let was_there = |watch: &&Watch| before.iter().any(|(name, _)| *name == watch.name);
+    let gone = watches.iter().filter(was_there).filter(|watch| watch.read().is_none());
+    gone.map(|watch| watch.name.clone()).collect()
 }
 
 impl Measured {
+    /// Whether the server and all that carried the load were there to the end.
+    pub fn is_whole(&self) -> bool {
+        self.timeline.clients_lost == 0 && !self.gone.iter().any(|name| name == crate::protocol::SERVER)
+    }
+
+    /// Seconds of the plan that were carried: all of them unless it was stopped.
+    pub fn carried_s(&self) -> f64 {
+        if self.interrupted { self.planned_s.min(self.length_s) } else { self.planned_s }
+    }
+
     /// All of it as metrics: the tally's, rates a second, processes', probes'.
     pub fn metrics(&self, total: &Tally, load_s: f64) -> BTreeMap<String, f64> {
         let mut metrics = total.metrics();
@@ -142,6 +162,10 @@ impl Measured {
         let own = total.failures.iter().filter(|(failure, _)| failure.is_own()).map(|(_, seen)| seen.count).sum();
         if own > 0 {
             notes.push(Note::ToolFailed { requests: own });
+        }
+        notes.extend(self.gone.iter().map(|process| Note::Gone { process: process.clone() }));
+        if self.timeline.clients_lost > 0 {
+            notes.push(Note::ClientsLost { processes: self.timeline.clients_lost });
         }
         if self.timeline.ran_out {
             notes.push(Note::DistinctRanOut);

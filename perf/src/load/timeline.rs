@@ -39,6 +39,8 @@ pub struct Timeline {
     pub lateness: Durations,
     /// Distinct tiles began anew.
     pub ran_out: bool,
+    /// Client processes that ended before their work was done.
+    pub clients_lost: usize,
 }
 
 impl Timeline {

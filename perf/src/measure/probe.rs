@@ -118,11 +118,12 @@ impl Account {
         Self { name: probe.name, url: probe.url, replies, failed, durations: durations.quantiles() }
     }
 
-    /// What it said first, nearest to a moment, and last: numbers by path.
+    /// What it said first, nearest to a moment, and in its last reply, if that said anything: numbers by path.
     pub fn before_during_after(&self, peak_s: f64) -> Vec<(String, [Option<f64>; 3])> {
         let said: Vec<&Reply> = self.replies.iter().filter(|reply| !reply.numbers.is_empty()).collect();
         let near = said.iter().min_by(|a, b| (a.time_s - peak_s).abs().total_cmp(&(b.time_s - peak_s).abs()));
-        let moments = [said.first(), near, said.last()];
+        let last = self.replies.last().filter(|reply| !reply.numbers.is_empty());
+        let moments = [said.first().copied(), near.copied(), last];
         let names: std::collections::BTreeSet<&String> = said.iter().flat_map(|reply| reply.numbers.keys()).collect();
         let row = |name: &String| {
             let values = moments.map(|reply| reply.and_then(|reply| reply.numbers.get(name)).copied());

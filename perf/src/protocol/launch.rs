@@ -26,9 +26,14 @@ pub(super) struct Launched {
 }
 
 impl Launched {
-    /// Starts a command by `sh` and waits until the server answers anything.
+    /// Starts a command by `sh` and waits until the server answers anything. Where something answers before, it would be
+    /// measured instead.
     pub(super) async fn start(command: &str, client: &Client, server: &str) -> Result<Self, Error> {
         let failed = |reason: String| Error::Launch { command: command.to_owned(), reason };
+        let ask = Ask::get(&format!("{server}/readyz"))?;
+        if client.ask(&ask).await.is_ok() {
+            return Err(failed(format!("something else answers at {server} already; end it, or leave --start out")));
+        }
         // `exec`: the process watched is the server, not the shell.
         let child = Command::new("sh")
             .args(["-c", &format!("exec {command}")])
@@ -43,14 +48,14 @@ impl Launched {
             child.id().and_then(|pid| i32::try_from(pid).ok()).ok_or_else(|| failed("ended at once".to_owned()))?;
         ends_with_us(pid);
         let mut launched = Self { child, pid };
-        let ask = Ask::get(&format!("{server}/readyz"))?;
         let begun = Instant::now();
         loop {
+            // A server without that address says 404 once it is there; one that is not ready yet says 503.
+            let answers = client.ask(&ask).await.is_ok_and(|answer| answer.status != 503);
             if let Ok(Some(status)) = launched.child.try_wait() {
                 return Err(failed(format!("ended with {status} before it answered")));
             }
-            // A server without that address says 404 once it is there; one that is not ready yet says 503.
-            if client.ask(&ask).await.is_ok_and(|answer| answer.status != 503) {
+            if answers {
                 return Ok(launched);
             }
             if asked_to_stop().load(Relaxed) {
@@ -65,6 +70,11 @@ impl Launched {
 
     pub(super) fn pid(&self) -> i32 {
         self.pid
+    }
+
+    /// Whether it has ended by itself.
+    pub(super) fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
     }
 
     /// SIGTERM, and SIGKILL for one that does not heed it.
@@ -96,5 +106,15 @@ mod tests {
         let client = Client::new(Arc::new(Dialer::default()), None, Duration::from_secs(1));
         let error = Launched::start("false", &client, "http://127.0.0.1:9").await.unwrap_err();
         assert!(error.to_string().contains("before it answered"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn where_another_answers_nothing_is_started() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, axum::Router::new()).await });
+        let client = Client::new(Arc::new(Dialer::default()), None, Duration::from_secs(1));
+        let error = Launched::start("sleep 60", &client, &server).await.unwrap_err();
+        assert!(error.to_string().contains("something else answers"), "{error}");
     }
 }

@@ -124,6 +124,8 @@ pub struct Run {
     pub notes: Vec<Note>,
     /// Whether it was stopped before its end; the last step may then be cut short.
     pub interrupted: bool,
+    /// Whether the server ended by itself meanwhile.
+    pub server_ended: bool,
 }
 
 impl Run {
@@ -142,6 +144,7 @@ struct Walker<'a> {
     held: Vec<Held>,
     routes: Routes,
     notes: Vec<Note>,
+    server_ended: bool,
     stop: Arc<AtomicBool>,
 }
 
@@ -149,7 +152,7 @@ struct Walker<'a> {
 ///
 /// # Errors
 /// [`Error::Unanswered`] and [`Error::NoScenes`] when there is nothing to look at, [`Error::Launch`] when the server does
-/// not start; failing tiles are no error.
+/// not start, [`Error::Limit`] when a process cannot be held within the limit; failing tiles are no error.
 pub async fn run(settings: &Settings) -> Result<Run, Error> {
     let mut walker = Walker {
         settings,
@@ -159,10 +162,14 @@ pub async fn run(settings: &Settings) -> Result<Run, Error> {
         held: Vec::new(),
         routes: Routes::new(),
         notes: Vec::new(),
+        server_ended: false,
         stop: asked_to_stop(),
     };
-    walker.hold_others();
-    walker.restart().await?;
+    walker.hold_others()?;
+    match settings.start {
+        Some(_) => walker.restart().await?,
+        None => walker.discount_routes().await,
+    }
     let scenes = open_scenes(&walker.client(), &settings.server, &settings.scenes, SCENES_WANTED).await?;
     let scenes: Vec<_> = scenes.into_iter().map(Arc::new).collect();
     let (mut steps, mut totals) = (Vec::new(), Vec::new());
@@ -209,24 +216,40 @@ impl Walker<'_> {
         }
         let launched = Launched::start(command, &self.client(), &self.settings.server).await?;
         let watch = Watch { name: SERVER.to_owned(), pid: launched.pid() };
-        self.hold(&watch);
+        self.hold(&watch)?;
         self.sampler.watch(watch);
         self.launched = Some(launched);
         Ok(())
     }
 
-    fn hold_others(&mut self) {
+    fn hold_others(&mut self) -> Result<(), Error> {
         let own = Watch::own();
-        for watch in self.settings.watches.iter().filter(|watch| watch.pid != own.pid) {
-            self.hold(watch);
-        }
+        self.settings.watches.iter().filter(|watch| watch.pid != own.pid).try_for_each(|watch| self.hold(watch))
     }
 
-    fn hold(&mut self, watch: &Watch) {
-        let Some(limit) = self.settings.limit else { return };
-        match Held::hold(watch.pid, limit) {
-            Ok(held) => self.held.push(held),
-            Err(error) => self.notes.push(Note::NotLimited { reason: format!("{}: {error}", watch.name) }),
+    /// Figures of a process that was to be held and is not would be taken for those of one that is.
+    fn hold(&mut self, watch: &Watch) -> Result<(), Error> {
+        let Some(limit) = self.settings.limit else { return Ok(()) };
+        let held = Held::hold(watch.pid, limit).map_err(|cause| Error::Limit { process: watch.name.clone(), cause })?;
+        self.held.push(held);
+        Ok(())
+    }
+
+    /// What a server that runs already has done before is no part of this.
+    async fn discount_routes(&mut self) {
+        let told = routes::read(&self.client(), &self.settings.server).await;
+        self.routes = told.into_iter().map(|(name, route)| (name, Route::default().minus(&route))).collect();
+    }
+
+    /// Notes once that the server is gone; what follows fails.
+    fn look_after_server(&mut self) {
+        let watched = self.settings.watches.iter().find(|watch| watch.name == SERVER);
+        let ended = match &mut self.launched {
+            Some(launched) => launched.has_ended(),
+            None => watched.is_some_and(|watch| watch.read().is_none()),
+        };
+        if ended && !std::mem::replace(&mut self.server_ended, true) {
+            self.notes.push(Note::Gone { process: SERVER.to_owned() });
         }
     }
 
@@ -263,6 +286,7 @@ impl Walker<'_> {
             let (before, from_s) = (self.sampler.read(), self.sampler.time_s());
             let tally = self.step(&mut users, walk, target).await;
             let (after, to_s) = (self.sampler.read(), self.sampler.time_s());
+            self.look_after_server();
             total.absorb(&tally);
             let step = Step {
                 target: target.to_owned(),
@@ -310,13 +334,16 @@ impl Walker<'_> {
             self.notes.push(Note::Interrupted);
         }
         self.count_routes().await;
+        // One that ended took its counters with it.
+        self.routes.retain(|_, route| route.requests > 0.0);
         self.held.clear();
         if let Some(launched) = self.launched.take() {
             launched.stop().await;
         }
         let scenes = scenes.iter().map(|scene| scene.id.clone()).collect();
         let (samples, routes) = (self.sampler.finish(), self.routes);
-        Ok(Run { scenes, steps, totals, routes, samples, notes: self.notes, interrupted })
+        let (notes, server_ended) = (self.notes, self.server_ended);
+        Ok(Run { scenes, steps, totals, routes, samples, notes, interrupted, server_ended })
     }
 }
 

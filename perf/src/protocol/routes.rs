@@ -73,6 +73,13 @@ impl Route {
     }
 }
 
+impl Route {
+    /// What is left of it without the other.
+    pub(super) fn minus(&self, other: &Self) -> Self {
+        self.plus(&Self { requests: -other.requests, busy_s: -other.busy_s, cpu_s: -other.cpu_s })
+    }
+}
+
 /// Routes by their pattern.
 pub type Routes = BTreeMap<String, Route>;
 

@@ -217,9 +217,11 @@ mod tests {
     fn no_secret_leaves_a_document() {
         let secret = "http://me:S3CRET@host/{z}?access_token=S3CRET";
         let cells = vec![vec![secret.to_owned()]];
-        let notes = vec![Note::NotLimited { reason: format!("--token S3CRET {secret}") }];
+        let notes = vec![Note::Gone { process: secret.to_owned() }];
         let parts = vec![Part::Table(Table::new("F", &["x"], cells))];
-        let document = Document { facts: vec![("Target".to_owned(), secret.to_owned())], notes, parts, ..document() };
+        let facts =
+            vec![("Target".to_owned(), secret.to_owned()), ("Command".to_owned(), format!("--token S3CRET {secret}"))];
+        let document = Document { facts, notes, parts, ..document() };
         let folder = tempfile::tempdir().unwrap();
         let json = serde_json::json!({"server": secret, "probes": [{"url": secret}], "notes": document.notes});
         document.save(folder.path(), "report", &json).unwrap();

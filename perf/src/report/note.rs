@@ -57,10 +57,17 @@ pub enum Note {
         /// How many.
         requests: u64,
     },
-    /// A limit of resources could not be put on a process.
-    NotLimited {
-        /// Why.
-        reason: String,
+    /// Client processes ended before their work was done: part of the load was missing.
+    ClientsLost {
+        /// How many.
+        processes: usize,
+    },
+    /// A side of a comparison gave no tile in some rounds.
+    GaveNothing {
+        /// Its name.
+        side: String,
+        /// How many.
+        rounds: usize,
     },
     /// Tiles that were to be distinct ran out and began anew.
     DistinctRanOut,
@@ -129,9 +136,16 @@ impl Note {
                     "{} pedidos falharam por falta de descritores ou portas nesta ferramenta, não no servidor.",
                 )
                 .replace("{}", &requests.to_string()),
-            Self::NotLimited { reason } => lang
-                .say("The limit of resources was not set: {}.", "O limite de recursos não foi aplicado: {}.")
-                .replace("{}", reason),
+            Self::ClientsLost { processes } => lang
+                .say(
+                    "Client processes of this tool that ended before their work was done: {}. Part of the load was missing.",
+                    "Processos cliente desta ferramenta que terminaram antes do trabalho: {}. Parte da carga faltou.",
+                )
+                .replace("{}", &processes.to_string()),
+            Self::GaveNothing { side, rounds } => lang
+                .say("\"{}\" gave not one tile in {n} rounds.", "\"{}\" não deu nenhum tile em {n} rodadas.")
+                .replace("{}", side)
+                .replace("{n}", &rounds.to_string()),
             Self::DistinctRanOut => lang
                 .say(
                     "There were fewer distinct tiles than asked for; they began anew.",

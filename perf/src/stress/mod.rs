@@ -75,7 +75,9 @@ impl Run {
 
     fn of(plan: &Plan, measured: Measured) -> Self {
         let total = measured.timeline.total();
-        let spans = plan.stages.spans();
+        let carried_s = measured.carried_s();
+        let spans = plan.stages.spans().into_iter().filter(|span| span.0 < carried_s);
+        let spans: Vec<_> = spans.map(|(from_s, to_s, target)| (from_s, to_s.min(carried_s), target)).collect();
         let last = spans.len().saturating_sub(1);
         let stages: Vec<_> = spans
             .into_iter()
@@ -83,7 +85,7 @@ impl Run {
             // What ends after the last stage was begun in it.
             .map(|(index, span)| StageFigures::of(span, if index == last { f64::INFINITY } else { span.1 }, &measured))
             .collect();
-        let mut metrics = measured.metrics(&total, plan.stages.duration().as_secs_f64());
+        let mut metrics = measured.metrics(&total, carried_s);
         metrics.extend(peak_metrics(&stages));
         let mut run = Self { measured, total, stages, metrics };
         if let Some(split) = run.split_at_peak() {

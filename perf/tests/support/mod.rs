@@ -165,3 +165,34 @@ async fn tile(
     }
     (kept, picture).into_response()
 }
+
+/// Hands on what comes in on its first port to its second.
+const RELAY: &str = "\
+import asyncio, sys
+
+async def pipe(reader, writer):
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    finally:
+        writer.close()
+
+async def relay(reader, writer):
+    there = await asyncio.open_connection('127.0.0.1', int(sys.argv[2]))
+    await asyncio.gather(pipe(reader, there[1]), pipe(there[0], writer), return_exceptions=True)
+
+async def main():
+    await (await asyncio.start_server(relay, '127.0.0.1', int(sys.argv[1]))).serve_forever()
+
+asyncio.run(main())
+";
+
+/// The address of a server that is a process of its own, and the command that starts it: it answers as the one at `address`.
+pub(crate) fn relay(folder: &std::path::Path, address: &str) -> (String, String) {
+    let script = folder.join("relay.py");
+    std::fs::write(&script, RELAY).unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = address.rsplit(':').next().unwrap();
+    (format!("http://127.0.0.1:{free}"), format!("python3 {} {free} {port}", script.display()))
+}
