@@ -8,6 +8,7 @@
 //! It knows no HTTP server and no GDAL, decides nothing about admission or scheduling, and holds no memory beyond
 //! what its caller's limits allow. Its callers are the server (tiles) and the indexer (header facts only).
 
+mod ahead;
 pub mod block;
 pub mod cache;
 pub mod codec;

@@ -11,6 +11,7 @@ mod colormap;
 mod formula;
 mod lab;
 mod linear;
+mod lookup;
 mod tables;
 
 pub use apply::apply;

@@ -2,23 +2,25 @@
 //!
 //! Radar amplitudes fill 8 to 11 of their 16 bits but for a few bright targets, so a cache holds nearly twice as many packed
 //! blocks, and unpacking one takes a thirtieth of what decompressing it anew does. Stretches of 1,024 samples are each
-//! stored as differences to their least one, by the layout of Afroozeh and Boncz, "The FastLanes Compression Layout" (VLDB
-//! 2023). Other types are not packed. Caller: [`super::BlockCache`].
+//! stored as differences to their least one ([`lanes`]). Other types are not packed. Caller: [`super::BlockCache`].
 
-use std::ops::Range;
+use std::{mem::MaybeUninit, ops::Range};
 
-use fastlanes::{BitPacking, FoR};
+mod lanes;
+
+use lanes::{LANES, ROWS, Row};
 
 use crate::{
+    ahead::{LINE_BYTES, ask_for},
     block::{Block, Samples},
     spare,
 };
 
-/// Samples packed together, by the layout.
-const STRETCH: usize = 1024;
+/// Words that the processor fetches at once.
+const LINE_WORDS: usize = LINE_BYTES / size_of::<u16>();
 
-/// Words of 16 bits that a stretch takes for each bit of a difference.
-const WORDS_PER_BIT: usize = STRETCH / 16;
+/// Samples packed together.
+const STRETCH: usize = LANES * ROWS;
 
 /// Turns signed numbers into unsigned ones of the same order, and back.
 const SIGN: u16 = 0x8000;
@@ -36,7 +38,8 @@ pub(crate) struct Packed {
     samples_per_pixel: u16,
     is_signed: bool,
     stretches: Box<[Stretch]>,
-    words: Box<[u16]>,
+    /// Words of its stretches, as many rows for each as a difference has bits.
+    words: Box<[Row]>,
     /// What is left after the last whole stretch, as it is.
     rest: Box<[u16]>,
 }
@@ -58,17 +61,18 @@ impl Packed {
         };
         let (whole, rest) = samples.as_chunks::<STRETCH>();
         let stretches: Box<[Stretch]> = whole.iter().map(|stretch| Stretch::of(stretch, is_signed)).collect();
-        let word_count: usize = stretches.iter().map(|stretch| stretch.words()).sum();
-        if word_count + rest.len() > samples.len() - samples.len() / LEAST_SAVED {
+        let row_count: usize = stretches.iter().map(|stretch| stretch.rows()).sum();
+        if row_count * LANES + rest.len() > samples.len() - samples.len() / LEAST_SAVED {
             return None;
         }
-        let mut words = vec![0; word_count].into_boxed_slice();
-        let mut free: &mut [u16] = &mut words;
+        let mut words = Vec::with_capacity(row_count);
+        spare::populate(words.spare_capacity_mut());
         for (stretch, samples) in stretches.iter().zip(whole) {
-            let (packed, behind) = free.split_at_mut(stretch.words());
-            stretch.pack(samples, packed);
-            free = behind;
+            let packed = words.len();
+            words.resize(packed + stretch.rows(), [0; LANES]);
+            stretch.pack(samples, &mut words[packed..]);
         }
+        let words = words.into_boxed_slice();
         let &Block { width_px, height_px, samples_per_pixel, ref rows, .. } = block;
         let rows_px = rows.end;
         Some(Self { width_px, height_px, rows_px, samples_per_pixel, is_signed, stretches, words, rest: rest.into() })
@@ -80,12 +84,13 @@ impl Packed {
         let row_samples = self.width_px as usize * usize::from(self.samples_per_pixel);
         let wanted = rows.start as usize * row_samples..rows.end as usize * row_samples;
         let mut samples = spare::take(wanted.len());
-        let (mut stretch_samples, mut words, mut first) = ([0; STRETCH], &*self.words, 0);
+        let (mut words, mut first) = (&*self.words, 0);
         for stretch in &self.stretches {
-            let (packed, behind) = words.split_at(stretch.words());
+            let (packed, behind) = words.split_at(stretch.rows());
             if let Some(window) = overlap(&wanted, first, STRETCH) {
-                stretch.unpack(packed, &mut stretch_samples);
-                samples.extend_from_slice(&stretch_samples[window]);
+                let later = behind.iter().skip(stretch.rows()).take(stretch.rows());
+                later.flat_map(|row| row.chunks(LINE_WORDS)).for_each(|line| ask_for(&line[0]));
+                stretch.append(packed, window, &mut samples);
             }
             (words, first) = (behind, first + STRETCH);
         }
@@ -104,31 +109,36 @@ impl Packed {
 impl Stretch {
     fn of(samples: &[u16; STRETCH], is_signed: bool) -> Self {
         let flip = if is_signed { SIGN } else { 0 };
-        let (least, most) = samples.iter().fold((u16::MAX, 0), |(least, most), &sample| {
-            let ordered = sample ^ flip;
-            (least.min(ordered), most.max(ordered))
-        });
+        let (least, most) = lanes::bounds(bytemuck::cast_ref(samples), flip);
         let bits = (u16::BITS - (most - least).leading_zeros()) as u8;
         Self { bits, least: least ^ flip }
     }
 
-    fn words(self) -> usize {
-        WORDS_PER_BIT * usize::from(self.bits)
+    /// Rows of words that it takes.
+    fn rows(self) -> usize {
+        self.bits.into()
     }
 
-    #[allow(unsafe_code)]
-    fn pack(self, samples: &[u16; STRETCH], packed: &mut [u16]) {
-        assert_eq!(packed.len(), self.words(), "the words of a stretch");
-        let differences = samples.map(|sample| sample.wrapping_sub(self.least));
-        // SAFETY: the array has the length that is asked for, and that of `packed` was looked at above.
-        unsafe { u16::unchecked_pack(self.bits.into(), &differences, packed) };
+    fn pack(self, samples: &[u16; STRETCH], packed: &mut [Row]) {
+        lanes::pack(self.rows(), bytemuck::cast_ref(samples), self.least, packed);
     }
 
+    /// Appends a window of its samples: all of them where they lie, fewer by way of the whole.
     #[allow(unsafe_code)]
-    fn unpack(self, packed: &[u16], samples: &mut [u16; STRETCH]) {
-        assert_eq!(packed.len(), self.words(), "the words of a stretch");
-        // SAFETY: as in `pack`.
-        unsafe { u16::unchecked_unfor_pack(self.bits.into(), packed, self.least, samples) };
+    fn append(self, packed: &[Row], window: Range<usize>, samples: &mut Vec<u16>) {
+        if window.len() < STRETCH {
+            let mut all = [[MaybeUninit::uninit(); LANES]; ROWS];
+            lanes::unpack(self.rows(), packed, self.least, &mut all);
+            // SAFETY: all of them were written.
+            samples.extend_from_slice(unsafe { &all.as_flattened().assume_init_ref()[window] });
+            return;
+        }
+        samples.reserve(STRETCH);
+        let (room, _) = samples.spare_capacity_mut()[..STRETCH].as_chunks_mut::<LANES>();
+        let room: &mut [_; ROWS] = room.try_into().expect("as many rows as a stretch has");
+        lanes::unpack(self.rows(), packed, self.least, room);
+        // SAFETY: as many samples were written behind those there were.
+        unsafe { samples.set_len(samples.len() + STRETCH) };
     }
 }
 

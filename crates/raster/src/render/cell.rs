@@ -9,6 +9,10 @@ use aurora_tile::Bounds;
 
 use crate::render::decimate::Decimation;
 
+mod patch;
+
+pub(super) use patch::{Patch, on_parabola};
+
 /// Binary places of a fixed-point position.
 const FRACTION_BITS: u32 = 32;
 
@@ -135,125 +139,6 @@ pub(super) enum Shape {
     Points(Vec<Option<Position>>),
 }
 
-/// A patch of second order in both directions: the lattice cell that the view's cell is a part of.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Patch {
-    /// Exact source positions, in pixels, at the start, middle and end of the lattice cell: `[row][col]`.
-    pub(super) nodes: [[(f64, f64); 3]; 3],
-    /// Width and height of the whole lattice cell in view pixels.
-    pub(super) size_px: (u32, u32),
-    /// Column and row within the lattice cell where the view's cell begins.
-    pub(super) offset_px: (u32, u32),
-    /// Straight pieces that a row is walked in; a divisor of the width.
-    pub(super) pieces: u32,
-}
-
-/// The point at `share` of the way on the parabola through three points at the start, the middle and the end.
-/// Source: Lagrange's interpolation polynomial.
-pub(super) fn on_parabola([start, middle, end]: [(f64, f64); 3], share: f64) -> (f64, f64) {
-    // Spelt out: it runs some thousand times a tile, and a loop over the three is not unrolled.
-    let (a, b, c) = ((2.0 * share - 1.0) * (share - 1.0), 4.0 * share * (1.0 - share), share * (2.0 * share - 1.0));
-    (start.0 * a + middle.0 * b + end.0 * c, start.1 * a + middle.1 * b + end.1 * c)
-}
-
-impl Patch {
-    /// A patch that is a plane between four corners: upper left, upper right, lower left, lower right.
-    pub(super) fn plane(corners: [(f64, f64); 4], size_px: (u32, u32)) -> Self {
-        let between = |a: (f64, f64), b: (f64, f64), share: f64| (a.0 + (b.0 - a.0) * share, a.1 + (b.1 - a.1) * share);
-        let nodes = [0.0, 0.5, 1.0].map(|down| {
-            let (left, right) = (between(corners[0], corners[2], down), between(corners[1], corners[3], down));
-            [0.0, 0.5, 1.0].map(|across| between(left, right, across))
-        });
-        Self { nodes, size_px, offset_px: (0, 0), pieces: 1 }
-    }
-
-    /// A box round all its positions: a patch bulges little beyond its nodes, by an eighth of their extent if it were a
-    /// whole parabola, and its straight pieces and the nudge of centres by far less than a pixel.
-    pub(super) fn reach(&self) -> Option<Bounds> {
-        let area = Bounds::around(self.nodes.into_iter().flatten())?;
-        let (room_x, room_y) = (1.0 + area.width() / 8.0, 1.0 + area.height() / 8.0);
-        Some(Bounds::new(area.minx - room_x, area.miny - room_y, area.maxx + room_x, area.maxy + room_y))
-    }
-
-    /// The parabola along the line `down` of the way from top to bottom.
-    pub(super) fn line(&self, down: f64) -> [(f64, f64); 3] {
-        [0, 1, 2].map(|col| on_parabola(self.nodes.map(|row| row[col]), down))
-    }
-
-    /// Source position of the centre of the view pixel `col` columns and `row` rows into the view's cell.
-    pub(super) fn centre(&self, col: u32, row: u32) -> (f64, f64) {
-        let share = |px: u32, side_px: u32| (f64::from(px) + 0.5) / f64::from(side_px);
-        let line = self.line(share(self.offset_px.1 + row, self.size_px.1));
-        on_parabola(line, share(self.offset_px.0 + col, self.size_px.0))
-    }
-
-    /// Hands out the spans of one row, `row` rows below the view cell's first.
-    fn for_each_span(&self, cols: &Range<u32>, row: u32, mut visit: impl FnMut(u32, u32, Position, Position)) {
-        let line = self.line((f64::from(self.offset_px.1 + row) + 0.5) / f64::from(self.size_px.1));
-        let mut chord = Chord::first(line, self.size_px.0, self.pieces);
-        let piece_px = self.size_px.0 / self.pieces;
-        let (first, last) = (self.offset_px.0, self.offset_px.0 + cols.len() as u32);
-        for piece in 0..=(last - 1) / piece_px {
-            let (begin, end) = (piece * piece_px, (piece + 1) * piece_px);
-            if end > first {
-                let (shown, hidden) = (begin.max(first), begin.max(first) - begin);
-                let start = chord.first_centre().plus(chord.step, hidden.into());
-                visit(cols.start + shown - first, end.min(last) - shown, start, chord.step);
-            }
-            chord.go_on();
-        }
-    }
-}
-
-/// A straight piece of a row that stands for a part of its parabola. Pieces follow each other by sums of whole numbers, so
-/// each is the same wherever the walk along the row began.
-struct Chord {
-    /// Where the piece begins.
-    from: Position,
-    /// From its first pixel to the second.
-    step: Position,
-    /// From its beginning to the next piece's.
-    stride: Position,
-    /// What `stride` grows by from piece to piece.
-    stride_growth: Position,
-    /// What `step` grows by from piece to piece.
-    step_growth: Position,
-}
-
-impl Chord {
-    /// The first of `pieces` pieces of a row `width_px` long.
-    fn first([start, middle, end]: [(f64, f64); 3], width_px: u32, pieces: u32) -> Self {
-        let share = 1.0 / f64::from(pieces);
-        let per_pixel = f64::from(pieces) / f64::from(width_px);
-        // The parabola is start + slope·t + bend·t² for t from 0 to 1.
-        let slope = |a: f64, b: f64, c: f64| 4.0 * b - 3.0 * a - c;
-        let bend = |a: f64, b: f64, c: f64| 2.0 * (a - 2.0 * b + c);
-        let stride = |a: f64, b: f64, c: f64| (slope(a, b, c) + bend(a, b, c) * share) * share;
-        let growth = |a: f64, b: f64, c: f64| 2.0 * bend(a, b, c) * share * share;
-        let both = |f: &dyn Fn(f64, f64, f64) -> f64| (f(start.0, middle.0, end.0), f(start.1, middle.1, end.1));
-        let (stride, growth) = (both(&stride), both(&growth));
-        let scaled = |(x, y): (f64, f64)| Position::of((x * per_pixel, y * per_pixel));
-        Self {
-            from: Position::of_centre(start),
-            step: scaled(stride),
-            stride: Position::of(stride),
-            stride_growth: Position::of(growth),
-            step_growth: scaled(growth),
-        }
-    }
-
-    /// The centre of its first pixel.
-    fn first_centre(&self) -> Position {
-        self.from.plus(Position { x: self.step.x >> 1, y: self.step.y >> 1 }, 1)
-    }
-
-    fn go_on(&mut self) {
-        self.from = self.from.plus(self.stride, 1);
-        self.stride = self.stride.plus(self.stride_growth, 1);
-        self.step = self.step.plus(self.step_growth, 1);
-    }
-}
-
 impl Cell {
     /// A cell of exact points.
     pub(super) fn of_points(cols: Range<u32>, rows: Range<u32>, points: &[(f64, f64)]) -> Self {
@@ -293,20 +178,14 @@ impl Cell {
     }
 
     fn for_each_even_span(&self, mut visit: impl FnMut(Span)) {
-        let width = self.cols.len();
-        for (index, row) in self.rows.clone().enumerate() {
-            match &self.shape {
-                Shape::Patch(patch) => {
-                    patch.for_each_span(&self.cols, row - self.rows.start, |col, len, start, step| {
-                        visit(Span { row, col, len, start, step });
-                    });
-                }
-                Shape::Points(points) => {
-                    let step = Position { x: 0, y: 0 };
-                    for (col, start) in self.cols.clone().zip(&points[index * width..(index + 1) * width]) {
-                        if let Some(start) = *start {
-                            visit(Span { row, col, len: 1, start, step });
-                        }
+        match &self.shape {
+            Shape::Patch(patch) => patch.for_each_span(&self.cols, &self.rows, visit),
+            Shape::Points(points) => {
+                let step = Position { x: 0, y: 0 };
+                let places = self.rows.clone().flat_map(|row| self.cols.clone().map(move |col| (row, col)));
+                for ((row, col), start) in places.zip(points) {
+                    if let Some(start) = *start {
+                        visit(Span { row, col, len: 1, start, step });
                     }
                 }
             }

@@ -26,6 +26,10 @@ use crate::{
     spare,
 };
 
+mod band;
+
+use band::Band;
+
 /// Mask pixels looked at in one go.
 const MASK_CHUNK_PX: usize = 1024;
 
@@ -159,7 +163,7 @@ fn warp<T: Pixel>(tiff: &GeoTiff, plan: &Plan, blocks: &[SharedBlock], painted: 
     let mut canvas = Canvas::new(plan, painted);
     for (band, mosaic) in sources.bands.iter().enumerate() {
         match plan.resampling.method() {
-            Method::Nearest => canvas.paint_nearest(band, mosaic),
+            Method::Nearest => Band::new(&mut canvas, band, mosaic).paint(),
             method => canvas.paint_gathered(band, mosaic, &sources, method),
         }
     }
@@ -187,25 +191,6 @@ impl<'a, T: Pixel> Canvas<'a, T> {
     fn line(&self, span: &Span) -> std::ops::Range<usize> {
         let first = span.row as usize * self.plan.width_px as usize + span.col as usize;
         first..first + span.len as usize
-    }
-
-    fn paint_nearest(&mut self, band: usize, mosaic: &Mosaic<'_, T>) {
-        let mut sampler = Sampler::new(mosaic, self.nodata.unwrap_or_default());
-        let start = band * self.mask.len();
-        let (whole, nodata) = (start..start + self.mask.len(), self.nodata);
-        // Where no span was, nodata still lies, so all can be looked at in one go; but not what was masked in a part before.
-        let at_once = nodata.is_some() && self.is_fresh;
-        for_each_span(self.plan, mosaic.level(), |span| {
-            let line = self.line(&span);
-            let values = &mut self.values[start..][line.clone()];
-            sampler.sample(&span, values);
-            if !at_once {
-                mark_valid(values, nodata, &mut self.mask[line]);
-            }
-        });
-        if at_once {
-            mark_valid(&self.values[whole], nodata, &mut self.mask);
-        }
     }
 
     fn paint_gathered(&mut self, band: usize, mosaic: &Mosaic<'_, T>, sources: &Sources<'_, T>, method: Method) {
@@ -266,11 +251,16 @@ fn for_each_span_of(plan: &Plan, cell: &Cell, level: &Level, visit: &mut impl Fn
     if !plan.is_part && cell.is_inside(level.width_px, level.height_px) {
         return cell.for_each_span(visit);
     }
-    cell.for_each_span(|span| match span.clipped(level.width_px, level.height_px) {
+    cell.for_each_span(|span| for_each_part(plan, level, &span, visit));
+}
+
+/// Hands out what of a span lies in the level, and of a part of a plan in its blocks.
+fn for_each_part(plan: &Plan, level: &Level, span: &Span, visit: &mut impl FnMut(Span)) {
+    match span.clipped(level.width_px, level.height_px) {
         Some(inside) if plan.is_part => for_each_run(&plan.data, level, &inside, visit),
         Some(inside) => visit(inside),
         None => {}
-    });
+    }
 }
 
 /// Hands out the runs of a span's pixels that fall into blocks of a part.

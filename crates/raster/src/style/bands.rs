@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::{Rescale, Style, linear::Linear};
+use super::{Rescale, Style, linear::Linear, lookup};
 use crate::{
     block::{Number, Samples},
     pixels::Pixels,
@@ -17,7 +17,7 @@ pub(super) fn first_band(pixels: Pixels, style: &Style) -> (Vec<u8>, Vec<u8>, bo
     values.truncate(count);
     if let Some(range) = style.rescale.first() {
         let table: Box<[u8; 256]> = table(0, *range);
-        if !table.iter().copied().eq(0..=u8::MAX) {
+        if !table.iter().copied().eq(0..=u8::MAX) && !lookup::replace(&table, &mut values) {
             values = bytes_by(&table, *range, &values);
         }
     }

@@ -54,15 +54,27 @@ impl Linear {
     /// All values of a band.
     pub(super) fn bytes<T: Copy + Into<f32>>(self, values: &[T]) -> Vec<u8> {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") {
-            // SAFETY: this processor has AVX2.
-            #[allow(unsafe_code)]
-            return unsafe { self.bytes_by_eights(values) };
+        #[allow(unsafe_code)]
+        // SAFETY: this processor has AVX-512 or AVX2 where it says so.
+        unsafe {
+            if std::arch::is_x86_feature_detected!("avx512bw") {
+                return self.bytes_by_sixteens(values);
+            }
+            if std::arch::is_x86_feature_detected!("avx2") {
+                return self.bytes_by_eights(values);
+            }
         }
         self.bytes_plainly(values)
     }
 
-    /// The same for a compiler that may use the wider registers.
+    /// The same for a compiler that may use the widest registers.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512bw")]
+    fn bytes_by_sixteens<T: Copy + Into<f32>>(self, values: &[T]) -> Vec<u8> {
+        self.bytes_plainly(values)
+    }
+
+    /// The same for a compiler that may use wider registers.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2")]
     fn bytes_by_eights<T: Copy + Into<f32>>(self, values: &[T]) -> Vec<u8> {
@@ -110,6 +122,14 @@ mod tests {
             if let Some(linear) = linear {
                 let values: Vec<u16> = (0..=u16::MAX).collect();
                 prop_assert_eq!(&linear.bytes(&values)[..], &table[..]);
+                prop_assert_eq!(&linear.bytes_plainly(&values)[..], &table[..]);
+                #[cfg(target_arch = "x86_64")]
+                if std::arch::is_x86_feature_detected!("avx2") {
+                    // SAFETY: this processor has AVX2.
+                    #[allow(unsafe_code)]
+                    let bytes = unsafe { linear.bytes_by_eights(&values) };
+                    prop_assert_eq!(&bytes[..], &table[..]);
+                }
             }
         }
     }
