@@ -3,7 +3,7 @@
 
 use std::{fmt::Write, path::PathBuf};
 
-use aurora_catalog::JobView;
+use aurora_catalog::{JobState, JobView};
 use aurora_queue::State;
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use reqwest::{Method, Url};
@@ -212,8 +212,11 @@ fn table(jobs: &[JobView]) -> String {
 fn described(job: &JobView) -> String {
     let reason = job.reason.as_deref().unwrap_or("none");
     let retry_at = job.retry_at.map_or_else(|| "none".to_owned(), |at| at.to_string());
+    // What is published or cancelled has left nothing there.
+    let has_logs = job.attempt + job.losses > 0 && !matches!(job.state, JobState::Published | JobState::Cancelled);
+    let printed = if has_logs { format!("RESULTS/.attempts/{}/*/log.txt", job.job_id) } else { "none".to_owned() };
     format!(
-        "job       {}\nscene     {} r{}\nfile      {}\nstate     {}\nattempts  {}\nlost      {}\nreason    {reason}\nmade      {}\nmoved     {}\nnext try  {retry_at}\n",
+        "job       {}\nscene     {} r{}\nfile      {}\nstate     {}\nattempts  {}\nlost      {}\nreason    {reason}\nprinted   {printed}\nmade      {}\nmoved     {}\nnext try  {retry_at}\n",
         job.job_id,
         job.scene_id,
         job.revision,

@@ -152,7 +152,7 @@ impl Database {
         self.ahead_ms.store(i64::try_from(ahead).unwrap_or(0), Ordering::Relaxed);
     }
 
-    /// Why it cannot be written just now, if it cannot.
+    /// Why it cannot be asked or written just now, if it cannot.
     pub fn trouble(&self) -> &Trouble {
         &self.trouble
     }

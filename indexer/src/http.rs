@@ -21,6 +21,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{database::Database, error::IndexerError, files::Tree, trouble::Trouble, watch::status::WatchStatus};
 
+/// What a client is told while the database does not answer; `/health` has the reason.
+const DATABASE_AWAY: &str = "the database does not answer; `/health` says why";
+
 /// What handlers share; cheap to clone.
 #[derive(Clone)]
 pub struct Shared {
@@ -57,7 +60,7 @@ pub(crate) fn problem(error: IndexerError) -> Problem {
         IndexerError::Queue(error @ (QueueError::Illegal { .. } | QueueError::Fenced { .. })) => {
             Problem::client(StatusCode::CONFLICT, error.to_string())
         }
-        error if error.passes() => Problem::server(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(1),
+        error if error.passes() => Problem::unavailable(DATABASE_AWAY, error),
         error => Problem::server(StatusCode::INTERNAL_SERVER_ERROR, error),
     }
 }

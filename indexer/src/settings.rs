@@ -135,7 +135,8 @@ pub struct Settings {
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     pub max_files: usize,
 
-    /// File whose first line is the token that changes need when the address is not loopback
+    /// File whose first line is the token that changes need; it must be given where the address is not loopback, else
+    /// nothing can be changed, and holds on loopback too where it is
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// Files open at once for clients, below the root and below the results each; more wait

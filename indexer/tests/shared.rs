@@ -88,6 +88,22 @@ fn two_indexers_share_the_work_and_one_takes_over_the_watching() {
     until("the same feed", || first.changes() == second.changes());
 }
 
+/// While the database is away `/health` answers, and names it with the reason; so do the metrics, and what is refused.
+fn tells_that_it_is_away(indexer: &Indexer) {
+    let trouble = r#"aurora_indexer_trouble{part="database"} 1"#;
+    until("an alarm", || String::from_utf8_lossy(&indexer.get("/metrics").body).contains(trouble));
+    let health = indexer.json("/health");
+    let verdicts = [&health["status"], &health["database"], &health["watch"]];
+    assert_eq!(verdicts, ["degraded", "degraded", "ok"], "{health}");
+    assert!(
+        !health["database_trouble"]["reason"].as_str().unwrap().is_empty() && health["queue"].is_null(),
+        "{health}"
+    );
+    let refused = indexer.get("/readyz");
+    let told = String::from_utf8_lossy(&refused.body).into_owned();
+    assert!(refused.status == 503 && told.contains("the database does not answer"), "{told}");
+}
+
 #[test]
 fn a_server_that_dies_for_ten_seconds_costs_time_and_nothing_else() {
     let Some(mut server) = Server::start() else { return };
@@ -107,16 +123,18 @@ fn a_server_that_dies_for_ten_seconds_costs_time_and_nothing_else() {
         answer.status == 503
     };
     std::thread::scope(|scope| {
-        for path in ["/jobs", "/catalog/changes?since=0", "/catalog/items", "/health", "/readyz"] {
+        for path in ["/jobs", "/catalog/changes?since=0", "/catalog/items", "/readyz"] {
             scope.spawn(move || until("a 503", || away(path)));
         }
     });
+    tells_that_it_is_away(&indexer);
     assert_eq!((indexer.get("/livez").status, indexer.get("/files/s0.tif").status), (200, 200));
     drop_scenes(&indexer, 8..10);
     std::thread::sleep(Duration::from_secs(10).saturating_sub(begun.elapsed()));
     server.run();
 
     until("recovery", || indexer.get("/readyz").status == 200);
+    until("all to be well", || indexer.json("/health")["database"] == "ok");
     published_once(&indexer, 0..10);
     let after = indexer.changes();
     assert_eq!(after[..told.len()], told, "what was told stays told");
@@ -138,13 +156,15 @@ fn a_server_that_is_unplugged_holds_nobody_up_for_ever() {
     drop_scenes(&indexer, 4..6);
     assert_eq!((indexer.get("/livez").status, indexer.get("/files/s0.tif").status), (200, 200));
     std::thread::scope(|scope| {
-        for path in ["/jobs", "/catalog/changes?since=0", "/catalog/items", "/health", "/readyz"] {
+        for path in ["/jobs", "/catalog/changes?since=0", "/catalog/items", "/readyz"] {
             scope.spawn(move || until("a 503", || request(address, "GET", path, &[]).status == 503));
         }
     });
+    tells_that_it_is_away(&indexer);
     cable.plug();
 
     until("recovery", || indexer.get("/readyz").status == 200);
+    until("all to be well", || indexer.json("/health")["database"] == "ok");
     published_once(&indexer, 0..6);
     assert_eq!(indexer.changes()[..told.len()], told, "what was told stays told");
     assert_eq!(runs(&indexer), 6, "no work is done twice");

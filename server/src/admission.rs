@@ -62,10 +62,15 @@ struct Waiting {
 /// How full it is.
 #[derive(Debug, Clone, Copy, serde::Serialize)]
 pub(crate) struct Depth {
-    /// Renders waiting.
+    /// Renders inside beyond those that may be under way at once: of these there are never more than `limit`.
     pub(crate) depth: usize,
-    /// Renders that may wait.
+    /// As many as may be; one more is sent away.
     pub(crate) limit: usize,
+    /// Renders under way.
+    pub(crate) running: usize,
+    /// Renders inside that are not under way yet. Of files at hand fewer are under way at once than of others, so more of
+    /// them may wait than `limit`.
+    pub(crate) waiting: usize,
     /// Requests sent away since the start.
     pub(crate) shed: u64,
 }
@@ -133,8 +138,13 @@ impl Admission {
     /// How full it is now.
     pub(crate) fn depth(&self) -> Depth {
         let state = self.lock();
-        let depth = state.inside_all.saturating_sub(state.running_all);
-        Depth { depth, limit: state.places - state.permits, shed: self.shed.load(Relaxed) }
+        Depth {
+            depth: state.inside_all.saturating_sub(state.permits),
+            limit: state.places - state.permits,
+            running: state.running_all,
+            waiting: state.inside_all.saturating_sub(state.running_all),
+            shed: self.shed.load(Relaxed),
+        }
     }
 
     fn sent_away(&self) -> Overloaded {
@@ -249,6 +259,11 @@ mod tests {
         let admission = Admission::new(1, 3, Duration::from_secs(60));
         let mut places: Vec<_> = (0..RENDERS_PER_THREAD + 3).map(|_| admission.enter().unwrap()).collect();
         assert!(matches!(admission.enter(), Err(Overloaded)));
+        let files = origin("files at hand");
+        let running: Vec<_> = (0..3).filter_map(|_| admission.admit_from(&files, true).now_or_never()).collect();
+        let Depth { depth, limit, running: under_way, waiting, .. } = admission.depth();
+        assert_eq!((depth, limit, under_way, waiting), (3, 3, 2, RENDERS_PER_THREAD + 1), "full is as deep as may be");
+        drop(running);
         places.pop();
         assert!(admission.enter().is_ok());
         places.clear();

@@ -48,6 +48,14 @@ impl Problem {
         problem
     }
 
+    /// 503 with `Retry-After` for what cannot be done just now for want of something behind us: logs `cause`, tells the
+    /// client only `detail`, what that is.
+    pub fn unavailable(detail: &'static str, cause: impl Display) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        tracing::error!(status = status.as_u16(), %cause, "request failed");
+        Self::client(status, detail).retry_after(1)
+    }
+
     /// Adds `Retry-After`.
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {

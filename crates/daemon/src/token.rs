@@ -1,6 +1,7 @@
 //! The shared token: who may change things, and what one program shows another.
 //!
-//! Anybody on a loopback address may change things, elsewhere who shows the token. On loopback a page in the operator's
+//! Where a token is set, who shows it may change things, on loopback too: what listens there may stand behind a proxy. Where
+//! none is, anybody on a loopback address may, and nobody elsewhere. On loopback a page in the operator's
 //! own browser could still send a form here, so requests that a browser marks as coming from another site are refused.
 
 use std::{fs, net::SocketAddr, path::Path, path::PathBuf};
@@ -128,6 +129,15 @@ mod tests {
         assert!(guard.check(&HeaderMap::new()).is_ok());
         assert!(passes(&guard, "sec-fetch-site", "same-origin"));
         assert!(!passes(&guard, "sec-fetch-site", "cross-site"));
+    }
+
+    #[test]
+    fn a_token_that_is_set_is_needed_on_loopback_too() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "secret\n").unwrap();
+        let guard = Guard::new("127.0.0.1:1".parse().unwrap(), Some(file.path())).unwrap();
+        assert!(guard.check(&HeaderMap::new()).is_err());
+        assert!(passes(&guard, "authorization", "Bearer secret"));
     }
 
     #[test]

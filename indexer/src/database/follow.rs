@@ -3,7 +3,7 @@
 //! It is asked for, not announced: a question on one row costs the server next to nothing, misses nothing over a lost
 //! connection, and holds up no commit, as announcements do.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use aurora_catalog::store::{changes, epoch};
 use aurora_database::Backend;
@@ -15,6 +15,9 @@ use crate::error::Result;
 /// Time between two questions; so much later than its own does an indexer tell others' changes.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// How long the server may take to answer before that is told; a connection that was cut takes longer to fail.
+const PATIENCE: Duration = Duration::from_secs(4);
+
 /// Pause after the database failed.
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -22,22 +25,35 @@ const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 const IDENTITY_ROUND: u32 = 25;
 
 impl Database {
-    /// Follows what others commit until `stop`. A database file has no others.
+    /// Follows what others commit until `stop`, and tells while the server does not answer: nothing else may ask it for
+    /// half a minute. A database file has no others, and is always there.
     pub async fn follow(&self, stop: CancellationToken) {
         if self.pools.backend() == Backend::Sqlite {
             return;
         }
-        let mut round = 0_u32;
+        let (mut round, mut is_away) = (0_u32, false);
         while !stop.is_cancelled() {
-            let pause = match self.look(round.is_multiple_of(IDENTITY_ROUND)).await {
+            let mut looking = pin!(self.look(round.is_multiple_of(IDENTITY_ROUND)));
+            let looked = if let Ok(looked) = tokio::time::timeout(PATIENCE, &mut looking).await {
+                looked
+            } else {
+                is_away = true;
+                self.trouble.is(format!("no answer within {} s", PATIENCE.as_secs()));
+                looking.await
+            };
+            let pause = match looked {
                 Ok(()) => {
+                    // Trouble of another kind, such as with writing, is for who met it to end.
+                    if std::mem::take(&mut is_away) {
+                        self.trouble.over();
+                    }
                     round = round.wrapping_add(1);
                     LOOK
                 }
                 Err(error) => {
                     // It may come back as another one.
-                    round = 0;
-                    tracing::warn!(%error, "the database does not answer; it is asked again");
+                    (round, is_away) = (0, true);
+                    self.trouble.is(error.to_string());
                     FAILURE_PAUSE
                 }
             };

@@ -1,41 +1,42 @@
 //! `/readyz` and `/health`: whether the indexer works, and how.
 
+use std::time::Duration;
+
 use aurora_daemon::{problem::Problem, process};
 use aurora_queue::list;
 use axum::{Json, extract::State};
-use http::StatusCode;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Shared, problem};
-use crate::{error::IndexerError, job_view};
+use super::{DATABASE_AWAY, Shared};
+use crate::{error::IndexerError, job_view, trouble::Standing};
+
+/// How long `/health` waits for the database; who asks how things are is not to wait for what is not there.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// 200 once the database answers.
 ///
 /// # Errors
 /// 503 while it does not.
 pub async fn ready(State(shared): State<Shared>) -> Result<&'static str, Problem> {
-    let away = |error: IndexerError| Problem::server(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(1);
+    let away = |error: IndexerError| Problem::unavailable(DATABASE_AWAY, error);
     let mut conn = shared.database.read().await.map_err(away)?;
     sqlx::query("SELECT 1").execute(&mut conn).await.map_err(|error| away(error.into()))?;
     Ok("ready")
 }
 
-/// Everything an operator wants to see at once.
-///
-/// # Errors
-/// 503 while the database is away, 500 when it fails.
-pub async fn health(State(shared): State<Shared>) -> Result<Json<Value>, Problem> {
-    let mut conn = shared.database.read().await.map_err(problem)?;
-    let counts = list::counts(&mut conn).await.map_err(|error| problem(error.into()))?;
-    let queue: Value = counts.iter().map(|(state, jobs)| (state.name().to_owned(), json!(jobs))).collect();
-    job_view::gauge(&counts);
+/// Everything an operator wants to see at once. Always 200, `status` says `ok` or `degraded`; `queue` is null while the
+/// database does not tell.
+pub async fn health(State(shared): State<Shared>) -> Json<Value> {
+    let queue = queue(&shared).await;
     let watch = shared.watch.figures();
     let verdict = |is_ok: bool| if is_ok { "ok" } else { "degraded" };
-    let (work, database) = (shared.work.standing(), shared.database.trouble().standing());
+    let silent = queue.as_ref().err().map(|reason| Standing { reason: reason.clone(), since: Timestamp::now() });
+    let (work, database) = (shared.work.standing(), shared.database.trouble().standing().or(silent));
     let watched = watch.degraded.is_none();
     let usage = process::usage();
     let feed = shared.database.feed().borrow().clone();
-    Ok(Json(json!({
+    Json(json!({
         "status": verdict(watched && work.is_none() && database.is_none()),
         "watch": verdict(watched),
         "watch_reason": watch.degraded,
@@ -50,7 +51,20 @@ pub async fn health(State(shared): State<Shared>) -> Result<Json<Value>, Problem
         "memory": {"rss": usage.rss_bytes, "peak_rss": usage.peak_rss_bytes},
         "connections": {"open": shared.connections.open(), "limit": shared.connections.limit()},
         "fds": {"open": usage.open_descriptors, "limit": shared.descriptor_limit},
-        "queue": queue,
+        "queue": queue.ok(),
         "feed": {"epoch": *feed.epoch, "head": feed.head},
-    })))
+    }))
+}
+
+/// Jobs by state, or why the database does not tell.
+async fn queue(shared: &Shared) -> Result<Value, String> {
+    let counting = async {
+        let mut conn = shared.database.read().await?;
+        Ok::<_, IndexerError>(list::counts(&mut conn).await?)
+    };
+    let counted = tokio::time::timeout(PATIENCE, counting).await;
+    let counts = counted.map_err(|_| format!("no answer within {} s", PATIENCE.as_secs()))?;
+    let counts = counts.map_err(|error| error.to_string())?;
+    job_view::gauge(&counts);
+    Ok(counts.iter().map(|(state, jobs)| (state.name().to_owned(), json!(jobs))).collect())
 }

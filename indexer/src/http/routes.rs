@@ -49,7 +49,7 @@ fn table(shared: Shared, metrics: PrometheusHandle) -> Router {
         .method_not_allowed_fallback(not_for_this_address)
         .with_state(shared)
         .layer(CatchPanicLayer::custom(|_| front::panicked()))
-        // Reads are open to any page; what changes something needs a token or a loopback address anyway.
+        // Reads are open to any page; what changes something needs a token, or a loopback address and no token set.
         .layer(
             CorsLayer::new()
                 .allow_origin(tower_http::cors::Any)

@@ -79,7 +79,7 @@ fn database(app: &App) -> Value {
     json!({ "kind": folder.map_or("none", |_| "snapshot"), "path": folder, "status": "ok" })
 }
 
-/// Renders that wait; lists that had no room are counted with the renders that were sent away.
+/// How far renders fill their places; lists that had no room are counted with the renders that were sent away.
 fn queue(app: &App) -> Depth {
     let depth = app.admission.depth();
     Depth { shed: depth.shed + app.lists.shed(), ..depth }
