@@ -4,6 +4,7 @@
 use std::{fmt::Write, path::PathBuf};
 
 use aurora_catalog::{JobState, JobView};
+use aurora_daemon::tls;
 use aurora_queue::State;
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use reqwest::{Method, Url};
@@ -170,7 +171,7 @@ impl Jobs {
 /// With the last of its causes, which says most: that of a connection is the system's.
 fn refused(error: reqwest::Error) -> IndexerError {
     let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
-    let cause = causes.last().map(|cause| format!(": {cause}")).unwrap_or_default();
+    let cause = causes.last().map(|cause| format!(": {}", tls::explained(cause))).unwrap_or_default();
     let reason = if error.is_connect() {
         let asked = error.url().map(|url| url.origin().ascii_serialization()).unwrap_or_default();
         format!("no indexer answers at {asked}{cause}; `--indexer` names another")

@@ -4,7 +4,11 @@
 //! `AURORA_SOME_SETTING` in the environment and the key `some-setting` in the file named by `--config`; a subcommand's
 //! keys stand in a table of its name. Unknown keys are refused. `--print-config` prints what is in force and exits.
 
-use std::{ffi::OsString, path::Path, process::exit};
+use std::{
+    ffi::{OsStr, OsString},
+    path::Path,
+    process::exit,
+};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, error::ErrorKind};
 use toml::{Table, Value};
@@ -58,9 +62,14 @@ fn matches(command: Command, argv: impl Iterator<Item = OsString>) -> Result<(Co
     Ok((command, matches))
 }
 
-/// Gives every long flag, of subcommands too, its variable, unless it names one itself.
+/// Gives every long flag, of subcommands too, its variable, unless it names one itself. What a flag makes of a number below
+/// nothing is for the flag to say.
 fn with_environment(command: Command) -> Command {
     command
+        .mut_args(|arg| {
+            let takes_value = arg.get_long().is_some() && arg.get_action().takes_values();
+            if takes_value { arg.allow_negative_numbers(true) } else { arg }
+        })
         .mut_args(|arg| match arg.get_long() {
             Some(long) if !matches!(long, "help" | "version") && arg.get_env().is_none() => {
                 let name = format!("AURORA_{}", long.replace('-', "_").to_uppercase());
@@ -142,7 +151,8 @@ fn words(value: &Value) -> Option<Vec<String>> {
 /// Flags that are no settings.
 const ABOUT_SETTINGS: [&str; 2] = ["config", "print-config"];
 
-/// The settings in force, as a TOML document that `--config` reads again; passwords in URLs are left out of it.
+/// The settings in force, as a TOML document that `--config` reads again; passwords in URLs and values of headers are left
+/// out of it.
 fn effective(command: &Command, matches: &ArgMatches) -> String {
     let mut table = Table::new();
     for arg in command.get_arguments() {
@@ -152,7 +162,11 @@ fn effective(command: &Command, matches: &ArgMatches) -> String {
         if ABOUT_SETTINGS.contains(&long) {
             continue;
         }
-        let mut texts: Vec<Value> = values.map(|value| Value::String(shown(&value.to_string_lossy()))).collect();
+        let text = |value: &OsStr| match value.to_string_lossy() {
+            value if long.ends_with("header") => without_value(&value),
+            value => shown(&value),
+        };
+        let mut texts: Vec<Value> = values.map(|value| Value::String(text(value))).collect();
         let several = matches!(arg.get_action(), ArgAction::Append);
         let value = if several { Value::Array(texts) } else { texts.pop().unwrap_or(Value::Boolean(true)) };
         table.insert(long.to_owned(), value);
@@ -180,6 +194,14 @@ fn untouched(subcommand: &Command) -> String {
 /// What stands in place of a password.
 const HIDDEN: &str = "***";
 
+/// A header without its value, which may well be a key.
+fn without_value(header: &str) -> String {
+    header.split_once(':').map_or_else(|| header.to_owned(), |(name, _)| format!("{name}: {HIDDEN}"))
+}
+
+/// Words in the names of parameters that hold a secret.
+const SECRETS: [&str; 5] = ["password", "token", "secret", "api_key", "signature"];
+
 /// `text` as it may be printed: without the password, if it is a URL that has one, before its host or as a parameter.
 fn shown(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
@@ -192,7 +214,9 @@ fn shown(text: &str) -> String {
         None => place.to_owned(),
     };
     let shown_pair = |pair: &str| match pair.split_once('=') {
-        Some((key, _)) if key.contains("password") => format!("{key}={HIDDEN}"),
+        Some((key, _)) if SECRETS.iter().any(|word| key.to_ascii_lowercase().contains(word)) => {
+            format!("{key}={HIDDEN}")
+        }
         _ => pair.to_owned(),
     };
     let query = query.map(|query| format!("?{}", query.split('&').map(shown_pair).collect::<Vec<_>>().join("&")));
@@ -291,11 +315,29 @@ mod tests {
         for (text, expected) in [
             ("postgres://u:p@ss@h:5/d?sslmode=require", "postgres://u:***@h:5/d?sslmode=require"),
             ("postgres://u@h/d?x=1&password=s", "postgres://u@h/d?x=1&password=***"),
+            ("stats=http://a/?x=1&API_KEY=s", "stats=http://a/?x=1&API_KEY=***"),
             ("http://a:8081", "http://a:8081"),
             ("5s", "5s"),
         ] {
             assert_eq!(shown(text), expected);
         }
+    }
+
+    #[test]
+    fn a_headers_value_is_not_printed_and_a_negative_number_is_the_flags_to_judge() {
+        #[derive(Parser, Debug)]
+        struct Asks {
+            #[arg(long)]
+            probe_header: Option<String>,
+            #[arg(long)]
+            number_for_test: Option<u16>,
+        }
+        let argv = ["program", "--probe-header", "X-Api-Key: S3CRET"].map(OsString::from);
+        let (command, matches) = matches(Asks::command(), argv.into_iter()).unwrap();
+        let told = effective(&command, &matches);
+        assert!(told.contains("X-Api-Key: ***") && !told.contains("S3CRET"), "{told}");
+        let refused = try_parse::<Asks>(&["program", "--number-for-test", "-1"]).unwrap_err().to_string();
+        assert!(refused.contains("--number-for-test") && refused.contains("-1 is not in"), "{refused}");
     }
 
     #[test]

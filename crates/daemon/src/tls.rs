@@ -172,3 +172,29 @@ impl ResolvesServerCert for Certificate {
         Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
     }
 }
+
+/// Why TLS was not agreed upon, with what to do where a library's words do not say it.
+pub fn explained(error: impl fmt::Display) -> String {
+    let text = error.to_string();
+    let more = if text.contains("CaUsedAsEndEntity") {
+        ": the certificate is an authority's and none that a server may show itself: make it with \
+         `basicConstraints=critical,CA:FALSE`"
+    } else if text.contains("UnknownIssuer") {
+        ": who issued the certificate is not trusted here"
+    } else {
+        return text;
+    };
+    text + more
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_library_says_in_its_own_words_is_explained() {
+        let text = explained("invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))");
+        assert!(text.contains("CA:FALSE"), "{text}");
+        assert_eq!(explained("connection reset"), "connection reset");
+    }
+}
