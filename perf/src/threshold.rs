@@ -147,7 +147,8 @@ impl FromStr for Threshold {
         if metric.is_empty() {
             return Err(wrong("no metric before the sign"));
         }
-        let value = value.trim().parse().map_err(|_| wrong("no number after the sign"))?;
+        let value = value.trim().parse().ok().filter(|value: &f64| value.is_finite());
+        let value = value.ok_or_else(|| wrong("no number after the sign"))?;
         Ok(Self { metric, comparison, value })
     }
 }
@@ -172,7 +173,7 @@ mod tests {
         assert_eq!(check("rss_mb.server>=90.5"), (Some(90.0), false));
         assert_eq!(check("rss_mb.other<1e9"), (None, false));
         assert_eq!("a<=1.5".parse::<Threshold>().unwrap().to_string(), "a<=1.5");
-        for wrong in ["rss", "<3", "rss<", "rss<x"] {
+        for wrong in ["rss", "<3", "rss<", "rss<x", "rss<nan", "rss<inf"] {
             assert!(wrong.parse::<Threshold>().is_err(), "{wrong}");
         }
     }

@@ -12,6 +12,7 @@ use aurora_perf::{
     client::{Client, Dialer, Protocol, open_scenes},
     load::{Beside, Map, Model, Plan, Size, Stages, Target, Tiles},
     measure::{Count, Probe, Trend},
+    report::Note,
     stress::{self, Run, Template},
     user::{Recording, Viewport},
 };
@@ -107,6 +108,24 @@ fn an_open_load_keeps_its_rate_and_counts_from_when_it_should_have_begun() {
     assert!(p95(&tight, Trend::CorrectedDuration) > 1500.0);
     let came = tight.total.count(Count::Iterations) + tight.total.count(Count::DroppedIterations);
     assert!((195..=201).contains(&came), "{:?}", tight.total.counts);
+}
+
+#[test]
+fn rounds_that_nobody_was_free_for_are_told_and_count_as_not_served() {
+    let served = serve(Ledger { delay: Duration::from_millis(100), ..Ledger::default() });
+    let model = Model::Open { max_users: 2, random: false };
+    let timeout = Duration::from_millis(300);
+    let run = run(&Plan { timeout, ..plan(model, 100.0, 2.0, served.tiles(1.0)) });
+    let dropped = run.total.count(Count::DroppedIterations);
+    assert!(dropped > 20 && run.total.count(Count::NotServed) >= dropped, "{:?}", run.total.counts);
+    assert!(run.metrics["served_share"] < 0.9 && run.metrics["dropped_iterations_share"] > 0.1, "{:?}", run.metrics);
+    let notes = run.measured.notes(&run.total, 0.0);
+    let of = dropped + run.total.count(Count::Iterations);
+    assert!(notes.contains(&Note::Dropped { rounds: dropped, of }), "{notes:?}");
+
+    // A whole session on a map is no request, and how long it takes says nothing of one.
+    let map = self::run(&plan(Model::Open { max_users: 4, random: false }, 2.0, 1.0, Target::Map(served.map(60))));
+    assert!(map.total.count(Count::Iterations) > 0 && !map.total.trends.contains_key(&Trend::CorrectedDuration));
 }
 
 #[test]
@@ -233,6 +252,12 @@ fn several_client_processes_are_one_load_and_thresholds_decide_the_status() {
     assert_eq!(json["circumstances"]["name"], "two processes");
     let markdown = String::from_utf8_lossy(&good.stdout);
     assert!(markdown.contains("Carga em etapas") && !text.contains("do-not-show") && !markdown.contains("do-not-show"));
+    assert!(
+        markdown.contains("| máquina |")
+            && markdown.contains(", HTTP/1.1, ")
+            && markdown.contains("tiles de 4 cenas (conjunto quente: 256, 98,0 %)"),
+        "{markdown}"
+    );
     assert!(markdown.contains("access_token=***") && text.contains("://***@"), "{markdown}");
     let html = std::fs::read_to_string(folder.path().join("stress.html")).unwrap();
     assert!(!html.contains("do-not-show"));

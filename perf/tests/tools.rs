@@ -73,6 +73,38 @@ fn a_slower_server_with_other_pixels_is_told_from_a_faster_one() {
 }
 
 #[test]
+fn what_makes_no_sense_is_refused_and_named() {
+    let out = tempfile::tempdir().unwrap();
+    let report = out.path().join("report.json").display().to_string();
+    let half = "http://h/{z}.png";
+    let cases: &[(&[&str], &str)] = &[
+        (&["stress", "--users", "99999999999"], "100000"),
+        (&["stress", "--users", "-1"], "'--users <N>'"),
+        (&["stress", "--stage", "1s:1e9"], "100000"),
+        (&["stress", "--hot", "0"], "--hot"),
+        (&["stress", "--connections", "0"], "--connections"),
+        (&["stress", "--open", "--max-users", "0"], "--max-users"),
+        (&["stress", "--watch", "x=2147483647"], "no process 2147483647"),
+        (&["stress", "--source", "203.0.113.77"], "not an address of this machine"),
+        (&["stress", "--plan", "/no/such.toml"], "/no/such.toml: No such file"),
+        (&["stress", "--threshold", "x<nan"], "no number"),
+        (&["stress", "--tiles-at", "http://h/a.png", "--bounds", "1,2,3,4"], "{z}, {x} and {y}"),
+        (&["stress", "--tiles-at", "http://h/{z}/{x}.png", "--bounds", "1,2,3,4"], "{z}, {x} and {y}"),
+        (&["capacity", "--from", "0"], "--from"),
+        (&["capacity", "--from", "50", "--up-to", "4"], "--up-to 4"),
+        (&["analyze", "x.log", "--cores", "0"], "--cores"),
+        (&["compare", "a=http://h", &format!("b={half}")], "{z}, {x} and {y}"),
+        (&["compare", "a=http://h", "a=http://i"], "a name of their own"),
+        (&["compare", &report, "a=http://h"], "another report only"),
+    ];
+    for (args, told) in cases {
+        let refused = perf(args, out.path());
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(refused.status.code() == Some(2) && said.contains(told), "{args:?}: {:?} {said}", refused.status);
+    }
+}
+
+#[test]
 fn users_grow_until_the_queue_turns_them_away() {
     // One tile at a time, and eight may be there: up to eight users are all served, many more cannot be.
     let ledger = Ledger {

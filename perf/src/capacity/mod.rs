@@ -92,6 +92,11 @@ pub struct Found {
 }
 
 impl Found {
+    /// The bound of the search where that is what ended it: the level held for all that were tried, up to it.
+    fn bound(&self, up_to: usize) -> Option<usize> {
+        self.holds.filter(|holds| self.fails.is_none() && *holds >= up_to)
+    }
+
     /// The trial that decided: the fewest users that did not hold, else the most that did.
     fn decisive(&self) -> Option<&Trial> {
         let failing = self.trials.iter().filter(|trial| !trial.holds).min_by_key(|trial| trial.users);
@@ -112,6 +117,9 @@ pub fn run(settings: &Settings, mut told: impl FnMut(&Trial)) -> Result<Found, E
             interrupted = true; // What was tried to its end stands.
             break;
         }
+        if trials.is_empty() {
+            is_of_this_load(&trial)?;
+        }
         told(&trial);
         search.learn(users, trial.holds);
         trials.push(trial);
@@ -126,6 +134,26 @@ pub fn run(settings: &Settings, mut told: impl FnMut(&Trial)) -> Result<Found, E
     let gave_out = failing.map(|trial| trial.evidence.clone()).unwrap_or_default();
     let recommended = search.holds.map(|users| ((users as f64 * RECOMMENDED_SHARE) as usize).max(1));
     Ok(Found { holds: search.holds, fails: search.fails, recommended, gave_out, trials, interrupted, is_whole })
+}
+
+/// Whether the level is one of what this load measures: a misspelt figure would never hold, and the search would tell of
+/// misspelling as of a server.
+fn is_of_this_load(trial: &Trial) -> Result<(), Error> {
+    let metric = |name: &str| trial.metrics.get(name).copied().unwrap_or_default();
+    let is_answered = metric("http_reqs") > 0.0 && metric("http_req_failed") < 1.0;
+    // With views none of which came whole, the figures of views are only missing yet.
+    let may_come = |verdict: &Verdict| {
+        let is_of_views = verdict.threshold.starts_with("viewport_") || verdict.threshold.starts_with("tile_first");
+        is_of_views && metric(Count::Views.name()) > 0.0 && verdict.there_are.iter().all(|name| !name.contains('.'))
+    };
+    let missing = trial.verdicts.iter().find(|verdict| verdict.measured.is_none() && !may_come(verdict));
+    match missing.filter(|_| is_answered) {
+        Some(verdict) => Err(Error::Plan {
+            what: format!("--slo {}", verdict.threshold),
+            reason: format!("this load measures nothing of that name; there are {}", verdict.there_are.join(", ")),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Doubling until it fails, then halving the gap.
@@ -230,6 +258,41 @@ mod tests {
         let (tried, holds) = tried(100, 4, 10_000);
         assert_eq!(tried[..7], [4, 8, 16, 32, 64, 128, 96]);
         assert!(tried.len() <= 10 && (91..=100).contains(&holds.unwrap()), "{tried:?}");
+    }
+
+    #[test]
+    fn a_level_of_what_is_not_measured_is_refused() {
+        let told = |level: &str, counts: &[(Count, u64)]| {
+            let mut tally = Tally::default();
+            counts.iter().for_each(|(count, n)| tally.add(*count, *n));
+            let metrics = tally.metrics();
+            let verdicts = judge(&[level.parse().unwrap()], &metrics);
+            let (evidence, notes) = (Vec::new(), Vec::new());
+            is_of_this_load(&Trial { users: 4, holds: false, verdicts, metrics, evidence, notes })
+        };
+        let served = [(Count::HttpReqs, 10), (Count::Views, 0)];
+        let refused = told("http_req_duratoin.p95<1", &served).unwrap_err();
+        assert!(refused.is_of_flags() && refused.to_string().contains("--slo http_req_duratoin.p95<1"), "{refused}");
+        assert!(told("viewport_complete.p95<1", &served).is_err(), "no views are walked");
+        assert!(told("viewport_complete.p95<1", &[(Count::HttpReqs, 10), (Count::Views, 9)]).is_ok());
+        assert!(told("http_reqs>1", &served).is_ok());
+        assert!(told("x<1", &[(Count::HttpReqs, 10), (Count::HttpReqFailed, 10)]).is_ok(), "nothing came at all");
+    }
+
+    #[test]
+    fn a_search_that_ends_at_its_bound_says_so() {
+        let found = |holds: Option<usize>, fails: Option<usize>| Found {
+            trials: Vec::new(),
+            holds,
+            fails,
+            recommended: None,
+            gave_out: Vec::new(),
+            interrupted: false,
+            is_whole: true,
+        };
+        assert_eq!(found(Some(16), None).bound(16), Some(16));
+        assert_eq!(found(Some(8), None).bound(16), None, "stopped before");
+        assert_eq!((found(Some(16), Some(17)).bound(16), found(None, Some(4)).bound(16)), (None, None));
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub fn document(
     lang: Language,
 ) -> Document {
     notes.extend(found.decisive().into_iter().flat_map(|trial| trial.notes.iter().cloned()));
+    notes.extend(found.bound(settings.up_to).map(|users| Note::EndedAtBound { users }));
     if found.interrupted {
         notes.push(Note::Interrupted);
     }
@@ -53,7 +54,7 @@ pub fn document(
             format!("{} ({:.0} %)", lang.say("Recommended limit", "Limite recomendado"), 100.0 * RECOMMENDED_SHARE),
             users(found.recommended),
         ),
-        (lang.say("What gave out", "O que se esgotou").to_owned(), gave_out(&found.gave_out, lang)),
+        (lang.say("What gave out", "O que se esgotou").to_owned(), what_gave_out(settings, found, lang)),
     ];
     facts.extend(circumstances.facts(lang));
     facts.push((
@@ -78,11 +79,21 @@ pub fn document(
     }
 }
 
+fn what_gave_out(settings: &Settings, found: &Found, lang: Language) -> String {
+    match found.bound(settings.up_to) {
+        Some(users) => {
+            format!("{} {users}", lang.say("nothing: the search ended at --up-to", "nada: a busca terminou em --up-to"))
+        }
+        None => gave_out(&found.gave_out, lang),
+    }
+}
+
 fn gave_out(evidence: &[Evidence], lang: Language) -> String {
     if evidence.is_empty() {
         return lang.say("nothing that could be seen from outside", "nada que se pudesse ver de fora").to_owned();
     }
-    let told = |evidence: &Evidence| format!("{} ({})", limit_name(evidence.limit, lang), evidence.text(lang));
+    let told =
+        |evidence: &Evidence| format!("{} ({})", limit_name(evidence.limit, lang), lang.decimals(evidence.text(lang)));
     evidence.iter().map(told).collect::<Vec<_>>().join("; ")
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long, value_name = "FILE")]
     load: Option<PathBuf>,
     /// Cores the server had; by default this machine's.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_cores)]
     cores: Option<f64>,
     #[command(flatten)]
     output: OutputArgs,
@@ -33,8 +33,7 @@ impl AnalyzeArgs {
     pub(crate) fn run(&self) -> anyhow::Result<bool> {
         self.output.prepare()?;
         let here = std::thread::available_parallelism().map_or(1.0, |cores| usize::from(cores) as f64);
-        let settings =
-            Settings { logs: self.logs.clone(), load: self.load.clone(), cores: self.cores.unwrap_or(here).max(0.01) };
+        let settings = Settings { logs: self.logs.clone(), load: self.load.clone(), cores: self.cores.unwrap_or(here) };
         let analysis = analyze::run(&settings)?;
         let circumstances = self.output.circumstances();
         let (thresholds, lang) = (&self.output.thresholds, self.output.lang);
@@ -43,4 +42,9 @@ impl AnalyzeArgs {
         self.output.deliver("analyze", &document, &json)?;
         Ok(document.is_good())
     }
+}
+
+fn parse_cores(text: &str) -> Result<f64, String> {
+    let cores = text.parse().ok().filter(|cores| (0.01..=1e6).contains(cores));
+    cores.ok_or_else(|| "not a number of cores, 0.01 at least".to_owned())
 }

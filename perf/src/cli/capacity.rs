@@ -12,7 +12,7 @@ use clap::Args;
 use super::{
     OutputArgs,
     load::{LoadArgs, TargetKind},
-    parse_time,
+    parse_time, some_users,
 };
 
 #[derive(Args)]
@@ -25,10 +25,10 @@ pub(crate) struct CapacityArgs {
     #[arg(long = "slo", value_name = "METRIC<VALUE", default_values = USUAL_LEVEL)]
     level: Vec<Threshold>,
     /// Users to begin with.
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value = "4", value_parser = some_users())]
     from: usize,
     /// Users at most.
-    #[arg(long, value_name = "N", default_value_t = 25_000)]
+    #[arg(long, value_name = "N", default_value = "25000", value_parser = some_users())]
     up_to: usize,
     /// Seconds for users to come and caches to fill; not judged.
     #[arg(long, value_name = "S", default_value = "5", value_parser = parse_time)]
@@ -51,6 +51,10 @@ impl CapacityArgs {
     /// Whether some number of users held and every threshold does.
     pub(crate) fn run(&self) -> anyhow::Result<bool> {
         self.output.prepare()?;
+        if self.from > self.up_to {
+            let (what, reason) = (format!("--from {}", self.from), format!("is more than --up-to {}", self.up_to));
+            return Err(aurora_perf::Error::Plan { what, reason }.into());
+        }
         let spec = self.load.spec()?;
         let scenes = if self.target == TargetKind::Requests { Vec::new() } else { self.load.open_scenes()? };
         let target = self.load.target(self.target, &spec, scenes)?;

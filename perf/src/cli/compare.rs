@@ -12,7 +12,7 @@ use aurora_perf::{
 };
 use clap::Args;
 
-use super::{OutputArgs, parse_time};
+use super::{OutputArgs, at_least_one, load::parse_template, parse_time, some_users};
 
 /// Scenes walked on unless named.
 const SCENES: usize = 4;
@@ -36,10 +36,10 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "N", default_value_t = 5)]
     rounds: usize,
     /// Users at once.
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value = "3", value_parser = some_users())]
     users: usize,
     /// Views of each in a round.
-    #[arg(long, value_name = "N", default_value_t = 40)]
+    #[arg(long, value_name = "N", default_value = "40", value_parser = at_least_one())]
     views: usize,
     /// Tiles whose pixels are compared.
     #[arg(long, value_name = "N", default_value_t = 24)]
@@ -92,8 +92,8 @@ impl CompareArgs {
             sides,
             protocol: self.http,
             rounds: self.rounds,
-            users: self.users.max(1),
-            views: self.views.max(1),
+            users: self.users,
+            views: self.views,
             viewport: self.viewport,
             timeout: self.timeout,
             seed: self.seed,
@@ -109,14 +109,25 @@ impl CompareArgs {
 
     /// A's scenes, and the same as B addresses them.
     async fn sides(&self) -> anyhow::Result<([Side; 2], Vec<Note>)> {
+        let is_report = |side: &&String| side.ends_with(".json") && !side.contains("://");
+        if let Some(report) = [&self.a, &self.b].into_iter().find(is_report) {
+            return Err(wrong(report, "a report stands beside another report only, not beside a running server"));
+        }
         let (name_a, address_a) = named(&self.a)?;
         let (name_b, address_b) = named(&self.b)?;
-        if address_a.contains("{z}") {
+        if TileTemplate::is_meant(address_a) {
             return Err(wrong(&self.a, "the first side must list scenes; give the template second"));
+        }
+        if name_a == name_b {
+            return Err(wrong(&self.b, "the sides need a name of their own each"));
+        }
+        let is_template = TileTemplate::is_meant(address_b);
+        if is_template {
+            parse_template(address_b).map_err(|reason| wrong(&self.b, &reason))?;
         }
         let client = Client::new(Arc::new(Dialer::new(self.http)), None, self.timeout);
         let scenes = self.open(&client, address_a, &self.scenes).await?;
-        let others: Vec<Scene> = if address_b.contains("{z}") {
+        let others: Vec<Scene> = if is_template {
             let elsewhere = |scene: &Scene| {
                 let tiles = TileTemplate::of_peer(address_b, &scene.id);
                 Scene { tiles, ..scene.clone() }

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use aurora_perf::{
-    client::{CONNECTIONS, Client, Dialer, Protocol, Scene, TileTemplate, open_scenes},
+    client::{Ask, CONNECTIONS, Client, Dialer, Protocol, Scene, TileTemplate, open_scenes},
     load::{Map, Model, Plan, Size, Stages, Target, Tiles, sources_for},
     measure::{Probe, Watch, local_port},
     protocol::SERVER,
@@ -11,11 +11,11 @@ use aurora_perf::{
     stress::{Spec, Template},
     user::Viewport,
 };
-use aurora_tile::{Bounds, lon_lat_to_mercator};
+use aurora_tile::{Bounds, TileId, lon_lat_to_mercator};
 use clap::{Args, ValueEnum};
 use http::{HeaderName, HeaderValue};
 
-use super::{find_processes, parse_time};
+use super::{at_least_one, find_processes, parse_time};
 
 /// Scenes looked at unless named.
 const SCENES: usize = 16;
@@ -46,7 +46,7 @@ pub(crate) struct LoadArgs {
     #[arg(long = "scene", value_name = "ID")]
     scenes: Vec<String>,
     /// Tiles of any XYZ server instead of a server that lists scenes; {z}, {x} and {y} are filled in.
-    #[arg(long, value_name = "URL", requires = "bounds")]
+    #[arg(long, value_name = "URL", requires = "bounds", value_parser = parse_template)]
     tiles_at: Option<String>,
     /// West, south, east and north of --tiles-at in degrees.
     #[arg(long, value_name = "W,S,E,N", value_parser = parse_bounds, allow_hyphen_values = true)]
@@ -67,7 +67,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "N", default_value_t = 2)]
     retries: u32,
     /// Tiles all users share.
-    #[arg(long, value_name = "N", default_value_t = 256)]
+    #[arg(long, value_name = "N", default_value = "256", value_parser = at_least_one())]
     hot: usize,
     /// Part of the tile requests that ask for one of those; the others are for tiles nobody asked for.
     #[arg(long, value_name = "0..1", default_value_t = 0.98, value_parser = parse_share)]
@@ -84,7 +84,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "S", default_value = "3", value_parser = parse_time)]
     pub(crate) dwell: Duration,
     /// Views of a map session in an open model.
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     session_views: u32,
     /// File to write the map sessions to.
     #[arg(long, value_name = "FILE")]
@@ -96,10 +96,10 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_enum, default_value = "http1")]
     http: Protocol,
     /// Connections of a user to a host over HTTP/1.1.
-    #[arg(long, value_name = "N", default_value_t = CONNECTIONS)]
+    #[arg(long, value_name = "N", default_value_t = CONNECTIONS, value_parser = at_least_one())]
     connections: usize,
     /// Addresses users come from in turn; on loopback as many as ports require by default.
-    #[arg(long = "source", value_name = "ADDRESS")]
+    #[arg(long = "source", value_name = "ADDRESS", value_parser = parse_source)]
     sources: Vec<IpAddr>,
     /// Client processes; by default as many as descriptors require.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -233,6 +233,15 @@ impl LoadArgs {
     }
 }
 
+/// An address of tiles: without all of its three parts it would be the same for many of them.
+pub(crate) fn parse_template(text: &str) -> Result<String, String> {
+    if !TileTemplate::is_whole(text) {
+        return Err("it needs {z}, {x} and {y}".to_owned());
+    }
+    Ask::get(&TileTemplate::of_peer(text, "").url(TileId::new(0, 0, 0))).map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
+}
+
 fn parse_bounds(text: &str) -> Result<Bounds, String> {
     let wrong = || format!("`{text}` is not WEST,SOUTH,EAST,NORTH in degrees");
     let degrees: Vec<f64> =
@@ -241,6 +250,18 @@ fn parse_bounds(text: &str) -> Result<Bounds, String> {
     let (minx, miny) = lon_lat_to_mercator(west, south);
     let (maxx, maxy) = lon_lat_to_mercator(east, north);
     if minx < maxx && miny < maxy { Ok(Bounds::new(minx, miny, maxx, maxy)) } else { Err(wrong()) }
+}
+
+/// An address that connections can come from.
+fn parse_source(text: &str) -> Result<IpAddr, String> {
+    let address: IpAddr = text.parse().map_err(|_| "not an IP address".to_owned())?;
+    match std::net::UdpSocket::bind((address, 0)) {
+        Ok(_) => Ok(address),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrNotAvailable => {
+            Err("not an address of this machine".to_owned())
+        }
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn parse_share(text: &str) -> Result<f64, String> {

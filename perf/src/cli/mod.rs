@@ -11,12 +11,13 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use aurora_perf::{
+    load::MAX_TARGET,
     measure::{Watch, listener_of, local_port},
     protocol::Peer,
     report::{Circumstances, Document, Language, Note},
     threshold::Threshold,
 };
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, builder::RangedU64ValueParser};
 use serde_json::Value;
 
 pub(crate) use analyze::AnalyzeArgs;
@@ -70,7 +71,7 @@ pub(crate) struct OutputArgs {
     /// Name of the session, for the report.
     #[arg(long, value_name = "TEXT")]
     name: Option<String>,
-    /// Limit such as http_req_failed<0.001; the exit status is 1 when one is passed.
+    /// Limit such as http_req_failed<0.001, with <, <=, >, >=, == or !=; the exit status is 1 when one is passed.
     #[arg(long = "threshold", value_name = "METRIC<VALUE")]
     pub(crate) thresholds: Vec<Threshold>,
     /// Language of the report.
@@ -118,6 +119,22 @@ pub(crate) fn find_processes(named: &[Watch], addresses: &[(String, String)]) ->
     }
     watches.push(Watch::own());
     (watches, notes)
+}
+
+/// A number of things of which there is one at least.
+pub(crate) fn at_least_one() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
+}
+
+/// A number of users, one at least.
+pub(crate) fn some_users() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=MAX_TARGET as u64)
+}
+
+/// A number of users, or of arrivals a second.
+pub(crate) fn parse_users(text: &str) -> Result<f64, String> {
+    let users = text.parse().ok().filter(|users| (0.0..=MAX_TARGET).contains(users));
+    users.ok_or_else(|| format!("not a number from 0 to {MAX_TARGET}"))
 }
 
 /// Seconds as a number, or a duration such as 500ms or 2m.

@@ -11,7 +11,7 @@ use clap::Args;
 use super::{
     OutputArgs,
     load::{LoadArgs, TargetKind},
-    parse_time,
+    parse_time, parse_users, some_users,
 };
 
 #[derive(Args)]
@@ -27,7 +27,7 @@ pub(crate) struct StressArgs {
     #[arg(long = "stage", value_name = "DURATION:TARGET")]
     stages: Vec<Stage>,
     /// So many users (or arrivals a second) from start to end, for as long as --for says.
-    #[arg(long, value_name = "N", conflicts_with = "stages")]
+    #[arg(long, value_name = "N", conflicts_with = "stages", value_parser = parse_users)]
     users: Option<f64>,
     /// Length of a load with --users.
     #[arg(long = "for", value_name = "S", default_value = "30", value_parser = parse_time)]
@@ -39,7 +39,7 @@ pub(crate) struct StressArgs {
     #[arg(long, requires = "open")]
     even: bool,
     /// In an open model, rounds under way at once.
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = some_users())]
     max_users: usize,
     /// File for the metrics so far in Prometheus' text format, written anew each second.
     #[arg(long, value_name = "FILE")]

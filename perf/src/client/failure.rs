@@ -4,6 +4,8 @@ use std::{error::Error as StdError, fmt, io};
 
 use serde::{Deserialize, Serialize};
 
+use crate::report::Language;
+
 /// Why a request failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -84,6 +86,32 @@ fn known_errno(errno: i32) -> Option<Failure> {
     .find_map(|(known, failure)| (known.raw_os_error() == errno).then_some(failure))
 }
 
+impl Failure {
+    /// As a report names it.
+    pub fn text(self, lang: Language) -> String {
+        if lang == Language::En {
+            return self.to_string();
+        }
+        let text = match self {
+            Self::ConnectionRefused => "conexão recusada",
+            Self::Connect => "sem conexão",
+            Self::OwnDescriptors => "sem descritores livres nesta ferramenta",
+            Self::OwnPorts => "sem portas livres nesta ferramenta",
+            Self::Tls => "TLS",
+            Self::Timeout => "tempo esgotado",
+            Self::Reset => "conexão reiniciada",
+            Self::Closed => "conexão fechada antes do fim",
+            Self::Protocol => "não é HTTP",
+            Self::ClientError => "4xx",
+            Self::Overloaded => "503 ou 429",
+            Self::ServerError => "5xx",
+            Self::NotAnImage => "não é imagem",
+            Self::Check => "verificação",
+        };
+        text.to_owned()
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -108,6 +136,13 @@ impl fmt::Display for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn classes_are_named_in_both_languages() {
+        assert_eq!(Failure::Overloaded.text(Language::En), "503 or 429");
+        assert_eq!(Failure::Overloaded.text(Language::Pt), "503 ou 429");
+        assert_eq!(Failure::Timeout.text(Language::Pt), "tempo esgotado");
+    }
 
     #[test]
     fn our_own_limits_are_told_from_the_servers() {

@@ -199,6 +199,13 @@ impl Client {
         Ok(Answer { status: head.status.as_u16(), headers: head.headers, body, body_bytes, timing: *timing })
     }
 
+    /// A failure with its reason, where its class says too little.
+    fn told(&self, failure: Failure) -> String {
+        let says_little = matches!(failure, Failure::Connect | Failure::Tls);
+        let reason = if says_little { self.shared.dialer.reason() } else { None };
+        reason.map_or_else(|| failure.to_string(), |reason| format!("{failure}: {reason}"))
+    }
+
     fn lane(&self, uri: &Uri) -> Result<Arc<Lane>, Failure> {
         let origin = Origin::of(uri).ok_or(Failure::Connect)?;
         let mut lanes = self.shared.lanes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -217,7 +224,7 @@ impl Client {
     pub async fn fetch_json(&self, url: &str) -> Result<serde_json::Value, Error> {
         let unanswered = |reason: String| Error::Unanswered { url: url.to_owned(), reason };
         let ask = Ask::get(url)?.keeping_body();
-        let answer = self.ask(&ask).await.map_err(|(failure, _)| unanswered(failure.to_string()))?;
+        let answer = self.ask(&ask).await.map_err(|(failure, _)| unanswered(self.told(failure)))?;
         if answer.status != 200 {
             return Err(unanswered(format!("status {}", answer.status)));
         }

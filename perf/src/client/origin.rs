@@ -2,12 +2,13 @@
 
 use std::{
     collections::HashMap,
-    io,
+    fmt, io,
     net::{IpAddr, SocketAddr},
     os::fd::AsRawFd,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
+use aurora_daemon::tls;
 use bytes::Bytes;
 use http::Uri;
 use http_body_util::Full;
@@ -48,6 +49,15 @@ pub(super) struct Origin {
     port: u16,
 }
 
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Http1 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
+        })
+    }
+}
+
 impl Origin {
     /// Of an absolute `http` or `https` address.
     pub(super) fn of(uri: &Uri) -> Option<Self> {
@@ -67,6 +77,8 @@ pub struct Dialer {
     protocol: Protocol,
     resolved: Mutex<HashMap<Origin, SocketAddr>>,
     tls: OnceLock<Arc<ClientConfig>>,
+    /// Why it could not connect, or agree upon TLS, the last time.
+    reason: Mutex<Option<String>>,
 }
 
 /// An open connection.
@@ -88,16 +100,28 @@ impl Dialer {
         self.protocol
     }
 
+    /// Why no connection came about the last time, in the system's words.
+    pub fn reason(&self) -> Option<String> {
+        self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn failed(&self, failure: Failure, reason: &dyn fmt::Display) -> Failure {
+        *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_string());
+        failure
+    }
+
     /// Connects, from the address given or one the kernel picks.
     pub(super) async fn dial(&self, origin: &Origin, source: Option<IpAddr>) -> Result<Line, Failure> {
         let address = self.resolve(origin).await?;
-        let stream = connect(address, source).await.map_err(|error| Failure::of_connect(&error))?;
+        let stream = connect(address, source).await;
+        let stream = stream.map_err(|error| self.failed(Failure::of_connect(&error), &error))?;
         if !origin.tls {
             return self.handshake(stream).await;
         }
         let name = ServerName::try_from(origin.host.clone()).map_err(|_| Failure::Tls)?;
         let connector = TlsConnector::from(Arc::clone(self.tls.get_or_init(|| Arc::new(tls_config(self.protocol)))));
-        let stream = connector.connect(name, stream).await.map_err(|_| Failure::Tls)?;
+        let stream = connector.connect(name, stream).await;
+        let stream = stream.map_err(|error| self.failed(Failure::Tls, &tls::explained(error)))?;
         self.handshake(stream).await
     }
 
@@ -110,7 +134,8 @@ impl Dialer {
         }
         let looked_up = tokio::net::lookup_host((origin.host.as_str(), origin.port)).await;
         // Loopback names resolve to IPv6 first on some hosts while servers listen on IPv4: prefer the latter.
-        let mut addresses: Vec<SocketAddr> = looked_up.map_err(|_| Failure::Connect)?.collect();
+        let mut addresses: Vec<SocketAddr> =
+            looked_up.map_err(|error| self.failed(Failure::Connect, &error))?.collect();
         addresses.sort_by_key(SocketAddr::is_ipv6);
         let address = *addresses.first().ok_or(Failure::Connect)?;
         self.resolved.lock().unwrap_or_else(PoisonError::into_inner).insert(origin.clone(), address);

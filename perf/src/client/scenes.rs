@@ -27,6 +27,9 @@ const USUAL_ZOOMS: (u8, u8) = (7, 14);
 const MIN_LISTED: usize = 100;
 const MAX_LISTED: usize = 1000;
 
+/// What names a tile.
+const PARTS: [&str; 3] = ["{z}", "{x}", "{y}"];
+
 /// A tile address with `{z}`, `{x}` and `{y}` in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TileTemplate(String);
@@ -35,6 +38,16 @@ impl TileTemplate {
     /// A template of another server, in which `{scene_id}` stands for the scene.
     pub fn of_peer(template: &str, scene_id: &str) -> Self {
         Self(template.replace("{scene_id}", scene_id))
+    }
+
+    /// Whether a template says where all three parts of a tile's name go.
+    pub fn is_whole(template: &str) -> bool {
+        PARTS.iter().all(|part| template.contains(part))
+    }
+
+    /// Whether a text is meant to be a template: it has at least one of the parts.
+    pub fn is_meant(text: &str) -> bool {
+        PARTS.iter().chain(&["{scene_id}"]).any(|part| text.contains(part))
     }
 
     /// The same with more in its query.

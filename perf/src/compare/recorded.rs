@@ -10,7 +10,7 @@ use crate::{
     Error,
     measure::Usage,
     protocol::{Group, SERVER, step_name},
-    report::{Circumstances, Document, Language, Part, Table},
+    report::{Circumstances, Document, Language, Note, Part, Table},
     threshold::{Threshold, judge},
     user::WalkKind,
 };
@@ -73,10 +73,9 @@ impl Recorded {
     fn facts(&self, letter: &str, lang: Language) -> Vec<(String, String)> {
         let text = |pointer| self.text(pointer);
         let machine = format!(
-            "{}, {} {}, {} {}, Linux {}",
+            "{}, {}, {} {}, Linux {}",
             text("/host/cpu"),
-            text("/host/cores"),
-            lang.say("cores", "núcleos"),
+            lang.cores(self.circumstances.pointer("/host/cores").and_then(Value::as_f64).unwrap_or(f64::NAN)),
             text("/host/memory_mb"),
             lang.say("MB memory", "MB de memória"),
             text("/host/kernel")
@@ -156,10 +155,14 @@ pub fn recorded_document(
             )
             .to_owned(),
         facts,
-        notes: Vec::new(),
+        notes: unlike(a, b).into_iter().collect(),
         verdicts: judge(thresholds, &recorded_metrics(runs)),
         parts: tables.map(Part::Table).collect(),
     }
+}
+
+fn unlike(a: &Recorded, b: &Recorded) -> Option<Note> {
+    (a.command != b.command).then(|| Note::UnlikeRuns { commands: [a.command.clone(), b.command.clone()] })
 }
 
 fn metric_table([a, b]: &[Recorded; 2], lang: Language) -> Table {

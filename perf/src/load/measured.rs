@@ -167,6 +167,10 @@ impl Measured {
         if self.timeline.clients_lost > 0 {
             notes.push(Note::ClientsLost { processes: self.timeline.clients_lost });
         }
+        let dropped = total.count(Count::DroppedIterations);
+        if dropped > 0 {
+            notes.push(Note::Dropped { rounds: dropped, of: dropped + total.count(Count::Iterations) });
+        }
         if self.timeline.ran_out {
             notes.push(Note::DistinctRanOut);
         }

@@ -21,5 +21,5 @@ pub use crew::{Crew, Size, run_worker, sources_for};
 pub(crate) use measured::own_cores;
 pub use measured::{Beside, Measured, measure};
 pub use plan::{Map, Model, Plan, Target, Tiles};
-pub use stages::{Profile, Stage, Stages};
+pub use stages::{MAX_TARGET, Profile, Stage, Stages};
 pub use timeline::{Frame, Timeline};

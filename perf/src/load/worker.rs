@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{
-    Model, Plan,
+    Model, Plan, Target,
     timeline::Slice,
     visitor::{Crowd, Visitor},
 };
@@ -344,11 +344,14 @@ impl Desk<'_> {
 
     fn begin(&self, mut visitor: Visitor, intended: Instant) {
         let (free, meter) = (self.free.clone(), self.crowd.meter());
+        let rounds_are_requests = self.rounds_are_requests();
         tokio::spawn(async move {
             let begun = Instant::now();
             visitor.round(true).await;
             count_round(&meter, begun);
-            meter.count(|tally| tally.trend(Trend::CorrectedDuration).record(intended.elapsed()));
+            if rounds_are_requests {
+                meter.count(|tally| tally.trend(Trend::CorrectedDuration).record(intended.elapsed()));
+            }
             // The desk is closed when the run is over.
             let _ = free.send(visitor);
         });
@@ -361,9 +364,17 @@ impl Desk<'_> {
         self.waiting.drain(..late);
         meter.count(|tally| {
             tally.add(Count::DroppedIterations, late as u64);
-            // They waited at least so long.
-            (0..late).for_each(|_| tally.trend(Trend::CorrectedDuration).record(timeout));
+            if self.rounds_are_requests() {
+                // What they were to ask for was not got, and they waited at least so long.
+                tally.add(Count::NotServed, late as u64);
+                (0..late).for_each(|_| tally.trend(Trend::CorrectedDuration).record(timeout));
+            }
         });
+    }
+
+    /// A session on a map is many requests and the pauses between them: how long it took says nothing of a request.
+    fn rounds_are_requests(&self) -> bool {
+        !matches!(self.worker.plan.target, Target::Map(_))
     }
 }
 
@@ -372,7 +383,7 @@ mod tests {
     use super::*;
     use crate::{
         client::Protocol,
-        load::{Stage, Stages, Target},
+        load::{Stage, Stages},
     };
 
     fn plan(stages: &[&str]) -> Plan {

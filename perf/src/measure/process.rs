@@ -111,17 +111,29 @@ fn machine() -> Option<Reading> {
 impl FromStr for Watch {
     type Err = String;
 
-    /// `NAME=PID`.
+    /// `NAME=PID` of a process that is there.
     fn from_str(text: &str) -> Result<Self, String> {
         let parts = text.split_once('=').filter(|(name, _)| !name.is_empty());
         let watch = parts.and_then(|(name, pid)| Some(Self { name: name.to_owned(), pid: pid.parse().ok()? }));
-        watch.ok_or_else(|| format!("`{text}` is not NAME=PID"))
+        let watch = watch.ok_or_else(|| format!("`{text}` is not NAME=PID"))?;
+        match watch.read() {
+            Some(_) => Ok(watch),
+            None => Err(format!("there is no process {}, or it may not be looked at", watch.pid)),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_process_that_is_there_is_watched() {
+        let own = std::process::id();
+        assert_eq!(format!("a={own}").parse::<Watch>().unwrap().pid, Watch::own().pid);
+        assert!("a=2147483647".parse::<Watch>().unwrap_err().contains("no process 2147483647"));
+        assert!("a=x".parse::<Watch>().is_err());
+    }
 
     #[test]
     fn a_process_sees_itself_grow() {

@@ -79,7 +79,7 @@ pub enum Trend {
     HttpReqDuration,
     /// The same of those that did not fail: k6's `{expected_response:true}`.
     ExpectedDuration,
-    /// The same counted from when the request should have been sent; open model only.
+    /// The same counted from when the request should have been sent; open model of tiles and requests only.
     CorrectedDuration,
     /// Waiting for a free connection of the browser.
     HttpReqBlocked,
@@ -313,6 +313,11 @@ impl Tally {
             checks.fold((0, 0), |(passes, all), check| (passes + check.passes, all + check.passes + check.fails));
         if all > 0 {
             metrics.insert("checks".to_owned(), share(passes, all));
+        }
+        let dropped = self.count(Count::DroppedIterations);
+        if dropped > 0 {
+            let all = dropped + self.count(Count::Iterations);
+            metrics.insert("dropped_iterations_share".to_owned(), share(dropped, all));
         }
         self.add_served(&mut metrics);
         metrics

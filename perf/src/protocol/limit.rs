@@ -11,6 +11,8 @@ use aurora_daemon::size::ByteSize;
 use serde::Serialize;
 
 const ROOT: &str = "/sys/fs/cgroup";
+/// What the name of each group begins with; the process that it is for follows.
+const PREFIX: &str = "aurora-perf-";
 /// Processor time is handed out in slices of this length.
 const PERIOD_US: u64 = 100_000;
 
@@ -53,6 +55,7 @@ impl Held {
     pub(super) fn hold(pid: i32, limit: Limit) -> io::Result<Self> {
         let mut held = Self { pid, groups: Vec::new() };
         for (hierarchy, files) in hierarchies(limit) {
+            clear(&hierarchy);
             held.enter(&hierarchy, &files)?;
         }
         Ok(held)
@@ -64,7 +67,7 @@ impl Held {
     }
 
     fn enter(&mut self, hierarchy: &Path, files: &[(&str, String)]) -> io::Result<()> {
-        let group = hierarchy.join(format!("aurora-perf-{}", self.pid));
+        let group = hierarchy.join(format!("{PREFIX}{}", self.pid));
         let before = hierarchy.join(home(self.pid, hierarchy));
         fs::create_dir_all(&group)?;
         self.groups.push((group.clone(), before));
@@ -83,6 +86,18 @@ impl Drop for Held {
             if let Err(error) = fs::remove_dir(group) {
                 tracing::warn!(group = %group.display(), %error, "control group left behind");
             }
+        }
+    }
+}
+
+/// Removes the groups of processes that are gone: a run that was ended at once could not do so itself.
+fn clear(hierarchy: &Path) {
+    for entry in fs::read_dir(hierarchy).into_iter().flatten().flatten() {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        let pid: Option<i32> = name.strip_prefix(PREFIX).and_then(|pid| pid.parse().ok());
+        if pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            // Fails where something is in it all the same.
+            let _ = fs::remove_dir(entry.path());
         }
     }
 }
@@ -116,6 +131,16 @@ fn home(pid: i32, hierarchy: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn groups_of_processes_that_are_gone_are_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = format!("{PREFIX}{}", std::process::id());
+        let names = ["aurora-perf-2147483647", &own, "aurora-perf-x", "other"];
+        names.iter().for_each(|name| fs::create_dir(dir.path().join(name)).unwrap());
+        clear(dir.path());
+        assert_eq!(names.map(|name| dir.path().join(name).exists()), [false, true, true, true]);
+    }
 
     #[test]
     fn limits_are_read() {

@@ -96,15 +96,14 @@ fn facts(circumstances: &Circumstances, settings: &Settings, run: &Run, lang: La
         facts.push((lang.say("Peer", "Comparado com").to_owned(), format!("{}: {}", peer.name, peer.template)));
     }
     if let Some(limit) = settings.limit {
-        let text =
-            format!("{} {}, {:.0} MB", limit.cores, lang.say("cores", "núcleos"), limit.memory_bytes as f64 / 1e6);
+        let text = format!("{}, {:.0} MB", lang.cores(limit.cores), limit.memory_bytes as f64 / 1e6);
         facts.push((lang.say("Each process within", "Cada processo dentro de").to_owned(), text));
     }
     facts.extend(circumstances.facts(lang));
     facts.push((lang.say("Scenes", "Cenas").to_owned(), run.scenes.join(", ")));
     let viewport = settings.habits.viewport;
     let habits = format!(
-        "{}x{}, {}, {}, {:?}",
+        "{}x{}, {}, {}, {}",
         viewport.width_px,
         viewport.height_px,
         settings.habits.pace.as_secs_f64(),

@@ -64,10 +64,9 @@ impl Circumstances {
     pub fn facts(&self, lang: Language) -> Vec<(String, String)> {
         let host = &self.host;
         let machine = format!(
-            "{}, {} {}, {} {}, Linux {}, {} {}",
+            "{}, {}, {} {}, Linux {}, {} {}",
             host.cpu,
-            host.cores,
-            lang.say("cores", "núcleos"),
+            lang.cores(host.cores as f64),
             host.memory_mb,
             lang.say("MB memory", "MB de memória"),
             host.kernel,

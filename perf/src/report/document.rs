@@ -153,14 +153,15 @@ impl Document {
     }
 
     fn tables(&self) -> impl Iterator<Item = Table> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Table(table) => Some(with_cells(table, masked)),
+        let shown = |cell: &str| self.lang.decimals(&masked(cell));
+        self.parts.iter().filter_map(move |part| match part {
+            Part::Table(table) => Some(with_cells(table, shown)),
             Part::Plot(_) => None,
         })
     }
 
     fn note_texts(&self) -> Vec<String> {
-        self.notes.iter().map(|note| masked(&note.text(self.lang))).collect()
+        self.notes.iter().map(|note| self.lang.decimals(&masked(&note.text(self.lang)))).collect()
     }
 
     fn words(&self) -> Words {
@@ -177,7 +178,7 @@ impl Document {
     }
 }
 
-fn with_cells(table: &Table, shown: fn(&str) -> String) -> Table {
+fn with_cells(table: &Table, shown: impl Fn(&str) -> String) -> Table {
     let row = |cells: &Vec<String>| cells.iter().map(|cell| shown(cell)).collect();
     Table { title: table.title.clone(), head: row(&table.head), rows: table.rows.iter().map(row).collect() }
 }
@@ -197,7 +198,7 @@ mod tests {
     use crate::report::Line;
 
     fn document() -> Document {
-        let rows = vec![vec!["a|b".to_owned(), "<1>".to_owned()]];
+        let rows = vec![vec!["a|b".to_owned(), "<1>".to_owned()], vec!["x".to_owned(), "0.5".to_owned()]];
         let line = Line { name: "one".to_owned(), points: vec![(0.0, 1.0), (1.0, 3.0)] };
         let plot = Plot { title: "P".to_owned(), x_name: "s".to_owned(), lines: vec![line], marks: vec![0.5] };
         let verdict =
@@ -236,7 +237,7 @@ mod tests {
     fn cells_can_neither_end_a_row_nor_a_page() {
         let document = document();
         let markdown = document.markdown().unwrap();
-        assert!(markdown.contains("| a\\|b | <1> |"), "{markdown}");
+        assert!(markdown.contains("| a\\|b | <1> |") && markdown.contains("| x | 0,5 |"), "{markdown}");
         assert!(markdown.contains("não medido; há: b |") && markdown.contains("interrompido"));
         let html = document.html().unwrap();
         assert!(!html.contains("<1>") && html.contains("<svg") && html.contains("lang=\"pt-BR\""));

@@ -70,7 +70,7 @@ fn group_table(tally: &Tally, lang: Language) -> Table {
 /// Failures by class with the moment each was seen first; nothing when there are none.
 pub fn failure_table(tally: &Tally, lang: Language) -> Option<Table> {
     let row = |(failure, seen): (&crate::client::Failure, &crate::measure::Seen)| {
-        vec![failure.to_string(), whole(seen.count), format!("{:.1}", seen.first_ms as f64 / 1000.0)]
+        vec![failure.text(lang), whole(seen.count), format!("{:.1}", seen.first_ms as f64 / 1000.0)]
     };
     let rows: Vec<_> = tally.failures.iter().map(row).collect();
     let head =
@@ -96,10 +96,16 @@ pub fn process_plots(samples: &[Sample], marks: &[f64], lang: Language) -> Vec<P
     ];
     let x_name = lang.say("seconds", "segundos").to_owned();
     let plot = |(title, field): (&str, Field)| {
-        let lines = over_time(samples, field);
+        let mut lines = over_time(samples, field);
+        lines.iter_mut().for_each(|line| line.name = process_name(&line.name, lang));
         Part::Plot(Plot { title: title.to_owned(), x_name: x_name.clone(), lines, marks: marks.to_vec() })
     };
     fields.into_iter().map(plot).collect()
+}
+
+/// What a process is called: its name, and the machine as a whole by the language's.
+pub fn process_name(name: &str, lang: Language) -> String {
+    if name == MACHINE { lang.say("machine", "máquina").to_owned() } else { name.to_owned() }
 }
 
 /// One line a process.
@@ -119,6 +125,12 @@ pub fn over_time(samples: &[Sample], field: fn(&Sample) -> Option<f64>) -> Vec<L
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_machine_is_named_in_both_languages() {
+        assert_eq!(process_name(MACHINE, Language::Pt), "máquina");
+        assert_eq!(process_name("server", Language::Pt), "server");
+    }
 
     #[test]
     fn thousands_stand_apart() {

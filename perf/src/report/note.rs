@@ -76,6 +76,23 @@ pub enum Note {
         /// Hundredths of all views.
         percent: u32,
     },
+    /// Two runs are of different commands.
+    UnlikeRuns {
+        /// What each was.
+        commands: [String; 2],
+    },
+    /// Arrivals that nobody was free for in time.
+    Dropped {
+        /// How many.
+        rounds: u64,
+        /// Of so many.
+        of: u64,
+    },
+    /// A search ended at its bound, where the level still held.
+    EndedAtBound {
+        /// The bound.
+        users: usize,
+    },
     /// The users stopped before the end.
     Interrupted,
     /// Who used the processors at the peak.
@@ -105,6 +122,9 @@ impl Note {
                     "The server ran on from session to session; the operator restarted it between the scenes of one user.",
                     "O servidor seguiu de sessão em sessão; o operador o reiniciou entre as cenas de um usuário.",
                 )
+                .to_owned(),
+            Self::FewScenes { scenes: 1 } => lang
+                .say("Only one scene: users share it.", "Apenas uma cena: os usuários a compartilham.")
                 .to_owned(),
             Self::FewScenes { scenes } => lang
                 .say("Only {} scenes: users share some.", "Apenas {} cenas: os usuários compartilham algumas.")
@@ -158,6 +178,28 @@ impl Note {
                     "{} % das telas foram deixadas antes de completas e contam como nunca completas: um --dwell maior espera por elas.",
                 )
                 .replace("{}", &percent.to_string()),
+            Self::UnlikeRuns { commands: [a, b] } => lang
+                .say(
+                    "A is a run of `{a}`, B of `{b}`: figures of the same name were measured under other loads.",
+                    "A é um teste de `{a}`, B de `{b}`: números de mesmo nome foram medidos sob cargas diferentes.",
+                )
+                .replace("{a}", a)
+                .replace("{b}", b),
+            Self::Dropped { rounds, of } => lang
+                .say(
+                    "{} of {of} rounds found nobody free within the timeout and were dropped: the load asked for was not carried. \
+                     Either the server is too slow for it or --max-users too few.",
+                    "{} de {of} rodadas não encontraram ninguém livre dentro do tempo limite e foram descartadas: a carga pedida não \
+                     foi aplicada. Ou o servidor é lento demais para ela, ou --max-users é pequeno demais.",
+                )
+                .replace("{}", &rounds.to_string())
+                .replace("{of}", &of.to_string()),
+            Self::EndedAtBound { users } => lang
+                .say(
+                    "The search ended at --up-to {}, where the level still held: the server may hold more.",
+                    "A busca terminou em --up-to {}, onde o nível ainda se mantinha: o servidor pode suportar mais.",
+                )
+                .replace("{}", &users.to_string()),
             Self::Interrupted => {
                 lang.say("The run was stopped before its end.", "O teste foi interrompido antes do fim.").to_owned()
             }

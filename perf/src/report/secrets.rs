@@ -69,9 +69,10 @@ pub(super) fn masked_json(document: &Value) -> Value {
 /// A word that follows another, which may be the flag it belongs to.
 fn masked_after(before: &str, word: &str) -> String {
     let is_flag = before.starts_with('-') && !before.contains('=');
-    let name = before.trim_end_matches(':');
-    // A field of a template, `{env:TOKEN}:`, is spoken of and not given a value.
-    let asks_for_it = is_flag || (before.ends_with(':') && !name.ends_with('}'));
+    let name =
+        before.trim_end_matches(':').trim_start_matches(['{', '[', '(', ',', '"', '\'']).trim_end_matches(['"', '\'']);
+    // A file or an address, `/run/token:`, and a field of a template, `{env:TOKEN}:`, are spoken of and not given a value.
+    let asks_for_it = is_flag || (before.ends_with(':') && is_name(name));
     if asks_for_it && is_secret(name) && !word.starts_with("--") {
         return MASK.to_owned();
     }
@@ -99,8 +100,12 @@ fn masked_argument(text: &str) -> String {
 /// `Name: value`, no address.
 fn header(text: &str) -> Option<(&str, &str)> {
     let (name, value) = text.split_once(':')?;
-    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    (is_name && !value.starts_with("//")).then_some((name, value))
+    (is_name(name) && !value.starts_with("//")).then_some((name, value))
+}
+
+/// Of a header, a flag or a member.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
 /// `user:password@` of every address.
@@ -202,6 +207,7 @@ mod tests {
         assert_eq!(masked("a=http://u:p@h/ b=postgres://u:p%40q@db/x?y"), "a=http://***@h/ b=postgres://***@db/x?y");
         assert_eq!(masked("http://h/x?url=http://u:p@other/y"), "http://h/x?url=http://***@other/y");
         assert_eq!(masked("http://host/a@b"), "http://host/a@b");
+        assert_eq!(masked("http://u:password@h:1/: connection refused"), "http://***@h:1/: connection refused");
         assert_eq!(masked("http://h/{z}/{x}/{y}@2x.png?rescale=0,1"), "http://h/{z}/{x}/{y}@2x.png?rescale=0,1");
     }
 
@@ -235,6 +241,9 @@ mod tests {
             "http://h/a%20b?x=%3Cy%3E",
             "\"open\" ' don't",
             "field {env:SECRET_TOKEN}: no such variable in the environment",
+            "/run/token: No such file or directory (os error 2)",
+            "/etc/passwd: no access lines",
+            "tokens.json: no figures",
             "",
         ] {
             assert_eq!(masked(text), text);

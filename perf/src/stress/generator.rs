@@ -54,6 +54,31 @@ impl Generator {
     }
 }
 
+/// Names of fields.
+const FIELDS: [&str; 10] = ["uuid", "user", "iteration", "time", "int", "float", "choice", "text", "hex", "env"];
+
+/// The field that a text in braces is meant to be, by all likelihood: one whose name is as good as the same.
+fn meant(text: &str) -> Option<&'static str> {
+    let name = text.split(':').next().unwrap_or(text);
+    FIELDS.into_iter().find(|field| is_nearly(field, &name.to_ascii_lowercase()))
+}
+
+/// Whether two words differ by one letter at most: another, one more, one fewer, or two that changed places.
+fn is_nearly(one: &str, other: &str) -> bool {
+    let (short, long) = if one.len() <= other.len() { (one, other) } else { (other, one) };
+    let same = short.bytes().zip(long.bytes()).take_while(|(a, b)| a == b).count();
+    let (short, long) = (&short.as_bytes()[same..], &long.as_bytes()[same..]);
+    match (short.len(), long.len()) {
+        (0, 0 | 1) => true,
+        (s, l) if s == l => {
+            let is_swapped = s > 1 && short[0] == long[1] && short[1] == long[0] && short[2..] == long[2..];
+            is_swapped || short[1..] == long[1..]
+        }
+        (s, l) if s + 1 == l => *short == long[1..],
+        _ => false,
+    }
+}
+
 impl Pattern {
     /// Reads a text. `{env:NAME}` is filled in at once, so that client processes and reports never see the name.
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
@@ -73,6 +98,11 @@ impl Pattern {
                         }
                     }
                     rest = &rest[end + 1..];
+                }
+                Some((None, end)) if meant(&rest[1..end]).is_some() => {
+                    let (what, field) = (&rest[..=end], meant(&rest[1..end]).unwrap_or_default());
+                    let reason = format!("no field; is {{{field}}} meant, and has it all that it needs?");
+                    return Err(Error::Plan { what: format!("field {what}"), reason });
                 }
                 _ => {
                     literal.push('{');
@@ -186,8 +216,17 @@ mod tests {
     }
 
     #[test]
+    fn braces_that_mean_no_field_stay() {
+        for text in ["{id}", "{}", "{ user { id } }", r#"{"uuid": 1}"#, "{viewer}", "{z}/{x}/{y}", "{name:a}"] {
+            assert_eq!(fill(text, 1), text);
+        }
+    }
+
+    #[test]
     fn wrong_fields_are_named() {
-        for wrong in ["{int:9:1}", "{text:x}", "{env:AURORA_NO_SUCH_VARIABLE}", "{float:1:1}"] {
+        let misspelt = ["{uuidd}", "{UUID}", "{itn:1:2}", "{iteratio}", "{choice}"];
+        let wrong = ["{int:9:1}", "{text:x}", "{env:AURORA_NO_SUCH_VARIABLE}", "{float:1:1}"];
+        for wrong in misspelt.into_iter().chain(wrong) {
             assert!(Pattern::parse(wrong).unwrap_err().to_string().contains(wrong), "{wrong}");
         }
     }

@@ -6,7 +6,10 @@ use super::{Run, StageFigures, own_cores_at_peak, quantile_ms};
 use crate::{
     load::{Model, Plan, Target},
     measure::{Account, Count, Tally, Trend},
-    report::{Circumstances, Document, Language, Line, Note, Part, Plot, Table, process_plots, tally_tables, whole},
+    report::{
+        Circumstances, Document, Language, Line, Note, Part, Plot, Table, process_name, process_plots, tally_tables,
+        whole,
+    },
     threshold::{Threshold, judge},
     user::ZOOM_MIX,
 };
@@ -104,16 +107,16 @@ fn facts(circumstances: &Circumstances, target: &str, plan: &Plan, run: &Run, la
     let what = match &plan.target {
         Target::Tiles(tiles) => format!(
             "{} {} ({}: {}, {:.1} %)",
-            tiles.scenes.len(),
-            lang.say("scenes' tiles", "cenas, tiles"),
+            lang.say("tiles of", "tiles de"),
+            scenes(tiles.scenes.len(), lang),
             lang.say("hot set", "conjunto quente"),
             tiles.hot,
             100.0 * tiles.hot_share
         ),
         Target::Map(map) => format!(
             "{} {}, {}x{} px, {} {} s",
-            map.scenes.len(),
-            lang.say("scenes on maps", "cenas em mapas"),
+            scenes(map.scenes.len(), lang),
+            lang.say("on maps", "em mapas"),
             map.viewport.width_px,
             map.viewport.height_px,
             lang.say("looks of about", "olhares de cerca de"),
@@ -127,28 +130,32 @@ fn facts(circumstances: &Circumstances, target: &str, plan: &Plan, run: &Run, la
     let mut facts = vec![(lang.say("Target", "Alvo").to_owned(), target.to_owned())];
     facts.extend(circumstances.facts(lang));
     facts.extend([
-        (lang.say("Load", "Carga").to_owned(), what),
+        (lang.say("Load", "Carga").to_owned(), lang.decimals(&what)),
         (lang.say("Model", "Modelo").to_owned(), model.to_owned()),
         (lang.say("Stages", "Etapas").to_owned(), stages.join(" ")),
         (
             lang.say("Pause, timeout (s), retries, HTTP, seed", "Pausa, tempo limite (s), repetições, HTTP, semente")
                 .to_owned(),
-            format!(
-                "{}, {}, {}, {:?}, {}",
+            lang.decimals(&format!(
+                "{}, {}, {}, {}, {}",
                 plan.pause.as_secs_f64(),
                 plan.timeout.as_secs_f64(),
                 plan.retries,
                 plan.protocol,
                 plan.seed
-            ),
+            )),
         ),
         (
             lang.say("Client processes × threads, own cores", "Processos cliente × threads, núcleos próprios")
                 .to_owned(),
-            format!("{} × {}, {:.2}", size.processes, size.threads, run.measured.own_cores()),
+            lang.decimals(&format!("{} × {}, {:.2}", size.processes, size.threads, run.measured.own_cores())),
         ),
     ]);
     facts
+}
+
+fn scenes(count: usize, lang: Language) -> String {
+    format!("{count} {}", if count == 1 { lang.say("scene", "cena") } else { lang.say("scenes", "cenas") })
 }
 
 fn load_plots(run: &Run, lang: Language) -> Vec<Plot> {
@@ -263,7 +270,7 @@ fn served_table(total: &Tally, lang: Language) -> Table {
 fn usage_table(run: &Run, lang: Language) -> Table {
     let row = |usage: &crate::measure::Usage| {
         vec![
-            usage.process.clone(),
+            process_name(&usage.process, lang),
             format!("{:.0}", usage.rss_mb),
             format!("{:.0}", usage.rss_max_mb),
             usage.pss_max_mb.map_or_else(dash, |pss| format!("{pss:.0}")),

@@ -26,10 +26,10 @@ impl Spec {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`Error::Io`], and [`Error::Plan`] with what is wrong.
+    /// [`Error::Plan`] with what is wrong, also where the file is not there.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let text = fs::read_to_string(path).map_err(|cause| Error::Io { path: path.to_owned(), cause })?;
         let wrong = |reason: String| Error::Plan { what: path.display().to_string(), reason };
+        let text = fs::read_to_string(path).map_err(|cause| wrong(cause.to_string()))?;
         toml::from_str(&text).map_err(|error| wrong(error.to_string()))
     }
 
@@ -83,6 +83,12 @@ mod tests {
         let requests = spec.requests("http://s");
         assert_eq!(requests[0].url, "http://s/memorize");
         requests[0].check().unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_a_wrong_flag() {
+        let error = Spec::open(Path::new("/no/such.toml")).unwrap_err();
+        assert!(error.is_of_flags() && error.to_string().contains("/no/such.toml: No such file"), "{error}");
     }
 
     #[test]

@@ -107,6 +107,10 @@ impl Template {
         if !self.weight.is_finite() || self.weight < 0.0 {
             return Err(self.wrong("its weight must be a number from 0 on".to_owned()));
         }
+        if let Some(check) = self.checks.iter().find(|check| check.looks_at_nothing()) {
+            let reason = format!("its check `{}` needs a status, contains, pointer or below_ms", check.name);
+            return Err(self.wrong(reason));
+        }
         self.fill(&mut Generator::new(0, 0)).map(|_| ())
     }
 
@@ -173,6 +177,11 @@ impl Template {
 }
 
 impl Check {
+    /// Whether it would pass whatever came.
+    fn looks_at_nothing(&self) -> bool {
+        self.status.is_none() && self.contains.is_none() && self.pointer.is_none() && self.below_ms.is_none()
+    }
+
     fn holds(&self, answer: &Answer, took: Duration) -> bool {
         let status = self.status.is_none_or(|status| answer.status == status);
         let contains = self.contains.as_deref().is_none_or(|text| {
@@ -242,5 +251,9 @@ mod tests {
             template.headers.insert(name.to_owned(), "x".to_owned());
             assert!(template.check().is_err(), "{name} {url}");
         }
+        let mut template = template();
+        template.checks[0] = Check { status: None, pointer: None, ..template.checks[0].clone() };
+        let refused = template.check().unwrap_err().to_string();
+        assert!(refused.contains("`has an id` needs"), "{refused}");
     }
 }
