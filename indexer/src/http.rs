@@ -21,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{database::Database, error::IndexerError, files::Tree, trouble::Trouble, watch::status::WatchStatus};
 
-/// What a client is told while the database does not answer; `/health` has the reason.
-const DATABASE_AWAY: &str = "the database does not answer; `/health` says why";
+/// What a client is told when the database did not answer in time; if it is away, `/health` has the reason.
+const DATABASE_AWAY: &str = "the database does not answer, or is busy; if it is away, `/health` says why";
 
 /// What handlers share; cheap to clone.
 #[derive(Clone)]

@@ -100,6 +100,13 @@ pub enum Error {
 impl Error {
     /// Whether the flags, or a file that they name, must be written otherwise before anything can be measured.
     pub fn is_of_flags(&self) -> bool {
-        matches!(self, Self::Address { .. } | Self::Recording { .. } | Self::Plan { .. } | Self::Threshold { .. })
+        matches!(
+            self,
+            Self::Address { .. }
+                | Self::Limit { .. }
+                | Self::Recording { .. }
+                | Self::Plan { .. }
+                | Self::Threshold { .. }
+        )
     }
 }

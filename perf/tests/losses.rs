@@ -62,8 +62,9 @@ struct Server {
 impl Server {
     fn start(folder: &Path, origin: &str) -> Self {
         let (address, command) = support::relay(folder, origin);
-        let child = Command::new("sh").args(["-c", &format!("exec {command}")]).spawn().unwrap();
+        let mut child = Command::new("sh").args(["-c", &format!("exec {command}")]).spawn().unwrap();
         while std::net::TcpStream::connect(address.trim_start_matches("http://")).is_err() {
+            assert_eq!(child.try_wait().unwrap(), None, "the server ended before it answered");
             std::thread::sleep(Duration::from_millis(20));
         }
         Self { child, address }
@@ -87,7 +88,7 @@ fn origin(ledger: &Arc<Ledger>) -> (tokio::runtime::Runtime, String) {
 fn a_client_process_that_is_killed_is_missed() {
     let ledger = Arc::new(Ledger::default());
     let (_runtime, address) = origin(&ledger);
-    let args = ["stress", "--server", &address, "--users", "4", "--for", "3", "--processes", "2"];
+    let args = ["stress", "--server", &address, "--users", "4", "--for", "8", "--processes", "2"];
     let run = Run::begin(&args, &ledger);
     let clients = children(run.child.id());
     assert_eq!(clients.len(), 2);
@@ -100,9 +101,9 @@ fn a_client_process_that_is_killed_is_missed() {
 fn a_server_that_ends_under_load_is_missed_by_all() {
     let folder = tempfile::tempdir().unwrap();
     for (command, more) in [
-        ("stress", &["--users", "2", "--for", "3"][..]),
+        ("stress", &["--users", "2", "--for", "8"][..]),
         ("protocol", &["--pace", "0", "--free-views", "30"]),
-        ("capacity", &["--target", "tiles", "--hold", "2", "--warm-up", "0", "--slo", "http_req_failed<1"]),
+        ("capacity", &["--target", "tiles", "--hold", "8", "--warm-up", "0", "--slo", "http_req_failed<1"]),
     ] {
         let ledger = Arc::new(Ledger { delay: Duration::from_millis(5), ..Ledger::default() });
         let (_runtime, origin) = origin(&ledger);
@@ -153,7 +154,7 @@ fn what_cannot_be_reported_or_says_nothing_is_refused_before_the_load() {
         let done =
             command.args(["stress", "--server", &address, "--users", "1", "--for", "1"]).args(more).output().unwrap();
         let told = String::from_utf8_lossy(&done.stderr);
-        assert!(!done.status.success() && told.contains(reason), "{more:?}: {told}");
+        assert_eq!((done.status.code(), told.contains(reason)), (Some(2), true), "{more:?}: {told}");
     }
     assert_eq!(ledger.asked.load(Relaxed), 0);
 }

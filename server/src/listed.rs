@@ -1,7 +1,7 @@
-//! Answers from the catalogue, kept until it moves.
+//! Answers from the catalogue, and lists that never change, kept until the catalogue moves.
 //!
 //! A list takes milliseconds to write and to compress, and everybody who opens the map asks for the same few. This stands
-//! round the catalogue's routes, outside of the layer that compresses. An answer is kept as it goes out, under its address, the
+//! round their routes, outside of the layer that compresses. An answer is kept as it goes out, under its address, the
 //! server's own address in its links, the encoding, and how far every feed was followed; so nothing is ever invalidated, and
 //! equal requests meet. Its ETag is made of its bytes: a list that says the same has the same, also after a restart. What lists
 //! hold is not known here; their bytes are accounted for by [`crate::features`].
@@ -112,7 +112,7 @@ pub(crate) async fn listed(State(app): State<Arc<App>>, request: Request, next: 
     match answer.etag.as_ref().filter(|etag| conditions.any() || conditions.name(etag)) {
         Some(etag) => {
             app.listed.known.fetch_add(1, Relaxed);
-            not_modified(etag)
+            answer.not_modified(etag)
         }
         None => answer.response(provenance),
     }
@@ -138,14 +138,14 @@ impl Asked {
 /// Has the routes answer, and keeps what they say unless the catalogue moved meanwhile.
 async fn make(app: Arc<App>, key: Key, position: u64, request: Request, next: Next) -> Arc<Answer> {
     let answer = Arc::new(collected(&app, next.run(request).await).await);
-    let is_of_key = answer.etag.is_some() && app.catalogue.position() == position;
+    let is_of_key = answer.is_list() && app.catalogue.position() == position;
     if is_of_key && answer.is_accounted {
         app.listed.kept.insert(key, Arc::clone(&answer));
     }
     answer
 }
 
-/// The whole answer in memory. Its length is bounded by what makes it: a page of a list, or one document of the catalogue.
+/// The whole answer in memory. Its length is bounded by what makes it: a page of a list, one document, or the picture of a colormap.
 async fn collected(app: &App, response: Response) -> Answer {
     match whole(app, response).await {
         Ok(answer) => answer,
@@ -176,6 +176,12 @@ async fn whole(app: &App, response: Response) -> Result<Answer, Failure> {
 }
 
 impl Answer {
+    /// Whether it is worth keeping: pictures of colormaps are drawn as quickly, and there are as many as addresses.
+    fn is_list(&self) -> bool {
+        let kind = self.head.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+        self.etag.is_some() && !kind.starts_with(b"image/")
+    }
+
     fn response(&self, provenance: Provenance) -> Response {
         let mut response = Response::new(Body::from(self.bytes.clone()));
         *response.status_mut() = self.status;
@@ -183,11 +189,16 @@ impl Answer {
         response.extensions_mut().insert(provenance);
         response
     }
-}
 
-fn not_modified(etag: &str) -> Response {
-    let head = [(header::ETAG, etag), (header::CACHE_CONTROL, NO_CACHE), (header::VARY, "accept-encoding")];
-    (StatusCode::NOT_MODIFIED, head).into_response()
+    /// What a 304 repeats of the head of the whole answer (RFC 9110, 15.4.5).
+    fn not_modified(&self, etag: &str) -> Response {
+        let mut response = (StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response();
+        for name in [header::CACHE_CONTROL, header::VARY] {
+            let lines = self.head.get_all(&name).iter();
+            response.headers_mut().extend(lines.map(|line| (name.clone(), line.clone())));
+        }
+        response
+    }
 }
 
 impl Listed {

@@ -73,6 +73,19 @@ async fn what_was_made_for_one_is_told_to_all_and_to_nobody_who_has_it() {
 }
 
 #[tokio::test]
+async fn a_bar_is_not_kept_here_but_for_a_day_by_who_asked() {
+    let (_feed, server) = feed_and_server().await;
+    let path = "/colorMaps/viridis?f=png";
+    let before = kept(&server).await["answers"].clone();
+    let bar = get(&server, path, &[]).await;
+    let known = get(&server, path, &[("if-none-match", &etag(&bar))]).await;
+    assert_eq!(known.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(known.headers()["cache-control"], bar.headers()["cache-control"]);
+    assert!(bar.headers()["cache-control"].to_str().unwrap().contains("max-age"));
+    assert_eq!(kept(&server).await["answers"], before);
+}
+
+#[tokio::test]
 async fn a_catalogue_that_moved_is_told_as_it_is() {
     let (feed, server) = feed_and_server().await;
     for revision in 2..20 {

@@ -2,7 +2,8 @@
 //!
 //! Blocks of half a megabyte come and go with every tile. Given back to the allocator and taken anew, their pages are
 //! fetched from the system over and over, and those not yet given back stand beside what is in use. A thread keeps
-//! [`MOST`] buffers of at most [`MOST_BYTES`]. Callers: [`crate::codec`] and the cache take, [`crate::render`] gives back.
+//! [`MOST`] buffers of at most [`MOST_BYTES`]. Callers: [`crate::codec`] and the cache take (and have pages
+//! handed out), [`crate::render`] gives back.
 
 use std::{any::Any, cell::RefCell, mem::MaybeUninit, ops::RangeInclusive, slice};
 

@@ -38,7 +38,10 @@ impl Database {
                 looked
             } else {
                 is_away = true;
-                self.trouble.is(format!("no answer within {} s", PATIENCE.as_secs()));
+                // What it said itself before says more.
+                if self.trouble.standing().is_none() {
+                    self.trouble.is(format!("no answer within {} s", PATIENCE.as_secs()));
+                }
                 looking.await
             };
             let pause = match looked {

@@ -14,6 +14,9 @@ use crate::{
     stress::Split,
 };
 
+/// Of the queue's places one client, as all of a load's users may look like to the server, gets this part.
+const QUEUE_OF_ONE: f64 = 0.75;
+
 /// From this part of a limit on, it counts as reached.
 const REACHED: f64 = 0.9;
 /// From this part of the machine's memory on, it counts as used up.
@@ -207,7 +210,8 @@ impl Signs {
     /// sources that failed and are left alone, or from renders that found no memory.
     fn turned_away(&self) -> Vec<Evidence> {
         let (count, mut found) = (self.count(&[Failure::Overloaded]), Vec::new());
-        let full = self.part("queue.depth", "queue.limit").filter(|(depth, limit)| *depth >= REACHED * *limit);
+        let is_full = |(depth, limit): &(f64, f64)| *depth >= REACHED * QUEUE_OF_ONE * *limit;
+        let full = self.part("queue.depth", "queue.limit").filter(is_full);
         let shed = self.health.get("queue.shed").map(|shed| shed.grew);
         if count > 0 && shed.is_none_or(|shed| shed > 0.0) {
             let (en, pt) = (format!("{count} answers 503 or 429"), format!("{count} respostas 503 ou 429"));

@@ -9,7 +9,6 @@ mod stress;
 
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::Context;
 use aurora_perf::{
     load::MAX_TARGET,
     measure::{Watch, listener_of, local_port},
@@ -88,7 +87,10 @@ impl OutputArgs {
     pub(crate) fn prepare(&self) -> anyhow::Result<()> {
         let Some(folder) = &self.out else { return Ok(()) };
         let tried = std::fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder));
-        tried.map(drop).with_context(|| format!("--out {}: no report can be written there", folder.display()))
+        tried.map(drop).map_err(|error| {
+            let reason = format!("no report can be written there: {error}");
+            aurora_perf::Error::Plan { what: format!("--out {}", folder.display()), reason }.into()
+        })
     }
 
     /// Prints the report and saves it where it is wanted.

@@ -60,6 +60,8 @@ pub struct Crew {
     slices: mpsc::Receiver<Slice>,
     threads: Vec<JoinHandle<Result<(), Error>>>,
     children: Vec<Child>,
+    /// For each child, whether it said what is no slice; it is not listened to any further then.
+    garbled: Vec<Arc<AtomicBool>>,
     started: Instant,
 }
 
@@ -101,6 +103,7 @@ impl Crew {
             slices,
             threads: Vec::new(),
             children: Vec::new(),
+            garbled: Vec::new(),
             started: Instant::now() + LEAD,
         };
         if size.processes == 1 {
@@ -132,10 +135,15 @@ impl Crew {
         writeln!(stdin, "{text}").and_then(|()| stdin.flush()).map_err(failed)?;
         let stdout = child.stdout.take().ok_or_else(|| Error::Crew { reason: "no standard output".to_owned() })?;
         self.children.push(child);
+        let garbled = Arc::new(AtomicBool::new(false));
+        self.garbled.push(Arc::clone(&garbled));
         self.threads.push(thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                // A child that was killed leaves half a line, and the status of one.
-                let Ok(slice) = serde_json::from_str::<Slice>(&line) else { break };
+                // Half a line is what a child leaves that was killed.
+                let Ok(slice) = serde_json::from_str::<Slice>(&line) else {
+                    garbled.store(true, Relaxed);
+                    break;
+                };
                 if sender.send(slice).is_err() {
                     break;
                 }
@@ -185,8 +193,15 @@ impl Crew {
         for thread in self.threads.drain(..) {
             thread.join().map_err(|_| Error::Crew { reason: "a client thread panicked".to_owned() })??;
         }
-        let is_lost = |child: &mut Child| !child.wait().is_ok_and(|status| status.success());
-        timeline.clients_lost = self.children.iter_mut().map(is_lost).filter(|lost| *lost).count();
+        let is_lost = |(child, garbled): &mut (&mut Child, &Arc<AtomicBool>)| {
+            garbled.load(Relaxed) || !child.wait().is_ok_and(|status| status.success())
+        };
+        timeline.clients_lost = self
+            .children
+            .iter_mut()
+            .zip(&self.garbled)
+            .filter_map(|mut child| is_lost(&mut child).then_some(()))
+            .count();
         Ok(timeline)
     }
 

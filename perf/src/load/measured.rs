@@ -108,14 +108,15 @@ fn gone(watches: &[Watch], before: &[(String, Reading)]) -> Vec<String> {
 }
 
 impl Measured {
-    /// Whether the server and all that carried the load were there to the end.
+    /// Whether all that was watched and all that carried the load was there to the end.
     pub fn is_whole(&self) -> bool {
-        self.timeline.clients_lost == 0 && !self.gone.iter().any(|name| name == crate::protocol::SERVER)
+        self.timeline.clients_lost == 0 && self.gone.is_empty()
     }
 
-    /// Seconds of the plan that were carried: all of them unless it was stopped.
+    /// Seconds of the plan that were carried: all of them unless it was stopped, or nobody was left to carry it.
     pub fn carried_s(&self) -> f64 {
-        if self.interrupted { self.planned_s.min(self.length_s) } else { self.planned_s }
+        let is_whole = !self.interrupted && self.timeline.clients_lost == 0;
+        if is_whole { self.planned_s } else { self.planned_s.min(self.length_s) }
     }
 
     /// All of it as metrics: the tally's, rates a second, processes', probes'.

@@ -72,14 +72,19 @@ impl Launched {
         self.pid
     }
 
-    /// Whether it has ended by itself.
+    /// Whether it has ended by itself. Its number may be another's from then on, and is not used any more.
     pub(super) fn has_ended(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(Some(_)))
+        let ended = matches!(self.child.try_wait(), Ok(Some(_)));
+        if ended {
+            has_ended(self.pid);
+        }
+        ended
     }
 
     /// SIGTERM, and SIGKILL for one that does not heed it.
     pub(super) async fn stop(mut self) {
-        if let Some(pid) = rustix::process::Pid::from_raw(self.pid) {
+        let still_there = self.child.id().and_then(|pid| i32::try_from(pid).ok());
+        if let Some(pid) = still_there.and_then(rustix::process::Pid::from_raw) {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         }
         if tokio::time::timeout(PATIENCE, self.child.wait()).await.is_err() {

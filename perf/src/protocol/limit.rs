@@ -80,9 +80,13 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
+        let pid = self.pid.to_string();
         for (group, before) in &self.groups {
-            // Fails when the process is gone, and then the group is empty anyway.
-            let _ = fs::write(before.join("cgroup.procs"), self.pid.to_string());
+            // A process that is gone has left the group, and its number may be another's.
+            let held = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+            if held.lines().any(|held| held == pid) {
+                let _ = fs::write(before.join("cgroup.procs"), &pid);
+            }
             if let Err(error) = fs::remove_dir(group) {
                 tracing::warn!(group = %group.display(), %error, "control group left behind");
             }

@@ -57,10 +57,12 @@ impl Generator {
 /// Names of fields.
 const FIELDS: [&str; 10] = ["uuid", "user", "iteration", "time", "int", "float", "choice", "text", "hex", "env"];
 
-/// The field that a text in braces is meant to be, by all likelihood: one whose name is as good as the same.
+/// The field that a text in braces is meant to be, by all likelihood: one whose name is as good as the same. Short words are a
+/// letter away from many (`tile` from `time`), so without arguments none of them is meant.
 fn meant(text: &str) -> Option<&'static str> {
-    let name = text.split(':').next().unwrap_or(text);
-    FIELDS.into_iter().find(|field| is_nearly(field, &name.to_ascii_lowercase()))
+    let (name, has_arguments) = text.split_once(':').map_or((text, false), |(name, _)| (name, true));
+    let is_telling = |field: &&str| has_arguments || *field == "uuid" || field.len() > 4 || *field == name;
+    FIELDS.into_iter().filter(is_telling).find(|field| is_nearly(field, &name.to_ascii_lowercase()))
 }
 
 /// Whether two words differ by one letter at most: another, one more, one fewer, or two that changed places.

@@ -12,7 +12,7 @@ use std::{
 
 /// Time in which those who wait now are to be let in. Every second more saves connections, and makes the slowest answer
 /// a second slower.
-const WAIT: Duration = Duration::from_millis(2300);
+const WAIT: Duration = Duration::from_secs(3);
 
 /// Most answers on a connection while it is crowded: nobody keeps a place for ever.
 const MOST: u32 = 32;
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_more_wait_outside_the_sooner_a_client_makes_room() {
-        assert_eq!([0, 100, 2000, 6500, 24_000].map(|outside| answers(8000.0, outside)), [MOST, MOST, 9, 2, 1]);
+        assert_eq!([0, 100, 2000, 6500, 24_000].map(|outside| answers(8000.0, outside)), [MOST, MOST, 12, 3, 1]);
         assert_eq!(answers(0.0, 0), 1, "nothing is known yet");
     }
 

@@ -221,7 +221,9 @@ impl<'a, T: Pixel> Canvas<'a, T> {
         let mut sampler = Sampler::new(hiding, M::default());
         for_each_span(self.plan, hiding.level(), |span| {
             let opacity = &mut opacity[..span.len as usize];
-            sampler.sample(&span, opacity);
+            if !sampler.sample_near(&span, opacity) {
+                sampler.sample(&span, opacity);
+            }
             let line = self.line(&span);
             let pairs = self.mask[line].iter_mut().zip(opacity);
             pairs.for_each(|(m, value)| *m = if *value == M::default() { 0 } else { *m });

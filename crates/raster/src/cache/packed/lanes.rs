@@ -18,7 +18,7 @@ pub(super) type Row = [u16; LANES];
 /// Room for one number of each lane.
 pub(super) type Room = [MaybeUninit<u16>; LANES];
 
-/// Runs a function as it is compiled for the widest registers that this processor has.
+/// Runs a function as it is compiled for AVX2 where this processor has that, else for what all have.
 macro_rules! by_width {
     ($(#[$doc:meta])* $name:ident, $plain:ident, $wide:ident, ($($argument:ident: $type:ty),*) $(-> $result:ty)?) => {
         $(#[$doc])*

@@ -25,10 +25,10 @@ const REGISTER_BYTES: usize = 64;
 
 /// Longest steps along a row with which a register full of pixels, or half of one, fits into a window of two registers.
 const STEP_OF_WHOLE: i64 = 2 * ONE;
-const STEP_OF_HALF: i64 = 4 * ONE;
+pub(super) const STEP_OF_HALF: i64 = 4 * ONE;
 
 /// Largest step from row to row: beyond it so many rows must be picked from that loads of each sample take no longer.
-const STEEPEST_STEP: i64 = ONE / 8;
+pub(super) const STEEPEST_STEP: i64 = ONE / 8;
 
 /// Fills a line of samples of `BYTES` (1 or 2) bytes and says whether it did. `samples` are those of the block, as bytes too.
 pub(super) fn copy<const BYTES: usize>(way: &Way, samples: &[u8], line: &mut [u8]) -> bool {
@@ -44,7 +44,7 @@ pub(super) fn copy<const BYTES: usize>(way: &Way, samples: &[u8], line: &mut [u8
     true
 }
 
-fn is_supported() -> bool {
+pub(super) fn is_supported() -> bool {
     std::arch::is_x86_feature_detected!("avx512bw")
         && std::arch::is_x86_feature_detected!("avx512dq")
         && std::arch::is_x86_feature_detected!("avx512vbmi")
