@@ -193,15 +193,10 @@ impl Crew {
         for thread in self.threads.drain(..) {
             thread.join().map_err(|_| Error::Crew { reason: "a client thread panicked".to_owned() })??;
         }
-        let is_lost = |(child, garbled): &mut (&mut Child, &Arc<AtomicBool>)| {
+        let is_lost = |(child, garbled): (&mut Child, &Arc<AtomicBool>)| {
             garbled.load(Relaxed) || !child.wait().is_ok_and(|status| status.success())
         };
-        timeline.clients_lost = self
-            .children
-            .iter_mut()
-            .zip(&self.garbled)
-            .filter_map(|mut child| is_lost(&mut child).then_some(()))
-            .count();
+        timeline.clients_lost = self.children.iter_mut().zip(&self.garbled).map(is_lost).filter(|lost| *lost).count();
         Ok(timeline)
     }
 

@@ -71,9 +71,7 @@ impl Route {
             cpu_s: self.cpu_s + other.cpu_s,
         }
     }
-}
 
-impl Route {
     /// What is left of it without the other.
     pub(super) fn minus(&self, other: &Self) -> Self {
         self.plus(&Self { requests: -other.requests, busy_s: -other.busy_s, cpu_s: -other.cpu_s })
