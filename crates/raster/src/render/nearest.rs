@@ -116,7 +116,8 @@ fn copy_wide<T: Pixel>(_: &Way, _: &[T], _: &mut [T]) -> bool {
 fn ask_ahead<T>(way: &Way, samples: &[T], pixels: usize) {
     let (step, line_px) = (way.step.x.unsigned_abs(), LINE_BYTES / size_of::<T>());
     // The largest power of two whose pixels reach no further than what is fetched at once, if there is one band.
-    let stride_px = ((line_px as u64 * ONE as u64) >> (u64::BITS - step.leading_zeros()).min(u64::BITS - 1)).max(1);
+    let bits = u64::BITS - step.saturating_sub(1).leading_zeros();
+    let stride_px = ((line_px as u64 * ONE as u64) >> bits.min(u64::BITS - 1)).max(1);
     let mut place = way.first.plus(Position { x: 0, y: way.step.x.wrapping_abs() }, ROWS_AHEAD);
     let stride = Position { x: 0, y: 0 }.plus(way.step, stride_px as i64);
     let mut pixels = pixels as u64;

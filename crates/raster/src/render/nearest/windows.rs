@@ -5,14 +5,12 @@
 //! row is picked from in turn. The places are the very same numbers as those of the plain way. For processors with AVX-512 and its
 //! byte permutations (VBMI); others, and spans of longer or steeper steps, go the ways of [`super`].
 
-use std::{
-    arch::x86_64::{
-        __m512i, _mm512_add_epi64, _mm512_cmpeq_epi8_mask, _mm512_cmpeq_epi16_mask, _mm512_mask_blend_epi8,
-        _mm512_mask_blend_epi16, _mm512_mask_blend_epi32, _mm512_mask_storeu_epi8, _mm512_maskz_loadu_epi8,
-        _mm512_mullo_epi64, _mm512_permutex2var_epi8, _mm512_permutex2var_epi16, _mm512_set1_epi8, _mm512_set1_epi16,
-        _mm512_set1_epi64, _mm512_setr_epi64, _mm512_slli_epi16, _mm512_slli_epi32, _mm512_srli_epi64,
-    },
-    hint::black_box,
+use std::arch::x86_64::{
+    __m512i, _mm512_add_epi64, _mm512_cmpeq_epi8_mask, _mm512_cmpeq_epi16_mask, _mm512_mask_add_epi64,
+    _mm512_mask_blend_epi8, _mm512_mask_blend_epi16, _mm512_mask_blend_epi32, _mm512_mask_storeu_epi8,
+    _mm512_maskz_loadu_epi8, _mm512_maskz_mov_epi64, _mm512_permutex2var_epi8, _mm512_permutex2var_epi16,
+    _mm512_set1_epi8, _mm512_set1_epi16, _mm512_set1_epi64, _mm512_slli_epi16, _mm512_slli_epi32, _mm512_slli_epi64,
+    _mm512_srli_epi64,
 };
 
 use crate::render::{
@@ -45,12 +43,10 @@ pub(super) fn copy<const BYTES: usize>(way: &Way, samples: &[u8], line: &mut [u8
 }
 
 pub(super) fn is_supported() -> bool {
-    std::arch::is_x86_feature_detected!("avx512bw")
-        && std::arch::is_x86_feature_detected!("avx512dq")
-        && std::arch::is_x86_feature_detected!("avx512vbmi")
+    std::arch::is_x86_feature_detected!("avx512bw") && std::arch::is_x86_feature_detected!("avx512vbmi")
 }
 
-#[target_feature(enable = "avx512bw,avx512dq,avx512vbmi")]
+#[target_feature(enable = "avx512bw,avx512vbmi")]
 fn fill<const BYTES: usize>(way: &Way, samples: &[u8], line: &mut [u8]) {
     let chunk_bytes = if way.step.x <= STEP_OF_WHOLE { REGISTER_BYTES } else { REGISTER_BYTES / 2 };
     let across = Steps::new::<BYTES>(way.step.x);
@@ -86,21 +82,20 @@ struct Steps {
 }
 
 impl Steps {
-    #[target_feature(enable = "avx512bw,avx512dq")]
+    #[target_feature(enable = "avx512bw")]
     fn new<const BYTES: usize>(step: i64) -> Self {
-        // The compiler must not know that strides are steps too, else it makes products of sums, which take longer.
-        let (one, stride) = (_mm512_set1_epi64(step), _mm512_set1_epi64(black_box(step)));
-        let strides = if BYTES == 1 {
-            _mm512_setr_epi64(0, 8, 16, 24, 32, 40, 48, 56)
-        } else {
-            _mm512_setr_epi64(0, 4, 8, 12, 16, 20, 24, 28)
-        };
-        Self { one, strides: _mm512_mullo_epi64(stride, strides) }
+        let one = _mm512_set1_epi64(step);
+        let stride = if BYTES == 1 { _mm512_slli_epi64::<3>(one) } else { _mm512_slli_epi64::<2>(one) };
+        // Sums by the bits of each part's number: a product of such long numbers takes five times as long.
+        let ones = _mm512_maskz_mov_epi64(0b1010_1010, stride);
+        let twos = _mm512_mask_add_epi64(ones, 0b1100_1100, ones, _mm512_slli_epi64::<1>(stride));
+        let strides = _mm512_mask_add_epi64(twos, 0b1111_0000, twos, _mm512_slli_epi64::<2>(stride));
+        Self { one, strides }
     }
 
     /// Whole source pixels of a register full of places from `at` on, which must not be negative; the lowest bits of each. The whole
     /// part is the upper half of a place: pairs of registers are put together until each pixel has no more room than a sample.
-    #[target_feature(enable = "avx512bw,avx512dq")]
+    #[target_feature(enable = "avx512bw")]
     fn wholes<const BYTES: usize>(&self, at: i64) -> __m512i {
         let first = _mm512_add_epi64(_mm512_set1_epi64(at), self.strides);
         let next = |places: __m512i| _mm512_add_epi64(places, self.one);
