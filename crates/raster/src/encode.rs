@@ -5,6 +5,7 @@
 
 mod deflate;
 mod jpeg;
+mod lines;
 mod npy;
 mod png;
 mod tif;

@@ -6,11 +6,14 @@ use std::borrow::Cow;
 
 use crate::{
     RasterError, Result,
-    encode::deflate::append_zlib,
+    encode::{deflate::append_zlib, lines},
     style::{Colors, Picture},
 };
 
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+
+/// What stands round the stream in most files; a palette is more.
+const MOST_AROUND_BYTES: usize = 64;
 
 /// PNG colour types (section 11.2.1).
 mod color_type {
@@ -38,19 +41,30 @@ struct Layout<'a> {
 }
 
 pub(super) fn encode(picture: &Picture) -> Result<Vec<u8>> {
-    let layout = layout(&picture.colors);
-    let mut file = Vec::with_capacity(layout.bytes.len() + 1024);
-    file.extend_from_slice(SIGNATURE);
-    append_chunk(&mut file, *b"IHDR", |data| append_header(data, picture, &layout));
-    append_palette(&mut file, &picture.colors);
-    let lines = filtered_lines(&layout, picture.width_px as usize);
-    let mut outcome = Ok(());
-    append_chunk(&mut file, *b"IDAT", |data| outcome = append_zlib(&lines, data));
+    let (layout, width_px) = (layout(&picture.colors), picture.width_px as usize);
+    if layout.filter == Filter::None {
+        let (line_bytes, pixel_bytes) = (width_px * layout.bytes_per_pixel, layout.bytes_per_pixel);
+        let quick = lines::with_zlib(&layout.bytes, line_bytes, pixel_bytes, |stream| file(picture, &layout, stream));
+        if let Some(file) = quick {
+            return Ok(file);
+        }
+    }
+    let mut stream = Vec::new();
+    let outcome = append_zlib(&filtered_lines(&layout, width_px), &mut stream);
     outcome.map_err(|reason| RasterError::Encode { format: "png", reason })?;
+    Ok(file(picture, &layout, &stream))
+}
+
+/// The file round a ready stream, with no more room than it takes: it is kept in caches that weigh its length.
+fn file(picture: &Picture, layout: &Layout<'_>, stream: &[u8]) -> Vec<u8> {
+    let mut file = Vec::with_capacity(SIGNATURE.len() + stream.len() + MOST_AROUND_BYTES);
+    file.extend_from_slice(SIGNATURE);
+    append_chunk(&mut file, *b"IHDR", |data| append_header(data, picture, layout));
+    append_palette(&mut file, &picture.colors);
+    append_chunk(&mut file, *b"IDAT", |data| data.extend_from_slice(stream));
     append_chunk(&mut file, *b"IEND", |_| ());
-    // Files are kept in caches that weigh their length, not the room the compressor wanted.
     file.shrink_to_fit();
-    Ok(file)
+    file
 }
 
 fn layout(colors: &Colors) -> Layout<'_> {
