@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde_json::Value;
-use support::{Ledger, start};
+use support::{Ledger, read_report, serve};
 
 struct Run {
     child: Child,
@@ -35,8 +35,7 @@ impl Run {
     /// Its exit status, its report and the kinds of its notes.
     fn end(mut self) -> (Option<i32>, Value, Vec<String>) {
         let status = self.child.wait().unwrap().code();
-        let text = std::fs::read_to_string(self.out.path().join(&self.stem).with_extension("json")).unwrap();
-        let report: Value = serde_json::from_str(&text).unwrap();
+        let report = read_report(self.out.path(), &self.stem);
         let kinds = report["notes"].as_array().unwrap().iter().map(|note| note["kind"].as_str().unwrap().to_owned());
         (status, report.clone(), kinds.collect())
     }
@@ -78,16 +77,10 @@ impl Drop for Server {
     }
 }
 
-fn origin(ledger: &Arc<Ledger>) -> (tokio::runtime::Runtime, String) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let address = format!("http://{}", runtime.block_on(start(Arc::clone(ledger))));
-    (runtime, address)
-}
-
 #[test]
 fn a_client_process_that_is_killed_is_missed() {
     let ledger = Arc::new(Ledger::default());
-    let (_runtime, address) = origin(&ledger);
+    let (_runtime, address) = serve(&ledger);
     let args = ["stress", "--server", &address, "--users", "4", "--for", "8", "--processes", "2"];
     let run = Run::begin(&args, &ledger);
     let clients = children(run.child.id());
@@ -106,7 +99,7 @@ fn a_server_that_ends_under_load_is_missed_by_all() {
         ("capacity", &["--target", "tiles", "--hold", "8", "--warm-up", "0", "--slo", "http_req_failed<1"]),
     ] {
         let ledger = Arc::new(Ledger { delay: Duration::from_millis(5), ..Ledger::default() });
-        let (_runtime, origin) = origin(&ledger);
+        let (_runtime, origin) = serve(&ledger);
         let server = Server::start(folder.path(), &origin);
         let run = Run::begin(&[&[command, "--server", &server.address], more].concat(), &ledger);
         drop(server);
@@ -121,15 +114,14 @@ fn a_server_that_ends_under_load_is_missed_by_all() {
 #[test]
 fn a_side_that_gives_nothing_is_no_fast_one() {
     let ledger = Arc::new(Ledger::default());
-    let (_runtime, address) = origin(&ledger);
+    let (_runtime, address) = serve(&ledger);
     let out = tempfile::tempdir().unwrap();
     let dead = "b=http://127.0.0.1:9/{scene_id}/{z}/{x}/{y}";
     let mut command = Command::new(env!("CARGO_BIN_EXE_aurora-perf"));
     command.args(["compare", &format!("a={address}"), dead, "--views", "2", "--users", "1"]);
     let done = command.args(["--threshold", "ratio.tiles_per_s>0.95", "--out"]).arg(out.path()).output().unwrap();
     assert_eq!(done.status.code(), Some(1));
-    let report: Value =
-        serde_json::from_str(&std::fs::read_to_string(out.path().join("compare.json")).unwrap()).unwrap();
+    let report = read_report(out.path(), "compare");
     assert_eq!(
         (&report["thresholds"][0]["holds"], &report["metrics"]["b.tiles_per_s"]),
         (&Value::from(false), &Value::from(0.0))
@@ -140,7 +132,7 @@ fn a_side_that_gives_nothing_is_no_fast_one() {
 #[test]
 fn what_cannot_be_reported_or_says_nothing_is_refused_before_the_load() {
     let ledger = Arc::new(Ledger::default());
-    let (_runtime, address) = origin(&ledger);
+    let (_runtime, address) = serve(&ledger);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "no folder").unwrap();

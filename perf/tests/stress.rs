@@ -17,7 +17,7 @@ use aurora_perf::{
     user::{Recording, Viewport},
 };
 use serde_json::Value;
-use support::{Ledger, start};
+use support::Ledger;
 
 /// A server on a runtime of its own, as the load blocks this thread.
 struct Served {
@@ -27,10 +27,9 @@ struct Served {
 }
 
 fn serve(ledger: Ledger) -> Served {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let ledger = Arc::new(ledger);
-    let address = runtime.block_on(start(Arc::clone(&ledger)));
-    Served { ledger, base: format!("http://{address}"), runtime }
+    let (runtime, base) = support::serve(&ledger);
+    Served { ledger, base, runtime }
 }
 
 impl Served {

@@ -12,29 +12,15 @@ use std::{
 };
 
 use serde_json::Value;
-use support::{Ledger, relay, start};
+use support::{Ledger, read_report, relay, serve};
 use tokio::sync::Semaphore;
 
-/// Servers on a runtime of their own, as the programs block this thread.
-fn serve(ledgers: Vec<Ledger>) -> (tokio::runtime::Runtime, Vec<String>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let start = |ledger| format!("http://{}", runtime.block_on(start(Arc::new(ledger))));
-    let addresses = ledgers.into_iter().map(start).collect();
-    (runtime, addresses)
-}
-
-fn serve_one(ledger: Arc<Ledger>) -> (tokio::runtime::Runtime, String) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let address = format!("http://{}", runtime.block_on(start(ledger)));
-    (runtime, address)
+fn serve_all(ledgers: Vec<Ledger>) -> (Vec<tokio::runtime::Runtime>, Vec<String>) {
+    ledgers.into_iter().map(|ledger| serve(&Arc::new(ledger))).unzip()
 }
 
 fn perf(args: &[&str], out: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_aurora-perf")).args(args).arg("--out").arg(out).output().unwrap()
-}
-
-fn json(out: &Path, stem: &str) -> Value {
-    serde_json::from_str(&std::fs::read_to_string(out.join(stem).with_extension("json")).unwrap()).unwrap()
 }
 
 fn picture(gray: u8) -> Option<Vec<u8>> {
@@ -46,13 +32,13 @@ fn picture(gray: u8) -> Option<Vec<u8>> {
 #[test]
 fn a_slower_server_with_other_pixels_is_told_from_a_faster_one() {
     let slow = Ledger { delay: Duration::from_millis(40), picture: picture(103), ..Ledger::default() };
-    let (_runtime, addresses) = serve(vec![Ledger { picture: picture(100), ..Ledger::default() }, slow]);
+    let (_runtime, addresses) = serve_all(vec![Ledger { picture: picture(100), ..Ledger::default() }, slow]);
     let (a, b) = (format!("fast={}", addresses[0]), format!("slow={}/t/{{scene_id}}/{{z}}/{{x}}/{{y}}", addresses[1]));
     let out = tempfile::tempdir().unwrap();
     let short = ["--views", "3", "--users", "2", "--threshold"];
     let good = perf(&[&["compare", &a, &b], &short[..], &["ratio.tile_p50_ms<0.9"]].concat(), out.path());
     assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
-    let found = json(out.path(), "compare");
+    let found = read_report(out.path(), "compare");
     let rounds = found["compared"]["rounds"].as_array().unwrap();
     assert_eq!(rounds.len(), 5);
     assert_eq!(rounds[0][0]["figures"]["failed"], 0.0);
@@ -113,13 +99,13 @@ fn users_grow_until_the_queue_turns_them_away() {
         queue: Some(8),
         ..Ledger::default()
     };
-    let (_runtime, addresses) = serve(vec![ledger]);
+    let (_runtime, addresses) = serve_all(vec![ledger]);
     let out = tempfile::tempdir().unwrap();
     let args =
         ["capacity", "--target", "tiles", "--slo", "http_req_failed: rate<0.001", "--up-to", "64", "--from", "4"];
     let brief = ["--warm-up", "0.4", "--hold", "1", "--pause", "0", "--lang", "pt", "--server", &addresses[0]];
     let output = perf(&[&args[..], &brief[..]].concat(), out.path());
-    let found = json(out.path(), "capacity");
+    let found = read_report(out.path(), "capacity");
     let metric = |name: &str| found["metrics"][format!("capacity.{name}")].as_f64().expect(name);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let (holds, fails) = (metric("users"), metric("fails"));
@@ -137,7 +123,7 @@ fn users_grow_until_the_queue_turns_them_away() {
 #[test]
 fn two_recorded_protocols_are_laid_side_by_side_and_judged() {
     let large = Ledger { picture: picture(1), ..Ledger::default() };
-    let (_runtime, addresses) = serve(vec![Ledger::default(), large]);
+    let (_runtime, addresses) = serve_all(vec![Ledger::default(), large]);
     let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
     for (address, folder) in addresses.iter().zip(&folders) {
         let walked = ["protocol", "--pace", "0", "--free-views", "1", "--users", "2", "--server", address];
@@ -147,7 +133,7 @@ fn two_recorded_protocols_are_laid_side_by_side_and_judged() {
     let compare = |limit: &str| perf(&["compare", &a, &b, "--threshold", limit], folders[2].path());
     let good = compare("ratio.data_received<0.9");
     assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
-    let found = json(folders[2].path(), "compare");
+    let found = read_report(folders[2].path(), "compare");
     let metric = |name: &str| found["metrics"][name].as_f64().unwrap();
     let ratio = metric("a.data_received") / metric("b.data_received");
     assert!((metric("ratio.data_received") - ratio).abs() < 1e-9 && (metric("ratio.http_reqs") - 1.0).abs() < 1e-9);
@@ -177,7 +163,7 @@ fn interrupted(args: &[&str], ledger: &Ledger, stem: &str) -> (ExitStatus, Value
     }
     let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(told.success());
-    (child.wait().unwrap(), json(out.path(), stem))
+    (child.wait().unwrap(), read_report(out.path(), stem))
 }
 
 /// Whether control groups may be made here; says so where not.
@@ -195,7 +181,7 @@ fn can_limit() -> bool {
 #[test]
 fn whoever_is_told_to_stop_reports_what_there_is_and_leaves_nothing_behind() {
     let ledger = Arc::new(Ledger::default());
-    let (_runtime, address) = serve_one(Arc::clone(&ledger));
+    let (_runtime, address) = serve(&ledger);
     let is_interrupted =
         |report: &Value| report["notes"].as_array().unwrap().iter().any(|note| note["kind"] == "interrupted");
 
@@ -284,7 +270,7 @@ fn a_log_is_cut_into_phases_and_the_queue_is_named_first() {
     let log = log.display().to_string();
     let good = perf(&["analyze", &log, "--cores", "2", "--threshold", "start.failed<0.01"], out.path());
     assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
-    let found = json(out.path(), "analyze");
+    let found = read_report(out.path(), "analyze");
     let kinds: Vec<_> =
         found["analysis"]["phases"].as_array().unwrap().iter().map(|phase| &phase["phase"]["kind"]).collect();
     assert_eq!((kinds[0], kinds[kinds.len() - 1]), (&Value::from("start"), &Value::from("recovery")));
@@ -308,7 +294,7 @@ fn a_load_and_its_log_share_their_stages() {
     std::fs::write(&load, report.to_string()).unwrap();
     let (log, load) = (log.display().to_string(), load.display().to_string());
     assert!(perf(&["analyze", &log, "--load", &load], out.path()).status.success());
-    let found = json(out.path(), "analyze");
+    let found = read_report(out.path(), "analyze");
     assert_eq!(found["metrics"]["peak.requests"], 1000.0);
     assert_eq!(found["metrics"]["growth.requests"], 25.0);
 }
@@ -333,7 +319,7 @@ fn what_is_wrong_with_the_flags_is_told_by_the_status() {
     let plan = out.path().join("plan.toml");
     std::fs::write(&plan, "stagse = []").unwrap();
     let plan = plan.display().to_string();
-    let (_runtime, addresses) = serve(vec![Ledger::default(), Ledger::default()]);
+    let (_runtime, addresses) = serve_all(vec![Ledger::default(), Ledger::default()]);
     let (a, b) = (format!("a={}", addresses[0]), format!("b={}", addresses[1]));
     for (args, named) in [
         (&["stress", "--server", "notaurl"][..], "notaurl"),

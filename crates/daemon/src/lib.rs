@@ -8,6 +8,7 @@ pub mod config;
 pub mod file_system;
 pub mod log;
 pub mod process;
+pub mod secret;
 pub mod size;
 
 #[cfg(feature = "http")]

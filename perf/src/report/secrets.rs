@@ -3,19 +3,12 @@
 //! Called by [`super::Document`] for every text it writes, in words and in JSON, and by [`super::Circumstances`] for the
 //! command line, where it is still known which word belongs to which flag. Masking twice changes nothing.
 
+use aurora_daemon::secret::{MASK, is_secret};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-/// Words that make the name of a flag, a variable, a header or a parameter that of a secret.
-const SECRET_WORDS: [&str; 9] = ["KEY", "TOKEN", "SECRET", "PASSW", "PWD", "AUTH", "CREDENTIAL", "COOKIE", "SIGNATURE"];
-/// Names too short to look for inside others.
-const SECRET_NAMES: [&str; 2] = ["SIG", "PASS"];
-/// What a name ends with whose value only says where the secret lies.
-const PLACE: &str = "FILE";
 /// Schemes of `Authorization`, after which the secret follows.
 const SCHEMES: [&str; 2] = ["bearer", "basic"];
-/// Stands for a secret.
-const MASK: &str = "***";
 
 /// A text as it may be shown: of every word the credentials of its addresses and the values of its parameters, flags,
 /// variables and headers with secret names are masked.
@@ -160,12 +153,6 @@ fn value_end(value: &str) -> usize {
         Some(closing) => closing + 2,
         None => value.find(|c: char| c == '&' || c == '"' || c == '\'' || c.is_whitespace()).unwrap_or(value.len()),
     }
-}
-
-fn is_secret(name: &str) -> bool {
-    let name = name.trim_start_matches('-').to_ascii_uppercase();
-    let is_named = SECRET_WORDS.iter().any(|word| name.contains(word)) || SECRET_NAMES.contains(&name.as_str());
-    is_named && !name.ends_with(PLACE)
 }
 
 fn quoted(word: &str) -> Option<(char, &str)> {

@@ -76,6 +76,23 @@ impl Drop for Work<'_> {
     }
 }
 
+/// A runtime of its own for servers, as what is tested blocks the thread.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+/// A server on a runtime of its own, with which it ends, and its address.
+pub(crate) fn serve(ledger: &Arc<Ledger>) -> (tokio::runtime::Runtime, String) {
+    let runtime = runtime();
+    let address = format!("http://{}", runtime.block_on(start(Arc::clone(ledger))));
+    (runtime, address)
+}
+
+/// The report that a command left in `out`.
+pub(crate) fn read_report(out: &std::path::Path, stem: &str) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(out.join(stem).with_extension("json")).unwrap()).unwrap()
+}
+
 pub(crate) async fn start(ledger: Arc<Ledger>) -> SocketAddr {
     let accepted = Arc::clone(&ledger.accepted);
     let tilejson = |Path(id): Path<String>| async move { Json(tilejson(&id)) };

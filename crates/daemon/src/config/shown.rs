@@ -5,6 +5,8 @@ use std::ffi::{OsStr, OsString};
 use clap::{ArgAction, ArgMatches, Command};
 use toml::{Table, Value};
 
+use crate::secret::{MASK, is_secret};
+
 /// Flags that are no settings.
 const ABOUT_SETTINGS: [&str; 2] = ["config", "print-config"];
 
@@ -51,16 +53,10 @@ fn untouched(subcommand: &Command) -> Result<String, clap::Error> {
     effective(subcommand, &matches)
 }
 
-/// What stands in place of a password.
-const HIDDEN: &str = "***";
-
 /// A header without its value, which may well be a key.
 fn without_value(header: &str) -> String {
-    header.split_once(':').map_or_else(|| header.to_owned(), |(name, _)| format!("{name}: {HIDDEN}"))
+    header.split_once(':').map_or_else(|| header.to_owned(), |(name, _)| format!("{name}: {MASK}"))
 }
-
-/// Words in the names of parameters that hold a secret.
-const SECRETS: [&str; 9] = ["passw", "pwd", "token", "secret", "key", "auth", "credential", "cookie", "sig"];
 
 /// `text` as it may be printed: without the password, if it is a URL that has one, before its host or as a parameter.
 fn shown(text: &str) -> String {
@@ -68,15 +64,13 @@ fn shown(text: &str) -> String {
     let (place, query) = rest.split_once('?').map_or((rest, None), |(place, query)| (place, Some(query)));
     let place = match place.rsplit_once('@') {
         Some((who, host)) => match who.split_once(':') {
-            Some((user, _)) => format!("{user}:{HIDDEN}@{host}"),
+            Some((user, _)) => format!("{user}:{MASK}@{host}"),
             None => place.to_owned(),
         },
         None => place.to_owned(),
     };
     let shown_pair = |pair: &str| match pair.split_once('=') {
-        Some((key, _)) if SECRETS.iter().any(|word| key.to_ascii_lowercase().contains(word)) => {
-            format!("{key}={HIDDEN}")
-        }
+        Some((name, _)) if is_secret(name) => format!("{name}={MASK}"),
         _ => pair.to_owned(),
     };
     let query = query.map(|query| format!("?{}", query.split('&').map(shown_pair).collect::<Vec<_>>().join("&")));
