@@ -9,7 +9,7 @@ use support::{
     Server, encoded,
     feed::{Feed, scene},
     origin::Origin,
-    raster::{npy, tiff, value},
+    raster::{gray_alpha_other, npy, tiff, value, value_at},
 };
 
 /// A server of one raster, and the query that names it.
@@ -151,10 +151,62 @@ async fn a_band_that_is_not_there_is_told_by_the_parameter_that_names_it() {
 }
 
 #[tokio::test]
+async fn bands_keep_their_numbers_where_alpha_stands_between_them() {
+    let (origin, server, _) = raster().await;
+    let query = format!("url={}", encoded(&origin.put("b.tif", gray_alpha_other())));
+    let point = server.json(&format!("/cog/point/1.5,-1.5?{query}")).await;
+    assert_eq!((&point["values"], &point["band_names"]), (&json!([10.0, 30.0]), &json!(["b1", "b3"])));
+    let statistics = server.json(&format!("/cog/statistics?{query}")).await;
+    assert_eq!((&statistics["b1"]["max"], &statistics["b3"]["max"]), (&json!(10.0), &json!(30.0)));
+    let alone = server.json(&format!("/cog/point/1.5,-1.5?{query}&bidx=3")).await;
+    assert_eq!((&alone["values"], &alone["band_names"]), (&json!([30.0]), &json!(["b3"])));
+}
+
+#[tokio::test]
+async fn what_is_true_may_be_spelt_as_clients_do_and_what_is_wrong_is_named_as_it_was_asked() {
+    let (_origin, server, query) = raster().await;
+    for path in [
+        "validate?strict=True",
+        "validate?strict=0",
+        "stac?with_proj=1&with_eo=False",
+        "WMTSCapabilities.xml?use_epsg=True",
+    ] {
+        assert_eq!(server.get(&format!("/cog/{path}&{query}")).await.status(), StatusCode::OK, "{path}");
+    }
+    for (path, parameter) in [
+        ("validate?strict=perhaps", "strict"),
+        ("WebMercatorQuad/tilejson.json?tile_format=gif", "tile_format"),
+        ("WMTSCapabilities.xml?tile_format=gif", "tile_format"),
+        ("WebMercatorQuad/tilejson.json?tile_scale=9", "tile_scale"),
+        ("WebMercatorQuad/tilejson.json?minzoom=99", "minzoom"),
+        ("WebMercatorQuad/tilejson.json?minzoom=9&maxzoom=3", "minzoom"),
+        ("tiles/WebMercatorQuad/300/0/0?", "z"),
+        ("tiles/WebMercatorQuad/3/-1/0?", "x"),
+    ] {
+        let (status, problem) = server.problem(&format!("/cog/{path}&{query}")).await;
+        assert!(status == 400 && problem["parameter"] == parameter, "{path}: {status} {problem}");
+    }
+    for (zooms, ends) in [("minzoom=20", [20, 20]), ("maxzoom=2", [2, 2]), ("minzoom=6", [6, 7])] {
+        let told = server.json(&format!("/cog/WebMercatorQuad/tilejson.json?{query}&{zooms}")).await;
+        assert_eq!(json!([told["minzoom"], told["maxzoom"]]), json!(ends), "{zooms}");
+    }
+}
+
+#[tokio::test]
+async fn a_point_is_the_pixel_there_whatever_the_kernel() {
+    let (_origin, server, query) = raster().await;
+    for kernel in ["resampling=cubic", "reproject=bilinear"] {
+        let point = server.json(&format!("/cog/point/1.2345,-2.3456?{query}&{kernel}")).await;
+        assert_eq!(point["values"], json!([f64::from(value_at(1, 1.2345, -2.3456))]), "{kernel}");
+    }
+}
+
+#[tokio::test]
 async fn a_raster_is_a_stac_item() {
     let (_origin, server, query) = raster().await;
     let item = server.json(&format!("/cog/stac?{query}&datetime=2024-01-02T00:00:00Z&id=mine&collection=c")).await;
     assert_eq!((&item["id"], &item["collection"]), (&json!("mine"), &json!("c")));
+    assert_eq!(link(&item, "collection"), "c");
     assert_eq!(item["properties"]["datetime"], "2024-01-02T00:00:00Z");
     assert_eq!(item["properties"]["proj:shape"], json!([1024, 1024]));
     let band = &item["assets"]["data"]["raster:bands"][0];

@@ -118,6 +118,11 @@ impl Header {
         walk::likely_bytes(&mut window::Window::new(source, limits), limits).await
     }
 
+    /// Numbers of the bands with values, from 1: all but alpha.
+    pub fn value_bands(&self) -> Vec<u16> {
+        (1..=self.bands).filter(|&band| Some(band - 1) != self.alpha_band).collect()
+    }
+
     /// The name of what the file stores, in numpy and rasterio: complex samples are served as floats but named as they are.
     pub fn dtype(&self) -> &'static str {
         match self.encoding {

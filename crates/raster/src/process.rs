@@ -45,8 +45,7 @@ pub struct Setting {
 impl Setting {
     /// For these bands of a file, counted from 1; all but alpha when absent.
     pub fn of(header: &Header, bands: Option<&[u16]>, pixel: (f64, f64)) -> Self {
-        let all = || (1..=header.bands).filter(|&band| Some(band - 1) != header.alpha_band).collect();
-        let bands: Vec<u16> = bands.map_or_else(all, <[u16]>::to_vec);
+        let bands = bands.map_or_else(|| header.value_bands(), <[u16]>::to_vec);
         let info = |band: u16| header.band_info.get(usize::from(band.saturating_sub(1)));
         let scaling =
             |band| info(band).map_or((1.0, 0.0), |info| (info.scale.unwrap_or(1.0), info.offset.unwrap_or(0.0)));

@@ -32,7 +32,7 @@ pub struct Rescale {
 /// How values become colours.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Style {
-    /// One range for all bands, or one a band; none leaves 8-bit values as they are and maps the whole range of other
+    /// One range a band, else the first for all bands; none leaves 8-bit values as they are and maps the whole range of other
     /// integer types.
     pub rescale: Vec<Rescale>,
     /// Bits a channel.

@@ -106,7 +106,7 @@ fn document(tiff: &GeoTiff, facts: &Facts, target: &Target) -> Value {
     let nodata = target.nodata.or(facts.nodata);
     let mut document = json!({
         "bounds": facts.bounds_native,
-        "crs": facts.epsg.map(crs_uri),
+        "crs": header.georef.as_ref().map(|georef| crs_name(&georef.crs)),
         "band_metadata": band_metadata(header),
         "band_descriptions": band_descriptions(header),
         "dtype": facts.dtype,
@@ -121,6 +121,9 @@ fn document(tiff: &GeoTiff, facts: &Facts, target: &Target) -> Value {
         "height": facts.height_px,
         "overviews": overviews(header),
     });
+    if let Some(why) = facts.georef_note.as_ref().filter(|_| header.georef.is_none()) {
+        document["georef_note"] = json!(why);
+    }
     if header.color == ColorInterpretation::Palette {
         let entries = header.palette.iter().enumerate().map(|(value, color)| (value.to_string(), json!(color)));
         document["colormap"] = Value::Object(entries.collect());
@@ -146,6 +149,11 @@ pub(super) fn band_descriptions(header: &Header) -> Vec<Value> {
 /// A system's name as a URI.
 pub(super) fn crs_uri(epsg: u32) -> String {
     format!("http://www.opengis.net/def/crs/EPSG/0/{epsg}")
+}
+
+/// A system's name as a URI, or in PROJ's words where it has no code.
+fn crs_name(crs: &Crs) -> String {
+    crs.epsg().map_or_else(|| crs.to_string(), crs_uri)
 }
 
 /// In rio-tiler's order of precedence.

@@ -98,9 +98,9 @@ impl Wanted {
             asset_roles: all("asset_roles"),
             asset_media_type: pairs.get::<String>("asset_media_type")?.filter(|name| name != "auto"),
             asset_href: pairs.get("asset_href")?,
-            with_proj: pairs.get("with_proj")?.unwrap_or(true),
-            with_raster: pairs.get("with_raster")?.unwrap_or(true),
-            with_eo: pairs.get("with_eo")?.unwrap_or(true),
+            with_proj: pairs.boolean("with_proj")?.unwrap_or(true),
+            with_raster: pairs.boolean("with_raster")?.unwrap_or(true),
+            with_eo: pairs.boolean("with_eo")?.unwrap_or(true),
         })
     }
 
@@ -121,13 +121,19 @@ impl Wanted {
             "geometry": frame(&facts, bounds),
             "bbox": bounds,
             "properties": self.properties(tiff, &facts, target, bounds),
-            "links": self.collection_url.iter().map(|url| json!({ "rel": "collection", "type": "application/json", "href": url })).collect::<Vec<_>>(),
+            "links": self.collection.iter().map(|id| self.collection_link(id)).collect::<Vec<_>>(),
             "assets": { asset_name: self.asset(tiff.header(), &facts, target, statistics) },
         });
         if let Some(collection) = &self.collection {
             item["collection"] = json!(collection);
         }
         Ok(item)
+    }
+
+    /// An item with a collection must link to it, as rio-stac does: by the collection's id where no address is given.
+    fn collection_link(&self, id: &str) -> Value {
+        let address = self.collection_url.as_deref().unwrap_or(id);
+        json!({ "rel": "collection", "type": "application/json", "href": address })
     }
 
     fn extensions(&self) -> Vec<String> {

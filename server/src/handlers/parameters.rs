@@ -4,14 +4,14 @@ use std::{fmt::Display, str::FromStr, sync::Arc};
 
 use aurora_daemon::problem::Problem;
 use axum::{
-    extract::{FromRequestParts, Path, Query, rejection::PathRejection},
+    extract::{FromRequestParts, Path, Query, path::ErrorKind, rejection::PathRejection},
     http::{HeaderName, StatusCode, header, request, uri::Authority},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
 use serde::de::DeserializeOwned;
 
-use crate::{app::App, catalogue::Catalogue, failure::Failure, settings::Settings};
+use crate::{app::App, catalogue::Catalogue, failure::Failure, query::read, settings::Settings};
 
 /// The variable parts of a path, as [`axum::extract::Path`], but refused as a problem.
 pub(crate) struct Parts<T>(pub(crate) T);
@@ -20,11 +20,19 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Parts<T
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut request::Parts, state: &S) -> Result<Self, Failure> {
-        let Path(path) = Path::from_request_parts(parts, state)
-            .await
-            .map_err(|error: PathRejection| Problem::client(StatusCode::BAD_REQUEST, error.body_text()))?;
+        let Path(path) = Path::from_request_parts(parts, state).await.map_err(refused_path)?;
         Ok(Self(path))
     }
+}
+
+/// What is wrong with a path; which part of it, if that is known.
+fn refused_path(rejection: PathRejection) -> Problem {
+    if let PathRejection::FailedToDeserializePathParams(error) = &rejection
+        && let ErrorKind::ParseErrorAtKey { key, value, .. } = error.kind()
+    {
+        return Problem::parameter(key, format!("`{value}` is no such number"));
+    }
+    Problem::client(StatusCode::BAD_REQUEST, rejection.body_text())
 }
 
 /// The pairs of a query, in order.
@@ -34,7 +42,15 @@ impl Pairs {
     /// The value of a parameter, if it is there and not empty, read as `T`.
     pub(crate) fn get<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Option<T>, Problem> {
         let found = self.0.iter().find(|(other, value)| other == name && !value.is_empty());
-        found.map(|(_, value)| value.parse().map_err(|error| Problem::parameter(name, error))).transpose()
+        let read = |value: &str| {
+            value.parse().map_err(|error| Problem::parameter(name, format!("`{value}` cannot be read: {error}")))
+        };
+        found.map(|(_, value)| read(value)).transpose()
+    }
+
+    /// The same of one that is true or false, however that is spelt.
+    pub(crate) fn boolean(&self, name: &str) -> Result<Option<bool>, Problem> {
+        self.get::<String>(name)?.map(|value| read::boolean(name, &value)).transpose()
     }
 
     /// `limit`, from 1 to `max`.

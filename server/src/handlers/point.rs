@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use aurora_daemon::problem::Problem;
+use aurora_raster::render::{ReadOptions, Resampling};
 use axum::{extract::State, response::Response};
 use serde::Deserialize;
 use serde_json::json;
@@ -37,7 +38,8 @@ pub(crate) async fn point(
 ) -> Result<Response, Failure> {
     let (x, y) = path.numbers()?;
     let (lon_deg, lat_deg) = place(&query, (x, y))?;
-    let options = query.read_options(target.nodata);
+    // The pixel itself, whatever kernel pictures are made with.
+    let options = ReadOptions { resampling: Resampling::Nearest, ..query.read_options(target.nodata) };
     let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     let parts = ["point", &format!("{x} {y} {lon_deg} {lat_deg} {options:?} {:?}", query.process)];
     let make = |app: Arc<App>, pinned| {

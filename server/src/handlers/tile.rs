@@ -70,7 +70,7 @@ impl TilePath {
         let tile = TileId::new(self.z, self.x, y);
         set.matrix_of(tile)
             .map_err(|error| Problem::not_found(format!("tile {tile}")).with("reason", error.to_string()))?;
-        let scale = scale.map_or(Ok(1), parse_scale)?;
+        let scale = scale.map_or(Ok(1), |text| parse_scale("scale", text))?;
         let size_px = tile_size_px.unwrap_or(TILE_SIZE_PX) * scale;
         if size_px > 2 * MAX_SIDE_PX {
             return Err(Problem::parameter("tilesize", format!("makes a tile of {size_px} pixels with this scale")));
@@ -94,11 +94,11 @@ pub(super) fn matrix_set(id: &str) -> Result<&'static TileMatrixSet, Problem> {
     TileMatrixSet::named(id).ok_or_else(|| Problem::not_found(format!("tile matrix set {id}")))
 }
 
-/// `2x` and the like.
-pub(super) fn parse_scale(text: &str) -> Result<u32, Problem> {
+/// `2x` and the like, as the parameter of that name says it.
+pub(super) fn parse_scale(name: &str, text: &str) -> Result<u32, Problem> {
     let scale = text.strip_suffix('x').and_then(|digits| digits.parse().ok());
     let scale = scale.filter(|scale| (1..=MAX_SCALE).contains(scale));
-    scale.ok_or_else(|| Problem::parameter("scale", format!("`@{text}` is none of @1x to @{MAX_SCALE}x")))
+    scale.ok_or_else(|| Problem::parameter(name, format!("`@{text}` is none of @1x to @{MAX_SCALE}x")))
 }
 
 /// The format of an extension; without one the picture itself decides.

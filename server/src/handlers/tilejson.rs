@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aurora_daemon::problem::Problem;
-use aurora_raster::{GeoTiff, facts};
+use aurora_raster::{GeoTiff, encode::Format, facts};
 use axum::{extract::State, response::Response};
 use serde_json::json;
 
@@ -12,14 +12,14 @@ use super::{
     info::{band_descriptions, lon_lat_bounds},
     parameters::{Pairs, Parts, PublicAddress},
     resources::Resources,
-    tile::{format, matrix_set, parse_scale},
+    tile::{matrix_set, parse_scale},
     tilesets::{TilesetPath, Zooms},
     walk::{JSON, Walk},
 };
 use crate::{
     app::App,
     failure::Failure,
-    query::SharedQuery,
+    query::{SharedQuery, read},
     target::{Origin, Target},
 };
 
@@ -34,8 +34,7 @@ pub(crate) async fn tilejson(
     conditions: Conditions,
 ) -> Result<Response, Failure> {
     let set = matrix_set(&path.tms)?;
-    let extension = pairs.get::<String>("tile_format")?.map(|extension| format(Some(&extension)).map(|_| extension));
-    let extension = extension.transpose()?.unwrap_or_else(|| "png".to_owned());
+    let (extension, _) = tile_format(&pairs)?;
     let ending = format!("{}.{extension}", tile_scale(&pairs)?);
     let template = Resources::new(&base, &target, &query, &pairs).tiles(&set.id, ["z", "x", "y"], &ending);
     let zooms = Zooms::of(&pairs)?;
@@ -71,12 +70,18 @@ pub(super) fn name(target: &Target) -> &str {
     }
 }
 
+/// The extension and the format of tiles, by `tile_format`; PNG unless it is given.
+pub(super) fn tile_format(pairs: &Pairs) -> Result<(String, Format), Problem> {
+    let extension = pairs.get::<String>("tile_format")?.unwrap_or_else(|| "png".to_owned());
+    read::format_of("tile_format", &extension).map(|format| (extension, format))
+}
+
 /// `@2x` and the like, by `tile_scale`.
 pub(super) fn tile_scale(pairs: &Pairs) -> Result<String, Problem> {
     let scale = pairs.get::<u8>("tile_scale")?;
     match scale.map(|scale| format!("{scale}x")) {
         None => Ok(String::new()),
-        Some(text) => parse_scale(&text).map(|_| format!("@{text}")),
+        Some(text) => parse_scale("tile_scale", &text).map(|_| format!("@{text}")),
     }
 }
 

@@ -21,6 +21,9 @@ use crate::{app::App, failure::Failure, query::SharedQuery, target::Target};
 /// Steps along each side of the bounds when they are carried into a set's own coordinates.
 const BOUNDS_STEPS: u32 = 21;
 
+/// Zooms that no map goes beyond (TileJSON 3.0.0, section 3.13).
+const MAX_ZOOM: u8 = 30;
+
 /// `tiles`: one entry a tile matrix set.
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
@@ -124,13 +127,36 @@ pub(crate) struct Zooms {
 impl Zooms {
     /// `minzoom` and `maxzoom` of a query.
     pub(crate) fn of(pairs: &Pairs) -> Result<Self, Failure> {
-        Ok(Self { min: pairs.get("minzoom")?, max: pairs.get("maxzoom")? })
+        let (min, max) = (zoom(pairs, "minzoom")?, zoom(pairs, "maxzoom")?);
+        if let (Some(min), Some(max)) = (min, max)
+            && min > max
+        {
+            return Err(Problem::parameter("minzoom", format!("`{min}` is beyond `maxzoom`, {max}")).into());
+        }
+        Ok(Self { min, max })
     }
 
-    /// Zooms at which a raster is shown in `set`: those asked for, else those that suit it, else all.
+    /// Zooms at which a raster is shown in `set`: those asked for, else those that suit it, else all. Where only one end is
+    /// asked for, the other gives way to it.
     pub(crate) fn within(self, tiff: &GeoTiff, set: &TileMatrixSet) -> RangeInclusive<u8> {
         let zooms = render::zooms(tiff, set).unwrap_or_else(|_| set.zooms());
-        self.min.unwrap_or(*zooms.start())..=self.max.unwrap_or(*zooms.end())
+        let (first, last) = (*zooms.start(), *zooms.end());
+        match (self.min, self.max) {
+            (Some(min), None) => min..=last.max(min),
+            (min, max) => {
+                let max = max.unwrap_or(last);
+                min.unwrap_or(first.min(max))..=max
+            }
+        }
+    }
+}
+
+/// One zoom of a query.
+fn zoom(pairs: &Pairs, name: &str) -> Result<Option<u8>, Problem> {
+    let number = pairs.get::<u8>(name)?;
+    match number.filter(|&zoom| zoom > MAX_ZOOM) {
+        Some(zoom) => Err(Problem::parameter(name, format!("`{zoom}` is beyond {MAX_ZOOM}"))),
+        None => Ok(number),
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) async fn validate(
     pairs: Pairs,
     conditions: Conditions,
 ) -> Result<Response, Failure> {
-    let is_strict = pairs.get("strict")?.unwrap_or(false);
+    let is_strict = pairs.boolean("strict")?.unwrap_or(false);
     let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     let make = |app: Arc<App>, pinned| {
         let target = target.clone();

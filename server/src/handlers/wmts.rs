@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use aurora_raster::{GeoTiff, encode::Format, facts};
+use aurora_raster::{GeoTiff, facts};
 use aurora_tile::TileMatrixSet;
 use axum::{extract::State, response::Response};
 
@@ -13,8 +13,8 @@ use super::{
     info::lon_lat_bounds,
     parameters::{Pairs, Parts, PublicAddress},
     resources::Resources,
-    tile::{format, matrix_set},
-    tilejson::{name, tile_scale},
+    tile::matrix_set,
+    tilejson::{name, tile_format, tile_scale},
     tilesets::{Limit, TilesetPath, ZoomsBySet, limits},
     walk::Walk,
 };
@@ -97,10 +97,9 @@ async fn capabilities(
     own_path: &str,
     sets: Vec<&'static TileMatrixSet>,
 ) -> Result<Response, Failure> {
-    let extension = pairs.get::<String>("tile_format")?.unwrap_or_else(|| "png".to_owned());
-    let media_type = format(Some(&extension))?.map_or("image/png", Format::media_type);
+    let (extension, tile_format) = tile_format(pairs)?;
     let ending = format!("{}.{extension}", tile_scale(pairs)?);
-    let (zooms, by_epsg) = (ZoomsBySet::of(pairs)?, pairs.get::<bool>("use_epsg")?.unwrap_or(false));
+    let (zooms, by_epsg) = (ZoomsBySet::of(pairs)?, pairs.boolean("use_epsg")?.unwrap_or(false));
     let resources = Resources::new(base, walk.target, query, pairs);
     let (title, own_address) = (name(walk.target), resources.at(own_path));
     let document = |tiff: &GeoTiff| {
@@ -115,7 +114,7 @@ async fn capabilities(
         let capabilities = Capabilities {
             title,
             own_address: &own_address,
-            media_type,
+            media_type: tile_format.media_type(),
             lower_corner: format!("{west} {south}"),
             upper_corner: format!("{east} {north}"),
             layers: sets.iter().map(layer).collect(),

@@ -21,7 +21,7 @@ const STRINGS: &str = r#"{"type":"array","items":{"type":"string"}}"#;
 const NUMBERS: &str = r#"{"type":"array","items":{"type":"number"}}"#;
 const BOOLEAN: &str = r#"{"type":"boolean"}"#;
 const SIDE: &str = r#"{"type":"integer","minimum":1,"maximum":2048}"#;
-const ZOOM: &str = r#"{"type":"integer","minimum":0,"maximum":64}"#;
+const ZOOM: &str = r#"{"type":"integer","minimum":0,"maximum":30}"#;
 const RESAMPLING: &str = r#"{"type":"string","enum":["nearest","bilinear","cubic","cubic_spline","lanczos","average","mode"],"default":"nearest"}"#;
 const FORMATS: &str = r#"{"type":"string","enum":["png","pngraw","jpg","jpeg","webp","tif","tiff","npy"]}"#;
 
@@ -173,6 +173,8 @@ pub(crate) const STRICT: &[Parameter] = &[optional("strict", BOOLEAN, "Whether w
 /// What concerns a raster as a STAC item.
 pub(crate) const ITEM: &[Parameter] = &[
     optional("datetime", STRING, "Time of the raster, or an interval."),
+    optional("extensions", STRINGS, "Addresses of further extensions that it claims."),
+    optional("max_size", SIDE, "Longest side that its statistics are counted in, in pixels; 1024 unless given."),
     optional("collection", STRING, "The collection it belongs to."),
     optional("collection_url", STRING, "That collection's address."),
     optional("id", STRING, "The item's id; the file's name unless given."),

@@ -20,7 +20,7 @@ pub(super) fn number(name: &str, value: &str) -> Result<f64, Problem> {
 }
 
 /// `true`, `false` and their usual kin.
-pub(super) fn boolean(name: &str, value: &str) -> Result<bool, Problem> {
+pub(crate) fn boolean(name: &str, value: &str) -> Result<bool, Problem> {
     match value.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" | "t" | "y" => Ok(true),
         "false" | "0" | "no" | "off" | "f" | "n" => Ok(false),

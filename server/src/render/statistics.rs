@@ -182,13 +182,8 @@ pub(crate) fn value_names(
     if let Some(expression) = &process.expression {
         return numbered().zip(expression.texts().iter().cloned()).collect();
     }
-    band_names(count, options).into_iter().map(|name| (name.clone(), description(tiff, &name))).collect()
-}
-
-/// `b1`, `b2` …, by the bands asked for.
-fn band_names(count: u16, options: &ReadOptions) -> Vec<String> {
-    let asked = options.bands.clone().unwrap_or_else(|| (1..=count).collect());
-    asked.into_iter().map(|band| format!("b{band}")).collect()
+    let bands = options.bands.clone().unwrap_or_else(|| tiff.header().value_bands());
+    bands.into_iter().map(|band| format!("b{band}")).map(|name| (name.clone(), description(tiff, &name))).collect()
 }
 
 fn description(tiff: &GeoTiff, name: &str) -> String {

@@ -73,6 +73,49 @@ pub(crate) fn tiff_at(seed: u16, west_deg: f64) -> Vec<u8> {
     file
 }
 
+/// A file of 4 × 4 pixels of 1°, each of gray 10, full alpha and a third band of 30, in that order.
+pub(crate) fn gray_alpha_other() -> Vec<u8> {
+    let pixels_at = 512_u32;
+    let (short, long, double) = (3_u16, 4_u16, 12_u16);
+    let shorts = |tag: u16, numbers: &[u16]| {
+        (tag, short, numbers.len() as u32, numbers.iter().rev().fold(0, |all, &n| all << 16 | u32::from(n)))
+    };
+    let number = |tag: u16, value: u32| (tag, long, 1, value);
+    let entries = [
+        number(256, 4),
+        number(257, 4),
+        (258, short, 3, 400),
+        shorts(259, &[1]),
+        shorts(262, &[1]),
+        number(273, pixels_at),
+        shorts(277, &[3]),
+        number(278, 4),
+        number(279, 48),
+        shorts(338, &[2, 0]),
+        (33550, double, 3, 256),
+        (33922, double, 6, 280),
+        (34735, short, 16, 328),
+    ];
+    let mut file = b"II*\0\x08\0\0\0".to_vec();
+    file.extend((entries.len() as u16).to_le_bytes());
+    for (tag, kind, count, value) in entries {
+        file.extend([&tag.to_le_bytes()[..], &kind.to_le_bytes(), &count.to_le_bytes(), &value.to_le_bytes()].concat());
+    }
+    let mut put = |at: usize, bytes: Vec<u8>| {
+        file.resize(at, 0);
+        file.extend(bytes);
+    };
+    put(256, [1.0_f64, 1.0, 0.0].iter().flat_map(|n| n.to_le_bytes()).collect());
+    put(280, [0.0_f64; 6].iter().flat_map(|n| n.to_le_bytes()).collect());
+    put(
+        328,
+        [1_u16, 1, 1, 3, 1024, 0, 1, 2, 1025, 0, 1, 1, 2048, 0, 1, 4326].iter().flat_map(|n| n.to_le_bytes()).collect(),
+    );
+    put(400, [8_u16; 3].iter().flat_map(|n| n.to_le_bytes()).collect());
+    put(pixels_at as usize, [10, 255, 30].repeat(16));
+    file
+}
+
 /// A zoom at which the raster spans a few hundred tiles.
 pub(crate) const ZOOM: u8 = 12;
 

@@ -72,7 +72,10 @@ impl<'a> GeoKeys<'a> {
             (Some(MODEL_PROJECTED), None, _) => self.user_defined_projection(),
             (Some(MODEL_GEOGRAPHIC), _, None) => Err("user-defined datum".to_owned()),
             (None, None, None) => Err("no coordinate reference system".to_owned()),
-            (Some(model), ..) => Err(format!("coordinate reference system of model type {model}")),
+            (Some(model), ..) => Err(match model {
+                USER_DEFINED => "user-defined coordinate reference system without a projection".to_owned(),
+                _ => format!("coordinate reference system of GTModelType {model}, neither projected nor geographic"),
+            }),
         }
     }
 

@@ -30,9 +30,10 @@ pub fn apply(pixels: Pixels, style: &Style) -> Result<Picture> {
 }
 
 fn check(pixels: &Pixels, style: &Style) -> Result<()> {
-    if style.coloring.is_some() && pixels.bands != 1 {
+    if let Some(coloring) = style.coloring.as_ref().filter(|_| pixels.bands != 1) {
         let reason = format!("colours one band, and this has {}", pixels.bands);
-        return Err(RasterError::BadParameter { name: "colormap", reason });
+        let name = if matches!(coloring, Coloring::Map(_)) { "colormap_name" } else { "colormap" };
+        return Err(RasterError::BadParameter { name, reason });
     }
     if style.formula.as_ref().is_some_and(|formula| formula.needs_rgb()) && pixels.bands < 3 {
         let reason = format!("has a saturation, which needs three bands, and this has {}", pixels.bands);

@@ -28,7 +28,9 @@ pub(super) fn first_band(pixels: Pixels, style: &Style) -> (Vec<u8>, Vec<u8>, bo
 pub(super) fn to_u8(pixels: &Pixels, band: usize, style: &Style) -> Vec<u8> {
     let count = pixels.pixels_per_band();
     let part = band * count..(band + 1) * count;
-    let range = style.rescale.get(band).or(style.rescale.first()).copied();
+    // rio-tiler's way: so many ranges as bands, or the first for all.
+    let own = if style.rescale.len() == usize::from(pixels.bands) { band } else { 0 };
+    let range = style.rescale.get(own).copied();
     let or = |min: f64, max: f64| range.unwrap_or(Rescale { min, max });
     match &pixels.samples {
         Samples::U8(v) => match range {
