@@ -60,7 +60,7 @@ pub async fn one(State(shared): State<Shared>, Part(job_id): Part) -> Result<Jso
 /// Queues a failed, cancelled or waiting-for-retry job anew.
 ///
 /// # Errors
-/// 401 without the token, 404, 409 when it stands where nothing is to be retried, or its scene has moved on.
+/// 401 without the token, 403 to other sites' pages, 404, 409 when it stands where nothing is to be retried, or its scene has moved on.
 pub async fn retry(_: Permitted, State(shared): State<Shared>, Part(job_id): Part) -> Result<Json<JobView>, Problem> {
     let mut write = shared.database.begin_with_scenes().await.map_err(problem)?;
     let now = write.now();
@@ -77,7 +77,7 @@ pub async fn retry(_: Permitted, State(shared): State<Shared>, Part(job_id): Par
 /// Cancels a job that is not published yet.
 ///
 /// # Errors
-/// 401 without the token, 404, 409 when it is over.
+/// 401 without the token, 403 to other sites' pages, 404, 409 when it is over.
 pub async fn cancel(_: Permitted, State(shared): State<Shared>, Part(job_id): Part) -> Result<Json<JobView>, Problem> {
     let mut write = shared.database.begin().await.map_err(problem)?;
     let now = write.now();

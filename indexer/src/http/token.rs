@@ -15,7 +15,7 @@ impl FromRequestParts<Shared> for Permitted {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
-        shared.token.check(&parts.headers)?;
+        shared.token.check(parts)?;
         Ok(Self)
     }
 }

@@ -11,7 +11,7 @@ use crate::watch::status::Figures;
 /// The files that are gone will not come back: they are withdrawn once sweeps have missed them for the settle time more.
 ///
 /// # Errors
-/// 401 without the token, 409 when no file is gone, or another indexer watches.
+/// 401 without the token, 403 to other sites' pages, 409 when no file is gone, or another indexer watches.
 pub async fn give_away(_: Permitted, State(shared): State<Shared>) -> Result<(StatusCode, Json<Value>), Problem> {
     let Figures { gone, watching, .. } = shared.watch.figures();
     if !watching {

@@ -219,7 +219,10 @@ pub fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, 
 pub fn try_request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n");
+    // One of one's own takes its place.
+    let has_own = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host"));
+    let host = if has_own { String::new() } else { format!("Host: {address}\r\n") };
+    let mut head = format!("{method} {path} HTTP/1.1\r\n{host}Connection: close\r\nContent-Length: 0\r\n");
     headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
     stream.write_all(format!("{head}\r\n").as_bytes())?;
     let mut reader = BufReader::new(stream);
