@@ -13,4 +13,4 @@ pub mod register;
 mod plan;
 
 pub use examine::{Content, Examined};
-pub use register::Intake;
+pub use register::{Believed, Intake};

@@ -9,6 +9,8 @@ pub struct Root {
     pub path: PathBuf,
     /// Folders that are never looked into nor served, links resolved.
     pub excluded: Vec<PathBuf>,
+    /// Whether times of inodes' changes are the file system's own; behind FUSE they are whatever a program says.
+    pub tells_ctime: bool,
 }
 
 impl Root {

@@ -2,8 +2,9 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, mpsc::RecvTimeoutError},
     time::{Duration, Instant},
 };
 
@@ -43,6 +44,9 @@ mod turns;
 /// Descriptors kept from clients besides those for files: database, logs, pipes of attempts.
 const OWN_DESCRIPTORS: u64 = 96;
 
+/// Connections that the admin listener takes, beside those of clients.
+const ADMIN_CONNECTIONS: usize = 16;
+
 /// Folders that are served: the root and the results.
 const TREES: u64 = 2;
 
@@ -55,6 +59,9 @@ const JOB_GRACE: Duration = Duration::from_secs(5);
 
 /// How long a start waits for the root to answer at all.
 const ROOT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What stands for the network file system of a root that is away when the indexer starts.
+const AWAY: &str = "a file system that is away";
 
 /// Time that threads with file work get after everything else has stopped.
 const LAST_GRACE: Duration = Duration::from_secs(2);
@@ -93,7 +100,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     let executor = executor(&settings)?;
     let recorder = metrics::install().map_err(|error| IndexerError::Metrics { reason: error.to_string() })?;
     let database = Arc::new(Database::open(&places.state, &places.database).await?);
-    let listeners = listeners(&settings)?;
+    let (listeners, admin) = listeners(&settings)?;
     tracing::info!(listen = %settings.listen, root = %places.root.path.display(), results = %places.results.display(), "ready");
 
     let watch = Arc::new(WatchStatus::default());
@@ -113,8 +120,19 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     let status = Status { watch: Arc::clone(&watch), work };
     let shared = shared(&settings, &places, &database, status, guard, &stop);
     let (connections, files, results) = (shared.connections.clone(), shared.files.clone(), shared.results.clone());
-    let serving =
-        serve::serve(listeners, routes::routes(shared, recorder), connections, Bounds::default(), stop.clone());
+    let serving = serve::serve(
+        listeners,
+        routes::routes(shared.clone(), recorder.clone()),
+        connections,
+        Bounds::default(),
+        stop.clone(),
+    );
+    let administering = async {
+        if let Some(admin) = admin {
+            let connections = Connections::new(ADMIN_CONNECTIONS);
+            serve::serve(admin, routes::admin(shared, recorder), connections, Bounds::default(), stop.clone()).await;
+        }
+    };
     let closing = async {
         let (files, results) = (files.shelf(), results.shelf());
         tokio::join!(files.close_idle_until(stop.clone()), results.close_idle_until(stop.clone()))
@@ -122,19 +140,22 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     let watching = turns::watch(&database, &watch, patrol, stop.clone());
     let following = database.follow(stop.clone());
     let (dispatching, cleaning) = (dispatcher.run(stop.clone()), janitor.run(stop.clone()));
-    tokio::join!(watching, following, dispatching, cleaning, closing, serving);
+    tokio::join!(watching, following, dispatching, cleaning, closing, serving, administering);
     database.close().await;
     Ok(())
 }
 
-/// The sockets handed over at start, or our own.
-fn listeners(settings: &Settings) -> Result<Listeners> {
+/// The sockets of clients and of the admin listener: handed over at start, or our own.
+fn listeners(settings: &Settings) -> Result<(Listeners, Option<Listeners>)> {
     let tls = settings
         .tls
         .load()
         .map_err(|error| IndexerError::Setting { setting: "tls-cert", reason: error.to_string() })?;
-    let listeners = Inherited::take().and_then(|inherited| inherited.rest_or_listen(settings.listen));
-    Ok(listeners.map_err(IndexerError::io("listen on", settings.listen.to_string()))?.secured(tls))
+    let failed = |address: SocketAddr| IndexerError::io("listen on", address.to_string());
+    let mut inherited = Inherited::take().map_err(failed(settings.listen))?;
+    let admin = settings.admin_listen.map(|at| inherited.at_or_listen(at).map_err(failed(at))).transpose()?;
+    let clients = inherited.rest_or_listen(settings.listen).map_err(failed(settings.listen))?;
+    Ok((clients.secured(tls), admin))
 }
 
 /// The folders, made where needed, with all links resolved.
@@ -142,6 +163,8 @@ struct Places {
     root: Root,
     /// Name of the network file system that the root lies on, if it does.
     network: Option<&'static str>,
+    /// The root is away, or did not answer.
+    is_away: bool,
     state: PathBuf,
     database: Address,
     results: PathBuf,
@@ -152,7 +175,8 @@ impl Places {
         let missing = || IndexerError::Setting { setting: "root", reason: "is missing".to_owned() };
         let state = std::path::absolute(&settings.state).map_err(IndexerError::io("find", &settings.state))?;
         let was_here_before = Database::was_used(&state, &settings.database_address(&state)?);
-        let (root, network) = found(settings.root.as_deref().ok_or_else(missing)?, was_here_before)?;
+        let Found { path: root, network, is_away } =
+            found(settings.root.as_deref().ok_or_else(missing)?, was_here_before)?;
         let state = made(&settings.state)?;
         let results = made(&settings.results_dir())?;
         if root.starts_with(&results) || root.starts_with(&state) {
@@ -161,35 +185,52 @@ impl Places {
         }
         let excluded = vec![state.clone(), results.clone()];
         let database = settings.database_address(&state)?;
-        Ok(Self { root: Root { path: root, excluded }, network, state, database, results })
+        let tells_ctime = network.is_none_or(|network| network != "FUSE" && network != AWAY);
+        Ok(Self { root: Root { path: root, excluded, tells_ctime }, network, is_away, state, database, results })
     }
 }
 
-/// The root with all links resolved, and the network file system it lies on. One that hangs, or has gone away since an
-/// earlier start, is taken as it is named, and for a network's: it may come back.
-fn found(root: &Path, was_here_before: bool) -> Result<(PathBuf, Option<&'static str>)> {
+/// The root as it was found.
+struct Found {
+    /// All links resolved, where it answered.
+    path: PathBuf,
+    network: Option<&'static str>,
+    is_away: bool,
+}
+
+/// Finds the root. One that hangs, or has gone away since an earlier start, is taken as it is named, and for a network's:
+/// it may come back.
+fn found(root: &Path, was_here_before: bool) -> Result<Found> {
     let (answer, answered) = std::sync::mpsc::channel();
     let asked = root.to_owned();
+    // Nobody waits any more when a send fails.
     let asking = move || {
         let found = resolved(&asked).map(|path| {
             let network = file_system::network_name(&path).ok().flatten();
-            (path, network)
+            Found { path, network, is_away: false }
         });
-        // Nobody waits any more when the send fails.
         let _ = answer.send(found);
+        // Where it is may be known without asking who has its files.
+        let _ = fs::read_dir(&asked).map(|mut entries| entries.next());
     };
     let thread = std::thread::Builder::new().name("find".to_owned());
     thread.spawn(asking).map_err(IndexerError::io("start a thread for", root))?;
-    match answered.recv_timeout(ROOT_PATIENCE) {
-        Ok(Ok(found)) => Ok(found),
-        // A root that was never there is a slip of the pen.
-        Ok(Err(error)) if !was_here_before => Err(error),
-        Ok(Err(_)) | Err(_) => {
-            tracing::error!(root = %root.display(), "the root is away or does not answer");
-            let path = std::path::absolute(root).map_err(IndexerError::io("find", root))?;
-            Ok((path, Some("a file system that is away")))
+    let found = match answered.recv_timeout(ROOT_PATIENCE) {
+        Ok(Ok(found)) => {
+            let is_away = answered.recv_timeout(ROOT_PATIENCE).err() == Some(RecvTimeoutError::Timeout);
+            Found { is_away, ..found }
         }
+        // A root that was never there is a slip of the pen.
+        Ok(Err(error)) if !was_here_before => return Err(error),
+        Ok(Err(_)) | Err(_) => {
+            let path = std::path::absolute(root).map_err(IndexerError::io("find", root))?;
+            Found { path, network: Some(AWAY), is_away: true }
+        }
+    };
+    if found.is_away {
+        tracing::error!(root = %root.display(), "the root is away or does not answer");
     }
+    Ok(found)
 }
 
 fn made(path: &Path) -> Result<PathBuf> {
@@ -279,9 +320,14 @@ async fn patrol(settings: &Settings, places: &Places, intake: Intake, status: &A
         scan_interval: settings.scan_interval.0,
         incomplete_after: settings.incomplete_after.0,
         patience: settings.scan_timeout.0,
+        compare_whole_bytes: settings.compare_whole.0,
         max_files: settings.max_files,
         network: places.network.is_some(),
     };
+    // The first sweep may take until its patience ends to say so.
+    if places.is_away && status.figures().scanned_at.is_none() {
+        status.judge(Err("the root is away or does not answer; nothing is withdrawn".to_owned()));
+    }
     let hints = hints(settings.watch, places, status);
     Patrol::new(places.root.clone(), pace, hints, intake, Arc::clone(status)).await
 }
@@ -315,7 +361,8 @@ fn shared(
     token: Guard,
     stop: &CancellationToken,
 ) -> Shared {
-    let descriptors = descriptors::raise(TREES * u64::from(settings.open_files) + OWN_DESCRIPTORS);
+    let admin = if settings.admin_listen.is_some() { ADMIN_CONNECTIONS } else { 0 };
+    let descriptors = descriptors::raise(TREES * u64::from(settings.open_files) + admin as u64 + OWN_DESCRIPTORS);
     // A shelf each, so that a root that hangs holds up no results.
     let tree = |folder: &PathBuf, excluded: &[PathBuf]| {
         let shelf = Shelf::new(usize::from(settings.open_files));

@@ -42,6 +42,9 @@ pub struct Settings {
     /// Address to listen on
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081")]
     pub listen: SocketAddr,
+    /// Further address for health and metrics alone, which answers however many clients there are
+    #[arg(long, value_name = "ADDR")]
+    pub admin_listen: Option<SocketAddr>,
     /// Folder for the database and what belongs to this indexer alone; not on a network file system
     #[arg(long, value_name = "DIR", default_value = "aurora-state")]
     pub state: PathBuf,
@@ -131,6 +134,10 @@ pub struct Settings {
     /// Time after which a file that is not whole is listed as incomplete
     #[arg(long, value_name = "TIME", default_value = "10m")]
     pub incomplete_after: Span,
+    /// Files up to this size are compared by all of their bytes with what was catalogued; longer ones by samples, and
+    /// one whose modification time changes counts as written anew
+    #[arg(long, value_name = "SIZE", default_value = "64MiB")]
+    pub compare_whole: ByteSize,
     /// Files that one scan may find
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     pub max_files: usize,

@@ -9,6 +9,7 @@
 
 pub mod candidate;
 pub mod events;
+mod link;
 pub mod pace;
 pub mod patrol;
 mod proof;
@@ -19,4 +20,5 @@ pub mod status;
 mod sweeps;
 pub mod tracker;
 pub mod trust;
+pub mod unseen;
 pub mod walk;

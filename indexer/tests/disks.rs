@@ -269,15 +269,11 @@ fn a_root_that_turns_read_only_is_degraded_and_keeps_every_scene() {
     let health = indexer.json("/health");
     assert_eq!(
         (&health["status"], &health["watch_reason"]),
-        (&"degraded".into(), &"the root has become read-only".into())
+        (&"degraded".into(), &"the root has become read-only; nothing is withdrawn".into())
     );
     // What is gone now may be gone with the disk.
     fs::remove_file(disk.join("b.tif")).unwrap();
-    let scanned_at = || indexer.json("/health")["watch_figures"]["scanned_at"].clone();
-    for _ in 0..2 {
-        let before = scanned_at();
-        until("another scan", || scanned_at() != before);
-    }
+    scan_twice(&indexer);
     assert_eq!(indexer.scene("b")["status"], "published", "nothing is withdrawn");
     assert_eq!(indexer.get("/files/a.tif").status, 200, "files are served on");
 
@@ -295,4 +291,82 @@ fn a_root_that_turns_read_only_is_degraded_and_keeps_every_scene() {
     until_well(&indexer);
     fs::write(disk.join("d.tif"), tiff(4)).unwrap();
     indexer.scene_at("d", 2, "published");
+}
+
+#[test]
+fn a_disk_below_the_root_that_goes_away_takes_no_scene_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (disk, below) = (dir.path().join("disk"), dir.path().join("root/vol2"));
+    let Some(_disk) = Volume::in_memory(&disk, "1m") else { return };
+    let bind = || Volume::mount(&below, &["--bind", text(&disk)]).unwrap();
+    let mut mounted = Some(bind());
+    let mut indexer = Indexer::start_in(dir, COPY, &["--jobs", "2"]);
+    let names = ["a.tif", "b.tif", "c.tif", "vol2/d.tif", "vol2/e.tif"];
+    names.iter().zip(1..).for_each(|(name, seed)| put(&indexer, name, seed));
+    ["a", "b", "c", "d", "e"].iter().for_each(|id| drop(indexer.scene_at(id, 2, "published")));
+    scan_twice(&indexer);
+    let keeps_all = |indexer: &Indexer| {
+        until("degradation", || {
+            let reason = indexer.json("/health")["watch_reason"].clone();
+            reason.as_str().is_some_and(|reason| reason.contains("nothing is mounted at `vol2` any more: 2 of 2"))
+        });
+        scan_twice(indexer);
+        assert!(indexer.changes().iter().all(|change| change["kind"] != "withdrawn"));
+        assert_eq!(indexer.json("/health")["watch_figures"]["gone"], 2);
+    };
+    mounted.take();
+    keeps_all(&indexer);
+    assert!(indexer.stop().success());
+    assert!(!log(&indexer).contains("well again"), "at its end it knows no better");
+    indexer.restart();
+    keeps_all(&indexer);
+    // What is deleted elsewhere has left all the same.
+    fs::remove_file(indexer.root().join("a.tif")).unwrap();
+    until("withdrawal", || indexer.scene("a").is_null());
+
+    mounted.replace(bind());
+    until_well(&indexer);
+    assert_eq!(indexer.scene("d")["revision"], 2);
+    fs::remove_file(indexer.root().join("vol2/d.tif")).unwrap();
+    until("withdrawal", || indexer.scene("d").is_null());
+    mounted.take();
+    until("degradation", || indexer.json("/health")["watch"] == "degraded");
+    assert_eq!(indexer.post("/watch/give-away").status, 202);
+    until("withdrawal", || indexer.scene("e").is_null());
+    until_well(&indexer);
+}
+
+fn log(indexer: &Indexer) -> String {
+    fs::read_to_string(indexer.dir.path().join("log")).unwrap()
+}
+
+fn scan_twice(indexer: &Indexer) {
+    let scanned_at = || indexer.json("/health")["watch_figures"]["scanned_at"].clone();
+    for _ in 0..2 {
+        let before = scanned_at();
+        until("another scan", || scanned_at() != before);
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_listed_with_the_reason_and_told_of_once() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("root")).unwrap();
+    let path = dir.path().join("root/a.tif");
+    fs::write(&path, tiff(1)).unwrap();
+    // One that nobody can read, whoever they are.
+    let mounted = run("mount", &["--bind", "/sys/bus/platform/uevent", text(&path)]);
+    if let Err(said) = mounted {
+        return aurora_database::trial::skipped(&format!("nothing can be mounted here: {said}"));
+    }
+    let unreadable = Volume { at: path };
+    let indexer = Indexer::start_in(dir, COPY, &["--incomplete-after", "2s"]);
+    let listed = indexer.job_in("a.tif", "incomplete");
+    assert!(listed["reason"].as_str().unwrap().contains("cannot be read"), "{listed}");
+    scan_twice(&indexer);
+    assert_eq!(log(&indexer).matches("cannot be read; it is tried again").count(), 1);
+    assert_eq!(indexer.json("/health")["watch"], "ok");
+    drop(unreadable);
+    indexer.scene_at("a", 2, "published");
+    assert!(indexer.jobs().iter().all(|job| job["state"] != "incomplete"));
 }

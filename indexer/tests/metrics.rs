@@ -8,7 +8,7 @@ use serde_json::Value;
 use support::{COPY, Indexer, tiff, until};
 
 /// Name, type and whether something must have been counted after one scene was published and another failed.
-const METRICS: [(&str, &str, bool); 14] = [
+const METRICS: [(&str, &str, bool); 15] = [
     ("aurora_indexer_scan_seconds", "histogram", true),
     ("aurora_indexer_scan_folders_read_total", "counter", true),
     ("aurora_indexer_scan_files_looked_at_total", "counter", true),
@@ -17,6 +17,7 @@ const METRICS: [(&str, &str, bool); 14] = [
     ("aurora_indexer_files_gone", "gauge", false),
     ("aurora_indexer_watch_degraded", "gauge", false),
     ("aurora_indexer_watch_degraded_seconds", "gauge", false),
+    ("aurora_indexer_unseen", "gauge", false),
     ("aurora_indexer_trouble", "gauge", false),
     ("aurora_indexer_jobs", "gauge", true),
     ("aurora_indexer_job_moves_total", "counter", true),

@@ -9,7 +9,7 @@ use aurora_queue::{State, list};
 use sqlx::{AssertSqlSafe, migrate::Migration};
 
 /// Forms of the tables that were released: steps of the catalogue and of the queue.
-const FORMS: [(usize, usize); 4] = [(1, 1), (2, 1), (3, 1), (3, 2)];
+const FORMS: [(usize, usize); 5] = [(1, 1), (2, 1), (3, 1), (3, 2), (4, 2)];
 
 /// The first of them that there was on PostgreSQL.
 const FIRST_ON_POSTGRES: (usize, usize) = (3, 1);
@@ -100,6 +100,7 @@ async fn check(state_dir: &Path, address: &Address, form: (usize, usize)) {
         assert_eq!((entry.scene.revision, entry.scene.status), (revision, expected), "{id} of {form:?}");
         assert_eq!((entry.withdrawn, entry.scene.note.as_deref()), (is_gone, Some("é")), "{id} of {form:?}");
         assert_eq!((entry.identity.as_str(), entry.stamp.size_bytes), (format!("i-{id}").as_str(), 5_000_000_000));
+        assert_eq!(entry.stamp.ctime_ns, None, "nobody knew it, {form:?}");
     }
     assert_eq!(store::scenes::files(&mut conn).await.unwrap().len(), 3);
     for (number, state) in State::ALL.into_iter().enumerate() {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use aurora_catalog::{
-    ChangeBody, Scene, SceneStatus,
+    Asset, ChangeBody, Scene, SceneStatus,
     store::{Entry, Stamp, changes, epoch, migrations, root, scenes, watch},
 };
 use aurora_database::{
@@ -34,6 +34,24 @@ fn scene(id: &str, revision: u64) -> Scene {
         detections: None,
         note: Some("naïve, \"quoted\" 𝛿".to_owned()),
     }
+}
+
+/// The same, and a raster that can be shown; its note looks like what a scene without one is written as.
+fn with_raster(scene: Scene) -> Scene {
+    let raw = Asset {
+        href: "/files/a.tif".to_owned(),
+        size_bytes: 1,
+        width_px: 1,
+        height_px: 1,
+        bands: 1,
+        dtype: "uint16".to_owned(),
+        epsg: None,
+        spacing_m: 1.0,
+        nodata: None,
+        minzoom: 0,
+        maxzoom: 0,
+    };
+    Scene { raw: Some(raw), note: Some(r#""raw":null,"light":null"#.to_owned()), ..scene }
 }
 
 fn change(id: u8, revision: u64) -> ChangeBody {
@@ -127,18 +145,22 @@ fn a_page_ends_at_its_bytes_but_always_moves_on() {
 #[test]
 fn scenes_read_back_as_written_and_a_path_has_one_scene() {
     on_both(migrations::all, async |conn| {
-        let stamp = Stamp { size_bytes: 1 << 40, mtime_ns: -5 };
+        let stamp = Stamp { size_bytes: 1 << 40, mtime_ns: -5, ctime_ns: Some(7) };
         let identity = "i".to_owned();
         let entry =
             Entry { scene: scene("ü b", 3), withdrawn: false, stamp, identity, updated_at: Timestamp::UNIX_EPOCH };
         scenes::put(conn, &entry).await.unwrap();
         assert_eq!(scenes::by_id(conn, "ü b").await.unwrap().as_ref(), Some(&entry));
         assert_eq!(scenes::by_path(conn, "ü b.tif").await.unwrap().as_ref(), Some(&entry));
-        let file = |vouched| scenes::KnownFile { path: "ü b.tif".to_owned(), stamp, vouched };
+        let file = |vouched| scenes::KnownFile { path: "ü b.tif".to_owned(), stamp, vouched, shown: false };
         assert_eq!(scenes::files(conn).await.unwrap(), [file(false)]);
         scenes::vouch(conn).await.unwrap();
         scenes::put(conn, &entry).await.unwrap();
         assert_eq!(scenes::files(conn).await.unwrap(), [file(true)], "a new revision is the same witness");
+        let raster = Entry { scene: with_raster(entry.scene.clone()), ..entry.clone() };
+        scenes::put(conn, &raster).await.unwrap();
+        assert_eq!(scenes::files(conn).await.unwrap(), [scenes::KnownFile { shown: true, ..file(true) }]);
+        scenes::put(conn, &entry).await.unwrap();
 
         let mut other = entry.clone();
         other.scene.scene_id = "other".to_owned();
@@ -175,6 +197,10 @@ fn the_root_is_remembered_as_each_indexer_last_believed_it() {
                 root::put(conn, indexer, identity).await.unwrap();
                 assert_eq!(root::get(conn, indexer).await.unwrap().as_deref(), Some(identity));
             }
+            assert!(root::mounts(conn, indexer).await.unwrap().is_empty());
+            let mounts = BTreeMap::from([("ü/b \"2\"".to_owned(), "1:2".to_owned())]);
+            root::put_mounts(conn, indexer, &mounts).await.unwrap();
+            assert_eq!(root::mounts(conn, indexer).await.unwrap(), mounts);
         }
     });
 }

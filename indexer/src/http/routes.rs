@@ -41,11 +41,8 @@ fn table(shared: Shared, metrics: PrometheusHandle) -> Router {
         .route("/jobs/{job_id}/retry", post(jobs::retry))
         .route("/jobs/{job_id}/cancel", post(jobs::cancel))
         .route("/watch/give-away", post(watch::give_away))
-        .route("/livez", get(|| async { "ok" }))
-        .route("/readyz", get(health::ready))
-        .route("/health", get(health::health))
-        .merge(metrics_routes(metrics))
-        .fallback(|uri: Uri| async move { Problem::not_found(format!("`{}`", uri.path())) })
+        .merge(operation(metrics))
+        .fallback(nowhere)
         .method_not_allowed_fallback(not_for_this_address)
         .with_state(shared)
         .layer(CatchPanicLayer::custom(|_| front::panicked()))
@@ -56,6 +53,24 @@ fn table(shared: Shared, metrics: PrometheusHandle) -> Router {
                 .allow_methods([Method::GET, Method::HEAD])
                 .allow_headers(front::ASKED_WITH),
         )
+}
+
+/// Health and metrics alone.
+pub fn admin(shared: Shared, metrics: PrometheusHandle) -> Router {
+    let table = operation(metrics).fallback(nowhere).method_not_allowed_fallback(not_for_this_address);
+    table.with_state(shared).layer(CatchPanicLayer::custom(|_| front::panicked()))
+}
+
+fn operation(metrics: PrometheusHandle) -> Router<Shared> {
+    Router::new()
+        .route("/livez", get(|| async { "ok" }))
+        .route("/readyz", get(health::ready))
+        .route("/health", get(health::health))
+        .merge(metrics_routes(metrics))
+}
+
+async fn nowhere(uri: Uri) -> Problem {
+    Problem::not_found(format!("`{}`", uri.path()))
 }
 
 async fn not_for_this_address(method: Method) -> Problem {

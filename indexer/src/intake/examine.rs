@@ -1,7 +1,7 @@
 //! What a settled file is: its fingerprint, its header's facts, whether it is whole. Blocking; runs on a
 //! lane (`lane.rs`).
 
-use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
+use std::{fs::File, io, os::unix::fs::FileExt};
 
 use aurora_catalog::store::Stamp;
 use aurora_raster::{
@@ -9,8 +9,8 @@ use aurora_raster::{
     facts::{self, Facts, SoFar},
 };
 
-use super::identity;
-use crate::watch::scan;
+use super::identity::{self, Identity};
+use crate::{paths::Root, watch::scan};
 
 /// Bytes at the start of a file that tell what it is and where it ends.
 const HEAD_BYTES: usize = 64;
@@ -28,8 +28,8 @@ const LEAST_BEGINNING_BYTES: usize = 2;
 pub struct Examined {
     /// Size and time while it was read; it did not change meanwhile.
     pub stamp: Stamp,
-    /// Fingerprint of its content.
-    pub identity: String,
+    /// Fingerprints of its content.
+    pub identity: Identity,
     /// What it holds.
     pub content: Content,
 }
@@ -45,19 +45,21 @@ pub enum Content {
     Incomplete(String),
 }
 
-/// Reads the file at `path`; `None` when it changed while being read.
+/// Reads the file at `path` below `root`, all of it up to `whole_bytes`; `None` when it changed while being read.
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn examine(path: &Path) -> io::Result<Option<Examined>> {
-    let file = File::open(path)?;
-    let stamp = scan::stamp(&file.metadata()?);
+pub fn examine(root: &Root, path: &str, whole_bytes: u64) -> io::Result<Option<Examined>> {
+    let path = root.path.join(path);
+    let file = File::open(&path)?;
+    let stamp = scan::stamp(root, &file.metadata()?);
     let content = match missing_directory(&file, stamp.size_bytes)? {
         Some(missing) => Content::Incomplete(missing),
-        None => content(facts::read_so_far(path, &Limits::default())),
+        None => content(facts::read_so_far(&path, &Limits::default())),
     };
-    let identity = identity::of(&file, stamp.size_bytes)?;
-    let unchanged = scan::stamp(&file.metadata()?) == stamp && scan::stamp(&std::fs::metadata(path)?) == stamp;
+    let identity = identity::of(&file, stamp.size_bytes, whole_bytes)?;
+    let is_same = |metadata| scan::stamp(root, &metadata) == stamp;
+    let unchanged = is_same(file.metadata()?) && is_same(std::fs::metadata(path)?);
     Ok(unchanged.then_some(Examined { stamp, identity, content }))
 }
 
@@ -145,9 +147,10 @@ mod tests {
     use super::*;
 
     fn examined(bytes: &[u8]) -> Content {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), bytes).unwrap();
-        examine(file.path()).unwrap().unwrap().content
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root { path: dir.path().to_owned(), excluded: Vec::new(), tells_ctime: true };
+        std::fs::write(dir.path().join("a"), bytes).unwrap();
+        examine(&root, "a", 0).unwrap().unwrap().content
     }
 
     #[test]

@@ -9,7 +9,7 @@ use aurora_catalog::{
 };
 use aurora_database::Connection;
 
-use super::Examined;
+use super::{Content, Examined};
 use crate::{error::Result, paths, watch::candidate};
 
 /// What is to be done about a settled file.
@@ -41,14 +41,17 @@ pub(super) struct Registration {
 pub(super) async fn plan(conn: &mut Connection, path: &str, file: &Examined, gone: &HashSet<String>) -> Result<Plan> {
     let here = scenes::by_path(conn, path).await?;
     if let Some(entry) = here.as_ref().filter(|entry| !entry.withdrawn) {
-        return Ok(if entry.identity == file.identity {
+        return Ok(if is_of(entry, file) {
             Plan::Touch(entry.clone())
         } else {
             Plan::Register(Box::new(Registration::over(entry.clone(), None)))
         });
     }
-    let mut alike = scenes::by_identity(conn, &file.identity).await?;
-    alike.retain(|entry| entry.withdrawn || gone.contains(&entry.scene.path));
+    let mut alike = Vec::new();
+    for form in file.identity.forms() {
+        alike.extend(scenes::by_identity(conn, form).await?);
+    }
+    alike.retain(|entry| is_of(entry, file) && (entry.withdrawn || gone.contains(&entry.scene.path)));
     let donor = alike.iter().find(|entry| entry.scene.light.is_some()).cloned();
     if let Some(entry) = here {
         return Ok(Plan::Register(Box::new(Registration::over(entry, donor))));
@@ -60,9 +63,8 @@ pub(super) async fn plan(conn: &mut Connection, path: &str, file: &Examined, gon
             true => Plan::Register(Box::new(Registration::over(same_id.clone(), donor))),
         });
     }
-    if let Some(delivery) = scenes::by_id(conn, &plain).await?.filter(|entry| is_unpacked_from(path, &entry.scene.path))
-    {
-        return Ok(Plan::Register(Box::new(Registration::over(delivery, None))));
+    if let Some(other) = scenes::by_id(conn, &plain).await?.filter(|entry| takes_place(path, file, entry, gone)) {
+        return Ok(Plan::Register(Box::new(Registration::over(other, None))));
     }
     let renamed = alike.iter().find(|entry| !entry.withdrawn).cloned();
     let scene_id = free_id(conn, path).await?;
@@ -76,11 +78,29 @@ impl Registration {
     }
 }
 
-/// Whether the raster at `path` is what the delivery at `delivery` is about: it takes its place.
-fn is_unpacked_from(path: &str, delivery: &str) -> bool {
-    candidate::is_delivery(delivery)
-        && !candidate::is_delivery(path)
-        && candidate::scene_place(path) == candidate::scene_place(delivery)
+/// Whether the entry is of the file's content.
+fn is_of(entry: &Entry, file: &Examined) -> bool {
+    file.identity.is_of(&entry.identity, entry.stamp.mtime_ns == file.stamp.mtime_ns)
+}
+
+/// Whether the file at `path` is the scene from now on: a raster that can be shown instead of the delivery that it was
+/// unpacked from, and either of the two where the other is gone.
+fn takes_place(path: &str, file: &Examined, entry: &Entry, gone: &HashSet<String>) -> bool {
+    let is_gone = entry.withdrawn || gone.contains(&entry.scene.path);
+    let is_unpacked = candidate::is_delivery(&entry.scene.path) && matches!(file.content, Content::Raster(_));
+    is_counterpart(path, &entry.scene.path) && (is_gone || is_unpacked)
+}
+
+/// Whether one of the two is a delivery and the other the raster that it is about.
+fn is_counterpart(path: &str, other: &str) -> bool {
+    candidate::is_delivery(path) != candidate::is_delivery(other)
+        && candidate::scene_place(path) == candidate::scene_place(other)
+}
+
+/// The scene of the delivery that the raster at `path` is unpacked from.
+pub(super) async fn delivery_of(conn: &mut Connection, path: &str) -> Result<Option<Entry>> {
+    let entry = scenes::by_id(conn, &name::scene_id(paths::file_name(path), None)).await?;
+    Ok(entry.filter(|entry| candidate::is_delivery(&entry.scene.path) && is_counterpart(path, &entry.scene.path)))
 }
 
 /// Whether a file with the plain id may be the scene `scene_id`: the id itself, or with a path's hash behind it.
@@ -105,12 +125,12 @@ pub(super) async fn free_id(conn: &mut Connection, path: &str) -> Result<String>
 
 #[cfg(test)]
 mod tests {
-    use super::{is_form_of, is_unpacked_from};
+    use super::{is_counterpart, is_form_of};
 
     #[test]
-    fn a_raster_takes_the_place_of_its_delivery() {
-        assert!(is_unpacked_from("x/a.MBI.tif", "x/a.tgz"));
-        assert!(!is_unpacked_from("x/a.h5", "x/a.tgz") && !is_unpacked_from("a.MBI.tif", "x/a.tgz"));
+    fn a_delivery_and_its_raster_lie_beside_each_other() {
+        assert!(is_counterpart("x/a.MBI.tif", "x/a.tgz") && is_counterpart("x/a.tgz", "x/a.tif"));
+        assert!(!is_counterpart("x/a.h5", "x/a.tgz") && !is_counterpart("a.MBI.tif", "x/a.tgz"));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! One transaction a file: scene, job and changes together, or nothing.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use aurora_catalog::{
     ChangeBody, Scene,
@@ -13,13 +16,22 @@ use aurora_queue::{NewJob, enqueue, list, person};
 
 use super::{
     Examined, describe,
-    plan::{Plan, Registration, free_id, plan},
+    plan::{Plan, Registration, delivery_of, free_id, plan},
 };
 use crate::{
     database::{Database, Turn, Write},
     error::Result,
     work::{carry::Carrier, collect::Outputs, publish},
 };
+
+/// The root as it was when it was believed.
+#[derive(Debug, Clone, Default)]
+pub struct Believed {
+    /// Its identity; `None` before it was first believed.
+    pub root: Option<String>,
+    /// Identities of what was mounted below it, by path.
+    pub mounts: BTreeMap<String, String>,
+}
 
 /// Writes what the watcher found into the catalogue and the queue.
 #[derive(Clone)]
@@ -69,7 +81,10 @@ impl Intake {
     /// When the database fails.
     pub async fn incomplete(&self, path: &str, stamp: Stamp, missing: &str) -> Result<()> {
         let mut write = self.database.begin_watching(&self.turn).await?;
-        let entry = scenes::by_path(write.conn(), path).await?;
+        let entry = match scenes::by_path(write.conn(), path).await? {
+            None => delivery_of(write.conn(), path).await?,
+            known => known,
+        };
         let (scene_id, revision) = match entry {
             Some(entry) => (entry.scene.scene_id, entry.scene.revision + 1),
             None => (free_id(write.conn(), path).await?, 1),
@@ -121,23 +136,36 @@ impl Intake {
         Ok(list::incomplete_inputs(&mut conn).await?.into_iter().collect())
     }
 
-    /// Every catalogued file, and the identity of the root when it was last believed.
+    /// Every catalogued file.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn known(&self) -> Result<(Vec<KnownFile>, Option<String>)> {
+    pub async fn known(&self) -> Result<Vec<KnownFile>> {
         let mut conn = self.database.read().await?;
-        Ok((scenes::files(&mut conn).await?, root::get(&mut conn, self.database.name_among_others()).await?))
+        Ok(scenes::files(&mut conn).await?)
     }
 
-    /// The root was seen as it should be, under this identity: remembered across restarts.
+    /// The root when it was last believed.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn vouch(&self, root: &str) -> Result<()> {
+    pub async fn believed(&self) -> Result<Believed> {
+        let (mut conn, own) = (self.database.read().await?, self.database.name_among_others());
+        Ok(Believed { root: root::get(&mut conn, own).await?, mounts: root::mounts(&mut conn, own).await? })
+    }
+
+    /// The root was seen as it should be, as this: remembered across restarts. `root` is given.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn vouch(&self, seen: &Believed) -> Result<()> {
         let mut write = self.database.begin_watching(&self.turn).await?;
+        let own = self.database.name_among_others();
         scenes::vouch(write.conn()).await?;
-        root::put(write.conn(), self.database.name_among_others(), root).await?;
+        if let Some(root) = &seen.root {
+            root::put(write.conn(), own, root).await?;
+        }
+        root::put_mounts(write.conn(), own, &seen.mounts).await?;
         write.commit().await
     }
 }
@@ -240,7 +268,13 @@ async fn put(write: &mut Write<'_>, scene: Scene, file: &Examined) -> Result<()>
 }
 
 fn entry(scene: Scene, file: &Examined, write: &Write<'_>) -> Entry {
-    Entry { scene, withdrawn: false, stamp: file.stamp, identity: file.identity.clone(), updated_at: write.now() }
+    Entry {
+        scene,
+        withdrawn: false,
+        stamp: file.stamp,
+        identity: file.identity.kept().to_owned(),
+        updated_at: write.now(),
+    }
 }
 
 fn new_job(scene_id: &str, revision: u64, path: &str, write: &Write<'_>) -> NewJob {

@@ -47,9 +47,14 @@ pub fn scene_place(path: &str) -> (&str, &str) {
     (folder, name::stem(name))
 }
 
-/// Whether a folder of this name is looked into. `truth` holds the outlines that come with made scenes.
+/// Folders that hold nothing to be shown: the outlines that come with made scenes; what file systems, Windows and makers of
+/// NAS keep for themselves, deleted files among it.
+const NEVER_INPUT: [&str; 6] =
+    ["truth", "lost+found", "$RECYCLE.BIN", "System Volume Information", "#recycle", "@eaDir"];
+
+/// Whether a folder of this name is looked into.
 pub fn is_looked_into(name: &str) -> bool {
-    !is_hidden(name) && name != "truth"
+    !is_hidden(name) && !NEVER_INPUT.iter().any(|own| own.eq_ignore_ascii_case(name))
 }
 
 /// Dotfiles, among them the `.nfs…` of files deleted while open.
@@ -106,7 +111,9 @@ mod tests {
         assert_ne!(scene_place("x/a.tif"), scene_place("y/a.tgz"));
         assert!(is_delivery("x/a.TGZ") && !is_delivery("x/a.tif"));
         assert!(!is_candidate_path("truth/a.tif"));
-        assert!(!is_candidate_path("x/.snapshot/a.tif"));
+        for folder in [".snapshot", "lost+found", "$Recycle.Bin", "#recycle", "@eaDir", "System Volume Information"] {
+            assert!(!is_candidate_path(&format!("x/{folder}/a.tif")), "{folder}");
+        }
         assert!(is_candidate_path("2026/11/a.tif"));
     }
 }

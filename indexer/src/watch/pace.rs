@@ -18,6 +18,8 @@ pub struct Pace {
     pub incomplete_after: Duration,
     /// Time that file work may take.
     pub patience: Duration,
+    /// Files up to this size, in bytes, are compared by all that is in them.
+    pub compare_whole_bytes: u64,
     /// Files that a sweep may find.
     pub max_files: usize,
     /// Whether the root lies on a network file system: sweeps come a little early or late, so that several indexers on
@@ -45,6 +47,7 @@ mod tests {
             scan_interval: second * 30,
             incomplete_after: second,
             patience: second,
+            compare_whole_bytes: 0,
             max_files: 1,
             network,
         };

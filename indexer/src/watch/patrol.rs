@@ -74,11 +74,13 @@ impl Patrol {
         intake: Intake,
         status: Arc<WatchStatus>,
     ) -> Result<Self> {
-        let (known, trusted) = intake.known().await?;
+        let (known, believed) = (intake.known().await?, intake.believed().await?);
         let listed = intake.listed_incomplete().await?.into_iter().map(|path| (path, None)).collect();
         let lane = |name| Lane::start(name, pace.patience).map_err(IndexerError::io("start a thread for", &root.path));
         let (looking, reading) = (lane("look")?, lane("read")?);
-        let tracker = Tracker::new(pace.settle, known, trusted.map(RootId::written));
+        let mounts = believed.mounts.into_iter().map(|(path, id)| (path, RootId::written(id)));
+        let tracker =
+            Tracker::new(pace.settle, known, believed.root.map(RootId::written)).with_mounts(mounts.collect());
         let sweeps = Sweeps::new(root.clone(), pace);
         Ok(Self {
             root,
@@ -122,7 +124,7 @@ impl Patrol {
 
     fn fail(&mut self, error: &IndexerError) {
         if matches!(error, IndexerError::Hangs { .. } | IndexerError::Io { .. }) {
-            self.status.judge(Err(error.to_string()));
+            self.status.judge(Err(format!("{error}; nothing is withdrawn")));
         } else {
             tracing::error!(%error, "the watcher failed; it tries again");
         }
@@ -169,9 +171,7 @@ impl Patrol {
         let due = self.tracker.due(Instant::now());
         if !due.is_empty() {
             self.look(due.clone()).await?;
-            for path in due {
-                self.settle(&path).await?;
-            }
+            self.settle_all(due).await?;
         }
         self.list_incomplete().await?;
         self.proofs.keep(|path| self.tracker.is_pending(path));

@@ -1,20 +1,18 @@
 //! What is there now: all that one sweep of the root saw (a [`walk`](super::walk) makes it), or a look at a single path.
 //! Blocking; runs on a lane (`lane.rs`).
 //!
-//! Links to files are followed while they stay below the root, links to folders never (a loop would have no end).
-//! Names that are not UTF-8 cannot be written in the catalogue; they are counted and left alone.
+//! What is left alone although somebody may expect it to be seen is counted (`unseen.rs`).
 
 use std::{
     collections::{HashMap, HashSet},
     fs::{self, Metadata},
     io,
     os::unix::fs::MetadataExt,
-    path::Path,
 };
 
 use aurora_catalog::store::Stamp;
 
-use super::{candidate, trust::RootId};
+use super::{candidate, link, trust::RootId, unseen::Unseen};
 use crate::paths::Root;
 
 /// All that one sweep saw.
@@ -28,10 +26,12 @@ pub struct Sweep {
     pub unreadable: Vec<String>,
     /// Which folder the root is.
     pub root: RootId,
+    /// Folders below it that something else is mounted at, by path.
+    pub mounts: HashMap<String, RootId>,
     /// Whether it is mounted read-only.
     pub read_only: bool,
-    /// Names that are not UTF-8.
-    pub unnamed: u64,
+    /// What is left alone.
+    pub unseen: Unseen,
     /// Whether the sweep ended at its limit of files.
     pub overfull: bool,
     /// Folders whose entries were read.
@@ -47,16 +47,19 @@ impl Sweep {
     }
 
     /// Paths of all candidates.
-    fn paths(&self) -> impl Iterator<Item = &String> {
+    pub(super) fn paths(&self) -> impl Iterator<Item = &String> {
         self.files.keys().chain(&self.assumed)
     }
 
     /// Whether `path` is certainly not there: not seen, and in no folder that could not be read.
     pub fn lacks(&self, path: &str) -> bool {
-        let is_below = |rest: &str| rest.is_empty() || rest.starts_with('/');
-        let is_in = |unread: &str| unread.is_empty() || path.strip_prefix(unread).is_some_and(is_below);
-        !self.overfull && !self.has(path) && !self.unreadable.iter().any(|unread| is_in(unread))
+        !self.overfull && !self.has(path) && !self.unreadable.iter().any(|unread| is_in(path, unread))
     }
+}
+
+/// Whether `path` is `folder` (`""` is the root) or lies in it.
+pub(super) fn is_in(path: &str, folder: &str) -> bool {
+    folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// What one look at a path saw.
@@ -72,32 +75,6 @@ pub enum Look {
     Other,
 }
 
-/// A delivery beside the raster that was unpacked from it would be the same scene twice.
-pub(super) fn leave_out_unpacked(sweep: &mut Sweep) {
-    let deliveries: Vec<String> = sweep.paths().filter(|path| candidate::is_delivery(path)).cloned().collect();
-    if deliveries.is_empty() {
-        return;
-    }
-    let rasters: HashSet<(&str, &str)> =
-        sweep.paths().filter(|path| !candidate::is_delivery(path)).map(|path| candidate::scene_place(path)).collect();
-    let unpacked: Vec<String> =
-        deliveries.into_iter().filter(|path| rasters.contains(&candidate::scene_place(path))).collect();
-    for path in unpacked {
-        sweep.files.remove(&path);
-        sweep.assumed.remove(&path);
-    }
-}
-
-/// What a link leads to, if that is below the root.
-pub(super) fn linked(root: &Root, path: &Path) -> io::Result<Metadata> {
-    let target = fs::canonicalize(path)?;
-    if target.starts_with(&root.path) && !root.excludes(&target) {
-        fs::metadata(target)
-    } else {
-        Err(io::ErrorKind::PermissionDenied.into())
-    }
-}
-
 /// Looks at one path below the root.
 pub fn look(root: &Root, relative: &str) -> Look {
     let path = root.path.join(relative);
@@ -109,8 +86,10 @@ pub fn look(root: &Root, relative: &str) -> Look {
         Ok(_) if !candidate::is_candidate_path(relative) => Look::Other,
         // Whether it counts depends on what lies beside it.
         Ok(metadata) if candidate::is_delivery(relative) && !metadata.is_symlink() => Look::Unclear,
-        Ok(metadata) if metadata.is_symlink() => linked(root, &path).map_or(Look::Other, |target| seen(&target)),
-        Ok(metadata) => seen(&metadata),
+        Ok(metadata) if metadata.is_symlink() => {
+            link::followed(root, &path).map_or(Look::Other, |target| seen(root, &target))
+        }
+        Ok(metadata) => seen(root, &metadata),
         // A whole folder may have left under this name.
         Err(error) if error.kind() == io::ErrorKind::NotFound && !candidate::is_candidate_path(relative) => {
             Look::Unclear
@@ -120,14 +99,15 @@ pub fn look(root: &Root, relative: &str) -> Look {
     }
 }
 
-fn seen(metadata: &Metadata) -> Look {
-    if metadata.is_file() { Look::File(stamp(metadata)) } else { Look::Other }
+fn seen(root: &Root, metadata: &Metadata) -> Look {
+    if metadata.is_file() { Look::File(stamp(root, metadata)) } else { Look::Other }
 }
 
-/// Size and modification time of a file.
-pub fn stamp(metadata: &Metadata) -> Stamp {
-    let mtime_ns = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
-    Stamp { size_bytes: metadata.len(), mtime_ns }
+/// Size and times of a file below the root.
+pub fn stamp(root: &Root, metadata: &Metadata) -> Stamp {
+    let ns = |s: i64, ns| s.saturating_mul(1_000_000_000).saturating_add(ns);
+    let ctime_ns = root.tells_ctime.then(|| ns(metadata.ctime(), metadata.ctime_nsec()));
+    Stamp { size_bytes: metadata.len(), mtime_ns: ns(metadata.mtime(), metadata.mtime_nsec()), ctime_ns }
 }
 
 #[cfg(test)]
@@ -145,7 +125,7 @@ mod tests {
         assert_eq!(look(&root, "gone.tif"), Look::Absent);
         assert_eq!(look(&root, "gone-folder"), Look::Unclear);
         assert_eq!(look(&root, "state"), Look::Unclear);
-        let gone = Root { path: "/no such root".into(), excluded: Vec::new() };
+        let gone = Root { path: "/no such root".into(), ..root };
         assert_eq!(look(&gone, "a.tif"), Look::Unclear);
     }
 

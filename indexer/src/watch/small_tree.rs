@@ -7,7 +7,7 @@ use crate::paths::Root;
 /// The root at `dir`, whose folder `state` is the indexer's own.
 pub(super) fn root(dir: &tempfile::TempDir) -> Root {
     let path = dir.path().canonicalize().unwrap();
-    Root { excluded: vec![path.join("state")], path }
+    Root { excluded: vec![path.join("state")], path, tells_ctime: true }
 }
 
 /// A file below `dir` that holds its own name.

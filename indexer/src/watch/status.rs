@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::Notify;
 
+use super::unseen::Unseen;
+
 /// Last known figures of the watcher.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Figures {
@@ -34,8 +36,8 @@ pub struct Figures {
     pub pending: usize,
     /// Catalogued files that are not at their paths just now.
     pub gone: usize,
-    /// Names that are not UTF-8, left alone.
-    pub unnamed: u64,
+    /// What lies below the root and is left alone.
+    pub unseen: Unseen,
 }
 
 /// Shared between the watcher and the HTTP side.
@@ -56,13 +58,19 @@ impl WatchStatus {
         change(&mut self.figures.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// This indexer's turn to watch begins or ends; what it knew of the root it does not know any more.
+    /// This indexer's turn to watch begins or ends. After its end it knows nothing of the root any more, good or bad.
     pub fn turn(&self, begins: bool) {
         metrics::gauge!("aurora_indexer_watching").set(f64::from(u8::from(begins)));
-        self.judge(Ok(()));
+        if !begins {
+            metrics::gauge!("aurora_indexer_watch_degraded").set(0.0);
+            self.count_degraded_time();
+        }
         self.update(|figures| {
             figures.watching = begins;
             figures.gone = 0;
+            if !begins {
+                (figures.degraded, figures.degraded_since, figures.counted_until) = (None, None, None);
+            }
         });
     }
 
@@ -89,7 +97,7 @@ impl WatchStatus {
             }
             Err(reason) => {
                 if figures.degraded.as_ref() != Some(&reason) {
-                    tracing::error!(%reason, "the root is degraded: nothing is withdrawn");
+                    tracing::error!(%reason, "the root is degraded");
                 }
                 figures.degraded_since.get_or_insert_with(Timestamp::now);
                 figures.degraded = Some(reason);

@@ -125,6 +125,7 @@ mod tests {
             scan_interval: second * 30,
             incomplete_after: second,
             patience: second * 60,
+            compare_whole_bytes: 0,
             max_files: 100,
             network,
         }

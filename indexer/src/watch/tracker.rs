@@ -12,9 +12,15 @@ use std::{
 use aurora_catalog::store::{Stamp, scenes::KnownFile};
 
 use super::{
-    scan::Sweep,
+    scan::{self, Sweep},
     trust::{self, Doubt, Evidence, RootId},
 };
+
+mod deliveries;
+mod mounts;
+
+/// So many files at most are taken in between two looks at what else has happened.
+const DUE_AT_ONCE: usize = 500;
 
 /// What is known of all files below the root.
 pub struct Tracker {
@@ -30,6 +36,10 @@ pub struct Tracker {
     given_away: HashSet<String>,
     /// The root when it was last believed.
     root: Option<RootId>,
+    /// What was mounted below the root when it was last believed, by path.
+    mounts: HashMap<String, RootId>,
+    /// Those of them that are not what they were.
+    away: HashSet<String>,
     /// The root was writable once: one that is read-only by intent is so at the first look.
     was_writable: bool,
 }
@@ -40,18 +50,26 @@ struct Known {
     stamp: Stamp,
     /// A sweep that was believed has seen it.
     vouched: bool,
+    /// It is a raster that our reader can show.
+    shown: bool,
+}
+
+impl Known {
+    fn of(file: &KnownFile) -> Self {
+        Self { stamp: file.stamp, vouched: file.vouched, shown: file.shown }
+    }
 }
 
 /// A file that is new or changed.
 #[derive(Debug, Clone, Copy)]
 struct Pending {
     stamp: Stamp,
-    /// Since when the stamp is so.
+    /// Since when the stamp is so, or when it was last looked into in vain.
     since: Instant,
     /// It settled but is not whole; only a change makes it settle again.
     incomplete: bool,
-    /// It settled but could not be read.
-    unread: bool,
+    /// It settled but could not be read, since when.
+    unread: Option<Instant>,
 }
 
 /// What a sweep that is believed makes certain.
@@ -66,7 +84,7 @@ pub struct Swept {
 impl Tracker {
     /// Starts from the catalogue's files, and the root as it was when it was last believed.
     pub fn new(settle: Duration, known: Vec<KnownFile>, root: Option<RootId>) -> Self {
-        let known = known.into_iter().map(|file| (file.path, Known { stamp: file.stamp, vouched: file.vouched }));
+        let known = known.into_iter().map(|file| (file.path.clone(), Known::of(&file)));
         Self {
             settle,
             known: known.collect(),
@@ -75,6 +93,8 @@ impl Tracker {
             gone: HashSet::new(),
             given_away: HashSet::new(),
             root,
+            mounts: HashMap::new(),
+            away: HashSet::new(),
             was_writable: false,
         }
     }
@@ -88,11 +108,12 @@ impl Tracker {
     /// A candidate was seen.
     pub fn seen(&mut self, path: &str, stamp: Stamp, now: Instant) {
         self.still_there(path);
-        if self.known.get(path).is_some_and(|known| known.stamp == stamp) {
+        if let Some(known) = self.known.get_mut(path).filter(|known| known.stamp.agrees(&stamp)) {
+            known.stamp.ctime_ns = known.stamp.ctime_ns.or(stamp.ctime_ns);
             self.pending.remove(path);
             return;
         }
-        let fresh = Pending { stamp, since: now, incomplete: false, unread: false };
+        let fresh = Pending { stamp, since: now, incomplete: false, unread: None };
         let pending = self.pending.entry(path.to_owned()).or_insert(fresh);
         if pending.stamp != stamp {
             *pending = fresh;
@@ -127,6 +148,8 @@ impl Tracker {
             return Err(doubt);
         }
         let news = self.vouch(sweep);
+        // What is shielded now was missed for nothing.
+        self.missing.retain(|path, _| sweep.lacks(path));
         for path in self.known.keys().filter(|path| sweep.lacks(path)) {
             self.missing.entry(path.clone()).or_insert(now);
         }
@@ -151,17 +174,16 @@ impl Tracker {
         if sweep.read_only && self.was_writable {
             return Err(Doubt("the root has become read-only".to_owned()));
         }
-        trust::judge(self.evidence(sweep))
+        let same_root = self.root.as_ref().is_none_or(|root| *root == sweep.root);
+        trust::judge(self.evidence(sweep, "", same_root))
     }
 
-    /// Counts the witnesses; before there are any, all known files are.
-    fn evidence(&self, sweep: &Sweep) -> Evidence {
+    /// Counts the witnesses in a folder; before there are any, all known files are.
+    fn evidence(&self, sweep: &Sweep, folder: &str, same_root: bool) -> Evidence {
         let none_vouched = !self.known.values().any(|known| known.vouched);
-        let witnesses = self
-            .known
-            .iter()
-            .filter(|(path, known)| (known.vouched || none_vouched) && !self.given_away.contains(*path));
-        let same_root = self.root.as_ref().is_none_or(|root| *root == sweep.root);
+        let witnesses = self.known.iter().filter(|(path, known)| {
+            (known.vouched || none_vouched) && !self.given_away.contains(*path) && scan::is_in(path, folder)
+        });
         let (mut present, mut missing) = (0, 0);
         for (path, _) in witnesses {
             present += usize::from(sweep.has(path));
@@ -174,6 +196,7 @@ impl Tracker {
     fn vouch(&mut self, sweep: &Sweep) -> bool {
         let mut news = self.root.as_ref() != Some(&sweep.root);
         self.root = Some(sweep.root.clone());
+        news |= self.vouch_mounts(sweep);
         for known in self.known.iter_mut().filter(|(path, _)| sweep.has(path)).map(|(_, known)| known) {
             news |= !known.vouched;
             known.vouched = true;
@@ -183,7 +206,7 @@ impl Tracker {
 
     /// Lengths of the files that are settling, in bytes: a missing one as long may have been moved.
     fn settling_sizes(&self) -> HashSet<u64> {
-        let settling = self.pending.values().filter(|pending| !pending.incomplete && !pending.unread);
+        let settling = self.pending.values().filter(|pending| !pending.incomplete && pending.unread.is_none());
         settling.map(|pending| pending.stamp.size_bytes).collect()
     }
 
@@ -193,10 +216,15 @@ impl Tracker {
         self.given_away.len()
     }
 
-    /// Files whose settle time is over, to be looked at once more.
+    /// Files whose settle time is over, to be looked at once more: new ones before those that are catalogued already, and
+    /// not too many at once, so that what lands does not wait for a tree whose owner has just changed.
     pub fn due(&self, now: Instant) -> Vec<String> {
         let over = |pending: &Pending| !pending.incomplete && now.duration_since(pending.since) >= self.settle;
-        self.pending.iter().filter(|(_, pending)| over(pending)).map(|(path, _)| path.clone()).collect()
+        let over = self.pending.iter().filter(|(_, pending)| over(pending)).map(|(path, _)| path.clone());
+        let (mut due, known): (Vec<_>, Vec<_>) = over.partition(|path| !self.known.contains_key(path));
+        due.extend(known);
+        due.truncate(DUE_AT_ONCE);
+        due
     }
 
     /// Whether `path` has settled, and as what.
@@ -221,13 +249,13 @@ impl Tracker {
         self.missing.values().any(|since| now.duration_since(*since) >= self.settle)
     }
 
-    /// `path` is catalogued as it was under `stamp`.
-    pub fn catalogued(&mut self, path: &str, stamp: Stamp) {
+    /// `path` is catalogued as it was under `stamp`, as a raster that can be shown or not.
+    pub fn catalogued(&mut self, path: &str, stamp: Stamp, shown: bool) {
         if self.pending.get(path).is_some_and(|pending| pending.stamp == stamp) {
             self.pending.remove(path);
         }
         let vouched = self.known.get(path).is_some_and(|known| known.vouched);
-        self.known.insert(path.to_owned(), Known { stamp, vouched });
+        self.known.insert(path.to_owned(), Known { stamp, vouched, shown });
     }
 
     /// `path` settled but is not whole.
@@ -239,11 +267,11 @@ impl Tracker {
         }
     }
 
-    /// `path` could not be read: its settle time begins anew.
-    pub fn postpone(&mut self, path: &str, now: Instant) {
-        if let Some(pending) = self.pending.get_mut(path) {
-            (pending.since, pending.unread) = (now, true);
-        }
+    /// `path` could not be read: its settle time begins anew. Answers whether that is news.
+    pub fn postpone(&mut self, path: &str, now: Instant) -> bool {
+        let Some(pending) = self.pending.get_mut(path) else { return false };
+        pending.since = now;
+        pending.unread.replace(pending.unread.unwrap_or(now)).is_none()
     }
 
     /// It takes longer to tell whether `path` is whole: it is asked about again after the settle time.
@@ -253,9 +281,15 @@ impl Tracker {
         }
     }
 
-    /// Files that have been incomplete, unchanged, for `patience`.
+    /// `path` is no scene as long as things are as they are.
+    pub fn left_out(&mut self, path: &str) {
+        self.pending.remove(path);
+    }
+
+    /// Files that have been incomplete, unchanged, or could not be read for `patience`.
     pub fn given_up(&self, patience: Duration, now: Instant) -> Vec<(String, Stamp)> {
-        let over = |pending: &Pending| pending.incomplete && now.duration_since(pending.since) >= patience;
+        let waits_since = |pending: &Pending| pending.incomplete.then_some(pending.since).or(pending.unread);
+        let over = |pending: &Pending| waits_since(pending).is_some_and(|since| now.duration_since(since) >= patience);
         let given_up = self.pending.iter().filter(|(_, pending)| over(pending));
         given_up.map(|(path, pending)| (path.clone(), pending.stamp)).collect()
     }

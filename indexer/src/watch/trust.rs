@@ -48,14 +48,14 @@ impl fmt::Display for RootId {
     }
 }
 
-/// What a sweep says of the witnesses. Those in folders that could not be read are in neither number.
+/// What a sweep says of the witnesses in the root, or in something that is mounted below it. Those in folders that could not be read are in neither number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Evidence {
     /// Witnesses at their places.
     pub present: usize,
     /// Witnesses not at their places.
     pub missing: usize,
-    /// Whether the root is the folder that it was when it was last believed.
+    /// Whether it is the folder that it was when it was last believed.
     pub same_root: bool,
 }
 
@@ -71,9 +71,7 @@ pub fn judge(evidence: Evidence) -> Result<(), Doubt> {
         return Ok(());
     }
     if !same_root && is_most {
-        return Err(Doubt(format!(
-            "another folder is mounted at the root: {missing} of {all} known files are not in it"
-        )));
+        return Err(Doubt(format!("another folder is mounted: {missing} of {all} known files are not in it")));
     }
     if present == 0 && missing > 1 {
         return Err(Doubt(format!("all {all} known files are gone at once")));

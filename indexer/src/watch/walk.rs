@@ -10,6 +10,7 @@ use std::{
     collections::HashMap,
     fs::{self, DirEntry, Metadata},
     io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
     vec,
@@ -18,9 +19,10 @@ use std::{
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use super::{
-    candidate,
+    candidate, link,
     scan::{self, Sweep},
     trust::RootId,
+    unseen::{Unseen, Why},
 };
 use crate::paths::Root;
 
@@ -45,7 +47,7 @@ struct Folder {
     /// Paths of its candidates below the root.
     files: Vec<String>,
     folders: Vec<PathBuf>,
-    unnamed: u64,
+    unseen: Unseen,
 }
 
 /// A walk under way.
@@ -56,10 +58,19 @@ pub struct Walk {
     before: Option<Memory>,
     memory: Option<Memory>,
     sweep: Sweep,
-    /// Folders to come, and how deep they lie.
-    waiting: Vec<(PathBuf, usize)>,
+    /// Folders to come.
+    waiting: Vec<Waiting>,
     reading: Option<Reading>,
     busy: Duration,
+}
+
+/// A folder to come.
+#[derive(Debug)]
+struct Waiting {
+    path: PathBuf,
+    depth: usize,
+    /// Number of the device that the folder above it is on.
+    above: u64,
 }
 
 /// The folder that is being read.
@@ -67,6 +78,7 @@ pub struct Walk {
 struct Reading {
     path: PathBuf,
     depth: usize,
+    device: u64,
     entries: vec::IntoIter<DirEntry>,
     found: Folder,
 }
@@ -77,11 +89,12 @@ impl Walk {
     /// # Errors
     /// When the root itself cannot be read.
     pub fn full(root: Root, max_files: usize, remembers: bool) -> io::Result<Self> {
-        let id = RootId::of(&fs::metadata(&root.path)?);
+        let metadata = fs::metadata(&root.path)?;
+        let id = RootId::of(&metadata);
         fs::read_dir(&root.path)?;
         let memory = remembers.then(|| Memory { root: id.clone(), folders: HashMap::new() });
         let sweep = Sweep { root: id, read_only: is_read_only(&root.path), ..Sweep::default() };
-        let waiting = vec![(root.path.clone(), 0)];
+        let waiting = vec![Waiting { path: root.path.clone(), depth: 0, above: metadata.dev() }];
         Ok(Self { root, max_files, before: None, memory, sweep, waiting, reading: None, busy: Duration::ZERO })
     }
 
@@ -111,8 +124,7 @@ impl Walk {
     }
 
     /// What a walk that is over has seen, and what the next may leave out.
-    pub fn end(mut self) -> (Sweep, Option<Memory>) {
-        scan::leave_out_unpacked(&mut self.sweep);
+    pub fn end(self) -> (Sweep, Option<Memory>) {
         (self.sweep, self.memory)
     }
 
@@ -138,24 +150,32 @@ impl Walk {
             }
             return true;
         }
-        let Some((path, depth)) = self.waiting.pop() else { return false };
-        self.enter(path, depth);
+        let Some(next) = self.waiting.pop() else { return false };
+        let relative = self.root.relative(&next.path).unwrap_or_default();
+        if self.enter(next, &relative).is_err() {
+            self.sweep.unreadable.push(relative);
+        }
         true
     }
 
-    fn enter(&mut self, path: PathBuf, depth: usize) {
-        let changed = self.memory.as_ref().and_then(|_| fs::metadata(&path).ok()).and_then(|metadata| sure(&metadata));
+    fn enter(&mut self, next: Waiting, relative: &str) -> io::Result<()> {
+        let Waiting { path, depth, above } = next;
+        let metadata = fs::metadata(&path)?;
+        let device = metadata.dev();
+        if device != above {
+            self.sweep.mounts.insert(relative.to_owned(), RootId::of(&metadata));
+        }
+        let changed = self.memory.as_ref().and_then(|_| sure(&metadata));
         if let Some(same) = self.known(&path, changed) {
-            return self.take_over(path, depth, same);
+            self.sweep.assumed.extend(same.files.iter().cloned());
+            self.remember(path, depth, device, same);
+            return Ok(());
         }
-        match fs::read_dir(&path).and_then(Iterator::collect::<io::Result<Vec<DirEntry>>>) {
-            Ok(entries) => {
-                self.sweep.folders_read += 1;
-                let found = Folder { changed, ..Folder::default() };
-                self.reading = Some(Reading { path, depth, entries: entries.into_iter(), found });
-            }
-            Err(_) => self.sweep.unreadable.push(self.root.relative(&path).unwrap_or_default()),
-        }
+        let entries = fs::read_dir(&path)?.collect::<io::Result<Vec<DirEntry>>>()?.into_iter();
+        self.sweep.folders_read += 1;
+        let found = Folder { changed, ..Folder::default() };
+        self.reading = Some(Reading { path, depth, device, entries, found });
+        Ok(())
     }
 
     /// The folder as it was, when it has not changed since.
@@ -165,20 +185,19 @@ impl Walk {
         is_same.then(|| before.folders.remove(path)).flatten()
     }
 
-    fn take_over(&mut self, path: PathBuf, depth: usize, found: Folder) {
-        self.sweep.assumed.extend(found.files.iter().cloned());
-        self.remember(path, depth, found);
-    }
-
     fn leave(&mut self, reading: Reading) {
-        let Reading { path, depth, found, .. } = reading;
-        self.remember(path, depth, found);
+        let Reading { path, depth, device, found, .. } = reading;
+        self.remember(path, depth, device, found);
     }
 
-    fn remember(&mut self, path: PathBuf, depth: usize, found: Folder) {
-        self.sweep.unnamed += found.unnamed;
+    fn remember(&mut self, path: PathBuf, depth: usize, device: u64, found: Folder) {
+        self.sweep.unseen.add(&found.unseen);
         if depth < MAX_DEPTH {
-            self.waiting.extend(found.folders.iter().map(|folder| (folder.clone(), depth + 1)));
+            let below = |folder: &PathBuf| Waiting { path: folder.clone(), depth: depth + 1, above: device };
+            self.waiting.extend(found.folders.iter().map(below));
+        } else {
+            let too_deep = found.folders.iter();
+            too_deep.for_each(|folder| self.sweep.unseen.note(Why::Depth, folder.display().to_string()));
         }
         self.sweep.overfull |= self.sweep.files.len() + self.sweep.assumed.len() > self.max_files;
         if let Some(memory) = &mut self.memory {
@@ -190,8 +209,7 @@ impl Walk {
     fn visit(&mut self, entry: &DirEntry, found: &mut Folder) {
         let name = entry.file_name();
         let Some(name) = name.to_str() else {
-            found.unnamed += 1;
-            return;
+            return found.unseen.note(Why::Name, entry.path().display().to_string());
         };
         let Ok(kind) = entry.file_type() else { return };
         if kind.is_dir() {
@@ -200,23 +218,37 @@ impl Walk {
                 found.folders.push(path);
             }
         } else if candidate::is_candidate(name) {
-            self.sweep.files_looked_at += 1;
-            let path = entry.path();
-            let Some(relative) = self.root.relative(&path) else { return };
-            match if kind.is_symlink() { scan::linked(&self.root, &path) } else { entry.metadata() } {
-                Ok(metadata) if metadata.is_file() => {
-                    if self.memory.is_some() {
-                        found.files.push(relative.clone());
-                    }
-                    self.sweep.files.insert(relative, scan::stamp(&metadata));
+            self.look_at(entry, kind.is_symlink(), found);
+        } else if kind.is_symlink()
+            && candidate::is_looked_into(name)
+            && link::leads_elsewhere(&self.root, &entry.path())
+        {
+            found.unseen.note(Why::Link, entry.path().display().to_string());
+        }
+    }
+
+    fn look_at(&mut self, entry: &DirEntry, is_link: bool, found: &mut Folder) {
+        self.sweep.files_looked_at += 1;
+        let path = entry.path();
+        let Some(relative) = self.root.relative(&path) else { return };
+        match if is_link { link::followed(&self.root, &path) } else { entry.metadata() } {
+            Ok(metadata) if metadata.is_file() => {
+                if self.memory.is_some() {
+                    found.files.push(relative.clone());
                 }
-                // It may still be there, and must be looked for again.
-                Err(error) if !kind.is_symlink() && error.kind() != io::ErrorKind::NotFound => {
-                    found.changed = None;
-                    self.sweep.unreadable.push(relative);
-                }
-                Ok(_) | Err(_) => {}
+                self.sweep.files.insert(relative, scan::stamp(&self.root, &metadata));
             }
+            Err(error) if is_link => {
+                if error.kind() == io::ErrorKind::PermissionDenied {
+                    found.unseen.note(Why::Link, path.display().to_string());
+                }
+            }
+            // It may still be there, and must be looked for again.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                found.changed = None;
+                self.sweep.unreadable.push(relative);
+            }
+            Ok(_) | Err(_) => {}
         }
     }
 }

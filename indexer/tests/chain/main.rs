@@ -1,7 +1,9 @@
 //! Files in, results out, with real files, a real database and real child processes; a room for each subject.
 
 mod attempts;
+mod deliveries;
 mod doubt;
+mod edge;
 mod feed;
 mod halves;
 mod moves;

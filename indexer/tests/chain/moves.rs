@@ -1,6 +1,11 @@
 //! Files that are overwritten, moved, renamed and deleted, and what becomes of their results.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::{FileExt, PermissionsExt},
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use serde_json::Value;
 
@@ -35,6 +40,72 @@ fn overwritten_touched_deleted_and_back() {
     fs::write(&path, tiff(3)).unwrap();
     indexer.scene_at("a", 7, "published");
     assert_eq!((runs(&indexer), indexer.publications("other")), (4, 1));
+}
+
+/// Longer than what samples see all of.
+fn long(seed: u16) -> Vec<u8> {
+    [tiff(seed), vec![7; 3 << 20]].concat()
+}
+
+fn set_time(path: &Path, time: SystemTime) {
+    fs::File::open(path).unwrap().set_modified(time).unwrap();
+}
+
+#[test]
+fn an_edit_in_place_and_another_file_of_its_size_and_time_are_new_revisions() {
+    let mut indexer = Indexer::start(COPY, &[]);
+    let (path, aside) = (indexer.root().join("a.tif"), indexer.dir.path().join("aside"));
+    let time = SystemTime::now() - Duration::from_secs(1000);
+    fs::write(&path, long(1)).unwrap();
+    set_time(&path, time);
+    indexer.scene_at("a", 2, "published");
+
+    // Between two samples, and with its time set back.
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.write_all_at(&[9; 20_000], 20_000).unwrap();
+    set_time(&path, time);
+    indexer.scene_at("a", 4, "published");
+
+    fs::write(&aside, long(2)).unwrap();
+    set_time(&aside, time);
+    fs::rename(&aside, &path).unwrap();
+    indexer.scene_at("a", 6, "published");
+
+    // The same while nobody looks.
+    assert!(indexer.stop().success());
+    fs::write(&aside, long(3)).unwrap();
+    set_time(&aside, time);
+    fs::rename(&aside, &path).unwrap();
+    indexer.restart();
+    indexer.scene_at("a", 8, "published");
+}
+
+#[test]
+fn rights_links_and_moves_there_and_back_are_no_new_revisions_and_a_new_time_of_a_long_file_is() {
+    // All but the head counts as long.
+    let indexer = Indexer::start(COPY, &["--compare-whole", "1KiB"]);
+    let path = indexer.root().join("a.tif");
+    fs::write(indexer.root().join("other.tif"), tiff(9)).unwrap();
+    fs::write(&path, long(1)).unwrap();
+    indexer.scene_at("a", 2, "published");
+    let mut rights = fs::metadata(&path).unwrap().permissions();
+    rights.set_mode(0o640);
+    fs::set_permissions(&path, rights).unwrap();
+    settled(&indexer);
+    fs::hard_link(&path, indexer.dir.path().join("link")).unwrap();
+    settled(&indexer);
+    fs::rename(&path, indexer.dir.path().join("aside")).unwrap();
+    fs::rename(indexer.dir.path().join("aside"), &path).unwrap();
+    settled(&indexer);
+    assert_eq!((indexer.scene("a")["revision"].clone(), indexer.publications("a")), (2.into(), 1));
+    set_time(&path, SystemTime::now());
+    indexer.scene_at("a", 4, "published");
+}
+
+/// Waits until what has just changed has been looked into.
+fn settled(indexer: &Indexer) {
+    std::thread::sleep(Duration::from_secs(2));
+    until("no pending files", || indexer.json("/health")["watch_figures"]["pending"] == 0);
 }
 
 /// [`COPY`] that finds one spot and leaves a line behind for every run.

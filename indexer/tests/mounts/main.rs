@@ -114,7 +114,7 @@ impl World {
         assert!(self.indexer.stop().success());
         self.share.signal(Signal::STOP);
         self.indexer.restart();
-        self.is_degraded();
+        assert_eq!(self.indexer.json("/health")["watch"], "degraded", "from the first answer on");
         self.share.signal(Signal::CONT);
         self.recovers();
     }

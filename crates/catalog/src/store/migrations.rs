@@ -9,7 +9,7 @@ use sqlx::migrate::Migration;
 /// This crate's migrations come after this number; other crates in the same database use other thousands.
 pub const BASE: i64 = 1_000;
 
-const STEPS: [Step; 3] = [
+const STEPS: [Step; 4] = [
     Step {
         name: "catalogue",
         text: Spelled {
@@ -29,6 +29,13 @@ const STEPS: [Step; 3] = [
         text: Spelled {
             sqlite: include_str!("../../migrations/sqlite/0003_feed.sql"),
             postgres: include_str!("../../migrations/postgres/0003_feed.sql"),
+        },
+    },
+    Step {
+        name: "ctime",
+        text: Spelled {
+            sqlite: include_str!("../../migrations/sqlite/0004_ctime.sql"),
+            postgres: include_str!("../../migrations/postgres/0004_ctime.sql"),
         },
     },
 ];

@@ -14,6 +14,17 @@ pub struct Stamp {
     pub size_bytes: u64,
     /// Modification time in nanoseconds since 1970.
     pub mtime_ns: i64,
+    /// Time of the inode's last change, likewise: whoever writes, or puts another file in its place, moves it, whatever
+    /// modification time is set afterwards. `None` where the file system does not tell, or nobody asked.
+    pub ctime_ns: Option<i64>,
+}
+
+impl Stamp {
+    /// Whether the two show no change, as far as both tell.
+    pub fn agrees(&self, other: &Self) -> bool {
+        let same_change = self.ctime_ns.zip(other.ctime_ns).is_none_or(|(one, other)| one == other);
+        (self.size_bytes, self.mtime_ns) == (other.size_bytes, other.mtime_ns) && same_change
+    }
 }
 
 /// A catalogued scene and its file.
@@ -83,6 +94,8 @@ pub struct KnownFile {
     pub stamp: Stamp,
     /// Whether a sweep that was believed has seen it; see [`vouch`].
     pub vouched: bool,
+    /// Whether it is a raster that can be shown as it is.
+    pub shown: bool,
 }
 
 /// The file of every scene that is there.
@@ -90,9 +103,14 @@ pub struct KnownFile {
 /// # Errors
 /// When the database fails.
 pub async fn files(conn: &mut Connection) -> Result<Vec<KnownFile>> {
-    let rows = sqlx::query("SELECT path, size_bytes, mtime_ns, vouched FROM scene WHERE withdrawn = 0")
-        .fetch_all(conn)
-        .await?;
+    // Members of `body` stand in the order of `Scene`'s, and no text has bare quotes in it.
+    let rows = sqlx::query(
+        r#"SELECT path, size_bytes, mtime_ns, ctime_ns, vouched,
+                  CAST(CASE WHEN body LIKE '%"raw":null,"light":%' THEN 0 ELSE 1 END AS BIGINT) AS shown
+           FROM scene WHERE withdrawn = 0"#,
+    )
+    .fetch_all(conn)
+    .await?;
     rows.iter().map(known_file).collect()
 }
 
@@ -114,11 +132,13 @@ pub async fn put(conn: &mut Connection, entry: &Entry) -> Result<()> {
     let body = serde_json::to_string(scene)
         .map_err(|source| StoreError::Unwritable { what: format!("scene `{}`", scene.scene_id), source })?;
     sqlx::query(
-        "INSERT INTO scene (scene_id, path, revision, withdrawn, size_bytes, mtime_ns, identity, updated_at_ms, body)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        "INSERT INTO scene (scene_id, path, revision, withdrawn, size_bytes, mtime_ns, identity, updated_at_ms, body,
+             ctime_ns)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          ON CONFLICT (scene_id) DO UPDATE SET path = excluded.path, revision = excluded.revision,
              withdrawn = excluded.withdrawn, size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns,
              identity = excluded.identity, updated_at_ms = excluded.updated_at_ms, body = excluded.body,
+             ctime_ns = excluded.ctime_ns,
              vouched = CASE WHEN excluded.withdrawn = 0 THEN scene.vouched ELSE 0 END",
     )
     .bind(&scene.scene_id)
@@ -130,13 +150,15 @@ pub async fn put(conn: &mut Connection, entry: &Entry) -> Result<()> {
     .bind(&entry.identity)
     .bind(entry.updated_at.as_millisecond())
     .bind(body)
+    .bind(entry.stamp.ctime_ns)
     .execute(conn)
     .await?;
     Ok(())
 }
 
 fn known_file(row: &Row) -> Result<KnownFile> {
-    Ok(KnownFile { path: row.try_get("path")?, stamp: stamp(row)?, vouched: is_true(row, "vouched")? })
+    let (vouched, shown) = (is_true(row, "vouched")?, is_true(row, "shown")?);
+    Ok(KnownFile { path: row.try_get("path")?, stamp: stamp(row)?, vouched, shown })
 }
 
 fn is_true(row: &Row, column: &str) -> Result<bool> {
@@ -145,7 +167,8 @@ fn is_true(row: &Row, column: &str) -> Result<bool> {
 
 fn stamp(row: &Row) -> Result<Stamp> {
     let size_bytes: i64 = row.try_get("size_bytes")?;
-    Ok(Stamp { size_bytes: size_bytes.unsigned_abs(), mtime_ns: row.try_get("mtime_ns")? })
+    let (mtime_ns, ctime_ns) = (row.try_get("mtime_ns")?, row.try_get("ctime_ns")?);
+    Ok(Stamp { size_bytes: size_bytes.unsigned_abs(), mtime_ns, ctime_ns })
 }
 
 fn decode(row: &Row) -> Result<Entry> {

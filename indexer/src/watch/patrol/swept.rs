@@ -15,10 +15,11 @@ impl Patrol {
         self.status.update(|figures| {
             figures.scan_seconds = swept.took.as_secs_f64();
             figures.scanned_at = Some(jiff::Timestamp::now());
-            figures.unnamed = swept.sweep.unnamed;
+            swept.sweep.unseen.tell(&figures.unseen);
+            figures.unseen = swept.sweep.unseen.clone();
         });
         self.watch_anew(&swept.sweep);
-        self.take_in(&swept.sweep).await
+        self.take_in(swept.sweep).await
     }
 
     /// Events come from the folder that was watched, not from another that is mounted in its place.
@@ -30,27 +31,33 @@ impl Patrol {
         }
     }
 
-    async fn take_in(&mut self, sweep: &Sweep) -> Result<()> {
-        let swept = match self.tracker.swept(sweep, Instant::now()) {
+    async fn take_in(&mut self, mut sweep: Sweep) -> Result<()> {
+        let away = self.tracker.shield(&mut sweep);
+        self.tracker.leave_out_unpacked(&mut sweep);
+        let swept = match self.tracker.swept(&sweep, Instant::now()) {
             Ok(swept) => swept,
             Err(doubt) => {
-                self.status.judge(Err(doubt.0));
+                self.status.judge(Err(format!("{}; nothing is withdrawn", doubt.0)));
                 return Ok(());
             }
         };
         self.unsaved |= swept.news;
         if self.unsaved {
-            self.intake.vouch(&sweep.root.to_string()).await?;
+            self.intake.vouch(&self.tracker.believed()).await?;
             self.unsaved = false;
         }
         for path in swept.left {
             self.intake.left(&path).await?;
             self.tracker.forget(&path);
         }
-        self.unlist_gone(sweep).await?;
-        self.status.judge(match sweep.unreadable.first() {
-            Some(unread) => Err(format!("`{unread}` cannot be read ({} such in all)", sweep.unreadable.len())),
-            None => Ok(()),
+        self.unlist_gone(&sweep).await?;
+        self.status.judge(match (away.first(), sweep.unreadable.first()) {
+            (Some(doubt), _) => Err(format!("{}; nothing there is withdrawn ({} such in all)", doubt.0, away.len())),
+            (None, Some(unread)) => {
+                let all = sweep.unreadable.len();
+                Err(format!("`{unread}` cannot be read; nothing there is withdrawn ({all} such in all)"))
+            }
+            (None, None) => Ok(()),
         });
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Walks over small trees.
 
-use std::os::unix::fs::symlink;
+use std::os::unix::{ffi::OsStrExt, fs::symlink};
 
 use super::*;
 use crate::watch::{
@@ -56,27 +56,53 @@ fn a_sweep_finds_deep_and_odd_names_and_leaves_out_the_rest() {
 }
 
 #[test]
-fn a_delivery_counts_until_its_raster_lies_beside_it() {
+fn whether_a_delivery_counts_a_sweep_of_all_must_tell() {
     let dir = tempfile::tempdir().unwrap();
-    for name in ["d/a.tgz", "d/a.MBI.tif", "d/a.QLK.tif", "d/b.tgz", "d/c.h5", "e/a.tgz"] {
-        put(&dir, name);
-    }
-    let sweep = sweep(&root(&dir), 100).unwrap();
-    assert_eq!(found(&sweep), ["d/a.MBI.tif", "d/b.tgz", "d/c.h5", "e/a.tgz"]);
+    ["d/a.tgz", "d/a.MBI.tif"].iter().for_each(|name| put(&dir, name));
     assert_eq!(look(&root(&dir), "d/a.tgz"), Look::Unclear);
 }
 
 #[test]
-fn links_that_leave_the_root_are_refused() {
+fn links_are_followed_to_what_is_found_under_no_other_name_and_counted_where_they_lead_elsewhere() {
     let (dir, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    put(&dir, "real.tif");
+    ["real.tif", "a/data.bin", "state/own.bin"].iter().for_each(|name| put(&dir, name));
     fs::write(outside.path().join("secret.tif"), "x").unwrap();
-    symlink("real.tif", dir.path().join("inside.tif")).unwrap();
-    symlink(outside.path().join("secret.tif"), dir.path().join("outside.tif")).unwrap();
-    symlink(".", dir.path().join("loop")).unwrap();
+    let link = |target: &Path, name: &str| symlink(target, dir.path().join(name)).unwrap();
+    link(Path::new("a/data.bin"), "inside.tif");
+    link(Path::new("real.tif"), "again.tif");
+    link(Path::new("nothing"), "broken.tif");
+    link(Path::new("../real.tif"), "a/readme.txt");
+    link(Path::new("a/data.bin"), "notes");
+    let (found_at, counted) = (found(&sweep(&root(&dir), 100).unwrap()).len(), ["inside.tif", "real.tif"]);
+    assert_eq!(found_at, counted.len());
+    link(&outside.path().join("secret.tif"), "outside.tif");
+    link(&outside.path().join("secret.tif"), "outside.txt");
+    link(Path::new("state/own.bin"), "own.tif");
+    link(Path::new("."), "loop");
+    link(Path::new("../a"), "a/deep.tif");
     let sweep = sweep(&root(&dir), 100).unwrap();
-    assert_eq!(found(&sweep), ["inside.tif", "real.tif"]);
-    assert_eq!(look(&root(&dir), "outside.tif"), Look::Other);
+    assert_eq!(found(&sweep), counted);
+    assert_eq!((sweep.unseen.links, sweep.unseen.names, sweep.unseen.too_deep), (5, 0, 0));
+    for name in ["outside.tif", "again.tif", "own.tif"] {
+        assert_eq!(look(&root(&dir), name), Look::Other, "{name}");
+    }
+    assert!(matches!(look(&root(&dir), "inside.tif"), Look::File(_)));
+}
+
+#[test]
+fn what_is_left_alone_is_counted_and_named_also_by_a_pruned_walk() {
+    let dir = tempfile::tempdir().unwrap();
+    let deepest = vec!["d"; MAX_DEPTH].join("/");
+    put(&dir, &format!("{deepest}/seen.tif"));
+    put(&dir, &format!("{deepest}/unseen/a.tif"));
+    fs::write(dir.path().join(std::ffi::OsStr::from_bytes(b"\xff.tif")), "x").unwrap();
+    age(dir.path(), 100);
+    let full = sweep(&root(&dir), 100).unwrap();
+    assert_eq!(found(&full), [format!("{deepest}/seen.tif")]);
+    assert_eq!((full.unseen.names, full.unseen.too_deep, full.unseen.links), (1, 1, 0));
+    assert!(full.unseen.example.as_ref().unwrap().contains(".tif"), "{:?}", full.unseen);
+    let pruned = pruned(&root(&dir), remembered(&root(&dir)));
+    assert_eq!((pruned.folders_read, pruned.unseen.names, pruned.unseen.too_deep), (0, 1, 1));
 }
 
 #[test]
@@ -86,7 +112,7 @@ fn a_sweep_stops_at_its_limit() {
         put(&dir, &format!("{number}/a.tif"));
     }
     assert!(sweep(&root(&dir), 2).unwrap().overfull);
-    assert!(sweep(&Root { path: "/no such root".into(), excluded: Vec::new() }, 1).is_err());
+    assert!(sweep(&Root { path: "/no such root".into(), ..root(&dir) }, 1).is_err());
 }
 
 #[test]
