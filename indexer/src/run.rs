@@ -1,19 +1,17 @@
 //! Putting it together: settings to running loops, and an orderly end.
 
 use std::{
-    fs,
     net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::{Arc, mpsc::RecvTimeoutError},
+    path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use aurora_daemon::{
-    descriptors, file_system, metrics,
+    descriptors, metrics,
     serve::{self, Bounds, Connections, Inherited, Listeners},
     stop,
 };
-use aurora_database::Address;
 use aurora_queue::RetryPolicy;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +22,6 @@ use crate::{
     files::{Shelf, Tree},
     http::{Shared, routes, token::Guard},
     intake::Intake,
-    paths::Root,
     settings::{ExecutorKind, Settings, WatchMode},
     trouble::Trouble,
     watch::{events::Hints, pace::Pace, patrol::Patrol, status::WatchStatus},
@@ -39,7 +36,10 @@ use crate::{
     },
 };
 
+mod places;
 mod turns;
+
+use places::Places;
 
 /// Descriptors kept from clients besides those for files: database, logs, pipes of attempts.
 const OWN_DESCRIPTORS: u64 = 96;
@@ -56,12 +56,6 @@ const OWN_BLOCKING_THREADS: usize = 16;
 
 /// Time between asking an attempt to stop and making it.
 const JOB_GRACE: Duration = Duration::from_secs(5);
-
-/// How long a start waits for the root to answer at all.
-const ROOT_PATIENCE: Duration = Duration::from_secs(10);
-
-/// What stands for the network file system of a root that is away when the indexer starts.
-const AWAY: &str = "a file system that is away";
 
 /// Time that threads with file work get after everything else has stopped.
 const LAST_GRACE: Duration = Duration::from_secs(2);
@@ -156,90 +150,6 @@ fn listeners(settings: &Settings) -> Result<(Listeners, Option<Listeners>)> {
     let admin = settings.admin_listen.map(|at| inherited.at_or_listen(at).map_err(failed(at))).transpose()?;
     let clients = inherited.rest_or_listen(settings.listen).map_err(failed(settings.listen))?;
     Ok((clients.secured(tls), admin))
-}
-
-/// The folders, made where needed, with all links resolved.
-struct Places {
-    root: Root,
-    /// Name of the network file system that the root lies on, if it does.
-    network: Option<&'static str>,
-    /// The root is away, or did not answer.
-    is_away: bool,
-    state: PathBuf,
-    database: Address,
-    results: PathBuf,
-}
-
-impl Places {
-    fn make(settings: &Settings) -> Result<Self> {
-        let missing = || IndexerError::Setting { setting: "root", reason: "is missing".to_owned() };
-        let state = std::path::absolute(&settings.state).map_err(IndexerError::io("find", &settings.state))?;
-        let was_here_before = Database::was_used(&state, &settings.database_address(&state)?);
-        let Found { path: root, network, is_away } =
-            found(settings.root.as_deref().ok_or_else(missing)?, was_here_before)?;
-        let state = made(&settings.state)?;
-        let results = made(&settings.results_dir())?;
-        if root.starts_with(&results) || root.starts_with(&state) {
-            let reason = "lies in the state or results folder".to_owned();
-            return Err(IndexerError::Setting { setting: "root", reason });
-        }
-        let excluded = vec![state.clone(), results.clone()];
-        let database = settings.database_address(&state)?;
-        let tells_ctime = network.is_none_or(|network| network != "FUSE" && network != AWAY);
-        Ok(Self { root: Root { path: root, excluded, tells_ctime }, network, is_away, state, database, results })
-    }
-}
-
-/// The root as it was found.
-struct Found {
-    /// All links resolved, where it answered.
-    path: PathBuf,
-    network: Option<&'static str>,
-    is_away: bool,
-}
-
-/// Finds the root. One that hangs, or has gone away since an earlier start, is taken as it is named, and for a network's:
-/// it may come back.
-fn found(root: &Path, was_here_before: bool) -> Result<Found> {
-    let (answer, answered) = std::sync::mpsc::channel();
-    let asked = root.to_owned();
-    // Nobody waits any more when a send fails.
-    let asking = move || {
-        let found = resolved(&asked).map(|path| {
-            let network = file_system::network_name(&path).ok().flatten();
-            Found { path, network, is_away: false }
-        });
-        let _ = answer.send(found);
-        // Where it is may be known without asking who has its files.
-        let _ = fs::read_dir(&asked).map(|mut entries| entries.next());
-    };
-    let thread = std::thread::Builder::new().name("find".to_owned());
-    thread.spawn(asking).map_err(IndexerError::io("start a thread for", root))?;
-    let found = match answered.recv_timeout(ROOT_PATIENCE) {
-        Ok(Ok(found)) => {
-            let is_away = answered.recv_timeout(ROOT_PATIENCE).err() == Some(RecvTimeoutError::Timeout);
-            Found { is_away, ..found }
-        }
-        // A root that was never there is a slip of the pen.
-        Ok(Err(error)) if !was_here_before => return Err(error),
-        Ok(Err(_)) | Err(_) => {
-            let path = std::path::absolute(root).map_err(IndexerError::io("find", root))?;
-            Found { path, network: Some(AWAY), is_away: true }
-        }
-    };
-    if found.is_away {
-        tracing::error!(root = %root.display(), "the root is away or does not answer");
-    }
-    Ok(found)
-}
-
-fn made(path: &Path) -> Result<PathBuf> {
-    fs::create_dir_all(path).map_err(IndexerError::io("make", path))?;
-    resolved(path)
-}
-
-fn resolved(path: &Path) -> Result<PathBuf> {
-    path.canonicalize().map_err(IndexerError::io("find", path))
 }
 
 fn executor(settings: &Settings) -> Result<Arc<dyn Executor>> {

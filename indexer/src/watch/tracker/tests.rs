@@ -291,6 +291,19 @@ fn what_lies_in_a_mount_that_went_away_has_not_left() {
 }
 
 #[test]
+fn what_a_new_mount_hides_has_not_left() {
+    let all = [("a.tif", 1), ("b.tif", 1), ("c.tif", 1), ("x/d.tif", 1)];
+    let (mut ours, start) = (tracker(&all.map(|(path, _)| path)), Instant::now());
+    for second in [0, 10] {
+        assert_eq!(shielded(&mut ours, mounted(&all[..3], "new"), seconds(start, second)), (true, Vec::new()));
+    }
+    assert!(ours.mounts.is_empty(), "it is not what should be there");
+    assert_eq!(shielded(&mut ours, sweep(&all), seconds(start, 20)), (false, Vec::new()));
+    assert_eq!(shielded(&mut ours, mounted(&all, "new"), seconds(start, 30)), (false, Vec::new()));
+    assert_eq!(ours.mounts.len(), 1);
+}
+
+#[test]
 fn a_mount_can_be_given_away_and_its_files_can_move_into_the_folder_below() {
     let all = [("a.tif", 1), ("x/d.tif", 1), ("x/e.tif", 1)];
     let known = all.map(|(path, _)| path);
