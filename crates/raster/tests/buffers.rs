@@ -36,6 +36,9 @@ fn peak_of(tiff: &GeoTiff, view: &View, options: &ReadOptions, style: &Style) ->
     plan_bytes + paint_bytes
 }
 
+/// Side of the scenes.
+const SCENE_PX: usize = 1500;
+
 #[test]
 fn a_tile_takes_little_beside_its_blocks() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -54,7 +57,9 @@ fn a_tile_takes_little_beside_its_blocks() {
             for style in &styles {
                 let bytes = peak_of(&tiff, &tile(z, x, y, 256), &options, style);
                 println!("{z}/{x}/{y} {resampling:?}: {bytes} bytes");
-                assert!(bytes <= MOST_BYTES, "{bytes} bytes for {z}/{x}/{y}, {resampling:?}");
+                // Small strips are looked at whole, and blocks that are kept packed are unpacked for it.
+                let blocks_bytes = if path == &strips { 2 * SCENE_PX * SCENE_PX } else { 0 };
+                assert!(bytes <= MOST_BYTES + blocks_bytes, "{bytes} bytes for {z}/{x}/{y}, {resampling:?}");
                 assert!(bytes >= 2 * 256 * 256, "{bytes} bytes cannot hold a tile: nothing was counted");
             }
         }

@@ -123,6 +123,23 @@ impl Level {
         }
     }
 
+    /// Bytes that a pixel takes in a stored row of one plane; 0 where blocks are not cut out of rows.
+    pub(crate) fn stored_pixel_bytes(&self) -> f64 {
+        if let Storage::Rows(rows) = &self.storage { rows.pixel_bits() as f64 / 8.0 } else { 0.0 }
+    }
+
+    /// Planes that `bands` bands are stored in.
+    pub(crate) fn planes(&self, bands: u16) -> u16 {
+        if self.planar == Planar::Separate { bands } else { 1 }
+    }
+
+    /// Pixels of the file that one of its pixels stands for: more than 1 of a thinned level.
+    pub(crate) fn stands_for_px(&self) -> f64 {
+        let Storage::Rows(rows) = &self.storage else { return 1.0 };
+        let (width_px, height_px) = rows.size_px();
+        f64::from(width_px) / f64::from(self.width_px) * f64::from(height_px) / f64::from(self.height_px)
+    }
+
     /// Whether it is no level of the file but every n-th pixel of one.
     pub fn is_thinned(&self) -> bool {
         matches!(&self.storage, Storage::Rows(rows) if rows.size_px() != (self.width_px, self.height_px))

@@ -2,8 +2,8 @@
 //!
 //! A raw scene stores whole rows. Blocks as wide as the scene would bring 20 kB of each row where a tile shows 500 bytes of
 //! it, so blocks here are windows of rows, about as large as the tiles of other files. And since a raw scene seldom has
-//! overviews, rows also make *thinned* levels, in which every n-th pixel of every n-th row stands for its neighbours, as
-//! GDAL decimates: a small picture of the scene costs a small part of its bytes.
+//! overviews, rows also make *thinned* levels, in which every n-th pixel of every n-th row stands for its neighbours: where all that
+//! lies under a picture is too much to read, `render::level` takes one of these.
 
 use std::ops::Range;
 
@@ -67,6 +67,11 @@ impl StoredRows {
     /// Width and height of the image in pixels.
     pub(super) fn size_px(&self) -> (u32, u32) {
         (self.width_px, self.height_px)
+    }
+
+    /// Bits of a pixel in a row of one plane.
+    pub(super) fn pixel_bits(&self) -> u64 {
+        self.pixel_bits
     }
 
     /// Rows that the file stores together.

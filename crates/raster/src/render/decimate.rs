@@ -8,6 +8,7 @@ use crate::{
     Limits,
     header::{Header, Level, Planar},
     render::{
+        Resampling,
         cell::{ONE, Position, whole},
         cost::BYTES_PER_BLOCK,
         level::Choice,
@@ -55,8 +56,14 @@ impl Decimation {
         choice: Choice,
         bands: usize,
         limits: &Limits,
+        resampling: Resampling,
     ) -> Option<Self> {
-        Reckoned::of(header, level, choice, bands, limits).thinned_to(limits.max_walk_bytes / SHARE_OF_LIMIT)
+        let mut reckoned = Reckoned::of(header, level, choice, bands, limits);
+        if resampling != Resampling::Nearest {
+            // Other kernels notice.
+            (reckoned.thinned.cols.group, reckoned.thinned.rows.group) = (1, 1);
+        }
+        reckoned.thinned_to(limits.max_walk_bytes / SHARE_OF_LIMIT)
     }
 
     /// The nearest place, of the level that this was made for, that is read.

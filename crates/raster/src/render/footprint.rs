@@ -6,6 +6,19 @@ use super::{
     taps::{Filter, Form, UNWIDENED},
 };
 
+/// Source pixels that the pixels of a map tile look at in all, each once for every view pixel that it has a part in. So all are looked
+/// at for means, extremes and sums of up to 11,000 × 11,000 pixels, and for bilinear ones of half that side.
+const SAMPLES_PER_TILE: f64 = (1_u64 << 27) as f64;
+
+/// The same where they are put in order or counted.
+const RANKED_PER_TILE: f64 = (1_u64 << 26) as f64;
+
+/// Most of these along one axis of a view pixel, since all of them are held at once.
+const MOST_RANKED_PER_SIDE: usize = 256;
+
+/// Side of a map tile in pixels.
+const TILE_PX: f64 = 256.0;
+
 /// Source pixels of the chosen level that one view pixel spans.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Footprint {
@@ -44,4 +57,35 @@ pub(super) fn reach_px(resampling: Resampling, cells: &[Cell], usual_px: f64) ->
         Method::Ranked(_) => Filter { form: Form::Box },
     };
     cells.iter().map(|cell| filter.reach_px(Footprint::of(cell, usual_px).largest_px())).max().unwrap_or(0)
+}
+
+/// Most source pixels that are looked at along one axis for a view pixel. By raster and zoom alone, so that neighbouring views
+/// agree: all of a raster is on so few pixels of the zoom that each may look at more.
+pub(super) fn most_per_side(method: Method, level_px: (u32, u32), source_px_per_view_px: f64) -> usize {
+    let shown_px = |side_px: u32| (f64::from(side_px) / source_px_per_view_px).clamp(1.0, TILE_PX);
+    let of = |samples: f64| (samples / (shown_px(level_px.0) * shown_px(level_px.1))).sqrt() as usize;
+    match method {
+        Method::Ranked(rank) if !rank.is_extreme() => of(RANKED_PER_TILE).min(MOST_RANKED_PER_SIDE),
+        _ => of(SAMPLES_PER_TILE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Method, most_per_side};
+    use crate::render::Resampling;
+
+    #[test]
+    fn small_rasters_are_looked_at_whole_and_large_ones_within_bounds() {
+        let most = |kernel: Resampling, side_px, ratio| most_per_side(kernel.method(), (side_px, side_px), ratio);
+        for kernel in Resampling::names().filter_map(Resampling::named) {
+            for ratio in [2.0, 10.0, 40.0, 200.0] {
+                let is_ordered = matches!(kernel.method(), Method::Ranked(rank) if !rank.is_extreme());
+                assert!(most(kernel, 2000, ratio) as f64 >= 2.0 * ratio || is_ordered, "{kernel:?} at {ratio}");
+            }
+            assert!((32..=45).contains(&most(kernel, 1 << 20, 100.0)), "{kernel:?}");
+            assert!((32..=45).contains(&most(kernel, 1 << 20, 1e-3)) && most(kernel, 1, f64::INFINITY) > 0);
+        }
+        assert_eq!([Resampling::Mode, Resampling::Max].map(|kernel| most(kernel, 2000, 2000.0)), [256, 11_585]);
+    }
 }

@@ -4,7 +4,9 @@
 //! valid ones among the pixels in reach make its value. So masked values never bleed in, and valid area is neither lost
 //! nor gained.
 
-use std::ops::Range;
+use std::{collections::HashMap, ops::Range};
+
+use foldhash::fast::RandomState;
 
 use super::{
     bilinear::Validity,
@@ -13,11 +15,8 @@ use super::{
     mosaic::{Mosaic, Patch, pixel_of},
     pixel::{Pixel, is_valid},
     resampling::{Moment, Rank},
-    taps::{Filter, Form, MOST_TAPS, Taps},
+    taps::{Filter, Form, Taps},
 };
-
-/// Most pixels along one axis whose order is looked at.
-const MOST_RANKED: usize = 9;
 
 /// Weights that are none: what is left when lobes cancel out.
 const LEAST_WEIGHT: f64 = 1e-6;
@@ -27,8 +26,13 @@ pub(super) struct Source<'a, T> {
     pub(super) mosaic: &'a Mosaic<'a, T>,
     pub(super) validity: &'a Validity<'a, T>,
     pub(super) footprint: Footprint,
-    /// Looks at the block under the centre alone: of a raster that is read in part the others may not be there.
-    pub(super) confined: bool,
+    /// Most source pixels looked at along one axis for a pixel.
+    pub(super) most_per_side: usize,
+    /// Full-resolution pixels that each of a thinned level stands for; 1 of other levels.
+    pub(super) stands_for_px: f64,
+    /// Looks over the row of blocks under the centre alone, and as many as this together of strips as wide as the raster: of one that
+    /// is read in part the others may not be there.
+    pub(super) confined_to: Option<u32>,
 }
 
 /// Makes a number of values and their weights.
@@ -47,33 +51,25 @@ pub(super) fn weighted<T: Pixel>(
     line: &mut [T],
     mask: &mut [u8],
 ) {
-    let sum = WeightedSum { moment, sum: 0.0, weight: 0.0 };
-    source.for_each(filter, MOST_TAPS, span, (line, mask), sum);
+    let scale = if moment == Moment::Sum { source.stands_for_px } else { 1.0 };
+    source.for_each(filter, span, (line, mask), WeightedSum { moment, scale, sum: 0.0, weight: 0.0 });
 }
 
 /// The same by the order of the values.
 pub(super) fn ranked<T: Pixel>(source: &Source<'_, T>, rank: Rank, span: &Span, line: &mut [T], mask: &mut [u8]) {
-    let area = Filter { form: Form::Box };
+    let (area, line) = (Filter { form: Form::Box }, (line, mask));
     match rank {
-        Rank::Mode => source.for_each(
-            area,
-            MOST_RANKED,
-            span,
-            (line, mask),
-            Counted { values: Vec::with_capacity(MOST_RANKED * MOST_RANKED) },
-        ),
-        Rank::Share(share) => source.for_each(
-            area,
-            MOST_RANKED,
-            span,
-            (line, mask),
-            Sorted { values: Vec::with_capacity(MOST_RANKED * MOST_RANKED), share },
-        ),
+        Rank::Mode => source.for_each(area, span, line, Counted::default()),
+        Rank::Share(share) => source.for_each(area, span, line, Sorted { values: Vec::new(), share }),
+        Rank::Greatest => source.for_each(area, span, line, Extreme { beats: |a, b| a > b, best: None }),
+        Rank::Least => source.for_each(area, span, line, Extreme { beats: |a, b| a < b, best: None }),
     }
 }
 
 struct WeightedSum {
     moment: Moment,
+    /// What a sum is multiplied by.
+    scale: f64,
     sum: f64,
     weight: f64,
 }
@@ -91,7 +87,7 @@ impl<T: Pixel> Gather<T> for WeightedSum {
 
     fn result(&mut self) -> Option<f64> {
         match self.moment {
-            Moment::Sum => Some(self.sum),
+            Moment::Sum => Some(self.sum * self.scale),
             _ if self.weight.abs() < LEAST_WEIGHT => None,
             Moment::Mean => Some(self.sum / self.weight),
             Moment::RootMeanSquare => Some((self.sum / self.weight).max(0.0).sqrt()),
@@ -115,25 +111,55 @@ impl<T: Pixel> Gather<T> for Sorted {
     }
 
     fn result(&mut self) -> Option<f64> {
-        self.values.sort_unstable_by(f64::total_cmp);
-        let place = (self.values.len() as f64 * self.share).ceil() as usize;
-        self.values.get(place.saturating_sub(1)).copied()
+        let place = ((self.values.len() as f64 * self.share).ceil() as usize).saturating_sub(1);
+        let is_there = place < self.values.len();
+        is_there.then(|| *self.values.select_nth_unstable_by(place, f64::total_cmp).1)
+    }
+}
+
+/// The value that beats all others.
+struct Extreme<B> {
+    beats: B,
+    best: Option<f64>,
+}
+
+impl<T: Pixel, B: Fn(f64, f64) -> bool> Gather<T> for Extreme<B> {
+    fn begin(&mut self) {
+        self.best = None;
+    }
+
+    fn add(&mut self, value: T, _weight: f64) {
+        let number = value.number();
+        if self.best.is_none_or(|best| (self.beats)(number, best)) {
+            self.best = Some(number);
+        }
+    }
+
+    fn result(&mut self) -> Option<f64> {
+        self.best
     }
 }
 
 /// The value of the largest weight; of equals the first that was met.
+#[derive(Default)]
 struct Counted {
+    /// Values and their weights, as they were met.
     values: Vec<(f64, f64)>,
+    /// Where each is among them, by its bits.
+    places: HashMap<u64, usize, RandomState>,
 }
 
 impl<T: Pixel> Gather<T> for Counted {
     fn begin(&mut self) {
         self.values.clear();
+        self.places.clear();
     }
 
     fn add(&mut self, value: T, weight: f64) {
-        let number = value.number();
-        match self.values.iter_mut().find(|known| known.0 == number) {
+        // Both zeros are one.
+        let number = value.number() + 0.0;
+        let place = *self.places.entry(number.to_bits()).or_insert(self.values.len());
+        match self.values.get_mut(place) {
             Some(known) => known.1 += weight,
             None => self.values.push((number, weight)),
         }
@@ -147,14 +173,7 @@ impl<T: Pixel> Gather<T> for Counted {
 
 impl<T: Pixel> Source<'_, T> {
     /// Makes a value of each pixel of the span.
-    fn for_each(
-        &self,
-        filter: Filter,
-        most: usize,
-        span: &Span,
-        (line, mask): (&mut [T], &mut [u8]),
-        mut gather: impl Gather<T>,
-    ) {
+    fn for_each(&self, filter: Filter, span: &Span, (line, mask): (&mut [T], &mut [u8]), mut gather: impl Gather<T>) {
         let (width, height) = self.mosaic.size_px();
         let (all_cols, all_rows) = (0..i64::from(width), 0..i64::from(height));
         let (mut across, mut down) = (Taps::none(), Taps::none());
@@ -167,9 +186,12 @@ impl<T: Pixel> Source<'_, T> {
             }
             let own = patch.value(col, row).or_else(|| self.in_sparse());
             if own.is_some_and(|own| self.validity.counts(col, row, own)) {
-                let (cols, rows) = if self.confined { (&patch.cols, &patch.rows) } else { (&all_cols, &all_rows) };
-                across.around(place.x, filter, self.footprint.x_px, cols, most);
-                down.around(place.y, filter, self.footprint.y_px, rows, most);
+                let (cols, rows) = match self.confined_to {
+                    Some(rows_together) => (patch.cols.clone(), self.mosaic.rows_px_together(row, rows_together)),
+                    None => (all_cols.clone(), all_rows.clone()),
+                };
+                across.around(place.x, filter, self.footprint.x_px, &cols, self.most_per_side);
+                down.around(place.y, filter, self.footprint.y_px, &rows, self.most_per_side);
                 gather.begin();
                 self.walk(&patch, &across, &down, &mut gather);
                 let number = gather.result();

@@ -115,6 +115,13 @@ impl<'a, T: Pixel> Mosaic<'a, T> {
         }
     }
 
+    /// Rows of the level that lie in the same row of blocks as one of them, or in the same group of so many of these.
+    pub(super) fn rows_px_together(&self, row: i64, rows_together: u32) -> Range<i64> {
+        let height_px = i64::from(self.level.block_height_px) * i64::from(rows_together);
+        let first = row / height_px * height_px;
+        first..(first + height_px).min(self.level.height_px.into())
+    }
+
     /// Whether the level has such a pixel.
     pub(super) fn has(&self, col: i64, row: i64) -> bool {
         (0..i64::from(self.level.width_px)).contains(&col) && (0..i64::from(self.level.height_px)).contains(&row)

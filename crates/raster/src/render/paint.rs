@@ -14,7 +14,7 @@ use crate::{
         bilinear::{self, Validity},
         cell::{Cell, Span},
         fetch::{Piece, grid_of},
-        footprint::Footprint,
+        footprint::{self, Footprint},
         gather::{self, Source},
         mosaic::{Mosaic, pixel_of},
         nearest::Sampler,
@@ -196,16 +196,19 @@ impl<'a, T: Pixel> Canvas<'a, T> {
     fn paint_gathered(&mut self, band: usize, mosaic: &Mosaic<'_, T>, sources: &Sources<'_, T>, method: Method) {
         let validity = Validity { nodata: self.nodata, mask: sources.mask.as_ref(), alpha: sources.alpha.as_ref() };
         let (plan, start, level) = (self.plan, band * self.mask.len(), mosaic.level());
+        let stands_for_px = level.stands_for_px();
+        let most_per_side = footprint::most_per_side(method, mosaic.size_px(), plan.source_px_per_view_px);
         for cell in &plan.cells {
             let footprint = Footprint::of(cell, plan.source_px_per_view_px);
             let is_plain = footprint.magnifies() && !plan.thinned;
-            let source = Source { mosaic, validity: &validity, footprint, confined: plan.thinned };
+            let (validity, confined_to) = (&validity, plan.thinned.then_some(plan.rows_together));
+            let source = Source { mosaic, validity, footprint, most_per_side, stands_for_px, confined_to };
             for_each_span_of(plan, cell, level, &mut |span| {
                 let line = self.line(&span);
                 let (values, mask) = (&mut self.values[start..][line.clone()], &mut self.mask[line]);
                 match method {
                     _ if is_plain && plan.resampling == Resampling::Bilinear => {
-                        bilinear::sample(mosaic, &validity, &span, values, mask);
+                        bilinear::sample(mosaic, validity, &span, values, mask);
                     }
                     Method::Weighted(filter, moment) => gather::weighted(&source, filter, moment, &span, values, mask),
                     Method::Ranked(rank) => gather::ranked(&source, rank, &span, values, mask),

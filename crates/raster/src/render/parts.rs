@@ -2,18 +2,33 @@
 //!
 //! A raster without overviews has to be walked over whole for a small picture of it. Each part is a plan of its own for some of
 //! the blocks and paints the pixels that fall into them, so that a render holds one part and the picture, whatever it
-//! reads. Kernels then look at the block under a pixel's centre alone.
+//! reads. Kernels then look at the block under a pixel's centre alone, or where blocks are low strips at some of them together.
 
 use std::borrow::Cow;
 
 use crate::{
     GeoTiff, RasterError, Result,
-    header::{Header, Level},
-    render::{Plan, cost},
+    header::{Header, Level, Planar},
+    render::{Plan, cost, plan::block_bytes},
 };
 
 /// Part of the bytes of a render that one part of a plan aims at: the next render finds room beside it.
 const SHARE_OF_LIMIT: u64 = 4;
+
+/// Rows of pixels that are looked over together where blocks are strips of fewer.
+const ROWS_TOGETHER_PX: u32 = 256;
+
+/// Most bytes of them.
+const BYTES_TOGETHER: u64 = 8 << 20;
+
+/// Rows of blocks that a kernel looks over together of a raster that is read in parts. By the raster alone, so that neighbouring
+/// views agree.
+pub(super) fn rows_together(header: &Header, level: &Level, bands: usize) -> u32 {
+    let planes = if level.planar == Planar::Separate { bands as u64 } else { 1 };
+    let row_bytes = block_bytes(header, level).saturating_mul(planes).max(1);
+    let fits = u32::try_from(BYTES_TOGETHER / row_bytes).unwrap_or(u32::MAX);
+    if level.blocks_across() > 1 { 1 } else { (ROWS_TOGETHER_PX / level.block_height_px).min(fits).max(1) }
+}
 
 impl Plan {
     /// How many parts it is read in, one after the other.
@@ -53,7 +68,7 @@ impl Plan {
         if self.cost_bytes > limit { Err(too_large(self.cost_bytes)) } else { Ok(()) }
     }
 
-    /// Ends of parts of which each holds no more than `part_bytes` of blocks, or one place. By what each block holds: of a raster
+    /// Ends of parts of which each holds no more than `part_bytes` of blocks, or one place, but for rows that are looked over together. By what each block holds: of a raster
     /// that leaves most of them out, those that it stores may lie side by side.
     fn ends_of_parts(&self, tiff: &GeoTiff, part_bytes: u64) -> Vec<usize> {
         let places = self.data.blocks().count();
@@ -61,12 +76,14 @@ impl Plan {
         for (at, &id) in self.blocks.iter().enumerate() {
             held[at % places] += cost::held_bytes(tiff, id);
         }
-        let (mut ends, mut sum) = (Vec::new(), 0);
-        for (place, held_bytes) in held.into_iter().enumerate() {
-            if sum > 0 && sum + held_bytes > part_bytes {
+        let (mut ends, mut sum, mut before) = (Vec::new(), 0, None);
+        for ((place, held_bytes), (_, row)) in held.into_iter().enumerate().zip(self.data.blocks()) {
+            let together = (self.rows_together > 1).then_some(row / self.rows_together);
+            if sum > 0 && sum + held_bytes > part_bytes && (together.is_none() || together != before) {
                 ends.push(place);
                 sum = 0;
             }
+            before = together;
             sum += held_bytes;
         }
         ends.push(places);

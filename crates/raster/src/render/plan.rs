@@ -16,6 +16,7 @@ use crate::{
         grid::{self, Sizes},
         level::{self, Choice},
         outline::{holds_place, meets_bounds},
+        parts,
         project::{self, Projection},
         touch::{Touched, touched},
     },
@@ -35,6 +36,8 @@ pub struct Plan {
     pub(super) source_px_per_view_px: f64,
     /// Whether blocks are left out or read in parts, so that a kernel must not look beyond the one that a pixel falls into.
     pub(super) thinned: bool,
+    /// Rows of blocks that a kernel looks over all the same, and that no part ends within: more than one of low strips.
+    pub(super) rows_together: u32,
     pub(super) nodata: Option<f64>,
     /// Zero-based bands wanted, then alpha if the file has it.
     pub(super) bands: Vec<u16>,
@@ -160,7 +163,7 @@ pub fn plan_window(
     let window_px = (cols.len() as u32, rows.len() as u32);
     check_sides(tiff, window_px)?;
     let header = tiff.header();
-    let index = level::choose_for_size(header, size_px);
+    let index = level::choose_for_size(header, size_px, options.resampling);
     let level = &header.levels[index];
     let (right, bottom) = (f64::from(level.width_px), f64::from(level.height_px));
     let corners = [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)];
@@ -207,11 +210,12 @@ fn finish(
     let header = tiff.header();
     let (bands, alpha) = bands(header, options)?;
     let level = &header.levels[usize::from(choice.level)];
-    let decimation = Decimation::needed(header, level, choice, bands.len(), tiff.limits());
+    let decimation = Decimation::needed(header, level, choice, bands.len(), tiff.limits(), options.resampling);
+    let rows_together = if decimation.is_some() { 1 } else { parts::rows_together(header, level, bands.len()) };
     cells.iter_mut().for_each(|cell| cell.decimation = decimation);
     // By the zoom alone, so that neighbouring views agree.
     let confined = decimation.is_some() || decimate::is_walked(header, level, choice, bands.len(), tiff.limits());
-    let reach_px = match confined {
+    let reach_px = match confined && rows_together == 1 {
         true => 0,
         false => footprint::reach_px(options.resampling, &cells, choice.source_px_per_view_px),
     };
@@ -225,6 +229,7 @@ fn finish(
         resampling: options.resampling,
         source_px_per_view_px: choice.source_px_per_view_px,
         thinned: confined,
+        rows_together,
         nodata: options.nodata.or(header.nodata),
         bands,
         alpha,

@@ -85,6 +85,17 @@ pub(super) enum Rank {
     Mode,
     /// The one that so large a part of the values does not exceed.
     Share(f64),
+    /// The greatest.
+    Greatest,
+    /// The least.
+    Least,
+}
+
+impl Rank {
+    /// Whether it shows while the values go by, none of which need be kept.
+    pub(super) fn is_extreme(self) -> bool {
+        matches!(self, Self::Greatest | Self::Least)
+    }
 }
 
 impl Resampling {
@@ -112,11 +123,11 @@ impl Resampling {
             Self::Rms => Method::Weighted(area, Moment::RootMeanSquare),
             Self::Sum => Method::Weighted(area, Moment::Sum),
             Self::Mode => Method::Ranked(Rank::Mode),
-            Self::Min => Method::Ranked(Rank::Share(0.0)),
+            Self::Min => Method::Ranked(Rank::Least),
             Self::FirstQuartile => Method::Ranked(Rank::Share(0.25)),
             Self::Median => Method::Ranked(Rank::Share(0.5)),
             Self::ThirdQuartile => Method::Ranked(Rank::Share(0.75)),
-            Self::Max => Method::Ranked(Rank::Share(1.0)),
+            Self::Max => Method::Ranked(Rank::Greatest),
         }
     }
 }

@@ -1,14 +1,11 @@
 //! Which source pixels have a part in a view pixel, along one axis, and how large a part.
 //!
 //! Filters are as wide as their radius in source pixels where the view magnifies, and in view pixels where it shrinks, as
-//! GDAL's are. However much it shrinks, only so many pixels are looked at, evenly spaced.
+//! GDAL's are. However much it shrinks, only so many pixels are looked at, evenly spaced, each for those beside it.
 
 use std::sync::LazyLock;
 
 use super::cell::{ONE, whole};
-
-/// Most source pixels that are looked at along one axis.
-pub(super) const MOST_TAPS: usize = 25;
 
 /// Shrinking that is none: GDAL widens its filters from 0.95 view pixels a source pixel on.
 pub(super) const UNWIDENED: f64 = 1.0 / 0.95;
@@ -106,14 +103,13 @@ pub(super) struct Taps {
     pub(super) first: i64,
     /// From one pixel looked at to the next.
     pub(super) stride: i64,
-    len: usize,
-    weights: [f64; MOST_TAPS],
+    weights: Vec<f64>,
 }
 
 impl Taps {
     /// No pixel yet; to be filled by [`Self::around`].
     pub(super) fn none() -> Self {
-        Self { first: 0, stride: 1, len: 0, weights: [0.0; MOST_TAPS] }
+        Self { first: 0, stride: 1, weights: Vec::new() }
     }
 
     /// The pixels that have a part in a view pixel whose centre lies at `place` and that spans `footprint_px`; at most
@@ -137,32 +133,34 @@ impl Taps {
         };
         let own = whole(place);
         let (first, last) = (first.clamp(own - FARTHEST_PX, own), last.clamp(own, own + FARTHEST_PX));
-        self.stride = (last - first) / (most.min(MOST_TAPS) as i64 - 1).max(1) + 1;
-        self.stride = if last - first < most.min(MOST_TAPS) as i64 { 1 } else { self.stride };
+        self.stride = if last - first < most as i64 { 1 } else { (last - first) / (most as i64 - 1).max(1) + 1 };
         // Strides are counted from the pixel under the centre, so that it is always among those looked at.
         let to_first = |edge: i64| own - (own - edge).max(0) / self.stride * self.stride;
         let to_last = |edge: i64| own + (edge - own).max(0) / self.stride * self.stride;
         self.first = to_first(first.max(area.start));
         let last = to_last(last.min(area.end - 1));
-        self.len = (((last - self.first) / self.stride + 1).max(0) as usize).min(MOST_TAPS);
-        for (k, weight) in self.weights[..self.len].iter_mut().enumerate() {
-            let pixel = (self.first + k as i64 * self.stride) as f64;
-            *weight = if is_box {
+        let len = ((last - self.first) / self.stride + 1).clamp(0, most as i64);
+        let weight = |k: i64| {
+            let pixel = (self.first + k * self.stride) as f64;
+            let one = if is_box {
                 ((pixel + 1.0).min(centre + half) - pixel.max(centre - half)).max(LEAST_OVERLAP_PX)
             } else {
                 filter.at((pixel + 0.5 - centre) / scale)
             };
-        }
+            one * self.stride as f64
+        };
+        self.weights.clear();
+        self.weights.extend((0..len).map(weight));
     }
 
     /// Weights, from the first pixel on.
     pub(super) fn weights(&self) -> &[f64] {
-        &self.weights[..self.len]
+        &self.weights
     }
 
     /// The last pixel looked at.
     pub(super) fn last(&self) -> i64 {
-        self.first + self.stride * (self.len as i64 - 1)
+        self.first + self.stride * (self.weights.len() as i64 - 1)
     }
 
     /// Pixels and their weights.
@@ -175,7 +173,9 @@ impl Taps {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Filter, Form, MOST_TAPS, ONE, Taps};
+    use super::{Filter, Form, ONE, Taps};
+
+    const MOST_TAPS: usize = 25;
 
     const FORMS: [Form; 6] = [Form::Triangle, Form::Cubic, Form::Spline, Form::Lanczos, Form::Gauss, Form::Box];
 

@@ -3,6 +3,7 @@
 //! `gdal_warp.rs` holds every kernel to GDAL on one kind of scene; here few kernels meet many kinds.
 
 mod kinds;
+mod small;
 #[path = "../support/mod.rs"]
 mod support;
 mod warp;
