@@ -66,6 +66,8 @@ pub(crate) enum Shown {
 /// What a render is to yield.
 struct Wanted {
     plan: Plan,
+    /// Masked pixels to put round it before the process, which cuts them off.
+    margin_px: u32,
     /// Where the picture lies, once the process has cut off what it needed to see.
     placement: Option<Placement>,
     setting: Setting,
@@ -103,9 +105,9 @@ async fn admitted(
     let process_bytes = order.query.process.bytes_per_px();
     let plan = move |tiff: &GeoTiff| {
         let options = order.query.read_options(order.target.nodata);
-        let Wanted { plan, placement, setting, cutline } = order.shown.plan(tiff, &order.query, &options)?;
-        let finish = move |pixels, stages: &mut Stages| {
-            let mut pixels = processed(pixels, &order.query.process, &setting, stages)?;
+        let Wanted { plan, margin_px, placement, setting, cutline } = order.shown.plan(tiff, &order.query, &options)?;
+        let finish = move |pixels: Pixels, stages: &mut Stages| {
+            let mut pixels = processed(pixels.with_margin(margin_px), &order.query.process, &setting, stages)?;
             cutline.iter().for_each(|cutline| cutline.cut(&mut pixels));
             encoded(pixels, &order, &style, placement.as_ref(), stages)
         };
@@ -148,12 +150,14 @@ impl Shown {
         let shown = view.grown(query.buffer_half_px.saturating_sub(needed_half_px));
         let seen = shown.clone().grown(needed_half_px);
         let placement = shown.placement();
-        let setting = Setting::of(header, options.bands.as_deref(), placement.pixel);
+        let pixel = placement.pixel().unwrap_or((1.0, 1.0));
+        let setting = Setting::of(header, options.bands.as_deref(), pixel);
         let cutline = match self {
             Self::Feature(outline, _) => Some(cutline(outline, query, &shown)?),
             _ => None,
         };
-        Ok(Wanted { plan: render::plan(tiff, &seen, options)?, placement: Some(placement), setting, cutline })
+        let plan = render::plan(tiff, &seen, options)?;
+        Ok(Wanted { plan, margin_px: 0, placement: Some(placement), setting, cutline })
     }
 
     /// One spelling for each meaning: part of cache keys.
@@ -192,26 +196,21 @@ fn whole_view(header: &Header, query: &RasterQuery, sizing: &Sizing) -> Result<O
     Ok(asked.map(|crs| View::of_whole(header, crs.clone(), *sizing)).transpose()?)
 }
 
-/// All of a raster in its own rows and columns. There is nothing beyond it to look at, so an algorithm that wants a buffer
-/// cuts it off the raster itself.
+/// All of a raster in its own rows and columns. There is nothing beyond it to look at, so an algorithm that wants a buffer gets one
+/// of masked pixels.
 fn whole(tiff: &GeoTiff, sizing: &Sizing, query: &RasterQuery, options: &ReadOptions) -> Result<Wanted, Failure> {
     let header = tiff.header();
     let size_px = sizing.resolve((header.levels[0].width_px, header.levels[0].height_px));
     let plan = plan_stretched(tiff, size_px, options)?;
     let placement = render::placement_of_whole(header, size_px);
     let setting = overview_setting(tiff, options, plan.size_px());
-    let cut = |placement: Placement| {
-        let margin = f64::from(query.process.buffer_px());
-        let ((x, y), (width, height)) = (placement.corner, placement.pixel);
-        Placement { corner: (x + margin * width, y - margin * height), ..placement }
-    };
-    Ok(Wanted { plan, placement: placement.map(cut), setting, cutline: None })
+    Ok(Wanted { plan, margin_px: query.process.buffer_px(), placement, setting, cutline: None })
 }
 
 /// The setting of the whole raster stretched to a size.
 fn overview_setting(tiff: &GeoTiff, options: &ReadOptions, size_px: (u32, u32)) -> Setting {
-    let placement = render::placement_of_whole(tiff.header(), size_px);
-    Setting::of(tiff.header(), options.bands.as_deref(), placement.map_or((1.0, 1.0), |placement| placement.pixel))
+    let pixel = render::placement_of_whole(tiff.header(), size_px).and_then(|placement| placement.pixel());
+    Setting::of(tiff.header(), options.bands.as_deref(), pixel.unwrap_or((1.0, 1.0)))
 }
 
 /// What the process makes of the values.

@@ -101,6 +101,8 @@ async fn values_can_be_made_of_values() {
     let (shape, filtered) = npy(&values(".npy?algorithm=lee&").await);
     assert_eq!(shape, [2, 256, 256]);
     assert_ne!(plain[..256 * 256], filtered[..256 * 256]);
+    let preview = server.get(&format!("/cog/preview/64x60.npy?algorithm=lee&url={}", encoded(&url))).await;
+    assert_eq!(npy(&preview.bytes().await.unwrap()).0, [2, 60, 64]);
     let raw = values(".npy?expression=b1/2&").await;
     assert!(String::from_utf8_lossy(&raw[..128]).contains("'<f8'"), "a quotient is a 64-bit float");
     let last = raw.len() - 2 * 256 * 256 * 8;

@@ -17,7 +17,7 @@ use crate::{
     style::{Colors, Picture},
 };
 
-pub use tif::Placement;
+pub use tif::{Ground, Placement, System};
 
 /// A file format that a view can be sent in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -25,7 +25,7 @@ mod window;
 pub use control::{ControlPoint, ControlPoints};
 pub use grid::{Level, Storage};
 pub use kinds::{ComplexPart, Compression, Encoding, LercWrap, Planar, Predictor, SampleType};
-pub use placement::{Affine, Georef, Placement};
+pub use placement::{Affine, Georef, Placement, UserKeys};
 pub use rows::StoredRows;
 
 /// What is known of one band.
@@ -37,6 +37,8 @@ pub struct BandInfo {
     pub scale: Option<f64>,
     /// Offset of stored values.
     pub offset: Option<f64>,
+    /// Whether GDAL metadata says that it is alpha, or that it is not.
+    pub is_alpha: Option<bool>,
     /// What GDAL metadata tells of it besides, by name.
     pub items: BTreeMap<String, String>,
 }
@@ -143,7 +145,9 @@ impl Header {
         let levels = self.levels.iter().chain(self.masks.iter().flatten());
         let blocks: usize = levels.map(Level::memory_bytes).sum();
         let bands: usize = self.band_info.iter().map(BandInfo::memory_bytes).sum();
-        size_of::<Self>() + blocks + bands + self.palette.capacity() * 4
+        let keys =
+            self.georef.iter().filter_map(|georef| georef.keys.as_ref()).map(|keys| keys.memory_bytes()).sum::<usize>();
+        size_of::<Self>() + blocks + bands + self.palette.capacity() * 4 + keys
     }
 }
 

@@ -17,7 +17,8 @@ pub struct Pixels {
     pub bands: u16,
     /// Values `[band][row][col]`, north up; where the mask is 0 they mean nothing.
     pub samples: Samples,
-    /// 255 where any band is valid, else 0: outside the raster, nodata, masked or transparent.
+    /// 0 outside the raster and where nodata, a mask or alpha hides all bands; else above it: 255, or how opaque alpha says that the
+    /// pixel is.
     pub mask: Vec<u8>,
     /// Whether the mask is 255 throughout.
     pub all_valid: bool,
@@ -28,8 +29,35 @@ pub struct Pixels {
 impl Pixels {
     /// Pixels of one band, of `width_px` × `height_px` values and as many of the mask.
     pub fn of_band(width_px: u32, height_px: u32, samples: Samples, mask: Vec<u8>) -> Self {
-        let all_valid = mask.iter().all(|&m| m != 0);
+        let all_valid = mask.iter().all(|&m| m == u8::MAX);
         Self { width_px, height_px, bands: 1, samples, mask, all_valid, nodata: None }
+    }
+
+    /// The same with so many masked pixels more on every side.
+    #[must_use]
+    pub fn with_margin(self, margin_px: u32) -> Self {
+        if margin_px == 0 {
+            return self;
+        }
+        let (width, margin) = (self.width_px as usize, margin_px as usize);
+        let (width_px, height_px) = (self.width_px + 2 * margin_px, self.height_px + 2 * margin_px);
+        let place = |row: usize| (row + margin) * width_px as usize + margin;
+        let count = width_px as usize * height_px as usize;
+        let mut mask = vec![0; count];
+        self.mask
+            .chunks_exact(width)
+            .enumerate()
+            .for_each(|(row, line)| mask[place(row)..][..width].copy_from_slice(line));
+        let samples = with_samples!(&self.samples, values => {
+            let mut wider = vec![Default::default(); count * usize::from(self.bands)];
+            let bands = values.chunks_exact(self.pixels_per_band()).zip(wider.chunks_exact_mut(count));
+            for (band, wider) in bands {
+                let lines = band.chunks_exact(width).enumerate();
+                lines.for_each(|(row, line)| wider[place(row)..][..width].copy_from_slice(line));
+            }
+            Samples::from(wider)
+        });
+        Self { width_px, height_px, samples, mask, all_valid: false, ..self }
     }
 
     /// Whether a value is one, where `mask` says that some band is valid.
@@ -42,7 +70,7 @@ impl Pixels {
         if matches!(self.samples, Samples::F32(_)) { f64::from(value as f32) } else { value }
     }
 
-    /// The mask of one band, counted from 0: 255 where it is valid, else 0.
+    /// The mask of one band, counted from 0: 0 where it is not valid, else what the mask of all bands says.
     pub fn band_mask(&self, band: u16) -> Cow<'_, [u8]> {
         if self.bands == 1 {
             return Cow::Borrowed(&self.mask);

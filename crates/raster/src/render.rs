@@ -9,6 +9,7 @@
 //! interpolates between exact points that are anchored to the pixel lattice of the whole zoom, not to the view.
 
 mod bilinear;
+mod carry;
 mod cell;
 mod cost;
 mod decimate;
@@ -32,8 +33,9 @@ mod touch;
 mod view;
 mod zooms;
 
+pub use carry::carried_bounds;
 pub use fetch::{Fetched, at_hand, fetch};
-pub use fit::{Sizing, carried_bounds, placement_of_whole};
+pub use fit::{Sizing, placement_of_whole};
 pub use paint::{paint, paint_onto};
 pub use plan::{Plan, plan, plan_point, plan_stretched, plan_whole, plan_window};
 pub use resampling::Resampling;

@@ -6,10 +6,12 @@ use std::{io::Write, path::Path, process::Command};
 
 use aurora_raster::{
     block::Samples,
+    crs::Crs,
     encode::{self, Format, Placement},
     pixels::Pixels,
+    render,
 };
-use gdal::{Dataset, raster::GdalDataType};
+use gdal::{Dataset, DriverManager, Gcp, raster::GdalDataType, spatial_ref::SpatialRef};
 use serde_json::{Value, json};
 
 const WIDTH: u32 = 21;
@@ -40,8 +42,9 @@ fn any_pixels(kind: usize, bands: u16) -> (Pixels, GdalDataType) {
     (Pixels { bands, all_valid: false, ..Pixels::of_band(WIDTH, HEIGHT, samples, mask) }, gdal_type)
 }
 
-const PLACE: Placement =
-    Placement { epsg: Some(32_633), is_geographic: false, corner: (500_000.0, 4_649_776.0), pixel: (12.5, 10.0) };
+fn place() -> Placement {
+    Placement::north_up(&Crs::from_epsg(32_633).expect("known"), (500_000.0, 4_649_776.0), (12.5, 10.0))
+}
 
 fn written(pixels: &Pixels, placement: Option<&Placement>, with_mask: bool) -> (tempfile::TempDir, Dataset) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -56,7 +59,7 @@ fn written(pixels: &Pixels, placement: Option<&Placement>, with_mask: bool) -> (
 fn a_geotiff_holds_values_place_and_mask_of_every_type() {
     for kind in 0..KINDS {
         let (pixels, gdal_type) = any_pixels(kind, 2);
-        let (_folder, dataset) = written(&pixels, Some(&PLACE), true);
+        let (_folder, dataset) = written(&pixels, Some(&place()), true);
         assert_eq!((dataset.raster_size(), dataset.raster_count()), ((21, 10), 3));
         assert_eq!(dataset.geo_transform().expect("placed"), [500_000.0, 12.5, 0.0, 4_649_776.0, 0.0, -10.0]);
         assert_eq!(dataset.spatial_ref().expect("a system").auth_code().expect("a code"), 32_633);
@@ -78,6 +81,63 @@ fn a_geotiff_holds_values_place_and_mask_of_every_type() {
     }
 }
 
+/// Scenes that do not lie north up, or whose system has no code, in files half their size.
+#[test]
+fn a_geotiff_lies_where_its_raster_does() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("raster.tif");
+    let utm = || SpatialRef::from_epsg(32_633).expect("known");
+    let own = SpatialRef::from_proj4("+proj=laea +lat_0=10 +lon_0=-81 +datum=WGS84 +units=m").expect("GDAL makes it");
+    let north_up = [500_000.0, 10.0, 0.0, 4_600_000.0, 0.0, -10.0];
+    let south_up = [500_000.0, 10.0, 0.0, 4_600_000.0, 0.0, 10.0];
+    let turned = [500_000.0, 8.0, 5.0, 4_600_000.0, 5.0, -8.0];
+    for (name, system, transform) in
+        [("own system", own, north_up), ("south up", utm(), south_up), ("turned", utm(), turned)]
+    {
+        let driver = DriverManager::get_driver_by_name("GTiff").expect("GDAL writes TIFF");
+        let mut file = driver.create_with_band_type::<u8, _>(&path, 40, 20, 1).expect("created");
+        file.set_geo_transform(&transform).expect("set");
+        file.set_spatial_ref(&system).expect("set");
+        file.close().expect("written");
+        let (_folder, dataset) = written_half(&path);
+        let [x, a, b, y, d, e] = transform;
+        assert_eq!(dataset.geo_transform().expect("placed"), [x, 2.0 * a, 2.0 * b, y, 2.0 * d, 2.0 * e], "{name}");
+        let told = dataset.spatial_ref().expect("a system").to_proj4().expect("told");
+        assert_eq!(told, system.to_proj4().expect("told"), "{name}");
+    }
+}
+
+#[test]
+fn a_geotiff_of_a_raster_by_control_points_has_some_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("raster.tif");
+    let place = |col: f64, row: f64| (500_000.0 + 10.0 * col + 3.0 * row, 4_600_000.0 - 11.0 * row + 2.0 * col);
+    let ties = [(0.0, 0.0), (40.0, 0.0), (0.0, 20.0), (40.0, 20.0)].map(|(col, row)| {
+        let (x, y) = place(col, row);
+        Gcp { id: String::new(), info: String::new(), pixel: col, line: row, x, y, z: 0.0 }
+    });
+    let driver = DriverManager::get_driver_by_name("GTiff").expect("GDAL writes TIFF");
+    let file = driver.create_with_band_type::<u8, _>(&path, 40, 20, 1).expect("created");
+    file.set_gcps(ties.to_vec(), &SpatialRef::from_epsg(32_633).expect("known")).expect("set");
+    file.close().expect("written");
+    let (_folder, dataset) = written_half(&path);
+    assert_eq!(dataset.gcp_spatial_ref().expect("a system").auth_code().expect("a code"), 32_633);
+    let ties = dataset.gcps();
+    assert!(ties.len() >= 4);
+    for tie in ties {
+        let (x, y) = place(2.0 * tie.pixel(), 2.0 * tie.line());
+        assert!((tie.x() - x).abs() < 1e-6 && (tie.y() - y).abs() < 1e-6, "{:?}", (tie.pixel(), tie.line()));
+    }
+}
+
+/// A raster of 40 × 20 pixels as a file of half the size.
+fn written_half(path: &Path) -> (tempfile::TempDir, Dataset) {
+    let tiff = support::open(path).expect("a raster that is read");
+    let placement = render::placement_of_whole(tiff.header(), (20, 10));
+    let pixels = Pixels::of_band(20, 10, Samples::U8(vec![7; 200]), vec![255; 200]);
+    written(&pixels, placement.as_ref(), true)
+}
+
 /// Beside one band GDAL takes the last one of bytes for the mask.
 #[test]
 fn a_single_band_of_bytes_is_masked_by_the_second() {
@@ -95,7 +155,7 @@ fn a_single_band_of_bytes_is_masked_by_the_second() {
 fn without_a_mask_there_are_the_bands_alone_and_nodata_is_declared() {
     let (mut pixels, _) = any_pixels(1, 2);
     pixels.nodata = Some(3.0);
-    let degrees = Placement { epsg: Some(4326), is_geographic: true, corner: (-10.0, 20.0), pixel: (0.5, 0.25) };
+    let degrees = Placement::north_up(&Crs::from_epsg(4326).expect("known"), (-10.0, 20.0), (0.5, 0.25));
     let (_folder, dataset) = written(&pixels, Some(&degrees), false);
     assert_eq!(dataset.raster_count(), 2);
     assert_eq!(dataset.rasterband(1).expect("a band").no_data_value(), Some(3.0));
@@ -117,7 +177,7 @@ fn three_bytes_are_colours_and_a_file_needs_no_place() {
 fn nodata_that_is_no_number_is_declared_too() {
     let (mut pixels, _) = any_pixels(5, 1);
     pixels.nodata = Some(f64::NAN);
-    let (_folder, dataset) = written(&pixels, Some(&PLACE), false);
+    let (_folder, dataset) = written(&pixels, Some(&place()), false);
     assert!(dataset.rasterband(1).expect("a band").no_data_value().expect("declared").is_nan());
 }
 

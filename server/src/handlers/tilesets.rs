@@ -3,8 +3,13 @@
 use std::{ops::RangeInclusive, sync::Arc};
 
 use aurora_daemon::problem::Problem;
-use aurora_raster::{GeoTiff, crs::Crs, facts, render};
-use aurora_tile::{TileId, TileMatrixSet};
+use aurora_raster::{
+    GeoTiff,
+    crs::Crs,
+    facts,
+    render::{self, carried_bounds},
+};
+use aurora_tile::{Bounds, TileId, TileMatrixSet};
 use axum::{extract::State, response::Response};
 use serde_json::{Value, json};
 
@@ -68,7 +73,7 @@ pub(crate) async fn one(
             "title": format!("Map viewer for '{}' tileMatrixSet", set.id),
         }));
         let mut document = entry(set, bounds, links);
-        let limits = limits(set, bounds, zooms.within(tiff, set));
+        let limits = limits(set, tiff, bounds, zooms.within(tiff, set));
         document["tileMatrixSetLimits"] = limits.iter().map(Limit::told).collect();
         Ok(document.to_string())
     };
@@ -220,9 +225,26 @@ impl Limit {
     }
 }
 
-/// First and last tile of each zoom that bounds in degrees reach into; nothing where the set does not reach.
-pub(crate) fn limits(set: &TileMatrixSet, bounds: [f64; 4], zooms: RangeInclusive<u8>) -> Vec<Limit> {
-    let corners = own_bounds(set, bounds);
+/// First and last tile of each zoom that a raster reaches into, by its bounds in degrees where the set goes round the globe, else by
+/// its own; nothing where the set does not reach.
+pub(crate) fn limits(
+    set: &TileMatrixSet,
+    tiff: &GeoTiff,
+    in_degrees: [f64; 4],
+    zooms: RangeInclusive<u8>,
+) -> Vec<Limit> {
+    limits_of(set, carried_raster(set, tiff).or_else(|| own_bounds(set, in_degrees)), zooms)
+}
+
+/// The raster's bounds in a set's own coordinates, if these do not go round the globe.
+fn carried_raster(set: &TileMatrixSet, tiff: &GeoTiff) -> Option<[f64; 4]> {
+    let crs = Crs::from_epsg(set.epsg()?).ok().filter(|crs| crs.turn().is_none())?;
+    let [min_x, min_y, max_x, max_y] = facts::of(tiff).bounds_native?;
+    let georef = tiff.header().georef.as_ref()?;
+    carried_bounds(&georef.crs, &crs, Bounds::new(min_x, min_y, max_x, max_y)).map(|bounds| bounds.to_array())
+}
+
+fn limits_of(set: &TileMatrixSet, corners: Option<[f64; 4]>, zooms: RangeInclusive<u8>) -> Vec<Limit> {
     let limit = |z: u8| {
         let [min_x, min_y, max_x, max_y] = corners?;
         let (first, last): (TileId, TileId) = (set.tile_at(z, min_x, max_y)?, set.tile_at(z, max_x, min_y)?);
@@ -248,7 +270,7 @@ fn own_bounds(set: &TileMatrixSet, [west, south, east, north]: [f64; 4]) -> Opti
         [(lon, south), (lon, north), (west, lat), (east, lat)]
     });
     let points = edges.filter_map(|(lon, lat)| crs.from_wgs84(lon, lat));
-    aurora_tile::Bounds::around(points).map(|bounds| bounds.to_array())
+    Bounds::around(points).map(|bounds| bounds.to_array())
 }
 
 #[cfg(test)]
@@ -260,7 +282,7 @@ mod tests {
     fn limits_agree_with_titiler() {
         let set = TileMatrixSet::web_mercator_quad();
         let bounds = [75.605_238_716_985_37, 9.225_819_284_185_055, 78.204_476_775_468_21, 11.190_381_006_581_049];
-        let limits = limits(set, bounds, 7..=10);
+        let limits = limits_of(set, own_bounds(set, bounds), 7..=10);
         let numbers = |limit: &Limit| [limit.first_row, limit.last_row, limit.first_column, limit.last_column];
         let told: Vec<_> = limits.iter().map(numbers).collect();
         assert_eq!(told, [[59, 60, 90, 91], [119, 121, 181, 183], [239, 242, 363, 367], [479, 485, 727, 734]]);

@@ -107,7 +107,7 @@ async fn capabilities(
         let layer = |set: &&TileMatrixSet| Layer {
             name: format!("{title}_{}_default", set.id),
             set_id: set.id.clone(),
-            limits: limits(set, [west, south, east, north], zooms.of_set(set).within(tiff, set)),
+            limits: limits(set, tiff, [west, south, east, north], zooms.of_set(set).within(tiff, set)),
             template: resources.tiles(&set.id, ["TileMatrix", "TileCol", "TileRow"], &ending),
         };
         let (west, east) = if west > east { (-180.0, 180.0) } else { (west, east) };

@@ -111,7 +111,7 @@ impl Cutline {
             let Some(row) = rows.next() else { return };
             row.iter_mut().zip(touched).filter(|(_, touched)| !**touched).for_each(|(mask, _)| *mask = 0);
         });
-        pixels.all_valid = pixels.all_valid && pixels.mask.iter().all(|&mask| mask != 0);
+        pixels.all_valid = pixels.all_valid && pixels.mask.iter().all(|&mask| mask == u8::MAX);
     }
 
     /// Part of each pixel that it covers, 0 to 1, row by row, estimated on a grid `scale` times finer.

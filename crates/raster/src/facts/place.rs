@@ -10,6 +10,8 @@ use crate::{
 const BOUNDS_STEPS: u32 = 22;
 /// Steps along each edge of the footprint.
 const FOOTPRINT_STEPS: u32 = 8;
+/// Degrees that are none but for rounding: the width of a hair on the ground.
+const NO_DEGREES: f64 = 1e-9;
 /// Mean radius of the earth in metres (IUGG).
 const EARTH_RADIUS_M: f64 = 6_371_008.8;
 
@@ -33,10 +35,10 @@ fn include(bounds: [f64; 4], &(x, y): &(f64, f64)) -> [f64; 4] {
 }
 
 /// `[west, south, east, north]` in degrees of bounds in `crs`, with west > east across the antimeridian; `None` where
-/// an edge cannot be carried over.
+/// an edge cannot be carried over. Longitudes are within 180 degrees and latitudes within 90, whatever a raster in degrees counts.
 pub(crate) fn bounds_wgs84(crs: &Crs, bounds: [f64; 4]) -> Option<[f64; 4]> {
     if crs.is_wgs84() {
-        return Some(bounds);
+        return Some(on_globe(bounds));
     }
     let [min_x, min_y, max_x, max_y] = bounds;
     let corners = [(min_x, max_y), (max_x, max_y), (max_x, min_y), (min_x, min_y)];
@@ -51,10 +53,24 @@ pub(crate) fn bounds_wgs84(crs: &Crs, bounds: [f64; 4]) -> Option<[f64; 4]> {
         let is_southern = if has_south || has_north { has_south } else { !is_northern };
         return Some([-180.0, if is_southern { -90.0 } else { south }, 180.0, if is_northern { 90.0 } else { north }]);
     }
-    if east - west >= 360.0 {
-        return Some([-180.0, south, 180.0, north]);
+    Some(on_globe([west, south, east, north]))
+}
+
+/// Bounds in degrees as GeoJSON has them (RFC 7946, section 5): west > east across the antimeridian.
+fn on_globe([west, south, east, north]: [f64; 4]) -> [f64; 4] {
+    let (south, north) = (south.max(-90.0), north.min(90.0));
+    if east - west >= 360.0 - NO_DEGREES {
+        return [-180.0, south, 180.0, north];
     }
-    Some([normal_longitude(west), south, normal_longitude(east), north])
+    let turned = turns_beyond(west) * 360.0;
+    let (west, east) = (west - turned, east - turned);
+    let east = if east > 180.0 + NO_DEGREES { east - 360.0 } else { east.min(180.0) };
+    [west.max(-180.0), south, east, north]
+}
+
+/// Whole turns by which the west of something lies beyond the longitudes from -180 to 180.
+fn turns_beyond(west_deg: f64) -> f64 {
+    ((west_deg + 180.0 + NO_DEGREES) / 360.0).floor()
 }
 
 /// Latitudes of the poles in degrees.
@@ -77,7 +93,10 @@ pub(super) fn footprint_wgs84(georef: &Georef, size_px: (u32, u32)) -> Vec<[f64;
         georef.crs.to_wgs84(x, y)
     };
     let mut points: Vec<_> = ring(corners, FOOTPRINT_STEPS).filter_map(to_wgs84).collect();
-    if !georef.crs.is_wgs84() {
+    if georef.crs.is_wgs84() {
+        let west_deg = points.iter().map(|point| point.0).fold(f64::INFINITY, f64::min);
+        points.iter_mut().for_each(|point| point.0 -= turns_beyond(west_deg) * 360.0);
+    } else {
         unwrap(&mut points);
     }
     if let Some(&first) = points.first() {
@@ -108,6 +127,11 @@ pub(super) fn spacing_m(georef: &Georef, size_px: (u32, u32)) -> Option<f64> {
 fn distance_m(a: (f64, f64), b: (f64, f64)) -> f64 {
     let east = (b.0 - a.0).to_radians() * ((a.1 + b.1) / 2.0).to_radians().cos();
     east.hypot((b.1 - a.1).to_radians()) * EARTH_RADIUS_M
+}
+
+/// Metres of so many degrees of a great circle.
+pub(crate) fn metres_of_degrees(degrees: f64) -> f64 {
+    degrees.to_radians() * EARTH_RADIUS_M
 }
 
 /// Points along the edges between four corners, `steps` from each corner to the next, not closed.
@@ -153,6 +177,26 @@ mod tests {
     }
 
     #[test]
+    fn degrees_that_are_counted_on_are_those_of_the_globe() {
+        let crs = Crs::from_epsg(4326).expect("degrees");
+        for (counted, told) in [
+            ([175.0, -3.0, 190.0, 10.0], [175.0, -3.0, -170.0, 10.0]),
+            ([340.0, 7.0, 355.0, 20.0], [-20.0, 7.0, -5.0, 20.0]),
+            ([-185.0, 0.0, -170.0, 5.0], [175.0, 0.0, -170.0, 5.0]),
+            ([180.0, 0.0, 190.0, 5.0], [-180.0, 0.0, -170.0, 5.0]),
+            ([0.0, -90.5, 360.0, 95.0], [-180.0, -90.0, 180.0, 90.0]),
+            ([170.0, 0.0, 180.0 + 1e-12, 5.0], [170.0, 0.0, 180.0, 5.0]),
+            ([-180.0 - 1e-12, 0.0, 170.0, 5.0], [-180.0, 0.0, 170.0, 5.0]),
+            ([-180.0, -90.0, 180.0, 90.0], [-180.0, -90.0, 180.0, 90.0]),
+        ] {
+            assert_eq!(bounds_wgs84(&crs, counted), Some(told), "{counted:?}");
+        }
+        let placement = Placement::Affine(Affine { a: 1.0, b: 0.0, c: 340.0, d: 0.0, e: -1.0, f: 20.0 });
+        let ring = footprint_wgs84(&Georef { crs, placement, keys: None }, (15, 13));
+        assert!(ring.iter().all(|[lon, _]| (-20.0..=-5.0).contains(lon)), "{ring:?}");
+    }
+
+    #[test]
     fn a_scene_round_the_pole_has_all_longitudes() {
         let crs = Crs::from_epsg(3413).expect("polar stereographic");
         let bounds = bounds_wgs84(&crs, [-1e6, -1e6, 1e6, 1e6]).expect("bounds");
@@ -177,7 +221,7 @@ mod tests {
         let crs = Crs::from_epsg(crate::crs::WEB_MERCATOR).expect("web Mercator");
         let (_, y) = crs.from_wgs84(0.0, 60.0).expect("point");
         let placement = Placement::Affine(Affine { a: 10.0, b: 0.0, c: 0.0, d: 0.0, e: -10.0, f: y });
-        let spacing_m = spacing_m(&Georef { crs, placement }, (1, 1)).expect("spacing");
+        let spacing_m = spacing_m(&Georef { crs, placement, keys: None }, (1, 1)).expect("spacing");
         assert!((spacing_m - 5.0).abs() < 0.02, "{spacing_m}");
     }
 }

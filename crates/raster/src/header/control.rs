@@ -33,9 +33,22 @@ pub struct ControlPoints {
     to_pixel: Polynomial,
     grid: Affine,
     grid_size_px: (u32, u32),
+    size_px: (u32, u32),
 }
 
+/// Ties along each side of the grid of those that stand for the polynomial.
+const TIES_PER_SIDE: u32 = 5;
+
 impl ControlPoints {
+    /// Ties, evenly over a raster of which the same polynomial makes the same places, when it is stretched to a size.
+    pub(crate) fn ties(&self, stretched_px: (u32, u32)) -> Vec<ControlPoint> {
+        let share = |step: u32| f64::from(step) / f64::from(TIES_PER_SIDE - 1);
+        let at = |(x, y): (f64, f64), (width, height): (u32, u32)| (x * f64::from(width), y * f64::from(height));
+        let shares = (0..TIES_PER_SIDE).flat_map(|row| (0..TIES_PER_SIDE).map(move |col| (share(col), share(row))));
+        let tie = |share| ControlPoint { pixel: at(share, stretched_px), place: self.to_crs(at(share, self.size_px)) };
+        shares.map(tie).collect()
+    }
+
     /// For a raster of so many pixels; `None` where the points are too few or lie on a line.
     pub(super) fn new(points: &[ControlPoint], size_px: (u32, u32)) -> Option<Self> {
         let second_order = points.len() >= LEAST_POINTS_SECOND_ORDER;
@@ -45,7 +58,7 @@ impl ControlPoints {
         let to_crs = Polynomial::through(points.iter().map(|point| (point.pixel, point.place)), second_order)?;
         let to_pixel = Polynomial::through(points.iter().map(|point| (point.place, point.pixel)), second_order)?;
         let (grid, grid_size_px) = suggested_grid(&to_crs, size_px)?;
-        Some(Self { to_crs, to_pixel, grid, grid_size_px })
+        Some(Self { to_crs, to_pixel, grid, grid_size_px, size_px })
     }
 
     /// The place of a point in pixels.

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::{
-    Affine, ControlPoint, ControlPoints, Georef, Placement,
+    Affine, ControlPoint, ControlPoints, Georef, Placement, UserKeys,
     directory::{Directory, tag},
     window::Window,
 };
@@ -30,7 +30,10 @@ pub(super) fn read(
         Err(note) => return Ok((None, note.map(str::to_owned))),
     };
     Ok(match keys.crs() {
-        Ok(crs) => (Some(Georef { crs, placement }), None),
+        Ok(crs) => {
+            let keys = if crs.epsg().is_none() { UserKeys::of(&key_directory, &doubles) } else { None };
+            (Some(Georef { crs, placement, keys: keys.map(Arc::new) }), None)
+        }
         Err(note) => (None, Some(note)),
     })
 }

@@ -61,6 +61,53 @@ pub struct Georef {
     pub crs: Crs,
     /// Full-resolution pixel corners to CRS coordinates.
     pub placement: Placement,
+    /// How the file names a system that has no code.
+    pub keys: Option<Arc<UserKeys>>,
+}
+
+/// GeoKeys of a system that the file defines itself, for files that are made of it. Texts are left out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserKeys {
+    directory: Vec<u16>,
+    doubles: Vec<f64>,
+}
+
+/// The tag of texts, the key of what a pixel is, and its value for areas (OGC 19-008r4, 7.1 and 7.4).
+const IN_TEXTS: u16 = 34_737;
+const RASTER_TYPE: u16 = 1025;
+const PIXEL_IS_AREA: u16 = 1;
+
+/// Most keys, and most numbers beside them, that are kept: some times as many as there are.
+const MOST_KEYS: usize = 256;
+
+impl UserKeys {
+    /// Of a file's own keys, for pixels that are areas; `None` where they are too many.
+    pub(super) fn of(directory: &[u16], doubles: &[f64]) -> Option<Self> {
+        let (entries, _) = directory.get(4..)?.as_chunks::<4>();
+        let kept = |&[key, place, count, value]: &[u16; 4]| match key {
+            RASTER_TYPE => Some([RASTER_TYPE, 0, 1, PIXEL_IS_AREA]),
+            _ => (place != IN_TEXTS).then_some([key, place, count, value]),
+        };
+        let entries: Vec<_> = entries.iter().take(MOST_KEYS + 1).filter_map(kept).collect();
+        let fits = entries.len() <= MOST_KEYS && doubles.len() <= MOST_KEYS;
+        let head = [[1, 1, 1, entries.len() as u16]];
+        let directory = head.iter().chain(&entries).flatten().copied().collect();
+        fits.then(|| Self { directory, doubles: doubles.to_vec() })
+    }
+
+    /// The directory of keys, as the tag 34735 holds it.
+    pub fn directory(&self) -> &[u16] {
+        &self.directory
+    }
+
+    /// The numbers beside it, as the tag 34736 holds them.
+    pub fn doubles(&self) -> &[f64] {
+        &self.doubles
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.directory.capacity() * size_of::<u16>() + self.doubles.capacity() * size_of::<f64>()
+    }
 }
 
 /// The way between full-resolution pixels and coordinates.

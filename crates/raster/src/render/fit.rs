@@ -5,17 +5,11 @@ use aurora_tile::Bounds;
 use crate::{
     Feature, RasterError, Result,
     crs::Crs,
-    encode::Placement,
+    encode::{Ground, Placement, System},
     facts::place,
-    header::{self, Header},
-    render::{
-        View,
-        zooms::{size_there, with_poles},
-    },
+    header::{self, Affine, Header},
+    render::{View, carry::carried_bounds, zooms::size_within},
 };
-
-/// Steps from corner to corner when a box is carried into another system: 21 points between them, as rio-tiler takes them.
-const STEPS: u32 = 22;
 
 /// How near to an edge between pixels something lies on it.
 const ON_EDGE_PX: f64 = 1e-6;
@@ -56,12 +50,12 @@ impl Sizing {
 }
 
 impl View {
-    /// The view of a box in its own system, in the raster's own resolution there unless a size is asked for.
+    /// The view of a box in its own system, in the raster's own resolution within it unless a size is asked for.
     ///
     /// # Errors
     /// `Unsupported` without georeferencing, `BadParameter` for a box that is empty or not finite.
     pub fn of_box(header: &Header, crs: Crs, bounds: Bounds, sizing: Sizing) -> Result<Self> {
-        let native = size_there(header, &crs).ok_or_else(|| RasterError::Unsupported {
+        let native = size_within(header, &crs, bounds).ok_or_else(|| RasterError::Unsupported {
             feature: Feature::Georeferencing,
             detail: header.georef_note.clone().unwrap_or_else(|| format!("the raster has no place in {crs}")),
         })?;
@@ -99,53 +93,28 @@ impl View {
     }
 }
 
-/// Where a GeoTIFF of all of a raster lies in its own rows and columns, `size_px` of them; `None` for rasters that do not
-/// lie north up.
-pub fn placement_of_whole(header: &Header, (width_px, height_px): (u32, u32)) -> Option<Placement> {
+/// Where a GeoTIFF of all of a raster lies in its own rows and columns, `size_px` of them.
+pub fn placement_of_whole(header: &Header, size_px: (u32, u32)) -> Option<Placement> {
     let georef = header.georef.as_ref()?;
-    let header::Placement::Affine(to_crs) = georef.placement else { return None };
     let full = &header.levels[0];
-    let lies_north_up = to_crs.b == 0.0 && to_crs.d == 0.0 && to_crs.a > 0.0 && to_crs.e < 0.0;
-    lies_north_up.then(|| Placement {
-        epsg: georef.crs.epsg(),
-        is_geographic: georef.crs.is_geographic(),
-        corner: (to_crs.c, to_crs.f),
-        pixel: (
-            to_crs.a * f64::from(full.width_px) / f64::from(width_px),
-            -to_crs.e * f64::from(full.height_px) / f64::from(height_px),
-        ),
-    })
-}
-
-/// The box in `to` round a box in `from`, its sides followed point by point, past the antimeridian if need be, and up to the
-/// poles that it goes round; `None` where it has no image.
-pub fn carried_bounds(from: &Crs, to: &Crs, bounds: Bounds) -> Option<Bounds> {
-    if from == to {
-        return Some(bounds);
-    }
-    let Bounds { minx, miny, maxx, maxy } = bounds;
-    let corners = [(minx, maxy), (maxx, maxy), (maxx, miny), (minx, miny)];
-    let mut ring: Vec<_> = place::ring(corners, STEPS).filter_map(|(x, y)| from.to_wgs84(x, y)).collect();
-    let as_found = ring.clone();
-    if place::unwrap(&mut ring).abs() > 180.0 {
-        // Round a pole every longitude is in it.
-        ring = as_found;
-    }
-    to.from_wgs84_many(&mut ring);
-    let area = Bounds::around(ring)?;
-    let widened = with_poles(area, to, from, bounds.to_array());
-    Some(match to.turn() {
-        Some(turn) if widened != area => Bounds { minx: -turn / 2.0, maxx: turn / 2.0, ..widened },
-        _ => area,
-    })
+    let stretch = |full_px: u32, size_px: u32| f64::from(full_px) / f64::from(size_px);
+    let (across, down) = (stretch(full.width_px, size_px.0), stretch(full.height_px, size_px.1));
+    let ground = match &georef.placement {
+        &header::Placement::Affine(Affine { a, b, c, d, e, f }) => {
+            Ground::Affine(Affine { a: a * across, b: b * down, c, d: d * across, e: e * down, f })
+        }
+        header::Placement::ControlPoints(points) => Ground::ControlPoints(points.ties(size_px)),
+    };
+    let is_geographic = georef.crs.is_geographic();
+    let by_code = georef.crs.epsg().map(|code| System::Epsg { code, is_geographic });
+    Some(Placement { system: by_code.or_else(|| georef.keys.clone().map(System::Keys)), ground })
 }
 
 #[cfg(test)]
 mod tests {
     use aurora_tile::Bounds;
 
-    use super::{Sizing, carried_bounds, to_pixel_edges};
-    use crate::crs::Crs;
+    use super::{Sizing, to_pixel_edges};
 
     /// What rio-tiler 9.4.12's `output_size` answers.
     #[test]
@@ -169,42 +138,5 @@ mod tests {
         assert_eq!(widened(box_of), Bounds::new(110.0, 20.0, 130.0, 40.0));
         assert_eq!(widened(Bounds::new(110.0 - 1e-8, 20.0, 130.0 + 1e-8, 40.0)), widened(box_of));
         assert_eq!(widened(Bounds::new(91.0, 51.0, 92.0, 52.0)), Bounds::new(90.0, 50.0, 100.0, 55.0));
-    }
-
-    #[test]
-    fn a_box_round_a_pole_is_carried_up_to_it() {
-        let crs = |code| Crs::from_epsg(code).expect("known");
-        let antarctica = Bounds::new(-3e6, -3e6, 3e6, 3e6);
-        let degrees = carried_bounds(&crs(3031), &crs(4258), antarctica).expect("it has an image");
-        assert_eq!((degrees.minx, degrees.maxx), (-180.0, 180.0));
-        assert!((degrees.miny + 90.0).abs() < 1e-9 && (-64.0..-50.0).contains(&degrees.maxy), "{degrees:?}");
-        let metres = carried_bounds(&crs(3031), &crs(3857), antarctica).expect("as well");
-        assert!((metres.miny + 20_037_508.34).abs() < 0.01 && metres.maxy < -6.8e6, "{metres:?}");
-        // One beside it goes round nothing.
-        let beside = carried_bounds(&crs(3031), &crs(4258), Bounds::new(1e5, 1e5, 2e5, 2e5)).expect("as well");
-        assert!(beside.miny > -89.0 && beside.width() < 90.0, "{beside:?}");
-    }
-
-    #[test]
-    fn a_box_is_carried_with_its_bulge() {
-        let utm = Crs::from_epsg(32_633).expect("known");
-        let wgs84 = Crs::from_epsg(4326).expect("known");
-        let carried = carried_bounds(&wgs84, &utm, Bounds::new(12.0, 40.0, 18.0, 42.0)).expect("it has an image");
-        // Parallels sag in the middle: to 4,649,776 for 42 degrees, and to 4,427,757 for 40.
-        assert!(carried.maxy > 4_654_000.0 && (carried.miny - 4_427_757.2).abs() < 1.0, "{carried:?}");
-        assert_eq!(carried_bounds(&utm, &utm, carried), Some(carried));
-    }
-
-    #[test]
-    fn a_box_is_carried_past_the_antimeridian_in_one_piece() {
-        let crs = |code| Crs::from_epsg(code).expect("known");
-        let scene = Bounds::new(570_585.0, 5_612_085.0, 803_115.0, 5_847_615.0);
-        let carried = carried_bounds(&crs(32_660), &crs(4326), scene).expect("it has an image");
-        assert!(carried.minx > 177.9 && carried.maxx < 181.6 && carried.maxx > 181.4, "{carried:?}");
-        let metres = carried_bounds(&crs(4326), &crs(3857), Bounds::new(179.0, -2.0, 181.0, 4.0)).expect("as well");
-        assert!((metres.width() - 2.0 * 111_319.490_8).abs() < 0.1, "{metres:?}");
-        let world = Bounds::new(-180.0, -80.0, 180.0, 80.0);
-        let metres = carried_bounds(&crs(4326), &crs(3857), world).expect("as well");
-        assert!((metres.width() - 40_075_016.68).abs() < 0.1, "{metres:?}");
     }
 }

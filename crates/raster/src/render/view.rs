@@ -112,12 +112,8 @@ impl View {
 
     /// Where a GeoTIFF of the picture lies.
     pub fn placement(&self) -> Placement {
-        Placement {
-            epsg: self.crs.epsg(),
-            is_geographic: self.crs.is_geographic(),
-            corner: (self.bounds.minx, self.bounds.maxy),
-            pixel: (self.lattice.pixel_x, self.lattice.pixel_y),
-        }
+        let corner = (self.bounds.minx, self.bounds.maxy);
+        Placement::north_up(&self.crs, corner, (self.lattice.pixel_x, self.lattice.pixel_y))
     }
 
     /// Coordinate reference system of the picture.

@@ -21,7 +21,7 @@ const STEPS_PER_SIDE: u32 = 20;
 const NEXT_TO_POLE_DEG: f64 = 90.0_f64.next_down();
 
 /// Last latitude of the web map, as rio-tiler rounds it.
-const WEB_MAP_EDGE_DEG: f64 = 85.06;
+pub(super) const WEB_MAP_EDGE_DEG: f64 = 85.06;
 
 /// Minimum and maximum zoom of a raster in a tile matrix set; all zooms of the set without georeferencing.
 ///
@@ -38,6 +38,20 @@ pub(crate) fn of_header(header: &Header, set: &TileMatrixSet, longitudes: Longit
     Ok(size.map_or(set.zooms(), |size| set.zooms_for_raster(size.resolution, size.width_px, size.height_px)))
 }
 
+impl SuggestedSize {
+    /// Of square pixels that fill an area.
+    fn square(side: f64, area: Bounds) -> Self {
+        let pixels = |extent: f64| (extent / side + 0.5).floor().max(1.0) as u32;
+        Self {
+            resolution: side,
+            width_px: pixels(area.width()),
+            height_px: pixels(area.height()),
+            corner: (area.minx, area.maxy),
+            pixel: (side, side),
+        }
+    }
+}
+
 /// What GDAL's `GDALSuggestedWarpOutput` proposes for a raster in another projection.
 pub(super) struct SuggestedSize {
     resolution: f64,
@@ -49,9 +63,59 @@ pub(super) struct SuggestedSize {
     pub(super) pixel: (f64, f64),
 }
 
-/// The size of the raster in `target`, in one piece also across the antimeridian.
-pub(super) fn size_there(header: &Header, target: &Crs) -> Option<SuggestedSize> {
-    size_counting(header, target, Longitudes::RunningOn)
+/// Steps across a box, each way, when pixels within it are measured.
+const MEASURED_STEPS: u32 = 9;
+
+/// Part of the box that such a measure takes.
+const MEASURED_SHARE: f64 = 1e-4;
+
+/// How many times a proposed pixel may be larger or smaller than those within a box.
+const MOST_TIMES_OFF: f64 = 3.0;
+
+/// The size of the raster in `target`, in one piece also across the antimeridian, for a box there: what is proposed for all of it,
+/// unless within the box its pixels are others. What a world-wide raster makes of its corners may tell nothing.
+pub(super) fn size_within(header: &Header, target: &Crs, bounds: Bounds) -> Option<SuggestedSize> {
+    if let Some(size) = on_web_map(header, target) {
+        return Some(size);
+    }
+    let proposed = size_counting(header, target, Longitudes::RunningOn);
+    let side = pixel_side_within(header, target, bounds);
+    let is_off = |size: &SuggestedSize, side: f64| {
+        let times = size.resolution / side;
+        !(1.0 / MOST_TIMES_OFF..=MOST_TIMES_OFF).contains(&times)
+    };
+    match (proposed, side) {
+        (Some(size), Some(side)) if is_off(&size, side) => Some(SuggestedSize::square(side, bounds)),
+        (None, Some(side)) => Some(SuggestedSize::square(side, bounds)),
+        (proposed, _) => proposed,
+    }
+}
+
+/// Side of the raster's pixels in `target`, if they were squares: the median of some within a box.
+fn pixel_side_within(header: &Header, target: &Crs, bounds: Bounds) -> Option<f64> {
+    let georef = header.georef.as_ref()?;
+    let full = &header.levels[0];
+    let (width, height) = (f64::from(full.width_px), f64::from(full.height_px));
+    let middle_x = georef.placement.to_crs((width / 2.0, height / 2.0)).0;
+    let pixel_at = |x: f64, y: f64| {
+        let (lon, lat) = target.to_wgs84(x, y)?;
+        let (x, y) = georef.crs.from_wgs84(lon, lat)?;
+        Some(georef.placement.to_pixel((georef.crs.turn().map_or(x, |turn| nearest_turn(x, middle_x, turn)), y)))
+    };
+    let (step_x, step_y) = (bounds.width() * MEASURED_SHARE, bounds.height() * MEASURED_SHARE);
+    let side_at = |x: f64, y: f64| {
+        let (at, right, below) = (pixel_at(x, y)?, pixel_at(x + step_x, y)?, pixel_at(x, y - step_y)?);
+        let is_on = (0.0..=width).contains(&at.0) && (0.0..=height).contains(&at.1);
+        let pixels = (right.0 - at.0) * (below.1 - at.1) - (right.1 - at.1) * (below.0 - at.0);
+        Some((step_x * step_y / pixels.abs()).sqrt()).filter(|side| is_on && side.is_normal())
+    };
+    let share = |step: u32| (f64::from(step) + 0.5) / f64::from(MEASURED_STEPS);
+    let places = (0..MEASURED_STEPS).flat_map(|row| (0..MEASURED_STEPS).map(move |col| (share(col), share(row))));
+    let sides =
+        places.filter_map(|(x, y)| side_at(bounds.minx + x * bounds.width(), bounds.maxy - y * bounds.height()));
+    let mut sides: Vec<f64> = sides.collect();
+    let middle = sides.len() / 2;
+    (!sides.is_empty()).then(|| *sides.select_nth_unstable_by(middle, f64::total_cmp).1)
 }
 
 /// The size in `target`. Longitudes run on only where they must: of a raster that does not cross the antimeridian both ways
@@ -97,14 +161,7 @@ fn suggested_size(header: &Header, target: &Crs, longitudes: Longitudes) -> Opti
         (across, down) = (area.width(), area.height());
     }
     let resolution = across.hypot(down) / width.hypot(height);
-    let pixels = |extent: f64| (extent / resolution + 0.5).floor().max(1.0) as u32;
-    (resolution > 0.0).then(|| SuggestedSize {
-        resolution,
-        width_px: pixels(area.width()),
-        height_px: pixels(area.height()),
-        corner: (area.minx, area.maxy),
-        pixel: (resolution, resolution),
-    })
+    (resolution > 0.0).then(|| SuggestedSize::square(resolution, area))
 }
 
 /// `area` in `target` up to the poles that `bounds` in `crs` go round, as far as a map of all longitudes shows them.
@@ -127,7 +184,7 @@ pub(super) fn with_poles(area: Bounds, target: &Crs, crs: &Crs, bounds: [f64; 4]
 /// which are counted as for zooms.
 pub(super) fn resolution_for_tiles(tiff: &GeoTiff, target: &Crs) -> Option<f64> {
     let reckon = || match on_web_map(tiff.header(), target) {
-        Some(resolution) => Some(resolution),
+        Some(size) => Some(size.resolution),
         None => size_counting(tiff.header(), target, tiff.longitudes()).map(|size| size.resolution),
     };
     if target.epsg() == Some(WEB_MERCATOR) { tiff.web_mercator_resolution(reckon) } else { reckon() }
@@ -135,7 +192,7 @@ pub(super) fn resolution_for_tiles(tiff: &GeoTiff, target: &Crs) -> Option<f64> 
 
 /// The same of a raster in degrees that reaches beyond the web map: only the part between its edges counts, since near the poles
 /// pixels grow beyond measure.
-fn on_web_map(header: &Header, target: &Crs) -> Option<f64> {
+fn on_web_map(header: &Header, target: &Crs) -> Option<SuggestedSize> {
     let georef = header.georef.as_ref().filter(|georef| georef.crs.epsg() == Some(WGS84))?;
     let (grid, size_px) = georef.placement.grid((header.levels[0].width_px, header.levels[0].height_px));
     let [west, south, east, north] = place::bounds_native(&georef.placement, size_px);
@@ -147,7 +204,8 @@ fn on_web_map(header: &Header, target: &Crs) -> Option<f64> {
     let (left, bottom) = target.from_wgs84(west, south)?;
     let (right, top) = target.from_wgs84(east, north)?;
     let rows = ((north - south) / grid.e.abs()).round();
-    Some((right - left).hypot(top - bottom) / f64::from(size_px.0).hypot(rows))
+    let resolution = (right - left).hypot(top - bottom) / f64::from(size_px.0).hypot(rows);
+    (resolution > 0.0).then(|| SuggestedSize::square(resolution, Bounds::new(left, bottom, right, top)))
 }
 
 /// The grid itself, or for one askew as many pixels in the box round it, which is all that rasterio tells GDAL of it.
