@@ -7,9 +7,10 @@ mod support;
 use std::path::Path;
 
 use aurora_raster::{
-    GeoTiff,
+    GeoTiff, encode,
     pixels::Pixels,
-    render::{ReadOptions, Resampling},
+    render::{ReadOptions, Resampling, plan_stretched},
+    style::{self, Style},
 };
 use gdal::{
     DriverManager,
@@ -17,7 +18,7 @@ use gdal::{
     raster::{Buffer, ColorInterpretation, GdalType, RasterCreationOptions},
     spatial_ref::SpatialRef,
 };
-use support::{open, render, tile};
+use support::{open, paint, render, tile};
 
 /// Side of the scene in pixels.
 const SIDE_PX: usize = 1024;
@@ -145,5 +146,49 @@ fn a_band_may_be_asked_for_more_than_once() {
         let bands: Vec<_> = (0..4).map(|band| often.numbers(band)).collect();
         assert_eq!(bands[1], once.numbers(0), "{interleave}");
         assert!([0, 2, 3].iter().all(|&band| bands[band] == once.numbers(1)), "{interleave}");
+    }
+}
+
+/// RGB or gray whose alpha grows from column to column, as feathered edges have it.
+#[test]
+fn half_transparent_pixels_are_shown_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("feathered.tif");
+    let (width, height) = (256, 40);
+    for bands in [1, 3] {
+        let photometric = if bands == 3 { "PHOTOMETRIC=RGB" } else { "PHOTOMETRIC=MINISBLACK" };
+        let options: RasterCreationOptions = [photometric, "TILED=YES", "COMPRESS=DEFLATE"].into_iter().collect();
+        let driver = DriverManager::get_driver_by_name("GTiff").expect("GDAL writes TIFF");
+        let mut file = driver
+            .create_with_band_type_with_options::<u8, _>(&path, width, height, bands + 1, &options)
+            .expect("created");
+        file.set_spatial_ref(&SpatialRef::from_epsg(32_724).expect("a UTM zone")).expect("written");
+        file.set_geo_transform(&[200_000.0, 60.0, 0.0, 7_500_000.0, 0.0, -60.0]).expect("written");
+        for band in 1..=bands + 1 {
+            let values =
+                (0..width * height).map(|at| if band > bands { at % width } else { 40 * band + at / width } as u8);
+            let mut buffer = Buffer::new((width, height), values.collect());
+            let mut written = file.rasterband(band).expect("a band");
+            if band > bands {
+                written.set_color_interpretation(ColorInterpretation::AlphaBand).expect("written");
+            }
+            written.write((0, 0), (width, height), &mut buffer).expect("written");
+        }
+        file.close().expect("written");
+        let tiff = open(&path).expect("a raster that is read");
+        for resampling in [Resampling::Nearest, Resampling::Bilinear] {
+            let options = ReadOptions { resampling, ..ReadOptions::default() };
+            let plan = plan_stretched(&tiff, (width as u32, height as u32), &options).expect("planned");
+            let pixels = paint(&tiff, &plan).expect("painted");
+            assert_eq!(pixels.valid_px(), (width - 1) * height, "only clear pixels have no value");
+            let picture = style::apply(pixels, &Style::default()).expect("styled");
+            let file = encode::png(&picture).expect("encoded");
+            let shown = image::load_from_memory(&file).expect("a PNG").to_rgba8();
+            for (col, row, image::Rgba([red, _, blue, alpha])) in shown.enumerate_pixels() {
+                assert_eq!(u32::from(*alpha), col, "{bands} bands, {resampling:?}");
+                let expected = [40 + row, 40 * bands as u32 + row].map(|value| if col == 0 { 0 } else { value });
+                assert_eq!([red, blue].map(|&value| u32::from(value)), expected, "{bands} bands, {resampling:?}");
+            }
+        }
     }
 }

@@ -170,7 +170,9 @@ fn nodata_type(header: &Header, nodata: Option<f64>) -> &'static str {
 }
 
 pub(super) fn color_names(header: &Header) -> Vec<&'static str> {
-    let name = |band: u16| match (header.color, band) {
+    // Colours are those of the first bands that are not alpha.
+    let among_colors = |band: u16| band - u16::from(header.alpha_band.is_some_and(|alpha| alpha < band));
+    let name = |band: u16| match (header.color, among_colors(band)) {
         _ if Some(band) == header.alpha_band => "alpha",
         (ColorInterpretation::Palette, 0) => "palette",
         (ColorInterpretation::Rgb, 0) => "red",

@@ -10,8 +10,19 @@ pub(super) fn nodata(text: &str) -> Option<f64> {
     let text = text.trim();
     match text.to_ascii_lowercase().as_str() {
         "-nan" | "nan" | "1.#qnan" | "-1.#qnan" | "-1.#ind" => Some(f64::NAN),
-        _ => text.parse().ok(),
+        _ => text.split_whitespace().next().and_then(leading_number),
     }
+}
+
+/// Longest text that is looked through for a number.
+const MAX_NUMBER_BYTES: usize = 64;
+
+/// The number that a word begins with, as GDAL reads it: writers list one for each band, with or without spaces, and some have
+/// commas for points.
+fn leading_number(word: &str) -> Option<f64> {
+    let with_point = if word.contains('.') { word.to_owned() } else { word.replacen(',', ".", 1) };
+    let ends = (1..=with_point.len().min(MAX_NUMBER_BYTES)).rev();
+    ends.filter_map(|end| with_point.get(..end)?.parse().ok()).next()
 }
 
 /// Most bytes that the names and texts of the items of all bands may take; those that come after are not kept.
@@ -37,7 +48,8 @@ pub(super) fn band_info(xml: &str, bands: u16) -> Vec<BandInfo> {
             Some("scale") => band.scale = text.trim().parse().ok(),
             Some("offset") => band.offset = text.trim().parse().ok(),
             Some("description") => band.description = text,
-            Some("unittype" | "colorinterp") => {}
+            Some("colorinterp") => band.is_alpha = Some(text.trim().eq_ignore_ascii_case("alpha")),
+            Some("unittype") => {}
             _ => {
                 let is_told = attribute(attributes, "domain").unwrap_or_default().is_empty();
                 let name = attribute(attributes, "name").filter(|_| is_told && !text.is_empty());
@@ -50,6 +62,14 @@ pub(super) fn band_info(xml: &str, bands: u16) -> Vec<BandInfo> {
         }
     }
     info
+}
+
+/// The alpha band, counted from 0: what the tags say of it, unless the metadata say otherwise, as GDAL has it. A band that there
+/// is nothing beside is shown, whatever it is declared as.
+pub(super) fn alpha_band(info: &[BandInfo], by_tags: Option<u16>) -> Option<u16> {
+    let named = info.iter().position(|band| band.is_alpha == Some(true)).and_then(|index| u16::try_from(index).ok());
+    let denied = |index: &u16| info.get(usize::from(*index)).is_some_and(|band| band.is_alpha == Some(false));
+    named.filter(|_| info.len() > 1).or(by_tags.filter(|index| !denied(index)))
 }
 
 fn attribute<'a>(attributes: &'a str, name: &str) -> Option<&'a str> {
@@ -73,6 +93,12 @@ mod tests {
         assert!(nodata("nan").is_some_and(f64::is_nan));
         assert_eq!(nodata("-inf"), Some(f64::NEG_INFINITY));
         assert_eq!(nodata("none"), None);
+        // GDAL 3.6's answers.
+        for (text, value) in
+            [("-9999 -9999", -9999.0), ("-9999,0", -9999.0), ("-9999,-9999", -9999.0), ("0,5", 0.5), ("1e3x", 1e3)]
+        {
+            assert_eq!(nodata(text), Some(value), "{text}");
+        }
     }
 
     #[test]
@@ -93,6 +119,19 @@ mod tests {
         assert!(info[1].items.is_empty());
         assert_eq!((info[1].scale, info[1].offset), (Some(0.0001), Some(1000.0)));
         assert_eq!((info[0].scale, info[0].offset), (None, None));
+    }
+
+    #[test]
+    fn metadata_say_which_band_is_alpha() {
+        let item = |band: usize, color: &str| {
+            format!("<Item name=\"COLORINTERP\" sample=\"{band}\" role=\"colorinterp\">{color}</Item>")
+        };
+        let alpha = |xml: &str, bands, by_tags| alpha_band(&band_info(xml, bands), by_tags);
+        assert_eq!(alpha(&item(0, "Alpha"), 4, None), Some(0));
+        assert_eq!(alpha(&item(0, "Alpha"), 4, Some(3)), Some(0));
+        assert_eq!(alpha(&item(3, "Undefined"), 4, Some(3)), None);
+        assert_eq!(alpha(&item(0, "Gray"), 4, Some(3)), Some(3));
+        assert_eq!(alpha(&item(0, "Alpha"), 1, None), None);
     }
 
     #[test]

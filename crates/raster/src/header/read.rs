@@ -5,7 +5,7 @@
 //! mask of the first one (other images, thumbnails of another type) are not looked at.
 
 use super::{
-    ColorInterpretation, Encoding, Header, Level, Planar, SampleType, Storage, Unread, broken,
+    ColorInterpretation, Encoding, Header, Level, SampleType, Storage, Unread, broken,
     directory::{Directory, tag},
     georef,
     level::{self, Layout},
@@ -93,7 +93,9 @@ fn assemble(pages: &Pages<'_>, window: &Window<'_>, limits: &Limits) -> Result<H
     };
     let nodata = metadata::nodata(&pages.full.text(window, tag::GDAL_NODATA)?);
     let nodata = nodata.filter(|&value| samples.sample_type.reaches(value));
+    let band_info = metadata::band_info(&pages.full.text(window, tag::GDAL_METADATA)?, samples.bands);
     let alpha_band = samples::alpha_band(pages.full, window, samples)?;
+    let alpha_band = metadata::alpha_band(&band_info, alpha_band);
     let is_mapped = || samples::is_mapped(pages.full, window, samples, alpha_band);
     let palette = match color {
         ColorInterpretation::Palette => samples::palette(pages.full, window, nodata)?,
@@ -116,7 +118,7 @@ fn assemble(pages: &Pages<'_>, window: &Window<'_>, limits: &Limits) -> Result<H
         alpha_band,
         color,
         palette,
-        band_info: metadata::band_info(&pages.full.text(window, tag::GDAL_METADATA)?, samples.bands),
+        band_info,
         georef,
         georef_note,
         end_byte: 0,
@@ -193,8 +195,7 @@ fn masks(
 
 /// First byte after everything the header points to.
 fn end_byte(header: &Header, directories: &[Directory]) -> u64 {
-    let planes = |level: &Level| if level.planar == Planar::Separate { header.bands } else { 1 };
     let levels = header.levels.iter().chain(header.masks.iter().flatten());
-    let blocks = levels.map(|level| level.end_byte(planes(level)));
+    let blocks = levels.map(|level| level.end_byte(level.planes(header.bands)));
     blocks.chain(directories.iter().map(|directory| directory.end_byte)).max().unwrap_or(0)
 }

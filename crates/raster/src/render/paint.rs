@@ -168,9 +168,9 @@ fn warp<T: Pixel>(tiff: &GeoTiff, plan: &Plan, blocks: &[SharedBlock], painted: 
         }
     }
     if plan.resampling == Resampling::Nearest {
-        sources.mask.iter().for_each(|mask| canvas.hide_where_zero(mask));
-        sources.alpha.iter().for_each(|alpha| canvas.hide_where_zero(alpha));
+        sources.mask.iter().for_each(|mask| canvas.hide(mask, |m| u8::from(m != 0) * u8::MAX));
     }
+    sources.alpha.iter().for_each(|alpha| canvas.hide(alpha, T::opacity));
     Ok(canvas.into_pixels())
 }
 
@@ -218,8 +218,8 @@ impl<'a, T: Pixel> Canvas<'a, T> {
         }
     }
 
-    /// Masks what is zero in a mask or an alpha band.
-    fn hide_where_zero<M: Pixel>(&mut self, hiding: &Mosaic<'_, M>) {
+    /// Lets no pixel be more opaque than a mask or an alpha band says, by its nearest pixel whatever the kernel.
+    fn hide<M: Pixel>(&mut self, hiding: &Mosaic<'_, M>, opacity_of: impl Fn(M) -> u8) {
         let mut opacity = vec![M::default(); self.plan.width_px as usize];
         let mut sampler = Sampler::new(hiding, M::default());
         for_each_span(self.plan, hiding.level(), |span| {
@@ -229,7 +229,7 @@ impl<'a, T: Pixel> Canvas<'a, T> {
             }
             let line = self.line(&span);
             let pairs = self.mask[line].iter_mut().zip(opacity);
-            pairs.for_each(|(m, value)| *m = if *value == M::default() { 0 } else { *m });
+            pairs.for_each(|(m, value)| *m = (*m).min(opacity_of(*value)));
         });
     }
 

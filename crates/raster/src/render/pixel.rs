@@ -26,6 +26,10 @@ pub(super) trait Pixel: Number + Pod + Default + PartialEq {
 
     /// Whether this is a number at all.
     fn is_number(self) -> bool;
+
+    /// How opaque a pixel of this alpha is, from 0 to 255. Of bytes alone, since writers of wider numbers do not agree on which
+    /// of them is opaque: there all but 0 is.
+    fn opacity(self) -> u8;
 }
 
 /// Whether a sample counts: a number, and not the nodata value.
@@ -64,6 +68,10 @@ macro_rules! integer_pixel {
             fn is_number(self) -> bool {
                 true
             }
+
+            fn opacity(self) -> u8 {
+                if <$type>::BITS == 8 && <$type>::MIN == 0 { self as u8 } else { u8::from(self != 0) * u8::MAX }
+            }
         }
     )*};
 }
@@ -100,6 +108,10 @@ macro_rules! float_pixel {
 
             fn is_number(self) -> bool {
                 !self.is_nan()
+            }
+
+            fn opacity(self) -> u8 {
+                u8::from(self != 0.0) * u8::MAX
             }
         }
     )*};

@@ -47,11 +47,12 @@ fn gray(pixels: Pixels, style: &Style) -> Colors {
     if all_valid {
         return Colors::Gray8(gray);
     }
-    if let Some(transparent) = unused_value(&gray, &mask) {
+    let is_translucent = mask.iter().fold(false, |any, &m| any | (m.wrapping_add(1) > 1));
+    if let Some(transparent) = unused_value(&gray, &mask).filter(|_| !is_translucent) {
         gray.iter_mut().zip(&mask).for_each(|(value, &m)| *value = if m == 0 { transparent } else { *value });
         return Colors::GrayKeyed8 { gray, transparent };
     }
-    Colors::GrayAlpha8(gray.iter().zip(&mask).flat_map(|(&value, &m)| [value & m, m]).collect())
+    Colors::GrayAlpha8(gray.iter().zip(&mask).flat_map(|(&value, &m)| [shown(value, m), m]).collect())
 }
 
 /// The first band as 8 bits after the formula, the mask, and whether it is 255 throughout.
@@ -61,7 +62,7 @@ fn formed_band(pixels: Pixels, style: &Style) -> (Vec<u8>, Vec<u8>, bool) {
         formula.apply(from_mut(&mut band));
     }
     if style.opaque && !all_valid {
-        band.iter_mut().zip(&mask).for_each(|(value, &m)| *value &= m);
+        band.iter_mut().zip(&mask).for_each(|(value, &m)| *value = shown(*value, m));
     }
     (band, mask, all_valid || style.opaque)
 }
@@ -91,11 +92,16 @@ fn rgb(pixels: &Pixels, style: &Style) -> Colors {
     if pixels.all_valid {
         return Colors::Rgb8(colors.flatten().collect());
     }
-    let masked = colors.zip(&pixels.mask).map(|([r, g, b], &m)| [r & m, g & m, b & m, m]);
+    let masked = colors.zip(&pixels.mask).map(|([r, g, b], &m)| [shown(r, m), shown(g, m), shown(b, m), m]);
     if style.opaque {
         return Colors::Rgb8(masked.flat_map(|[r, g, b, _]| [r, g, b]).collect());
     }
     Colors::Rgba8(masked.flatten().collect())
+}
+
+/// A value, or 0 where nothing of it shows.
+fn shown(value: u8, m: u8) -> u8 {
+    if m == 0 { 0 } else { value }
 }
 
 /// Unsigned 16-bit values as they are.
@@ -108,7 +114,7 @@ fn wide(pixels: &Pixels, style: &Style) -> Colors {
     let mut samples = Vec::with_capacity(count * channels);
     for (at, &m) in pixels.mask.iter().enumerate() {
         let alpha = u16::from(m) * 257;
-        samples.extend((0..shown).map(|band| values[band * count + at] & alpha));
+        samples.extend((0..shown).map(|band| if m == 0 { 0 } else { values[band * count + at] }));
         samples.extend(with_alpha.then_some(alpha));
     }
     Colors::Wide { channels: channels as u8, samples }
@@ -131,7 +137,7 @@ fn unused_value(gray: &[u8], mask: &[u8]) -> Option<u8> {
     LIKELY_UNUSED.into_iter().find(is_unused).or_else(|| {
         let mut used = [false; 512];
         for (&value, &m) in gray.iter().zip(mask) {
-            // Masked pixels mark slots beyond the values, which spares a branch.
+            // Masked pixels mark slots beyond the values, which spares a branch: only of 0 the complement and 1 make 256.
             let beyond = (usize::from(!m) + 1) & 256;
             used[usize::from(value) | beyond] = true;
         }

@@ -31,6 +31,9 @@ pub(super) enum Binary {
     Multiply,
     Divide,
     FloorDivide,
+    /// Python's, of the divisor's sign.
+    Modulo,
+    /// C's `fmod`, of the dividend's sign.
     Remainder,
     Power,
     Equal,
@@ -139,8 +142,8 @@ impl Binary {
                 Kind::Truth
             }
             Self::And | Self::Or | Self::Xor | Self::Maximum | Self::Minimum => both,
-            Self::Divide | Self::Arctan2 | Self::Hypot | Self::CopySign => both.real(),
-            Self::Add | Self::Subtract | Self::Multiply | Self::FloorDivide | Self::Remainder | Self::Power => {
+            Self::Divide | Self::Remainder | Self::Arctan2 | Self::Hypot | Self::CopySign => both.real(),
+            Self::Add | Self::Subtract | Self::Multiply | Self::FloorDivide | Self::Modulo | Self::Power => {
                 both.max(Kind::Int)
             }
         }
@@ -156,6 +159,7 @@ impl Binary {
             Self::Multiply => left * right,
             Self::Divide => left / right,
             Self::FloorDivide => (left / right).floor(),
+            Self::Modulo => modulo(left, right),
             Self::Remainder => left % right,
             Self::Power => left.powf(right),
             Self::Equal => truth(left == right),
@@ -174,6 +178,12 @@ impl Binary {
             Self::Minimum => left.min(right),
         }
     }
+}
+
+/// What is left of a division whose quotient was rounded down.
+fn modulo(left: f64, right: f64) -> f64 {
+    let rest = left % right;
+    if rest != 0.0 && rest.is_sign_negative() != right.is_sign_negative() { rest + right } else { rest }
 }
 
 impl Unary {

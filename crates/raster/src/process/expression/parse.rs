@@ -66,7 +66,7 @@ const LEVELS: [&[(&str, Binary)]; 6] = [
     &[("^", Binary::Xor)],
     &[("&", Binary::And)],
     &[("+", Binary::Add), ("-", Binary::Subtract)],
-    &[("//", Binary::FloorDivide), ("*", Binary::Multiply), ("/", Binary::Divide), ("%", Binary::Remainder)],
+    &[("//", Binary::FloorDivide), ("*", Binary::Multiply), ("/", Binary::Divide), ("%", Binary::Modulo)],
 ];
 
 const fn real(name: &'static str, of: fn(f64) -> f64) -> Function {

@@ -45,6 +45,24 @@ fn operators_bind_as_in_python() {
     }
 }
 
+/// numexpr 2.14's answers, which are Python's.
+#[test]
+fn remainders_have_the_divisors_sign_but_for_fmod() {
+    for (text, b1, b2, expected) in [
+        ("b1 % b2", -115.0, 3.0, 2.0),
+        ("b1 % b2", -7.0, -3.0, -1.0),
+        ("b1 % b2", 7.0, -3.0, -2.0),
+        ("b1 % b2", -115.0, 2.5, 0.0),
+        ("b1 % b2", -7.0, 2.5, 0.5),
+        ("b1 // b2", -115.0, 3.0, -39.0),
+        ("b1 // b2 * b2 + b1 % b2", -115.0, 3.0, -115.0),
+        ("fmod(b1, b2)", -115.0, 3.0, -1.0),
+        ("fmod(b1, b2)", 7.0, -3.0, 1.0),
+    ] {
+        assert_eq!(value(text, b1, b2), expected, "{text} of {b1} and {b2}");
+    }
+}
+
 #[test]
 fn what_is_no_expression_is_refused_in_words() {
     let deep = format!("{}b1{}", "(".repeat(100), ")".repeat(100));
@@ -100,6 +118,8 @@ fn types_are_numexprs() {
         ("b1*2", "int32", "float32"),
         ("b1*2.5", "float64", "float64"),
         ("b1//2", "int32", "float32"),
+        ("b1%2", "int32", "float32"),
+        ("fmod(b1,2)", "float64", "float32"),
         ("b1>1", "bool", "bool"),
         ("sqrt(b1)", "float64", "float32"),
         ("where(b1>1,1,0)", "int32", "int32"),
