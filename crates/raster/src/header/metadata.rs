@@ -20,9 +20,13 @@ const MAX_NUMBER_BYTES: usize = 64;
 /// The number that a word begins with, as GDAL reads it: writers list one for each band, with or without spaces, and some have
 /// commas for points.
 fn leading_number(word: &str) -> Option<f64> {
+    if let Ok(number) = word.parse() {
+        return Some(number);
+    }
     let with_point = if word.contains('.') { word.to_owned() } else { word.replacen(',', ".", 1) };
     let ends = (1..=with_point.len().min(MAX_NUMBER_BYTES)).rev();
-    ends.filter_map(|end| with_point.get(..end)?.parse().ok()).next()
+    // No word that begins as one for infinity does is a number.
+    ends.filter_map(|end| with_point.get(..end)?.parse().ok()).find(|number: &f64| number.is_finite())
 }
 
 /// Most bytes that the names and texts of the items of all bands may take; those that come after are not kept.
@@ -92,7 +96,7 @@ mod tests {
         assert_eq!(nodata(" -9999.5 "), Some(-9999.5));
         assert!(nodata("nan").is_some_and(f64::is_nan));
         assert_eq!(nodata("-inf"), Some(f64::NEG_INFINITY));
-        assert_eq!(nodata("none"), None);
+        assert_eq!(["none", "info", "nanometers"].map(nodata), [None; 3]);
         // GDAL 3.6's answers.
         for (text, value) in
             [("-9999 -9999", -9999.0), ("-9999,0", -9999.0), ("-9999,-9999", -9999.0), ("0,5", 0.5), ("1e3x", 1e3)]

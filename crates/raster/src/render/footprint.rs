@@ -16,6 +16,9 @@ const RANKED_PER_TILE: f64 = (1_u64 << 26) as f64;
 /// Most of these along one axis of a view pixel, since all of them are held at once.
 const MOST_RANKED_PER_SIDE: usize = 256;
 
+/// Source pixels that a picture looks at in all, be it ever so large: some seconds of work.
+const SAMPLES_PER_PICTURE: f64 = (1_u64 << 31) as f64;
+
 /// Side of a map tile in pixels.
 const TILE_PX: f64 = 256.0;
 
@@ -60,10 +63,18 @@ pub(super) fn reach_px(resampling: Resampling, cells: &[Cell], usual_px: f64) ->
 }
 
 /// Most source pixels that are looked at along one axis for a view pixel. By raster and zoom alone, so that neighbouring views
-/// agree: all of a raster is on so few pixels of the zoom that each may look at more.
-pub(super) fn most_per_side(method: Method, level_px: (u32, u32), source_px_per_view_px: f64) -> usize {
-    let shown_px = |side_px: u32| (f64::from(side_px) / source_px_per_view_px).clamp(1.0, TILE_PX);
-    let of = |samples: f64| (samples / (shown_px(level_px.0) * shown_px(level_px.1))).sqrt() as usize;
+/// agree: all of a raster is on so few pixels of the zoom that each may look at more. Only pictures of more than a million
+/// pixels look at fewer.
+pub(super) fn most_per_side(
+    method: Method,
+    level_px: (u32, u32),
+    source_px_per_view_px: f64,
+    view_px: (u32, u32),
+) -> usize {
+    let shown_px = |side_px: u32, most_px: f64| (f64::from(side_px) / source_px_per_view_px).clamp(1.0, most_px);
+    let shown = |most_px: (f64, f64)| shown_px(level_px.0, most_px.0) * shown_px(level_px.1, most_px.1);
+    let in_picture = SAMPLES_PER_PICTURE / shown((f64::from(view_px.0).max(1.0), f64::from(view_px.1).max(1.0)));
+    let of = |samples: f64| (samples / shown((TILE_PX, TILE_PX))).min(in_picture).sqrt() as usize;
     match method {
         Method::Ranked(rank) if !rank.is_extreme() => of(RANKED_PER_TILE).min(MOST_RANKED_PER_SIDE),
         _ => of(SAMPLES_PER_TILE),
@@ -77,7 +88,12 @@ mod tests {
 
     #[test]
     fn small_rasters_are_looked_at_whole_and_large_ones_within_bounds() {
-        let most = |kernel: Resampling, side_px, ratio| most_per_side(kernel.method(), (side_px, side_px), ratio);
+        let most = |kernel: Resampling, side_px, ratio| {
+            let level_px = (side_px, side_px);
+            let sides = [256, 1024, 4096].map(|px| most_per_side(kernel.method(), level_px, ratio, (px, px)));
+            assert!(sides[0] == sides[1] && (1..=sides[0]).contains(&sides[2]), "{kernel:?}: {sides:?}");
+            sides[0]
+        };
         for kernel in Resampling::names().filter_map(Resampling::named) {
             for ratio in [2.0, 10.0, 40.0, 200.0] {
                 let is_ordered = matches!(kernel.method(), Method::Ranked(rank) if !rank.is_extreme());
