@@ -181,7 +181,8 @@ async fn carry_out(
     match plan {
         // Nothing that anybody sees has changed.
         Plan::Touch(entry) => {
-            scenes::put(write.conn(), &Entry { stamp: file.stamp, ..entry }).await?;
+            let identity = file.identity.kept().to_owned();
+            scenes::put(write.conn(), &Entry { stamp: file.stamp, identity, ..entry }).await?;
             tracing::debug!(path, "touched");
             Ok(None)
         }

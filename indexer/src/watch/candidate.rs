@@ -47,14 +47,12 @@ pub fn scene_place(path: &str) -> (&str, &str) {
     (folder, name::stem(name))
 }
 
-/// Folders that hold nothing to be shown: the outlines that come with made scenes; what file systems, Windows and makers of
-/// NAS keep for themselves, deleted files among it.
-const NEVER_INPUT: [&str; 6] =
-    ["truth", "lost+found", "$RECYCLE.BIN", "System Volume Information", "#recycle", "@eaDir"];
+/// Folders that file systems, Windows and makers of NAS keep for themselves, with deleted files among it.
+const NEVER_INPUT: [&str; 5] = ["lost+found", "$RECYCLE.BIN", "System Volume Information", "#recycle", "@eaDir"];
 
-/// Whether a folder of this name is looked into.
+/// Whether a folder of this name is looked into. `truth` holds the outlines that come with made scenes.
 pub fn is_looked_into(name: &str) -> bool {
-    !is_hidden(name) && !NEVER_INPUT.iter().any(|own| own.eq_ignore_ascii_case(name))
+    !is_hidden(name) && name != "truth" && !NEVER_INPUT.iter().any(|own| own.eq_ignore_ascii_case(name))
 }
 
 /// Dotfiles, among them the `.nfs…` of files deleted while open.

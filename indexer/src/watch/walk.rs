@@ -193,11 +193,11 @@ impl Walk {
     fn remember(&mut self, path: PathBuf, depth: usize, device: u64, found: Folder) {
         self.sweep.unseen.add(&found.unseen);
         if depth < MAX_DEPTH {
-            let below = |folder: &PathBuf| Waiting { path: folder.clone(), depth: depth + 1, above: device };
-            self.waiting.extend(found.folders.iter().map(below));
+            let next = |folder: &PathBuf| Waiting { path: folder.clone(), depth: depth + 1, above: device };
+            self.waiting.extend(found.folders.iter().map(next));
         } else {
             let too_deep = found.folders.iter();
-            too_deep.for_each(|folder| self.sweep.unseen.note(Why::Depth, folder.display().to_string()));
+            too_deep.for_each(|folder| self.sweep.unseen.note(Why::Depth, below(&self.root, folder)));
         }
         self.sweep.overfull |= self.sweep.files.len() + self.sweep.assumed.len() > self.max_files;
         if let Some(memory) = &mut self.memory {
@@ -209,7 +209,7 @@ impl Walk {
     fn visit(&mut self, entry: &DirEntry, found: &mut Folder) {
         let name = entry.file_name();
         let Some(name) = name.to_str() else {
-            return found.unseen.note(Why::Name, entry.path().display().to_string());
+            return found.unseen.note(Why::Name, below(&self.root, &entry.path()));
         };
         let Ok(kind) = entry.file_type() else { return };
         if kind.is_dir() {
@@ -223,7 +223,7 @@ impl Walk {
             && candidate::is_looked_into(name)
             && link::leads_elsewhere(&self.root, &entry.path())
         {
-            found.unseen.note(Why::Link, entry.path().display().to_string());
+            found.unseen.note(Why::Link, below(&self.root, &entry.path()));
         }
     }
 
@@ -240,7 +240,7 @@ impl Walk {
             }
             Err(error) if is_link => {
                 if error.kind() == io::ErrorKind::PermissionDenied {
-                    found.unseen.note(Why::Link, path.display().to_string());
+                    found.unseen.note(Why::Link, below(&self.root, &path));
                 }
             }
             // It may still be there, and must be looked for again.
@@ -251,6 +251,11 @@ impl Walk {
             Ok(_) | Err(_) => {}
         }
     }
+}
+
+/// A path below the root, to be told to people.
+fn below(root: &Root, path: &Path) -> String {
+    path.strip_prefix(&root.path).unwrap_or(path).display().to_string()
 }
 
 /// One that does not say is taken for writable.

@@ -52,9 +52,11 @@ impl Tracker {
         trust::judge(evidence).map_err(|doubt| Doubt(format!("at `{mount}`: {}", doubt.0)))
     }
 
-    /// What is mounted now is what should be, but for mounts that are doubted. Answers whether that is news.
+    /// What is mounted now is what should be, but for mounts that are doubted or could not be looked at, as one whose
+    /// server has failed. Answers whether that is news.
     pub(super) fn vouch_mounts(&mut self, sweep: &Sweep) -> bool {
-        let is_away = |(mount, _): &(&String, &RootId)| self.away.contains(*mount);
+        let is_unread = |mount: &str| sweep.unreadable.iter().any(|unread| scan::is_in(mount, unread));
+        let is_away = |(mount, _): &(&String, &RootId)| self.away.contains(*mount) || is_unread(mount);
         let doubted = self.mounts.iter().filter(is_away);
         let believed = sweep.mounts.iter().filter(|mount| !is_away(mount));
         let mounts = believed.chain(doubted).map(|(mount, id)| (mount.clone(), id.clone())).collect();

@@ -291,6 +291,21 @@ fn what_lies_in_a_mount_that_went_away_has_not_left() {
 }
 
 #[test]
+fn a_mount_that_fails_before_it_goes_away_is_not_forgotten() {
+    let all = [("a.tif", 1), ("b.tif", 1), ("c.tif", 1), ("x/d.tif", 1)];
+    let (mut ours, start) = (tracker(&all.map(|(path, _)| path)), Instant::now());
+    assert_eq!(shielded(&mut ours, mounted(&all, "one"), start), (false, Vec::new()));
+    for unread in ["x", "x/below"] {
+        let failing = Sweep { unreadable: vec![unread.to_owned()], ..sweep(&all[..3]) };
+        assert!(shielded(&mut ours, failing, seconds(start, 1)).1.is_empty(), "{unread}");
+        for second in [2, 20] {
+            let empty = shielded(&mut ours, sweep(&all[..3]), seconds(start, second));
+            assert_eq!(empty, (true, Vec::new()), "{unread}");
+        }
+    }
+}
+
+#[test]
 fn what_a_new_mount_hides_has_not_left() {
     let all = [("a.tif", 1), ("b.tif", 1), ("c.tif", 1), ("x/d.tif", 1)];
     let (mut ours, start) = (tracker(&all.map(|(path, _)| path)), Instant::now());

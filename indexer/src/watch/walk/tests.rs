@@ -100,7 +100,8 @@ fn what_is_left_alone_is_counted_and_named_also_by_a_pruned_walk() {
     let full = sweep(&root(&dir), 100).unwrap();
     assert_eq!(found(&full), [format!("{deepest}/seen.tif")]);
     assert_eq!((full.unseen.names, full.unseen.too_deep, full.unseen.links), (1, 1, 0));
-    assert!(full.unseen.example.as_ref().unwrap().contains(".tif"), "{:?}", full.unseen);
+    let example = full.unseen.example.as_deref().unwrap();
+    assert!(!example.starts_with('/'), "{example}");
     let pruned = pruned(&root(&dir), remembered(&root(&dir)));
     assert_eq!((pruned.folders_read, pruned.unseen.names, pruned.unseen.too_deep), (0, 1, 1));
 }
