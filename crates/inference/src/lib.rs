@@ -28,7 +28,9 @@
 //! Whenever it fails, the last line on stderr begins `aurora-infer: ` and gives the reason.
 //!
 //! # Memory
-//! Pixels stream through buffers of fixed size; the detector's grid is coarsened until it fits `--memory`.
+//! Pixels stream through buffers of fixed size. The detector's cells follow from the scene: about 60 m, coarser where that
+//! would be more than 15.6 million. Where those do not fit `--memory` (510 MiB for the most) they are coarser still,
+//! which the summary's `detection_note` says.
 
 mod cog;
 mod crs;

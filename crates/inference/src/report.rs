@@ -43,7 +43,7 @@ pub struct Summary {
     pub percentiles: Option<Percentiles>,
     /// Number of detections.
     pub detections: usize,
-    /// Why there may be none, or null.
+    /// Why there may be none or fewer, or null.
     pub detection_note: Option<String>,
     /// Detector and version.
     pub model: String,

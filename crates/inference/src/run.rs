@@ -168,7 +168,7 @@ fn examine(job: &Job, detector: &Detector, prepared: &Prepared, clock: &mut Cloc
     let outcome = match (judged, detector) {
         (Err(note), _) => Outcome::nothing(note),
         (Ok(_), Detector::Network(network)) => network.find(&mut survey)?,
-        (Ok(_), _) => detect::dark_spots(&mut survey),
+        (Ok(_), _) => detect::dark_spots(&mut survey).noting(survey.note.take()),
     };
     clock.lap("detect");
     Ok(Findings { survey, outcome, footprint })

@@ -17,6 +17,9 @@ use crate::{
 
 /// Cell size aimed at, in metres: slicks worth reporting are several cells wide, speckle is averaged down.
 const CELL_M: f64 = 60.0;
+/// Most cells of a scene, however much memory there is: 8,000² pixels of 30 m get cells of 90 × 60 m. So what is found
+/// depends on the scene alone wherever these fit.
+const MAX_CELLS: usize = 15_600_000;
 /// Bytes the detector needs a cell at its peak.
 const BYTES_PER_CELL: u64 = 24;
 /// Part of the memory that the working grids may take, in percent.
@@ -40,6 +43,8 @@ pub(crate) struct Survey {
     /// Median coefficient of variation of intensity in small patches: about `1/√looks` where there is speckle, near 0
     /// where there is none.
     pub(crate) speckle: Option<f32>,
+    /// That memory was too short for the cells that the scene asks for; `None` if it was not.
+    pub(crate) note: Option<String>,
 }
 
 /// Surveys the first band.
@@ -51,8 +56,11 @@ pub(crate) fn survey(prepared: &Prepared, radiometry: Radiometry, memory_bytes: 
     let band = dataset.rasterband(1).map_err(broken)?;
     let (width, height) = band.size();
     let mut frame = Frame::of(dataset, prepared.epsg)?;
-    frame.factor = factors(frame.pixel_m, width, height, memory_bytes);
-    let [fx, fy] = frame.factor;
+    let (wanted, factor) = factors(frame.pixel_m, width, height, memory_bytes);
+    frame.factor = factor;
+    let [fx, fy] = factor;
+    let note = (factor != wanted).then(|| coarsened(frame.pixel_m, wanted, factor));
+    note.iter().for_each(|note| tracing::warn!(note, "memory"));
     let mut pass = Pass {
         radiometry,
         frame_factor: frame.factor,
@@ -71,23 +79,33 @@ pub(crate) fn survey(prepared: &Prepared, radiometry: Radiometry, memory_bytes: 
     let low = quantile(&mut pass.samples, 0.02);
     let high = quantile(&mut pass.samples, 0.98);
     let speckle = quantile(&mut pass.variations, 0.5);
-    Ok(Survey { intensity: pass.intensity, frame, percentiles: low.zip(high).map(|(low, high)| [low, high]), speckle })
+    let percentiles = low.zip(high).map(|(low, high)| [low, high]);
+    Ok(Survey { intensity: pass.intensity, frame, percentiles, speckle, note })
 }
 
 fn broken(error: gdal::errors::GdalError) -> Error {
     Error::Broken { reason: gdal_env::reason(&error) }
 }
 
-/// Pixels a cell along x and y: about [`CELL_M`], more where memory is short.
-fn factors(pixel_m: [f64; 2], width: usize, height: usize, memory_bytes: u64) -> [usize; 2] {
-    let wanted = pixel_m.map(|size_m| (CELL_M / size_m).round().clamp(1.0, 1e6) as usize);
-    let max_cells = (memory_bytes / 100 * GRID_MEMORY_PERCENT / BYTES_PER_CELL).max(1 << 16) as usize;
-    let mut factor = wanted;
-    while width.div_ceil(factor[0]) * height.div_ceil(factor[1]) > max_cells {
-        let coarser = if factor[0] as f64 * pixel_m[0] <= factor[1] as f64 * pixel_m[1] { 0 } else { 1 };
-        factor[coarser] += factor[coarser].div_ceil(8);
-    }
-    [factor[0].min(width), factor[1].min(height)]
+/// Pixels a cell along x and y: what the scene asks for (about [`CELL_M`], coarser where that would be more than
+/// [`MAX_CELLS`]), and what fits the memory.
+fn factors(pixel_m: [f64; 2], width: usize, height: usize, memory_bytes: u64) -> ([usize; 2], [usize; 2]) {
+    let fitting = |max_cells: usize| {
+        let mut factor = pixel_m.map(|size_m| (CELL_M / size_m).round().clamp(1.0, 1e6) as usize);
+        while width.div_ceil(factor[0]) * height.div_ceil(factor[1]) > max_cells {
+            let coarser = if factor[0] as f64 * pixel_m[0] <= factor[1] as f64 * pixel_m[1] { 0 } else { 1 };
+            factor[coarser] += factor[coarser].div_ceil(8);
+        }
+        [factor[0].min(width), factor[1].min(height)]
+    };
+    let in_memory = (memory_bytes / 100 * GRID_MEMORY_PERCENT / BYTES_PER_CELL).max(1 << 16) as usize;
+    (fitting(MAX_CELLS), fitting(MAX_CELLS.min(in_memory)))
+}
+
+/// Says which cells memory left in place of which.
+fn coarsened(pixel_m: [f64; 2], wanted: [usize; 2], factor: [usize; 2]) -> String {
+    let size = |[fx, fy]: [usize; 2]| format!("{:.0} x {:.0} m", pixel_m[0] * fx as f64, pixel_m[1] * fy as f64);
+    format!("memory is short: looked at in cells of {} instead of {}", size(factor), size(wanted))
 }
 
 /// Reads rows as floats, NaN where there is no data.
@@ -201,10 +219,18 @@ mod tests {
     }
 
     #[test]
-    fn cells_grow_until_they_fit_the_memory() {
-        assert_eq!(factors([30.0, 30.0], 8000, 8000, 1 << 30), [2, 2]);
-        let [fx, fy] = factors([15.0, 15.0], 25_788, 16_685, 256 << 20);
+    fn cells_follow_from_the_scene_and_grow_where_memory_is_short() {
+        for memory in [512 << 20, 600 << 20, 8 << 30] {
+            assert_eq!(factors([30.0, 30.0], 8000, 8000, memory), ([3, 2], [3, 2]));
+            assert_eq!(factors([30.0, 30.0], 4000, 4000, memory), ([2, 2], [2, 2]));
+            assert_eq!(factors([500.0, 500.0], 10, 10, memory), ([1, 1], [1, 1]));
+        }
+        let (wanted, [fx, fy]) = factors([15.0, 15.0], 25_788, 16_685, 256 << 20);
         assert!(25_788_usize.div_ceil(fx) * 16_685_usize.div_ceil(fy) * 24 <= 256 << 20);
-        assert_eq!(factors([500.0, 500.0], 10, 10, 1 << 30), [1, 1]);
+        assert!(wanted[0] * wanted[1] < fx * fy);
+        assert_eq!(
+            coarsened([15.0, 20.0], [4, 3], [8, 6]),
+            "memory is short: looked at in cells of 120 x 120 m instead of 60 x 60 m"
+        );
     }
 }

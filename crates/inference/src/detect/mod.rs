@@ -48,6 +48,13 @@ impl Outcome {
     pub(crate) fn nothing(note: impl Into<String>) -> Self {
         Self { spots: Vec::new(), note: Some(note.into()) }
     }
+
+    /// With one more remark, if there is one.
+    pub(crate) fn noting(mut self, more: Option<String>) -> Self {
+        let notes: Vec<String> = self.note.take().into_iter().chain(more).collect();
+        self.note = (!notes.is_empty()).then(|| notes.join("; "));
+        self
+    }
 }
 
 /// Finds dark spots; takes the survey's grid apart to save memory.
