@@ -6,6 +6,7 @@
 
 mod background;
 mod coarse;
+mod elsewhere;
 mod land;
 mod part;
 mod segment;
@@ -22,7 +23,7 @@ use crate::{
 };
 
 /// Name and version of this detector, as results carry it.
-pub const MODEL: &str = "dark-spot/4";
+pub const MODEL: &str = "dark-spot/5";
 
 /// Below this coefficient of variation there is no speckle, so the raster is no radar image.
 const MIN_SPECKLE: f32 = 0.02;

@@ -10,13 +10,13 @@ use crate::{
 
 /// What is narrower than this, in metres, is a neck.
 const NECK_M: f64 = 900.0;
-/// Each slick that is parted from another is at least so large, in km², and so large a part of it is thick.
+/// In even wind each slick that is parted from another is at least so large, in km². So large a part of it is thick.
 pub(super) const MIN_OWN_KM2: f64 = 8.0;
 const MIN_THICK_PART: f64 = 0.25;
 
-/// The segments that one segment's cells fall into, in a grid of `width` cells a row.
-pub(super) fn at_necks(members: Vec<u32>, width: usize, cell: CellSize) -> Vec<Vec<u32>> {
-    let min_own = MIN_OWN_KM2 / cell.km2();
+/// The segments that one segment's cells fall into, in a grid of `width` cells a row, each of `own_km2` at least.
+pub(super) fn at_necks(members: Vec<u32>, width: usize, own_km2: f64, cell: CellSize) -> Vec<Vec<u32>> {
+    let min_own = own_km2 / cell.km2();
     if (members.len() as f64) < 2.0 * min_own {
         return vec![members];
     }
@@ -99,7 +99,7 @@ mod tests {
         let mask = build(300, 100, is_in);
         let members = components(&mask).members.remove(0);
         let mut all: Vec<u32> = members.clone();
-        let parts = at_necks(members, 300, HUNDRED);
+        let parts = at_necks(members, 300, MIN_OWN_KM2, HUNDRED);
         let mut again: Vec<u32> = parts.iter().flatten().copied().collect();
         all.sort_unstable();
         again.sort_unstable();

@@ -27,6 +27,9 @@ const MIN_PIECE_KM2: f64 = 0.1;
 /// A piece of at least this part of the largest one beside it is a segment of its own. Tears leave smaller ones; at 0.6
 /// neighbours of unequal size were joined, at 0.15 more torn films fell apart.
 const LEADER_PART: f64 = 0.3;
+/// Noise in dB up to which [`part::MIN_OWN_KM2`] holds. Beyond it a piece must be larger to be a segment of its own, by
+/// the square of the ratio: the more uneven the wind, the larger the pieces that it seems to tear a film into.
+const EVEN_NOISE_DB: f32 = 0.8;
 
 /// The segments of a contrast grid, in dB over the background.
 pub(super) fn find(contrast: &Grid<f32>, noise_db: f32, cell: CellSize) -> Components {
@@ -47,7 +50,8 @@ pub(super) fn find(contrast: &Grid<f32>, noise_db: f32, cell: CellSize) -> Compo
     let closed = dark.dilated(MORPHOLOGY).eroded(MORPHOLOGY);
     let opened = closed.eroded(MORPHOLOGY).dilated(MORPHOLOGY);
     let kept = opened.derive(|x, y| opened.at(x, y) && !contrast.at(x, y).is_nan());
-    let whole = joined(components(&kept), cell);
+    let own_km2 = part::MIN_OWN_KM2 * f64::from(noise_db / EVEN_NOISE_DB).max(1.0).powi(2);
+    let whole = joined(components(&kept), own_km2, cell);
     // What has become too small goes.
     let min_area = cells_of(MIN_AREA_KM2, cell);
     let strong_cells = |cells: &[u32]| values(contrast, cells).filter(|value| *value < strong_db).count();
@@ -55,12 +59,12 @@ pub(super) fn find(contrast: &Grid<f32>, noise_db: f32, cell: CellSize) -> Compo
 }
 
 /// Drops crumbs, and gives the small pieces beside a large one to it. Pieces of like size stay on their own: they may
-/// be two slicks.
-fn joined(parts: Components, cell: CellSize) -> Components {
+/// be two slicks, and so may all of `own_km2`.
+fn joined(parts: Components, own_km2: f64, cell: CellSize) -> Components {
     let width = parts.labels.width;
     let min_piece = cells_of(MIN_PIECE_KM2, cell);
     let pieces = parts.members.into_iter().filter(|members| members.len() >= min_piece);
-    let pieces: Vec<Vec<u32>> = pieces.flat_map(|members| part::at_necks(members, width, cell)).collect();
+    let pieces: Vec<Vec<u32>> = pieces.flat_map(|members| part::at_necks(members, width, own_km2, cell)).collect();
     let mut present = parts.labels.map(|_| false);
     pieces.iter().flatten().for_each(|index| present.cells[*index as usize] = true);
     let groups = components(&present.dilated(cell.count(TEAR_M / 2.0)));
@@ -69,7 +73,7 @@ fn joined(parts: Components, cell: CellSize) -> Components {
         let group = groups.labels.cells[piece[0] as usize] as usize - 1;
         grouped[group].push(piece);
     }
-    let own = cells_of(part::MIN_OWN_KM2, cell);
+    let own = cells_of(own_km2, cell);
     let members = grouped.into_iter().flat_map(|group| with_leaders(group, own, width)).collect();
     Components { labels: parts.labels, members }
 }
@@ -147,5 +151,14 @@ mod tests {
         let segments = find(&contrast, 0.3, HUNDRED);
         assert_eq!(segments.members.len(), 2);
         assert_eq!(segments.members[0].len(), 54 * 6);
+    }
+
+    #[test]
+    fn uneven_wind_tears_larger_pieces() {
+        // 36 km² and, behind a tear of 500 m, 9 km².
+        let film = |x: usize, y: usize| (20..50).contains(&y) && (10..165).contains(&x) && !(130..135).contains(&x);
+        let contrast = build(200, 70, |x, y| if film(x, y) { -7.0 } else { 0.0 });
+        let count = |noise_db| find(&contrast, noise_db, HUNDRED).members.len();
+        assert_eq!((count(0.8), count(1.2)), (2, 1));
     }
 }
