@@ -2,7 +2,8 @@
 //! theirs.
 
 /// Words that make the name of a flag, a variable, a header or a parameter that of a secret.
-const WORDS: [&str; 9] = ["KEY", "TOKEN", "SECRET", "PASSW", "PWD", "AUTH", "CREDENTIAL", "COOKIE", "SIGNATURE"];
+const WORDS: [&str; 10] =
+    ["KEY", "TOKEN", "SECRET", "PASSW", "PASSPHRASE", "PWD", "AUTH", "CREDENTIAL", "COOKIE", "SIGNATURE"];
 /// Names too short to look for inside others.
 const NAMES: [&str; 2] = ["SIG", "PASS"];
 /// What a name ends with whose value only says where the secret lies.

@@ -1,4 +1,4 @@
-//! The zlib stream of a gray picture of speckle: literals, and copies of the line above.
+//! The zlib stream of a picture of speckle, gray or by indices: literals, and copies of the line above.
 //!
 //! A general compressor spends most of its time on looking for repetitions that speckle does not have. Magnified it has one kind of
 //! them, and so has what is masked: lines like the one above. To look for these alone and to reckon the codes from a part of the
@@ -30,8 +30,8 @@ const ZLIB_HEADER: [u8; 2] = [0x78, 0x01];
 /// What the header of a block and the end of the stream take at most.
 const MOST_AROUND_BYTES: usize = 1 << 10;
 
-/// Most room that a thread keeps for the next stream: that of a usual tile's, with alpha.
-const MOST_KEPT_BYTES: usize = 1 << 18;
+/// Most room that a thread keeps for the next stream: that of a tile of 512 × 512 grays, or of 256 × 256 with alpha.
+const MOST_KEPT_BYTES: usize = 1 << 19;
 
 thread_local! {
     static ROOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -45,7 +45,11 @@ pub(super) fn with_zlib<T>(
     pixel_bytes: usize,
     use_it: impl FnOnce(&[u8]) -> T,
 ) -> Option<T> {
-    if pixels.len() < LEAST_BYTES || width + 1 > FURTHEST || repeats::are_many(pixels, width, pixel_bytes) {
+    if pixels.len() < LEAST_BYTES || width + 1 > FURTHEST {
+        return None;
+    }
+    let is_even = pixels.iter().all(|byte| *byte == pixels[0]);
+    if is_even || repeats::are_many(pixels, width, pixel_bytes) {
         return None;
     }
     let lines = pixels.len() / width;

@@ -91,6 +91,15 @@ fn sameness_noise_and_single_lines_are_kept() {
 }
 
 #[test]
+fn the_longest_codes_are_kept() {
+    // Each value comes twice as often as the one before: the best codes would be longer than any may be. Strewn over the picture
+    // by a step that has no divisor in common with it.
+    let sorted: Vec<u8> = (0..18_u8).flat_map(|value| vec![value; 1 << value]).collect();
+    let strewn: Vec<u8> = (0..sorted.len()).map(|at| sorted[at * 48_271 % sorted.len()]).collect();
+    is_kept(&strewn, 513);
+}
+
+#[test]
 fn what_the_counted_lines_do_not_have_is_kept() {
     let mut pixels = vec![3; 256 * 256];
     for (row, line) in pixels.chunks_mut(256).enumerate() {
@@ -122,6 +131,7 @@ fn speckle_is_taken_magnified_too_and_patterns_are_left_to_others() {
         |value: fn(usize, usize) -> u8| -> Vec<u8> { (0..256 * 256).map(|at| value(at % 256, at / 256)).collect() };
     assert!(!takes(&with(|x, y| (x + y) as u8), 256), "a slope");
     assert!(!takes(&with(|x, y| ((x ^ y) & 1) as u8), 256), "a chessboard");
+    assert!(!takes(&[7; 256 * 256], 256), "one gray");
     assert!(!takes(&speckle[..1024], 32), "too little");
 }
 

@@ -25,6 +25,7 @@ const LEAST_AT_ONCE: usize = 16;
 pub(super) fn is_supported() -> bool {
     std::arch::is_x86_feature_detected!("avx512bw")
         && std::arch::is_x86_feature_detected!("avx512vbmi")
+        && std::arch::is_x86_feature_detected!("bmi1")
         && std::arch::is_x86_feature_detected!("bmi2")
 }
 
