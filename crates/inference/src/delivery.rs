@@ -1,7 +1,8 @@
 //! Takes the raster out of a delivery archive (`.tgz`, `.tar.gz`, `.tar`), as COSMO-SkyMed products arrive.
 //!
 //! It reads the archive twice as a stream, so that nothing but the chosen member is ever written, and that only into the
-//! staging folder, under a name of ours. It does not open rasters (`input`). `run` calls it.
+//! staging folder, under a name of ours. Each time it reads to the end, behind the chosen member too: only there gzip tells
+//! whether the bytes before are what was packed. It does not open rasters (`input`). `run` calls it.
 
 use std::{
     fs::File,
@@ -9,17 +10,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flate2::read::MultiGzDecoder;
 use tar::{Archive, Entry, EntryType};
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    gzip,
+};
 
 /// Members looked at; a delivery holds a dozen.
 const MAX_MEMBERS: u64 = 10_000;
 /// Bytes unpacked for each pixel that an input may have: 8 for the widest sample, twice for what lies beside it.
 const MAX_BYTES_PER_PIXEL: u64 = 16;
-/// First bytes of gzip, and the place and text of a tar header's magic.
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// Place and text of a tar header's magic.
 const TAR_MAGIC_OFFSET: usize = 257;
 const TAR_MAGIC: &[u8] = b"ustar";
 
@@ -41,7 +43,7 @@ pub(crate) fn raster_of(path: &Path, staging: &Path, max_pixels: u64) -> Result<
         count = index + 1;
         let candidate = Member::of(index, entry);
         best = best.take().into_iter().chain(candidate).min_by_key(Member::order);
-        Ok(true)
+        Ok(())
     })?;
     let Some(best) = best else {
         return Err(Error::NoRaster { reason: format!("an archive of {count} members, none of them a raster") });
@@ -49,11 +51,10 @@ pub(crate) fn raster_of(path: &Path, staging: &Path, max_pixels: u64) -> Result<
     let target = staging.join(format!("delivery.{}", best.extension));
     each_member(path, limit_bytes, &mut |index, entry| {
         if index != best.index {
-            return Ok(true);
+            return Ok(());
         }
         let mut file = File::create(&target).map_err(Error::output("unpack the delivery"))?;
-        copy(entry, &mut file)?;
-        Ok(false)
+        copy(path, entry, &mut file)
     })?;
     Ok(target)
 }
@@ -64,7 +65,7 @@ fn is_archive(path: &Path) -> io::Result<bool> {
     File::open(path)?.take((TAR_MAGIC_OFFSET + TAR_MAGIC.len()) as u64).read_to_end(&mut head)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let is_named = name.ends_with(".tgz") || name.ends_with(".tar.gz");
-    Ok((head.starts_with(&GZIP_MAGIC) && is_named) || head.get(TAR_MAGIC_OFFSET..) == Some(TAR_MAGIC))
+    Ok((head.starts_with(&gzip::MAGIC) && is_named) || head.get(TAR_MAGIC_OFFSET..) == Some(TAR_MAGIC))
 }
 
 /// A member that may be the raster.
@@ -103,14 +104,14 @@ impl Member {
 /// Where an archive's bytes come from.
 type Source = io::Take<Box<dyn Read>>;
 
-/// Calls `visit` with each member in turn until it says `false`.
+/// Calls `visit` with each member in turn, then reads what lies behind the last.
 fn each_member(
     path: &Path,
     limit_bytes: u64,
-    visit: &mut dyn FnMut(u64, &mut Entry<'_, Source>) -> Result<bool>,
+    visit: &mut dyn FnMut(u64, &mut Entry<'_, Source>) -> Result<()>,
 ) -> Result<()> {
-    let damaged = |error: io::Error| Error::Broken { reason: format!("the archive: {error}") };
-    let mut archive = Archive::new(source(path).map_err(damaged)?.take(limit_bytes));
+    let damaged = |error| unusable(path, error);
+    let mut archive = Archive::new(source(path).map_err(damaged)?.take(limit_bytes.saturating_add(1)));
     for (index, entry) in archive.entries().map_err(damaged)?.enumerate() {
         let mut entry = entry.map_err(damaged)?;
         for (what, actual, limit) in [
@@ -118,14 +119,29 @@ fn each_member(
             ("unpacked bytes of the archive", entry.raw_file_position().saturating_add(entry.size()), limit_bytes),
         ] {
             if actual > limit {
-                return Err(Error::TooLarge { what, actual, limit });
+                return Err(too_large(what, actual, limit));
             }
         }
-        if !visit(index as u64, &mut entry)? {
-            break;
-        }
+        visit(index as u64, &mut entry)?;
     }
-    Ok(())
+    let mut rest = archive.into_inner();
+    io::copy(&mut rest, &mut io::sink()).map_err(damaged)?;
+    match rest.limit() {
+        0 => Err(too_large("unpacked bytes of the archive", limit_bytes.saturating_add(1), limit_bytes)),
+        _ => Ok(()),
+    }
+}
+
+/// What keeps an archive from being read: the system, which may do better next time, or the archive itself.
+fn unusable(path: &Path, error: io::Error) -> Error {
+    match error.raw_os_error() {
+        Some(_) => Error::Unreadable { path: path.to_owned(), source: error },
+        None => Error::Broken { reason: format!("the archive is damaged: {error}") },
+    }
+}
+
+fn too_large(what: &'static str, actual: u64, limit: u64) -> Error {
+    Error::TooLarge { what, actual, limit }
 }
 
 fn source(path: &Path) -> io::Result<Box<dyn Read>> {
@@ -133,18 +149,17 @@ fn source(path: &Path) -> io::Result<Box<dyn Read>> {
     let mut magic = [0; 2];
     file.read_exact(&mut magic)?;
     file.rewind()?;
-    Ok(if magic == GZIP_MAGIC { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+    Ok(if magic == gzip::MAGIC { Box::new(gzip::Members::of(file)) } else { Box::new(file) })
 }
 
 /// Copies a whole member; a fault of the archive and one of the disk are told apart.
-fn copy(entry: &mut Entry<'_, Source>, target: &mut File) -> Result<()> {
+fn copy(path: &Path, entry: &mut Entry<'_, Source>, target: &mut File) -> Result<()> {
     use io::Write as _;
     let wanted_bytes = entry.size();
     let mut buffer = vec![0; 1 << 20];
     let mut copied_bytes = 0;
     loop {
-        let count =
-            entry.read(&mut buffer).map_err(|error| Error::Broken { reason: format!("the archive: {error}") })?;
+        let count = entry.read(&mut buffer).map_err(|error| unusable(path, error))?;
         if count == 0 {
             break;
         }

@@ -43,6 +43,7 @@ mod gdal_env;
 mod geojson;
 mod georef;
 mod grid;
+mod gzip;
 mod input;
 mod network;
 mod nodata;

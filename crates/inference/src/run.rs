@@ -3,10 +3,13 @@
 //! `main` calls [`run()`], and so may tests and tools.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     path::{Path, PathBuf},
     time::Instant,
 };
+
+use flate2::Crc;
 
 use crate::{
     cog, delivery,
@@ -25,6 +28,9 @@ use crate::{
 
 /// Part of the memory that GDAL's block cache gets.
 const CACHE_DIVISOR: u64 = 8;
+
+/// Bytes of a name that leave room for `.detections.geojson` within the 255 that file systems have.
+const MAX_NAME_BYTES: usize = 255 - ".detections.geojson".len();
 
 /// What to detect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,13 +104,27 @@ pub struct Job {
     pub max_pixels: u64,
 }
 
-/// The results' common name: the file name up to `.MBI`, else up to its extension (`.tar.gz` is one).
+/// The scene's name, and its results' where that is not too long for a file: the file name up to `.MBI`, else up to its
+/// extension (`.tar.gz` is one).
 pub fn output_name(input: &Path) -> String {
     let name = input.file_name().unwrap_or_default().to_string_lossy();
     match name.find(".MBI").or_else(|| name.find(".tar.gz")).filter(|end| *end > 0) {
         Some(end) => name[..end].to_owned(),
         None => input.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
     }
+}
+
+/// `name`, shortened where no file system has a name for it with the longest of our endings: then with a checksum of the
+/// whole, so that two stay two.
+fn with_room_for_endings(name: &str) -> Cow<'_, str> {
+    if name.len() <= MAX_NAME_BYTES {
+        return name.into();
+    }
+    let mut checksum = Crc::new();
+    checksum.update(name.as_bytes());
+    let tail = format!("~{:08x}", checksum.sum());
+    let cut = (0..=MAX_NAME_BYTES - tail.len()).rev().find(|at| name.is_char_boundary(*at)).unwrap_or_default();
+    format!("{}{tail}", &name[..cut]).into()
 }
 
 /// Does one scene.
@@ -117,7 +137,8 @@ pub fn run(job: &Job) -> Result<Summary> {
     let mut clock = Clock::start();
     let detector = Detector::load(&job.model, job.threads)?;
     let limits = InputLimits { max_pixels: job.max_pixels, memory_bytes: job.memory_bytes };
-    let name = output_name(&job.input);
+    let scene_name = output_name(&job.input);
+    let name = with_room_for_endings(&scene_name);
     let staging = Staging::create(&job.out, &name)?;
     let raster = delivery::raster_of(&job.input, staging.path(), job.max_pixels)?;
     let source = input::open(&raster, limits)?;
@@ -141,7 +162,7 @@ pub fn run(job: &Job) -> Result<Summary> {
     };
     cog::write(&prepared, &staging.path().join(&cog_name), job.threads)?;
     clock.lap("cog");
-    let summary = summarise(job, &name, &prepared, facts, clock)?;
+    let summary = summarise(job, &scene_name, &prepared, facts, clock)?;
     report::write(&staging.path().join(&summary_name), &summary)?;
     staging.publish(&[&cog_name, &detections_name, &summary_name])?;
     Ok(summary)
@@ -242,6 +263,14 @@ fn rounded(seconds: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_longest_names_leave_room_for_endings_and_stay_apart() {
+        assert_eq!(with_room_for_endings("a"), "a");
+        let long = |end: &str| format!("{}{end}", "ö".repeat(125));
+        let [one, other] = ["a", "b"].map(|end| with_room_for_endings(&long(end)).into_owned());
+        assert!(one != other && one.len() <= MAX_NAME_BYTES && one.starts_with("öö"), "{one}");
+    }
 
     #[test]
     fn results_are_named_after_the_scene() {

@@ -68,6 +68,26 @@ fn a_delivery_gives_its_mosaic_and_no_quick_look() {
 }
 
 #[test]
+fn a_delivery_with_one_byte_changed_anywhere_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    geotiff(&file("A.MBI.tif"), (300, 200), Some((UTM_23_S, north_up(30.0))), None, |x, y| (x * y % 900) as u16 + 1);
+    fs::write(file("A.attribs.xml"), "<x/>".repeat(9_000)).unwrap();
+    let delivery = file("A.tgz");
+    tgz(&delivery, &[&file("A.MBI.tif"), &file("A.attribs.xml")]);
+    let whole = fs::read(&delivery).unwrap();
+    run(&job(&delivery, folder.path())).unwrap();
+    let behind_the_header = (10..whole.len() - 8).step_by(whole.len() / 40);
+    for at in behind_the_header.chain(whole.len() - 8..whole.len()) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x10;
+        fs::write(&delivery, damaged).unwrap();
+        let error = run(&job(&delivery, folder.path())).unwrap_err();
+        assert!(error.exit_code() == 65 && error.to_string().contains("archive is damaged"), "byte {at}: {error}");
+    }
+}
+
+#[test]
 fn floats_with_gaps_and_several_bands_keep_both() {
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("stack.tif");
