@@ -1,28 +1,28 @@
 //! Detections as a command writes them: a GeoJSON `FeatureCollection` (RFC 7946) in WGS84.
 //!
 //! A feature without a geometry is left out, and one with a geometry that no map can draw spoils the file. Numbers that
-//! a command does not give are 0 (elongation 1), since an operator's own model may not measure them.
+//! a command does not give are 0 (elongation 1), since an operator's own model may not measure them. The file is read as a
+//! stream: what it takes in memory is what is kept of it, not what it holds.
 
-use std::{fs::File, io::BufReader, path::Path};
+use std::{fmt, fs::File, io::BufReader, path::Path};
 
-use aurora_catalog::Detection;
-use serde::Deserialize;
+use aurora_catalog::{Detection, outline::Outline};
+use serde::{
+    Deserialize, Deserializer as _,
+    de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 
-use super::outline;
+use super::outline::{self, Geometry};
 
-/// Larger files are refused rather than read into memory.
+/// Larger files are refused: no scene has so many outlines.
 const MAX_FILE_BYTES: u64 = 64 << 20;
 
-#[derive(Deserialize)]
-struct Collection {
-    #[serde(rename = "type")]
-    kind: String,
-    features: Vec<Feature>,
-}
+/// Features kept beyond the limit before the least confident are dropped.
+const SPARE: usize = 1_000;
 
 #[derive(Deserialize)]
 struct Feature {
-    geometry: Option<serde_json::Value>,
+    geometry: Option<Geometry>,
     properties: Option<Properties>,
 }
 
@@ -48,40 +48,107 @@ pub fn read(path: &Path, scene_id: &str, revision: u64, limit: usize) -> Result<
     if size_bytes > MAX_FILE_BYTES {
         return Err(format!("{name} has {size_bytes} bytes, more than {MAX_FILE_BYTES}"));
     }
-    let collection: Collection =
-        serde_json::from_reader(BufReader::new(file)).map_err(|error| format!("{name} is not GeoJSON: {error}"))?;
-    if collection.kind != "FeatureCollection" {
-        return Err(format!("{name} is a {}, not a FeatureCollection", collection.kind));
+    let mut text = serde_json::Deserializer::from_reader(BufReader::new(file));
+    let (kind, best) = text
+        .deserialize_map(Collection { limit })
+        .and_then(|read| text.end().map(|()| read))
+        .map_err(|error| format!("{name} is not GeoJSON: {error}"))?;
+    if kind != "FeatureCollection" {
+        return Err(format!("{name} is a {kind}, not a FeatureCollection"));
     }
-    let placed = collection
-        .features
-        .into_iter()
-        .enumerate()
-        .filter_map(|(index, one)| Some((index, one.geometry?, one.properties)));
-    let mut features: Vec<(serde_json::Value, Properties)> = placed
-        .map(|(index, geometry, properties)| {
-            outline::check(&geometry).map_err(|reason| format!("{name}, feature {index}: {reason}"))?;
-            Ok((geometry, properties.unwrap_or_default()))
-        })
-        .collect::<Result<_, String>>()?;
-    features.sort_by(|(_, one), (_, other)| confidence(other).total_cmp(&confidence(one)));
-    let numbered = (1..).zip(features).take(limit);
+    let numbered = (1..).zip(best.kept);
     Ok(numbered
-        .map(|(index, (geometry, properties))| detection(scene_id, revision, index, geometry, properties))
+        .map(|(index, (outline, properties))| detection(scene_id, revision, index, outline, properties))
         .collect())
+}
+
+/// The most confident features so far.
+struct Best {
+    limit: usize,
+    kept: Vec<(Outline, Properties)>,
+}
+
+impl Best {
+    fn push(&mut self, outline: Outline, properties: Properties) {
+        self.kept.push((outline, properties));
+        if self.kept.len() >= self.limit.saturating_add(SPARE) {
+            self.drop_the_rest();
+        }
+    }
+
+    /// Of equals the first in the file stay.
+    fn drop_the_rest(&mut self) {
+        self.kept.sort_by(|(_, one), (_, other)| confidence(other).total_cmp(&confidence(one)));
+        self.kept.truncate(self.limit);
+    }
+}
+
+/// Reads a collection's type and the best of its features.
+struct Collection {
+    limit: usize,
+}
+
+impl<'de> Visitor<'de> for Collection {
+    type Value = (String, Best);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a FeatureCollection")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut kind, mut best) = (None, None);
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "type" => kind = Some(map.next_value()?),
+                "features" => best = Some(map.next_value_seed(Features { limit: self.limit })?),
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        let kind = kind.ok_or_else(|| A::Error::missing_field("type"))?;
+        Ok((kind, best.ok_or_else(|| A::Error::missing_field("features"))?))
+    }
+}
+
+struct Features {
+    limit: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Features {
+    type Value = Best;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Best, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Features {
+    type Value = Best;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of features")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut features: A) -> Result<Best, A::Error> {
+        let mut best = Best { limit: self.limit, kept: Vec::new() };
+        let spoilt =
+            |index: u64, reason: &dyn fmt::Display| A::Error::custom(format_args!("feature {index}: {reason}"));
+        for index in 0.. {
+            let feature = features.next_element::<Feature>().map_err(|error| spoilt(index, &error))?;
+            let Some(Feature { geometry, properties }) = feature else { break };
+            let Some(Geometry(geometry)) = geometry else { continue };
+            outline::check(&geometry).map_err(|reason| spoilt(index, &reason))?;
+            best.push(geometry.into(), properties.unwrap_or_default());
+        }
+        best.drop_the_rest();
+        Ok(best)
+    }
 }
 
 fn confidence(properties: &Properties) -> f64 {
     properties.confidence.unwrap_or_default().clamp(0.0, 1.0)
 }
 
-fn detection(
-    scene_id: &str,
-    revision: u64,
-    index: u32,
-    geometry: serde_json::Value,
-    properties: Properties,
-) -> Detection {
+fn detection(scene_id: &str, revision: u64, index: u32, geometry: Outline, properties: Properties) -> Detection {
     Detection {
         id: Detection::id_of(scene_id, revision, index),
         area_km2: properties.area_km2.unwrap_or_default().max(0.0),
@@ -90,7 +157,7 @@ fn detection(
         elongation: properties.elongation.unwrap_or(1.0).max(1.0),
         confidence: confidence(&properties),
         model: properties.model.unwrap_or_else(|| "unnamed".to_owned()),
-        geometry: geometry.into(),
+        geometry,
     }
 }
 
@@ -124,6 +191,30 @@ mod tests {
     }
 
     #[test]
+    fn of_more_than_are_kept_at_once_the_best_stay_in_their_order() {
+        let feature = |index: usize| {
+            let confidence = [0.5, 0.9][usize::from(index.is_multiple_of(3))];
+            format!(
+                r#"{{"geometry":{{"type":"Point","coordinates":[{},2]}},"properties":{{"confidence":{confidence}}}}}"#,
+                index % 180
+            )
+        };
+        let features: Vec<_> = (0..3 * SPARE).map(feature).collect();
+        let text = format!(r#"{{"features":[{}],"bbox":[0,0,1,1],"type":"FeatureCollection"}}"#, features.join(","));
+        let detections = read_text(&text, 2).unwrap();
+        let seen: Vec<_> = detections.iter().map(|one| one.geometry.to_value()["coordinates"].clone()).collect();
+        assert_eq!(seen, [serde_json::json!([0, 2]), serde_json::json!([3, 2])]);
+    }
+
+    #[test]
+    fn a_geometry_without_end_is_left_off_in_its_midst() {
+        let ring = vec!["[1,2]"; 6 * outline::MAX_POSITIONS].join(",");
+        let text = format!(r#"{{"type":"FeatureCollection","features":[{{"geometry":{{"coordinates":[[{ring}"#);
+        let error = read_text(&text, 9).unwrap_err();
+        assert!(error.contains("feature 0: its geometry has more than 100000 positions"), "{error}");
+    }
+
+    #[test]
     fn features_without_a_place_are_left_out() {
         let text = r#"{"type":"FeatureCollection","features":[{"geometry":null,"properties":null}]}"#;
         assert_eq!(read_text(text, 9), Ok(Vec::new()));
@@ -138,7 +229,9 @@ mod tests {
 
     #[test]
     fn what_is_no_collection_is_refused_with_the_reason() {
-        assert!(read_text("{", 9).unwrap_err().contains("is not GeoJSON"));
+        for text in ["{", "[]", r#"{"type":"FeatureCollection"}"#, r#"{"type":"FeatureCollection","features":[]} x"#] {
+            assert!(read_text(text, 9).unwrap_err().contains("is not GeoJSON"), "{text}");
+        }
         assert!(read_text(r#"{"type":"Feature","features":[]}"#, 9).unwrap_err().contains("is a Feature"));
     }
 }

@@ -3,18 +3,105 @@
 //! A command of the operator's own may write anything, and what it writes goes to every map and into every search by
 //! place. So it is checked once, here.
 
-use serde::Deserialize;
-use serde_json::Value;
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Map, Value};
 
 /// Corners of one detection; a slick's outline has hundreds.
-const MAX_POSITIONS: usize = 100_000;
+pub(super) const MAX_POSITIONS: usize = 100_000;
+
+/// Numbers and lists read of one geometry before it is left off: a position with a height is four, and what is round them
+/// is less than one each.
+const MAX_PARTS: usize = 5 * MAX_POSITIONS;
 
 /// Longitude, latitude and perhaps a height.
 type Position = Vec<f64>;
 
+/// Type and coordinates of a geometry as they were written, read in bounded memory; not checked yet.
+pub(super) struct Geometry(pub(super) Value);
+
+impl<'de> Deserialize<'de> for Geometry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Geometry;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a GeoJSON geometry")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Geometry, A::Error> {
+                let (mut members, mut left) = (Map::new(), MAX_PARTS);
+                while let Some(key) = map.next_key::<String>()? {
+                    let value = match key.as_str() {
+                        "type" => Value::String(map.next_value()?),
+                        "coordinates" => map.next_value_seed(Part { left: &mut left })?,
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                            continue;
+                        }
+                    };
+                    members.insert(key, value);
+                }
+                Ok(Geometry(Value::Object(members)))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// A number of a geometry's coordinates, or a list of such, of which so many may still come.
+struct Part<'l> {
+    left: &'l mut usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Part<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        match self.left.checked_sub(1) {
+            Some(left) => *self.left = left,
+            None => return Err(D::Error::custom(format_args!("its geometry has more than {MAX_POSITIONS} positions"))),
+        }
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Part<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("numbers in lists")
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut parts = Vec::new();
+        while let Some(part) = list.next_element_seed(Part { left: &mut *self.left })? {
+            parts.push(part);
+        }
+        Ok(Value::Array(parts))
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(tag = "type", content = "coordinates")]
-enum Geometry {
+enum Shape {
     Point(Position),
     MultiPoint(Vec<Position>),
     LineString(Vec<Position>),
@@ -28,14 +115,14 @@ enum Geometry {
 /// # Errors
 /// What is wrong with it, in words for the job's reason.
 pub fn check(geometry: &Value) -> Result<(), String> {
-    let parsed = Geometry::deserialize(geometry).map_err(|error| format!("its geometry cannot be read: {error}"))?;
+    let parsed = Shape::deserialize(geometry).map_err(|error| format!("its geometry cannot be read: {error}"))?;
     let (lines, least, closed): (Vec<&[Position]>, usize, bool) = match &parsed {
-        Geometry::Point(position) => (vec![std::slice::from_ref(position)], 1, false),
-        Geometry::MultiPoint(positions) => (vec![positions], 1, false),
-        Geometry::LineString(line) => (vec![line], 2, false),
-        Geometry::MultiLineString(lines) => (lines.iter().map(Vec::as_slice).collect(), 2, false),
-        Geometry::Polygon(rings) => (rings.iter().map(Vec::as_slice).collect(), 4, true),
-        Geometry::MultiPolygon(polygons) => (polygons.iter().flatten().map(Vec::as_slice).collect(), 4, true),
+        Shape::Point(position) => (vec![std::slice::from_ref(position)], 1, false),
+        Shape::MultiPoint(positions) => (vec![positions], 1, false),
+        Shape::LineString(line) => (vec![line], 2, false),
+        Shape::MultiLineString(lines) => (lines.iter().map(Vec::as_slice).collect(), 2, false),
+        Shape::Polygon(rings) => (rings.iter().map(Vec::as_slice).collect(), 4, true),
+        Shape::MultiPolygon(polygons) => (polygons.iter().flatten().map(Vec::as_slice).collect(), 4, true),
     };
     if lines.is_empty() {
         return Err("its geometry is empty".to_owned());
