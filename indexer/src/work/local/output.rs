@@ -3,21 +3,33 @@
 use std::{
     fs::File,
     io::{Read, Write},
+    os::fd::AsFd,
     path::Path,
     process::Child,
-    sync::{Arc, Mutex, PoisonError, mpsc},
-    time::Duration,
+    sync::{Arc, Mutex, OnceLock, PoisonError, mpsc},
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
 };
 
 /// Bytes of a last line that are kept.
 const MAX_LINE_BYTES: usize = 2000;
 
-/// How long the pipes may stay open after the child's group was killed, before they are given up.
+/// How long the pipes are read after the child's group was killed, before they are given up: a process that left the group
+/// may hold them open for as long as it lives.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long they may say nothing by then.
+const SILENCE: Duration = Duration::from_millis(500);
 
 /// The reading of one child's output.
 pub(super) struct Output {
     last_line: Arc<Mutex<LastLine>>,
+    /// When the child's group was killed, once it was.
+    over: Arc<OnceLock<Instant>>,
     /// Disconnected when both pipes have ended.
     ended: mpsc::Receiver<()>,
 }
@@ -33,26 +45,27 @@ impl Output {
         let file = File::create(log).inspect_err(|error| tracing::warn!(log = %log.display(), %error, "no log")).ok();
         let log = Arc::new(Mutex::new(Log { file, room_bytes: max_bytes }));
         let last_line = Arc::new(Mutex::new(LastLine::default()));
-        let (alive, ended) = mpsc::channel();
+        let (over, (alive, ended)) = (Arc::<OnceLock<Instant>>::default(), mpsc::channel());
         if let Some(stdout) = child.stdout.take() {
-            let (log, alive) = (Arc::clone(&log), alive.clone());
-            spawn(move || (drain(stdout, |bytes| log.append(bytes)), drop(alive)));
+            let (log, over, alive) = (Arc::clone(&log), Arc::clone(&over), alive.clone());
+            spawn(move || (drain(stdout, &over, |bytes| log.append(bytes)), drop(alive)));
         }
         if let Some(stderr) = child.stderr.take() {
-            let line = Arc::clone(&last_line);
+            let (line, over) = (Arc::clone(&last_line), Arc::clone(&over));
             let note = move |bytes: &[u8]| {
                 log.append(bytes);
                 line.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
             };
-            spawn(move || (drain(stderr, note), drop(alive)));
+            spawn(move || (drain(stderr, &over, note), drop(alive)));
         }
-        Self { last_line, ended }
+        Self { last_line, over, ended }
     }
 
-    /// The last line of stderr that is not empty, once both pipes have ended.
+    /// The last line of stderr that is not empty, once both pipes have ended, or say nothing more: the child and its group
+    /// are no more.
     pub(super) fn last_line(self) -> Option<String> {
-        // A process that left the group may hold a pipe open; the line is then what there is.
-        let _ = self.ended.recv_timeout(PATIENCE);
+        let _ = self.over.set(Instant::now());
+        let _ = self.ended.recv_timeout(PATIENCE + SILENCE);
         self.last_line.lock().unwrap_or_else(PoisonError::into_inner).text()
     }
 }
@@ -63,16 +76,35 @@ fn spawn<T: Send + 'static>(reading: impl FnOnce() -> T + Send + 'static) {
     }
 }
 
-fn drain(mut pipe: impl Read, mut take: impl FnMut(&[u8])) {
+/// Reads `pipe` to its end, or for as long as there is something to be had once the child is over.
+fn drain(mut pipe: impl Read + AsFd, over: &OnceLock<Instant>, mut take: impl FnMut(&[u8])) {
     let mut buffer = [0; 8192];
     loop {
+        let is_over = over.get().is_some();
+        if !has_news(&pipe) {
+            if is_over {
+                return;
+            }
+            continue;
+        }
         match pipe.read(&mut buffer) {
             Ok(0) => return,
             Ok(length) => take(&buffer[..length]),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(_) => return,
         }
+        if over.get().is_some_and(|since| since.elapsed() > PATIENCE) {
+            return;
+        }
     }
+}
+
+/// Whether the pipe has something to read, or has ended, before it has been silent for too long.
+fn has_news(pipe: &impl AsFd) -> bool {
+    let silence = Timespec::try_from(SILENCE).ok();
+    let mut asked = [PollFd::new(pipe, PollFlags::IN)];
+    // What cannot be asked tells so when it is read.
+    !matches!(poll(&mut asked, silence.as_ref()), Ok(0) | Err(Errno::INTR))
 }
 
 trait Append {
