@@ -60,10 +60,14 @@ pub enum What {
         /// The job's id
         job_id: String,
     },
-    /// Queues a failed or cancelled job anew, with all its attempts
+    /// Queues failed or cancelled jobs anew, with all their attempts; a published one whose result is gone is made again
     Retry {
-        /// The job's id
-        job_id: String,
+        /// The jobs' ids
+        #[arg(value_name = "JOB_ID")]
+        job_ids: Vec<String>,
+        /// All that are failed
+        #[arg(long, conflicts_with = "job_ids")]
+        all_failed: bool,
     },
     /// Cancels a job that is not published yet
     Cancel {
@@ -99,8 +103,36 @@ impl Jobs {
                 if self.json { json(&jobs) } else { Ok(table(&jobs)) }
             }
             What::Show { job_id } => one(&self.ask(Method::GET, &["jobs", job_id], &[]).await?),
-            What::Retry { job_id } => one(&self.ask(Method::POST, &["jobs", job_id, "retry"], &[]).await?),
+            What::Retry { job_ids, all_failed } => self.retry(job_ids, *all_failed).await,
             What::Cancel { job_id } => one(&self.ask(Method::POST, &["jobs", job_id, "cancel"], &[]).await?),
+        }
+    }
+
+    /// One job is described; of several each has a line, and those that cannot be retried say why.
+    async fn retry(&self, job_ids: &[String], all_failed: bool) -> Result<String> {
+        let retried = async |job_id: &str| self.ask::<JobView>(Method::POST, &["jobs", job_id, "retry"], &[]).await;
+        if let ([job_id], false) = (job_ids, all_failed) {
+            let job = retried(job_id).await?;
+            return if self.json { json(&job) } else { Ok(described(&job)) };
+        }
+        if job_ids.is_empty() && !all_failed {
+            return Err(IndexerError::Refused { reason: "name the jobs, or give --all-failed".to_owned() });
+        }
+        let mut job_ids = job_ids.to_vec();
+        if all_failed {
+            job_ids.extend(self.list(Some(State::Failed.name()), usize::MAX).await?.into_iter().map(|job| job.job_id));
+        }
+        let (mut jobs, mut refusals) = (Vec::new(), Vec::new());
+        for job_id in &job_ids {
+            match retried(job_id).await {
+                Ok(job) => jobs.push(job),
+                Err(error) => refusals.push(plain(&error.to_string())),
+            }
+        }
+        match refusals.join("\n") {
+            reason if jobs.is_empty() && !reason.is_empty() => Err(IndexerError::Refused { reason }),
+            _ if self.json => json(&jobs),
+            reasons => Ok(table(&jobs) + &reasons),
         }
     }
 
@@ -191,11 +223,17 @@ fn state(job: &JobView) -> String {
     serde_json::to_value(job.state).ok().and_then(|state| state.as_str().map(ToOwned::to_owned)).unwrap_or_default()
 }
 
+/// Text on one line, with control characters as a reader sees them rather than as a terminal acts on them.
+fn plain(text: &str) -> String {
+    let escaped = |char: char| if char.is_control() { char.escape_default().to_string() } else { char.to_string() };
+    text.chars().map(escaped).collect()
+}
+
 fn table(jobs: &[JobView]) -> String {
     let mut table = format!("{:<17}  {:<10}  {:>3}  {:<20}  scene\n", "job", "state", "try", "moved");
     for job in jobs {
         let moved = job.updated_at.strftime("%Y-%m-%d %H:%M:%SZ");
-        let reason = job.reason.as_ref().map(|reason| format!("  ({reason})")).unwrap_or_default();
+        let reason = job.reason.as_ref().map(|reason| format!("  ({})", plain(reason))).unwrap_or_default();
         // Writing to a String cannot fail.
         let _ = writeln!(
             table,
@@ -203,7 +241,7 @@ fn table(jobs: &[JobView]) -> String {
             job.job_id,
             state(job),
             job.attempt,
-            job.scene_id,
+            plain(&job.scene_id),
             job.revision
         );
     }
@@ -211,21 +249,35 @@ fn table(jobs: &[JobView]) -> String {
 }
 
 fn described(job: &JobView) -> String {
-    let reason = job.reason.as_deref().unwrap_or("none");
+    let reason = plain(job.reason.as_deref().unwrap_or("none"));
     let retry_at = job.retry_at.map_or_else(|| "none".to_owned(), |at| at.to_string());
     // What is published or cancelled has left nothing there.
     let has_logs = job.attempt + job.losses > 0 && !matches!(job.state, JobState::Published | JobState::Cancelled);
-    let printed = if has_logs { format!("RESULTS/.attempts/{}/*/log.txt", job.job_id) } else { "none".to_owned() };
+    let printed = if has_logs {
+        format!(".attempts/{}/*/log.txt in the folder of results", job.job_id)
+    } else {
+        "none".to_owned()
+    };
     format!(
         "job       {}\nscene     {} r{}\nfile      {}\nstate     {}\nattempts  {}\nlost      {}\nreason    {reason}\nprinted   {printed}\nmade      {}\nmoved     {}\nnext try  {retry_at}\n",
         job.job_id,
-        job.scene_id,
+        plain(&job.scene_id),
         job.revision,
-        job.path,
+        plain(&job.path),
         state(job),
         job.attempt,
         job.losses,
         job.created_at,
         job.updated_at,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn what_a_name_holds_stays_on_its_line_and_moves_no_terminal() {
+        assert_eq!(plain("a\nb\u{1b}[2Jö"), "a\\nb\\u{1b}[2Jö");
+    }
 }

@@ -130,6 +130,15 @@ impl Database {
         Arc::clone(&self.feed.borrow().epoch)
     }
 
+    /// Whether `epoch` names this database's present life or an earlier one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_lived_as(&self, epoch: &str) -> Result<bool> {
+        let mut conn = self.read().await?;
+        Ok(*self.epoch() == *epoch || store::epoch::was(&mut conn, epoch).await?)
+    }
+
     /// The name under which this indexer holds its leases.
     pub fn worker(&self) -> &str {
         &self.worker

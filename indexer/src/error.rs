@@ -62,6 +62,14 @@ pub enum IndexerError {
         /// The job.
         job_id: String,
     },
+    /// The results folder is not the one that it was.
+    #[error("{}: not the results folder that it was: {reason}", path.display())]
+    ResultsAway {
+        /// The folder.
+        path: PathBuf,
+        /// What lies there instead.
+        reason: String,
+    },
     /// A running indexer could not be asked, or said no.
     #[error("{reason}")]
     Refused {
@@ -111,10 +119,11 @@ impl IndexerError {
         self.of_database().is_some_and(failure::passes)
     }
 
-    /// Whether a disk takes nothing more: it is full, over a quota, read-only, or fails at writing.
-    pub fn is_of_disk(&self) -> bool {
+    /// Whether the results folder takes nothing more: its disk is full, over a quota, read-only or fails at writing, or it is
+    /// not there.
+    pub fn is_of_results(&self) -> bool {
         use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-        let Self::Io { source, .. } = self else { return false };
+        let Self::Io { source, .. } = self else { return matches!(self, Self::ResultsAway { .. }) };
         matches!(source.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
             || source.raw_os_error() == Some(Errno::IO.raw_os_error())
     }

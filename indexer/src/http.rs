@@ -19,7 +19,10 @@ use http::StatusCode;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::{database::Database, error::IndexerError, files::Tree, trouble::Trouble, watch::status::WatchStatus};
+use crate::{
+    database::Database, error::IndexerError, files::Tree, trouble::Trouble, watch::status::WatchStatus,
+    work::folder::Folder,
+};
 
 /// What a client is told when the database did not answer in time; if it is away, `/health` has the reason.
 const DATABASE_AWAY: &str = "the database does not answer, or is busy; if it is away, `/health` says why";
@@ -33,6 +36,8 @@ pub struct Shared {
     pub files: Tree,
     /// `/results/`.
     pub results: Tree,
+    /// Whether the results folder is the one that it was.
+    pub folder: Arc<Folder>,
     /// How the watching goes.
     pub watch: Arc<WatchStatus>,
     /// Why no attempt can begin, if so.

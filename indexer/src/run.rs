@@ -29,7 +29,9 @@ use crate::{
         carry::Carrier,
         dispatch::{Dispatcher, Terms},
         executor::Executor,
+        folder::Folder,
         janitor::Janitor,
+        keeper::Keeper,
         local::{self, Local},
         slurm::{RestAccess, Slurm, Wishes},
         template::{self, Template},
@@ -94,6 +96,8 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     let executor = executor(&settings)?;
     let recorder = metrics::install().map_err(|error| IndexerError::Metrics { reason: error.to_string() })?;
     let database = Arc::new(Database::open(&places.state, &places.database).await?);
+    let folder = Folder::claim(&places.results, &places.state, &database, &places.database).await?;
+    let folder = Arc::new(folder);
     let (listeners, admin) = listeners(&settings)?;
     tracing::info!(listen = %settings.listen, root = %places.root.path.display(), results = %places.results.display(), "ready");
 
@@ -104,14 +108,16 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
         patrol(&settings, &places, intake, &watch).await
     };
     let work = Arc::new(Trouble::new("work"));
-    let dispatcher = Dispatcher::new(Arc::clone(&database), executor, terms(&settings, &places), Arc::clone(&work));
+    let dispatcher =
+        Dispatcher::new(Arc::clone(&database), executor, terms(&settings, &places, &folder), Arc::clone(&work));
     let janitor = Janitor {
         database: Arc::clone(&database),
-        results: places.results.clone(),
+        folder: Arc::clone(&folder),
         grace: settings.result_grace.0,
         feed_keep: settings.feed_keep,
     };
-    let status = Status { watch: Arc::clone(&watch), work };
+    let keeper = Keeper { database: Arc::clone(&database), folder: Arc::clone(&folder) };
+    let status = Status { watch: Arc::clone(&watch), work, folder };
     let shared = shared(&settings, &places, &database, status, guard, &stop);
     let (connections, files, results) = (shared.connections.clone(), shared.files.clone(), shared.results.clone());
     let serving = serve::serve(
@@ -133,8 +139,9 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     };
     let watching = turns::watch(&database, &watch, patrol, stop.clone());
     let following = database.follow(stop.clone());
-    let (dispatching, cleaning) = (dispatcher.run(stop.clone()), janitor.run(stop.clone()));
-    tokio::join!(watching, following, dispatching, cleaning, closing, serving, administering);
+    let (dispatching, cleaning, keeping) =
+        (dispatcher.run(stop.clone()), janitor.run(stop.clone()), keeper.run(stop.clone()));
+    tokio::join!(watching, following, dispatching, cleaning, keeping, closing, serving, administering);
     database.close().await;
     Ok(())
 }
@@ -154,14 +161,15 @@ fn listeners(settings: &Settings) -> Result<(Listeners, Option<Listeners>)> {
 
 fn executor(settings: &Settings) -> Result<Arc<dyn Executor>> {
     let (template, limits) = (template(settings)?, job_limits(settings));
+    // A slip of the pen is told of before the cluster is chosen too.
+    let wishes = wishes(settings)?;
     Ok(match settings.executor {
         ExecutorKind::Local => Arc::new(Local::new(template, limits)),
-        ExecutorKind::Slurm => Arc::new(slurm(settings, template, limits)?),
+        ExecutorKind::Slurm => Arc::new(slurm(settings, wishes, template, limits)?),
     })
 }
 
-fn slurm(settings: &Settings, template: Template, limits: local::Limits) -> Result<Slurm> {
-    let wishes = wishes(settings)?;
+fn slurm(settings: &Settings, wishes: Wishes, template: Template, limits: local::Limits) -> Result<Slurm> {
     let Some(url) = settings.slurm_rest.clone() else { return Ok(Slurm::by_programs(template, limits, wishes)) };
     if !wishes.more.is_empty() {
         let reason = "are for `sbatch`, which is not run where --slurm-rest is given".to_owned();
@@ -182,6 +190,7 @@ fn wishes(settings: &Settings) -> Result<Wishes> {
         cpus: settings.slurm_cpus,
         more,
         lost_after: settings.slurm_lost_after.0,
+        stuck_after: settings.slurm_stuck_after.0,
         patience: settings.slurm_patience.0,
     })
 }
@@ -208,11 +217,12 @@ fn job_limits(settings: &Settings) -> local::Limits {
     }
 }
 
-fn terms(settings: &Settings, places: &Places) -> Terms {
+fn terms(settings: &Settings, places: &Places, folder: &Arc<Folder>) -> Terms {
     let max_delay = settings.max_retry_delay.0;
     Terms {
         root: places.root.path.clone(),
         results: places.results.clone(),
+        folder: Arc::clone(folder),
         concurrency: usize::from(settings.jobs),
         policy: RetryPolicy {
             max_attempts: settings.max_attempts,
@@ -261,6 +271,7 @@ fn hints(mode: WatchMode, places: &Places, status: &WatchStatus) -> Option<Hints
 struct Status {
     watch: Arc<WatchStatus>,
     work: Arc<Trouble>,
+    folder: Arc<Folder>,
 }
 
 fn shared(
@@ -284,6 +295,7 @@ fn shared(
         results: tree(&places.results, &[]),
         watch: status.watch,
         work: status.work,
+        folder: status.folder,
         connections: Connections::new(descriptors.connections),
         descriptor_limit: descriptors.limit,
         followers: Arc::new(Semaphore::new(usize::from(settings.max_followers))),

@@ -4,6 +4,8 @@ use std::{
     fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
 };
 
 use aurora_daemon::{
@@ -77,10 +79,10 @@ pub struct Settings {
     #[arg(long, value_name = "TIME", default_value = "10m")]
     pub max_retry_delay: Span,
     /// Time one attempt may take
-    #[arg(long, value_name = "TIME", default_value = "30m")]
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = at_least(MIN_JOB_TIMEOUT))]
     pub job_timeout: Span,
     /// Data memory that each process of an attempt may take
-    #[arg(long, value_name = "SIZE", default_value = "4GiB")]
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = at_least(MIN_JOB_MEMORY))]
     pub job_memory: ByteSize,
     /// How far attempts stand back for everything else, 0 to 19
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=19))]
@@ -106,6 +108,10 @@ pub struct Settings {
     /// Time after which an attempt that the cluster does not list and that left no trace counts as lost
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub slurm_lost_after: Span,
+    /// Time after which `/health` tells of an attempt that waits on the cluster for a reason that somebody has to see to, such
+    /// as nodes that are down or a job that is held
+    #[arg(long, value_name = "TIME", default_value = "2m")]
+    pub slurm_stuck_after: Span,
     /// Time that the cluster may take to answer; an answer that comes later is not waited for
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub slurm_patience: Span,
@@ -126,7 +132,7 @@ pub struct Settings {
     #[arg(long, value_name = "TIME", default_value = "5s")]
     pub settle: Span,
     /// Time between scans of the root; on network file systems every other one reads only folders that have changed
-    #[arg(long, value_name = "TIME", default_value = "30s")]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = at_least(MIN_SCAN_INTERVAL))]
     pub scan_interval: Span,
     /// Time that the root's file system may answer nothing before it counts as hanging
     #[arg(long, value_name = "TIME", default_value = "2m")]
@@ -139,7 +145,7 @@ pub struct Settings {
     #[arg(long, value_name = "SIZE", default_value = "64MiB")]
     pub compare_whole: ByteSize,
     /// Files that one scan may find
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = at_least(1_usize))]
     pub max_files: usize,
 
     /// File whose first line is the token that changes need; it must be given where the address is not loopback, else
@@ -168,6 +174,26 @@ pub struct Settings {
     /// How it logs
     #[command(flatten)]
     pub log: LogArgs,
+}
+
+/// No program is done in less.
+const MIN_JOB_TIMEOUT: Span = Span(Duration::from_secs(1));
+
+/// No program starts with less.
+const MIN_JOB_MEMORY: ByteSize = ByteSize(16 << 20);
+
+/// More often would only keep the disk busy.
+const MIN_SCAN_INTERVAL: Span = Span(Duration::from_millis(100));
+
+/// Reads a value that makes no sense below `least`.
+fn at_least<T>(least: T) -> impl Fn(&str) -> Result<T, String> + Clone
+where
+    T: FromStr<Err: fmt::Display> + PartialOrd + fmt::Display + Clone,
+{
+    move |text| {
+        let value: T = text.parse().map_err(|error: T::Err| error.to_string())?;
+        if value < least { Err(format!("it must be {least} at least")) } else { Ok(value) }
+    }
 }
 
 /// Where the database is, as it was written. It may hold a password: it is never shown, and is judged where that is
@@ -257,6 +283,17 @@ mod tests {
         let Some(Verb::Jobs(jobs)) = settings.verb else { panic!("no verb") };
         assert_eq!((jobs.indexer.as_str(), settings.root), ("http://nas:8081/", None));
         assert!(aurora_daemon::config::try_parse::<Settings>(&["aurora-indexer"]).is_err(), "a root is needed else");
+    }
+
+    #[test]
+    fn what_could_never_work_is_refused() {
+        for (flag, value) in
+            [("--job-timeout", "0s"), ("--job-memory", "1"), ("--scan-interval", "0s"), ("--max-files", "0")]
+        {
+            let argv = ["aurora-indexer", "--root", "/nas", flag, value];
+            let refused = aurora_daemon::config::try_parse::<Settings>(&argv).unwrap_err().to_string();
+            assert!(refused.contains(flag) && refused.contains("at least"), "{refused}");
+        }
     }
 
     #[test]

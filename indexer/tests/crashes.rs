@@ -23,9 +23,83 @@ fn killed_in_the_middle_of_a_job_it_loses_nothing_and_publishes_once() {
     fs::write(indexer.dir.path().join("go"), "").unwrap();
     indexer.restart();
     let job = indexer.job_in("a.tif", "published");
-    assert_eq!(job["attempt"], 2, "the killed attempt counts");
+    assert_eq!(
+        (&job["attempt"], &job["losses"]),
+        (&1.into(), &1.into()),
+        "an end of the indexer's is no attempt: {job}"
+    );
     assert_eq!((indexer.jobs().len(), indexer.publications("a")), (1, 1));
     assert_eq!(indexer.scene("a")["revision"], 2);
+}
+
+#[test]
+fn however_often_it_is_killed_a_scene_keeps_its_attempts_and_one_that_kills_it_ends_some_time() {
+    const LOSSES: u64 = 4;
+    let mut indexer = Indexer::start(&waits_first(), &["--max-attempts", "1", "--max-losses", "5"]);
+    fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
+    for losses in 0..LOSSES {
+        let job = indexer.job_in("a.tif", "running");
+        assert_eq!((&job["attempt"], &job["losses"]), (&1.into(), &losses.into()), "{job}");
+        indexer.kill();
+        indexer.restart();
+    }
+    indexer.job_in("a.tif", "running");
+    indexer.kill();
+    indexer.restart();
+    let job = indexer.job_in("a.tif", "failed");
+    assert!(job["losses"] == 5 && job["reason"].as_str().unwrap().contains("ended while the job was running"), "{job}");
+}
+
+#[test]
+fn the_results_of_another_indexer_are_left_alone() {
+    let first = Indexer::start(&waits_first(), &[]);
+    fs::write(first.root().join("x.tif"), tiff(1)).unwrap();
+    first.job_in("x.tif", "running");
+    let dir = tempfile::tempdir().unwrap();
+    let results = first.dir.path().join("state/results");
+    let second = std::process::Command::new(env!("CARGO_BIN_EXE_aurora-indexer"))
+        .arg("--root")
+        .arg(dir.path())
+        .arg("--state")
+        .arg(dir.path().join("state"))
+        .arg("--results")
+        .arg(&results)
+        .args(["--listen", "127.0.0.1:0"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    let whose = format!("whose database is sqlite://{}", first.dir.path().join("state/indexer.db").display());
+    assert!(!second.status.success() && said.contains(&whose), "{said}");
+    fs::write(first.dir.path().join("go"), "").unwrap();
+    assert_eq!(first.get("/livez").status, 200);
+    first.job_in("x.tif", "running");
+}
+
+#[test]
+fn a_result_that_is_gone_is_made_again_at_the_start_or_when_asked_for() {
+    let mut indexer = Indexer::start(COPY, &[]);
+    for (name, seed) in [("a", 1), ("b", 2)] {
+        fs::write(indexer.root().join(format!("{name}.tif")), tiff(seed)).unwrap();
+        indexer.scene_at(name, 2, "published");
+    }
+    let results = indexer.dir.path().join("state/results");
+    let job = indexer.job_in("a.tif", "published");
+    let retry = |indexer: &Indexer| indexer.post(&format!("/jobs/{}/retry", job["job_id"].as_str().unwrap()));
+    assert_eq!(retry(&indexer).status, 409, "its result is there");
+    fs::remove_dir_all(results.join("a")).unwrap();
+    let answer = retry(&indexer);
+    let again: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!((answer.status, &again["revision"]), (200, &3.into()), "{again}");
+    let scene = indexer.scene_at("a", 4, "published");
+    assert_eq!(indexer.get(scene["light"]["href"].as_str().unwrap()).status, 200);
+
+    assert!(indexer.stop().success());
+    fs::remove_dir_all(results.join("b")).unwrap();
+    indexer.restart();
+    let scene = indexer.scene_at("b", 4, "published");
+    assert_eq!(indexer.get(scene["light"]["href"].as_str().unwrap()).status, 200);
+    assert_eq!((indexer.publications("a"), indexer.publications("b")), (2, 2));
+    assert_eq!(indexer.scene("a")["revision"], 4, "what is there stays as it is");
 }
 
 #[test]

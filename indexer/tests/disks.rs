@@ -176,6 +176,66 @@ fn without_room_for_results_jobs_wait_and_say_why() {
 }
 
 #[test]
+fn a_scene_too_large_for_the_disk_waits_aside_and_the_others_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let results = dir.path().join("results");
+    let Some(volume) = Volume::in_memory(&results, "8m") else { return };
+    fs::create_dir(dir.path().join("root")).unwrap();
+    let indexer = Indexer::start_in(dir, COPY, &["--results", text(&results)]);
+    let mut large = tiff(1);
+    large.resize(15 << 20, 0);
+    fs::write(indexer.root().join("large.tif"), large).unwrap();
+    let reason = until_degraded(&indexer, "work");
+    assert!(reason.contains("large") && reason.contains(&format!("{} are needed", 15 << 20)), "{reason}");
+    let job = indexer.job_in("large.tif", "queued");
+    assert!(job["attempt"] == 0 && !job["retry_at"].is_null(), "{job}");
+    assert!(job["reason"].as_str().unwrap().starts_with("no room for its result"), "{job}");
+    for (name, seed) in [("a", 2), ("b", 3)] {
+        put(&indexer, &format!("{name}.tif"), seed);
+        indexer.scene_at(name, 2, "published");
+    }
+    assert_eq!(indexer.json("/health")["work"], "degraded", "it still waits");
+
+    run("mount", &["-o", "remount,size=32m", text(&volume.at)]).unwrap();
+    indexer.scene_at("large", 2, "published");
+    until_well(&indexer);
+}
+
+#[test]
+fn a_results_folder_that_goes_away_takes_nothing_and_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (disk, results) = (dir.path().join("disk"), dir.path().join("results"));
+    fs::create_dir(&disk).unwrap();
+    let mounted = || Volume::mount(&results, &["--bind", text(&disk)]);
+    let Some(volume) = mounted() else { return };
+    fs::create_dir(dir.path().join("root")).unwrap();
+    let mut indexer = Indexer::start_in(dir, COPY, &["--results", text(&results)]);
+    put(&indexer, "a.tif", 1);
+    indexer.scene_at("a", 2, "published");
+    drop(volume);
+    put(&indexer, "b.tif", 2);
+    let reason = until_degraded(&indexer, "work");
+    assert!(reason.contains("its mark is gone"), "{reason}");
+    assert_eq!(indexer.job_in("b.tif", "queued")["attempt"], 0);
+    assert!(!results.join("b").exists(), "published below the mount");
+    assert!(indexer.stop().success());
+    indexer.restart();
+    let reason = until_degraded(&indexer, "work");
+    assert!(reason.contains("its mark is gone") && indexer.scene("a")["status"] == "published", "{reason}");
+
+    // Back, but without all that was in it.
+    fs::remove_dir_all(disk.join("a")).unwrap();
+    let _volume = mounted().unwrap();
+    indexer.scene_at("b", 2, "published");
+    indexer.scene_at("a", 4, "published");
+    until_well(&indexer);
+    for path in ["/results/a/4/x.MBI_light.tif", "/results/b/2/x.MBI_light.tif"] {
+        assert_eq!(indexer.get(path).status, 200, "{path}");
+    }
+    assert_eq!((indexer.publications("a"), indexer.publications("b")), (2, 1));
+}
+
+#[test]
 fn without_room_for_the_database_everything_waits_and_nothing_is_lost() {
     let dir = tempfile::tempdir().unwrap();
     let Some(volume) = Volume::in_memory(&state_of(dir.path()), "8m") else { return };

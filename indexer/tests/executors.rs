@@ -41,13 +41,19 @@ struct Case {
 enum End {
     Success,
     Refused(&'static str),
+    Unready(&'static str),
     /// Failed for a reason that begins so.
     Failed(&'static str),
 }
 
-const CASES: [Case; 8] = [
+const CASES: [Case; 9] = [
     Case { name: "success", script: "echo $$ >\"$1/made\"", end: End::Success },
     Case { name: "refused", script: "echo 'not one of ours' >&2; exit 65", end: End::Refused("not one of ours") },
+    Case {
+        name: "unready",
+        script: "echo 'no model' >&2; exit 78",
+        end: End::Unready("the command is not ready: no model"),
+    },
     Case { name: "failed", script: "echo why >&2; exit 3", end: End::Failed("exit status 3: why") },
     Case { name: "killed", script: "kill -9 $$", end: End::Failed("killed by signal 9") },
     // It would succeed, was it not for the limit.
@@ -111,6 +117,7 @@ impl Bench {
             match &case.end {
                 End::Success => assert_eq!(outcome, Outcome::Success, "{}", case.name),
                 End::Refused(why) => assert_eq!(outcome, Outcome::Refused((*why).to_owned()), "{}", case.name),
+                End::Unready(why) => assert_eq!(outcome, Outcome::Unready((*why).to_owned()), "{}", case.name),
                 End::Failed(why) => {
                     let Outcome::Failed(said) = &outcome else { panic!("{}: {outcome:?}", case.name) };
                     assert!(said.starts_with(why), "{}: {said}", case.name);
@@ -177,7 +184,7 @@ impl Bench {
         hold(true);
         let task = self.task("waiting", "echo >\"$1/begun\"");
         self.executor.submit(task.clone()).await.unwrap();
-        assert_eq!(status(&*self.executor, &task.key).await, Status::Waiting);
+        assert!(matches!(status(&*self.executor, &task.key).await, Status::Waiting(_)));
         self.executor.cancel(&task.key).await;
         let outcome = end(&*self.executor, &task.key).await;
         assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");

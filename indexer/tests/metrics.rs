@@ -87,6 +87,7 @@ fn a_log_in_json_is_json_in_every_line_and_names_scenes_and_jobs() {
         assert!(lines.iter().any(|line| is_it(&line)), "no `{message}` with {fields:?} in\n{log}");
     };
     has("settled", &[("scene", "good"), ("path", "good.MBI.tif"), ("level", "INFO")]);
+    assert!(!log.contains(r#""None""#), "what is not there has no name: {log}");
     has("job moved", &[("scene", "good"), ("job", &ids[0]), ("state", "leased")]);
     has("published", &[("scene", "good"), ("job", &ids[0])]);
     has("attempt failed", &[("scene", "bad"), ("job", &ids[1]), ("reason", "no \"radar\" image"), ("level", "WARN")]);

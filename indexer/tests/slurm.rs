@@ -228,6 +228,43 @@ fn a_node_that_is_set_down_costs_no_attempt() {
     assert_eq!((&job["attempt"], &job["losses"]), (&1.into(), &1.into()), "{job}");
 }
 
+/// Holds what waits on drained nodes until `trouble` is told of it, then lets all go.
+fn why_a_job_waits_is_told(cluster: &Cluster, indexer: &Indexer) {
+    let nodes =
+        |how: &str| cluster.run("scontrol", &["update", "nodename=n1,n2", &format!("state={how}"), "reason=trial"]);
+    nodes("drain");
+    drop_scene(indexer, "one", 1);
+    let id = indexer.job_in("one.tif", "submitted")["job_id"].as_str().unwrap().to_owned();
+    let reason = || indexer.json(&format!("/jobs/{id}"))["reason"].as_str().unwrap_or_default().replace('_', " ");
+    until("the reason of drained nodes", || {
+        ["Nodes required for job are DOWN", "ReqNodeNotAvail"].iter().any(|known| reason().starts_with(known))
+    });
+    is_in_trouble(indexer, "until somebody sees to them: 1, first");
+    let name = format!("jobname=aurora-{id}.1");
+    cluster.run("scontrol", &["hold", &name]);
+    until("the reason of a job that is held", || reason() == "JobHeldAdmin");
+    is_in_trouble(indexer, "JobHeldAdmin");
+    nodes("resume");
+    cluster.run("scontrol", &["release", &name]);
+    let job = published(indexer, "one");
+    assert!(job["reason"].is_null() && job["attempt"] == 1, "{job}");
+    until("all to be well", || indexer.json("/health")["work"] == "ok");
+}
+
+#[test]
+fn why_a_job_waits_on_the_cluster_is_told_and_that_somebody_has_to_see_to_it() {
+    let Some(cluster) = Cluster::start() else { return };
+    why_a_job_waits_is_told(&cluster, &start(&cluster, &["--slurm-stuck-after", "1s"]));
+}
+
+#[test]
+fn slurmrestd_tells_why_a_job_waits_too() {
+    let Some(cluster) = Cluster::start_with_rest() else { return };
+    let socket = cluster.rest_socket();
+    let flags = ["--slurm-rest", socket.as_str(), "--slurm-stuck-after", "1s"];
+    why_a_job_waits_is_told(&cluster, &start(&cluster, &flags));
+}
+
 #[test]
 fn one_call_asks_about_all_jobs() {
     const JOBS: usize = 6;

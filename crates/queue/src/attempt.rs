@@ -16,8 +16,21 @@ pub async fn advance(conn: &mut Connection, job_id: &str, fence: u64, to: State,
         return Err(QueueError::Illegal { job_id: job.job_id, from: job.state, to });
     }
     let from = job.state;
-    let moved = if to.is_held() { Job { state: to, updated_at: now, ..job } } else { unheld(job, to, None, now) };
+    let moved =
+        if to.is_held() { Job { state: to, reason: None, updated_at: now, ..job } } else { unheld(job, to, None, now) };
     row::moved(conn, from, moved).await
+}
+
+/// Notes why a held job does not go on; `None` when that was known.
+///
+/// # Errors
+/// [`QueueError::Fenced`] when the job is no longer held under `fence`.
+pub async fn note(conn: &mut Connection, job_id: &str, fence: u64, reason: Option<&str>) -> Result<Option<Job>> {
+    let job = lock(conn, job_id, fence).await?;
+    if job.reason.as_deref() == reason {
+        return Ok(None);
+    }
+    row::noted(conn, Job { reason: reason.map(ToOwned::to_owned), ..job }).await.map(Some)
 }
 
 /// The attempt failed in a way that may pass: retryable after the policy's delay, or failed when it was the last.

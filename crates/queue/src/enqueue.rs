@@ -3,7 +3,7 @@
 use aurora_database::Connection;
 use jiff::Timestamp;
 
-use crate::{Job, NewJob, QueueError, Result, State, attempt::unheld, row};
+use crate::{Job, NewJob, QueueError, Result, State, attempt::unheld, person, row};
 
 /// Makes a job that waits for a worker. The same id again changes nothing and returns the job as it stands.
 ///
@@ -14,14 +14,14 @@ pub async fn queued(conn: &mut Connection, new: NewJob, now: Timestamp) -> Resul
 }
 
 /// Makes a job whose input is not whole; `missing` says what it lacks. Idempotent like [`queued`], but that a cancelled
-/// one is listed again: its input had left and is back.
+/// one is listed again: its input had left and is back. One that a person cancelled stays so.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn incomplete(conn: &mut Connection, new: NewJob, missing: &str, now: Timestamp) -> Result<Job> {
     let reason = Some(missing.to_owned());
     let made = make(conn, new, State::Incomplete, reason.clone(), now).await?;
-    if made.state != State::Cancelled {
+    if made.state != State::Cancelled || made.reason.as_deref() == Some(person::UNWANTED) {
         return Ok(made);
     }
     let job = row::lock(conn, &made.job_id).await?;

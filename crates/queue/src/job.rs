@@ -44,7 +44,7 @@ pub struct Job {
     pub worker: Option<String>,
     /// Until when, unless renewed.
     pub lease_until: Option<Timestamp>,
-    /// When it is due again, while retryable.
+    /// When it is due again, while retryable or put aside.
     pub retry_at: Option<Timestamp>,
     /// Why it stands there, when that needs saying.
     pub reason: Option<String>,

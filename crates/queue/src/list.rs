@@ -75,6 +75,28 @@ pub async fn counts(conn: &mut Connection) -> Result<BTreeMap<State, u64>> {
     Ok(counts)
 }
 
+/// How many waiting jobs are put aside for a reason that begins with `why` (which has no wildcards of
+/// `LIKE`), and the one of them that goes first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn put_aside(conn: &mut Connection, why: &str) -> Result<Option<(u64, Job)>> {
+    let counting = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM job
+         WHERE state IN ('queued', 'retryable') AND retry_at_ms IS NOT NULL AND reason LIKE $1",
+    );
+    let pattern = format!("{why}%");
+    let count: i64 = counting.bind(&pattern).fetch_one(&mut *conn).await?;
+    let first = sqlx::query(
+        "SELECT * FROM job
+         WHERE state IN ('queued', 'retryable') AND retry_at_ms IS NOT NULL AND reason LIKE $1
+         ORDER BY priority DESC, created_at_ms DESC, job_id LIMIT 1",
+    );
+    let first = first.bind(&pattern).fetch_optional(conn).await?;
+    let first = first.as_ref().map(row::decode).transpose()?;
+    Ok(first.map(|job| (count.unsigned_abs(), job)))
+}
+
 /// Inputs of all jobs that are listed as incomplete.
 ///
 /// # Errors

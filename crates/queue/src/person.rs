@@ -6,6 +6,9 @@ use jiff::Timestamp;
 
 use crate::{Job, Result, State, attempt::unheld, row};
 
+/// Why a job is cancelled that a person does not want: it stays so.
+pub const UNWANTED: &str = "cancelled by a person";
+
 /// Cancels a job wherever it stands; a published one cannot be.
 ///
 /// # Errors

@@ -56,8 +56,8 @@ pub(crate) async fn lock(conn: &mut Connection, job_id: &str) -> Result<Job> {
     row.as_ref().map(decode).transpose()?.ok_or_else(|| QueueError::NoSuchJob { job_id: job_id.to_owned() })
 }
 
-/// Rows keep milliseconds, and texts without NUL (PostgreSQL's cannot have it, a command's last words can); what is
-/// returned must equal what is read back.
+/// Rows keep milliseconds, and reasons without control characters, which a command's last words can have: PostgreSQL takes
+/// no NUL, and a terminal or a log would act on others. What is returned must equal what is read back.
 fn to_millisecond(time: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }
@@ -68,7 +68,7 @@ fn as_kept(job: Job) -> Job {
         retry_at: job.retry_at.map(to_millisecond),
         created_at: to_millisecond(job.created_at),
         updated_at: to_millisecond(job.updated_at),
-        reason: job.reason.map(|reason| reason.replace('\0', "\u{fffd}")),
+        reason: job.reason.map(|reason| reason.replace(char::is_control, "\u{fffd}")),
         ..job
     }
 }
@@ -101,6 +101,18 @@ pub(crate) async fn insert(conn: &mut Connection, job: Job) -> Result<Job> {
     .execute(&mut *conn)
     .await?;
     if done.rows_affected() == 1 { Ok(job) } else { get(conn, &job.job_id).await }
+}
+
+/// Writes what is said of a job that stays where it stands, which the caller has locked: why, and until when.
+pub(crate) async fn noted(conn: &mut Connection, job: Job) -> Result<Job> {
+    let job = as_kept(job);
+    sqlx::query("UPDATE job SET reason = $1, retry_at_ms = $2 WHERE job_id = $3")
+        .bind(&job.reason)
+        .bind(job.retry_at.map(|time| time.as_millisecond()))
+        .bind(&job.job_id)
+        .execute(conn)
+        .await?;
+    Ok(job)
 }
 
 /// Writes `job` as moved from `from`; the one place where the table of moves is held.

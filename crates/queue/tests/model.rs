@@ -29,6 +29,8 @@ enum Step {
     Refuse(u8, u64),
     Release(u8, u64),
     Renew(u8, u64),
+    Aside(u8, u16),
+    Note(u8, u64),
     Cancel(u8),
     Retry(u8),
     Wait(u16),
@@ -48,7 +50,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (job.clone(), stale.clone()).prop_map(|(job, stale)| Step::Lose(job, stale)),
         1 => (job.clone(), stale.clone()).prop_map(|(job, stale)| Step::Refuse(job, stale)),
         1 => (job.clone(), stale.clone()).prop_map(|(job, stale)| Step::Release(job, stale)),
-        1 => (job.clone(), stale).prop_map(|(job, stale)| Step::Renew(job, stale)),
+        1 => (job.clone(), stale.clone()).prop_map(|(job, stale)| Step::Renew(job, stale)),
+        2 => (job.clone(), 1..90_u16).prop_map(|(job, seconds)| Step::Aside(job, seconds)),
+        1 => (job.clone(), stale).prop_map(|(job, stale)| Step::Note(job, stale)),
         1 => job.clone().prop_map(Step::Cancel),
         1 => job.prop_map(Step::Retry),
         2 => (1..90_u16).prop_map(Step::Wait),
@@ -111,12 +115,22 @@ impl<'c> World<'c> {
         }
     }
 
-    /// A failed attempt of a held job, by whichever way.
-    fn failed(&mut self, job: &Job, immediately: bool) {
+    /// A failed attempt of a held job.
+    fn failed(&mut self, job: &Job) {
         let attempt = self.model[&job.job_id].attempt;
         let to = if attempt < self.policy.max_attempts { State::Retryable } else { State::Failed };
         self.take_over(job, to, attempt);
-        self.is_delayed(job, if immediately { Duration::ZERO } else { self.policy.ceiling(attempt) });
+        self.is_delayed(job, self.policy.ceiling(attempt));
+    }
+
+    /// A lost attempt of a held job, by whichever way.
+    fn lost(&mut self, job: &Job, immediately: bool) {
+        let known = self.model.get_mut(&job.job_id).unwrap();
+        known.losses += 1;
+        let (attempt, losses) = (known.attempt - 1, known.losses);
+        let to = if losses < self.policy.max_losses { State::Retryable } else { State::Failed };
+        self.take_over(job, to, attempt);
+        self.is_delayed(job, if immediately { Duration::ZERO } else { self.policy.ceiling(losses) });
     }
 
     fn is_delayed(&self, job: &Job, ceiling: Duration) {
@@ -151,8 +165,7 @@ impl<'c> World<'c> {
     /// The job that the model would hand out.
     fn first(&self) -> Option<String> {
         let due = |known: &Known| match known.state {
-            State::Queued => true,
-            State::Retryable => known.retry_at.is_some_and(|at| at <= self.now),
+            State::Queued | State::Retryable => known.retry_at.is_none_or(|at| at <= self.now),
             _ => false,
         };
         let number = |id: &str| id.trim_start_matches("job-").parse::<i64>().unwrap();
@@ -195,7 +208,7 @@ impl<'c> World<'c> {
         let outcome = attempt::fail(self.conn, &job_id(number), fence, "why", &policy, self.now).await;
         assert_eq!(outcome.is_ok(), self.is_held(number, fence));
         if let Ok(job) = outcome {
-            self.failed(&job, false);
+            self.failed(&job);
         }
     }
 
@@ -203,13 +216,9 @@ impl<'c> World<'c> {
         let policy = self.policy;
         let outcome = attempt::lose(self.conn, &job_id(number), fence, "why", &policy, self.now).await;
         assert_eq!(outcome.is_ok(), self.is_held(number, fence));
-        let Ok(job) = outcome else { return };
-        let known = self.model.get_mut(&job.job_id).unwrap();
-        known.losses += 1;
-        let (attempt, losses) = (known.attempt - 1, known.losses);
-        let to = if losses < policy.max_losses { State::Retryable } else { State::Failed };
-        self.take_over(&job, to, attempt);
-        self.is_delayed(&job, policy.ceiling(losses));
+        if let Ok(job) = outcome {
+            self.lost(&job, false);
+        }
     }
 
     async fn refuse(&mut self, number: u8, fence: u64) {
@@ -235,6 +244,24 @@ impl<'c> World<'c> {
         if outcome.is_ok() {
             self.model.get_mut(&job_id(number)).unwrap().lease_until = Some(self.now + LEASE);
         }
+    }
+
+    async fn aside(&mut self, number: u8, seconds: u16) {
+        let until = self.now + Duration::from_secs(u64::from(seconds));
+        let outcome = lease::put_aside(self.conn, &job_id(number), "no room", until).await;
+        let Some(known) = self.model.get_mut(&job_id(number)) else { return assert!(outcome.is_err()) };
+        let waits = matches!(known.state, State::Queued | State::Retryable);
+        assert_eq!(outcome.unwrap().is_some(), waits, "{known:?}");
+        if waits {
+            known.retry_at = Some(until);
+        }
+    }
+
+    async fn note(&mut self, number: u8, fence: u64) {
+        let outcome = attempt::note(self.conn, &job_id(number), fence, Some("it waits")).await;
+        assert_eq!(outcome.is_ok(), self.is_held(number, fence));
+        let again = attempt::note(self.conn, &job_id(number), fence, Some("it waits")).await;
+        assert!(again.is_err() || again.unwrap().is_none(), "told once");
     }
 
     async fn by_person(&mut self, number: u8, to: State) {
@@ -277,7 +304,7 @@ impl<'c> World<'c> {
         let gone = |known: &&Known| known.lease_until.is_some_and(|until| all || until < now);
         assert_eq!(jobs.len(), self.model.values().filter(gone).count());
         for job in jobs {
-            self.failed(&job, all);
+            self.lost(&job, all);
         }
     }
 
@@ -292,6 +319,8 @@ impl<'c> World<'c> {
             Step::Refuse(job, stale) => self.refuse(job, self.fence(job, stale)).await,
             Step::Release(job, stale) => self.release(job, self.fence(job, stale)).await,
             Step::Renew(job, stale) => self.renew(job, self.fence(job, stale)).await,
+            Step::Aside(job, seconds) => self.aside(job, seconds).await,
+            Step::Note(job, stale) => self.note(job, self.fence(job, stale)).await,
             Step::Cancel(job) => self.by_person(job, State::Cancelled).await,
             Step::Retry(job) => self.by_person(job, State::Queued).await,
             Step::Wait(seconds) => self.now += Duration::from_secs(u64::from(seconds)),
@@ -366,5 +395,44 @@ fn what_was_tried_and_is_whole_once_more_has_all_its_attempts() {
             world.run(step).await;
             world.compare().await;
         }
+    });
+}
+
+#[test]
+fn times_set_while_the_clock_was_ahead_are_brought_back() {
+    on_both(migrations::all, async |conn| {
+        let mut world = World::new(conn).await;
+        let (max_delay, right) = (world.policy.max_delay, world.now);
+        for number in [1, 2] {
+            world.enqueue(number, true).await;
+        }
+        world.now += Duration::from_secs(300 * 86_400);
+        world.take().await;
+        world.fail(1, 1).await;
+        world.take().await;
+        let reined = lease::rein_in(world.conn, max_delay, LEASE, right).await.unwrap();
+        assert_eq!(reined.iter().map(|job| job.job_id.as_str()).collect::<Vec<_>>(), ["job-1"]);
+        assert_eq!(lease::next_due(world.conn).await.unwrap(), Some(right + max_delay));
+        let held = lease::held_by(world.conn, "worker").await.unwrap();
+        assert_eq!(held.iter().map(|job| job.lease_until).collect::<Vec<_>>(), [Some(right + LEASE)]);
+        assert!(lease::rein_in(world.conn, max_delay, LEASE, right).await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_person_who_does_not_want_it_has_the_last_word() {
+    on_both(migrations::all, async |conn| {
+        let mut world = World::new(conn).await;
+        world.enqueue(1, false).await;
+        person::cancel(world.conn, &job_id(1), person::UNWANTED, world.now).await.unwrap();
+        let new = NewJob {
+            job_id: job_id(1),
+            subject: "subject-1".to_owned(),
+            revision: 1,
+            input: "a.tif".to_owned(),
+            priority: 1,
+        };
+        let listed = enqueue::incomplete(world.conn, new, "100 bytes missing", world.now).await.unwrap();
+        assert_eq!((listed.state, listed.reason.as_deref()), (State::Cancelled, Some(person::UNWANTED)));
     });
 }

@@ -96,6 +96,11 @@ impl Write<'_> {
     pub fn job_moved(&mut self, job: &Job) {
         tracing::debug!(job = %job.job_id, scene = %job.subject, state = %job.state, attempt = job.attempt, "job moved");
         metrics::counter!("aurora_indexer_job_moves_total", "to" => job.state.name()).increment(1);
+        self.job_noted(job);
+    }
+
+    /// Appends what is said of a job that stays where it stands.
+    pub fn job_noted(&mut self, job: &Job) {
         self.change(ChangeBody::Job { job: job_view::of(job) });
     }
 

@@ -1,6 +1,11 @@
 //! `/jobs`: the queue, read by anybody, changed by those who may.
 
-use aurora_catalog::{JobView, store::scenes};
+use std::{sync::Arc, time::Duration};
+
+use aurora_catalog::{
+    JobView,
+    store::{Entry, scenes},
+};
 use aurora_daemon::problem::Problem;
 use aurora_queue::{Job, list, person};
 use axum::{Json, extract::State};
@@ -11,10 +16,17 @@ use super::{
     query::{Part, Typed},
     token::Permitted,
 };
-use crate::{error::IndexerError, job_view, work::publish};
+use crate::{
+    error::IndexerError,
+    job_view,
+    work::{keeper, publish},
+};
 
 /// Jobs in a page, unless asked otherwise, and at most.
 const MAX_PAGE: u32 = 1_000;
+
+/// How long a look at a result may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Which jobs.
 #[derive(Debug, Deserialize)]
@@ -57,11 +69,15 @@ pub async fn one(State(shared): State<Shared>, Part(job_id): Part) -> Result<Jso
     Ok(Json(job_view::of(&job)))
 }
 
-/// Queues a failed, cancelled or waiting-for-retry job anew.
+/// Queues a failed, cancelled or waiting-for-retry job anew; where a published one's result is gone, a job that makes it
+/// again.
 ///
 /// # Errors
 /// 401 without the token, 403 to other sites' pages, 404, 409 when it stands where nothing is to be retried, or its scene has moved on.
 pub async fn retry(_: Permitted, State(shared): State<Shared>, Part(job_id): Part) -> Result<Json<JobView>, Problem> {
+    if let Some(job) = made_again(&shared, &job_id).await.map_err(problem)? {
+        return Ok(Json(job_view::of(&job)));
+    }
     let mut write = shared.database.begin_with_scenes().await.map_err(problem)?;
     let now = write.now();
     let job = list::get(write.conn(), &job_id).await.map_err(|error| problem(error.into()))?;
@@ -74,6 +90,26 @@ pub async fn retry(_: Permitted, State(shared): State<Shared>, Part(job_id): Par
     told(write, retried).await
 }
 
+/// The job that makes again what the published job `job_id` made, where that is what its scene shows and is gone, though its
+/// folder is there.
+async fn made_again(shared: &Shared, job_id: &str) -> Result<Option<Job>, IndexerError> {
+    let mut conn = shared.database.read().await?;
+    let job = list::get(&mut conn, job_id).await?;
+    let entry = scenes::by_id(&mut conn, &job.subject).await?;
+    drop(conn);
+    let is_shown = |entry: &Entry| !entry.withdrawn && entry.scene.revision == job.revision + 1;
+    let Some(entry) = entry.filter(|entry| job.state == aurora_queue::State::Published && is_shown(entry)) else {
+        return Ok(None);
+    };
+    if shared.folder.look().await.is_err() {
+        return Ok(None);
+    }
+    let (folder, scene) = (Arc::clone(&shared.folder), entry.scene.clone());
+    let looking = tokio::task::spawn_blocking(move || publish::is_gone(folder.path(), &scene));
+    let is_gone = tokio::time::timeout(PATIENCE, looking).await.is_ok_and(Result::unwrap_or_default);
+    if is_gone { keeper::make_again(&shared.database, &entry).await } else { Ok(None) }
+}
+
 /// Cancels a job that is not published yet.
 ///
 /// # Errors
@@ -81,7 +117,7 @@ pub async fn retry(_: Permitted, State(shared): State<Shared>, Part(job_id): Par
 pub async fn cancel(_: Permitted, State(shared): State<Shared>, Part(job_id): Part) -> Result<Json<JobView>, Problem> {
     let mut write = shared.database.begin().await.map_err(problem)?;
     let now = write.now();
-    let cancelled = person::cancel(write.conn(), &job_id, "cancelled by a person", now).await;
+    let cancelled = person::cancel(write.conn(), &job_id, person::UNWANTED, now).await;
     let job = cancelled.map_err(|error| problem(error.into()))?;
     told(write, job).await
 }

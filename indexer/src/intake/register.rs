@@ -6,13 +6,13 @@ use std::{
 };
 
 use aurora_catalog::{
-    ChangeBody, Scene,
+    ChangeBody, Scene, SceneStatus,
     store::{
         Entry, Stamp, root,
         scenes::{self, KnownFile},
     },
 };
-use aurora_queue::{NewJob, enqueue, list, person};
+use aurora_queue::{Job, NewJob, enqueue, list, person};
 
 use super::{
     Examined, describe,
@@ -213,7 +213,14 @@ async fn register(
     if let Some(entry) = renamed {
         withdraw(write, entry, "its file was renamed").await?;
     }
-    tracing::info!(path, scene = scene_id, revision, carried = carried.is_some(), ?moved_from, "settled");
+    tracing::info!(
+        path,
+        scene = scene_id,
+        revision,
+        carried = carried.is_some(),
+        moved_from = moved_from.as_deref(),
+        "settled"
+    );
     let scene = describe::scene(&scene_id, revision, path, &file.content, write.now());
     match carried {
         Some(outputs) => {
@@ -259,6 +266,27 @@ async fn put_with_job(write: &mut Write<'_>, scene: Scene, file: &Examined) -> R
     };
     write.job_moved(&job);
     Ok(())
+}
+
+/// The result that `entry`'s scene shows is gone: its raw file is shown again at the next revision, for which a job is made.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn make_again(write: &mut Write<'_>, mut entry: Entry) -> Result<Job> {
+    let (now, scene) = (write.now(), &mut entry.scene);
+    scene.revision += 1;
+    scene.status = if scene.raw.is_some() { SceneStatus::Raw } else { SceneStatus::Waiting };
+    (scene.light, scene.detections, scene.published_at) = (None, None, None);
+    let (scene_id, revision) = (scene.scene_id.clone(), scene.revision);
+    let new = new_job(&scene_id, revision, &scene.path, write);
+    entry.updated_at = now;
+    scenes::put(write.conn(), &entry).await?;
+    clear_detections(write, &scene_id, revision);
+    write.change(ChangeBody::Scene { scene: entry.scene });
+    let job = enqueue::queued(write.conn(), new, now).await?;
+    write.job_moved(&job);
+    tracing::warn!(scene = scene_id, revision, "its result is gone; it is made again");
+    Ok(job)
 }
 
 async fn put(write: &mut Write<'_>, scene: Scene, file: &Examined) -> Result<()> {

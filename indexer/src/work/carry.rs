@@ -13,12 +13,9 @@ use aurora_catalog::{Asset, Scene};
 
 use super::{
     collect::{self, Outputs},
-    publish::{result_dir, sync_above},
+    publish::{self, result_dir, sync_above},
 };
-use crate::{
-    paths,
-    step::{self, Step},
-};
+use crate::step::{self, Step};
 
 /// Carries results from one scene's revision to another's.
 #[derive(Debug, Clone)]
@@ -51,8 +48,7 @@ impl Carrier {
 
     /// The folder in `/results/{scene}/{revision}/{name}`.
     fn folder_of(&self, light: &Asset) -> Option<PathBuf> {
-        let path = String::from_utf8(paths::percent_decoded(light.href.strip_prefix("/results/")?)?).ok()?;
-        Some(self.results.join(Path::new(&path).parent()?))
+        Some(publish::path_of(&self.results, light)?.parent()?.to_owned())
     }
 
     fn link(&self, source: &Path, scene_id: &str, revision: u64) -> Result<Outputs, String> {

@@ -1,14 +1,14 @@
 //! The one loop that moves jobs: takes leases while there is room, asks the executor how its tasks stand, sends what
 //! ended to be verified and published, and keeps its leases.
 //!
-//! The parts: `leases` holds on to jobs, `begin` takes them and submits attempts, `hold` pauses that, `finish` ends them,
+//! The parts: `leases` holds on to jobs, `begin` takes them and submits attempts, `aside` lets those wait that do not fit,
+//! `hold` pauses all, `finish` ends them,
 //! `drain` stops.
 //!
 //! It wakes on every change of the feed (a new job, a cancelled one), when the executor says so, and at its heartbeat.
 
 use std::{
     collections::HashMap,
-    io,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -20,10 +20,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     executor::{Executor, Outcome, Status},
+    folder::Folder,
     publish::Publisher,
 };
 use crate::{database::Database, error::Result, trouble::Trouble};
 
+mod aside;
 mod begin;
 mod drain;
 mod finish;
@@ -40,12 +42,14 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the dispatcher keeps to.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Terms {
     /// The watched folder.
     pub root: PathBuf,
     /// The results folder.
     pub results: PathBuf,
+    /// Whether it is the folder that it was.
+    pub folder: Arc<Folder>,
     /// Jobs at once.
     pub concurrency: usize,
     /// When failed attempts are repeated.
@@ -63,9 +67,11 @@ pub struct Dispatcher {
     active: HashMap<String, Active>,
     finishing: JoinSet<(String, Finish)>,
     next_heartbeat: Instant,
-    /// The making of a folder that did not end in time.
-    making: Option<JoinHandle<io::Result<()>>>,
+    /// Work on the results folder that did not end in time.
+    making: Option<JoinHandle<()>>,
     hold: Hold,
+    /// Which jobs are put aside since they do not fit where others do, in words; read from the queue.
+    aside: Option<String>,
     /// Why nothing is begun, or nothing known of what was, for whoever asks.
     trouble: Arc<Trouble>,
 }
@@ -82,10 +88,11 @@ struct Active {
 impl Dispatcher {
     /// A dispatcher of `database`'s jobs to `executor`; `trouble` is told why nothing can be begun.
     pub fn new(database: Arc<Database>, executor: Arc<dyn Executor>, terms: Terms, trouble: Arc<Trouble>) -> Self {
-        let publisher = Publisher::new(Arc::clone(&database), terms.results.clone());
+        let publisher = Publisher::new(Arc::clone(&database), Arc::clone(&terms.folder));
         let (active, finishing) = (HashMap::new(), JoinSet::new());
         let (next_heartbeat, hold) = (Instant::now(), Hold::default());
-        Self { database, executor, publisher, terms, active, finishing, next_heartbeat, making: None, hold, trouble }
+        let (making, aside) = (None, None);
+        Self { database, executor, publisher, terms, active, finishing, next_heartbeat, making, hold, aside, trouble }
     }
 
     /// Dispatches until `stop`, then gives its jobs back.
@@ -117,13 +124,17 @@ impl Dispatcher {
         self.catch_up().await?;
         self.ask().await?;
         let goes_on = self.fill().await?;
+        if self.aside.is_some() {
+            self.read_aside().await?;
+        }
         self.tell_trouble();
         if goes_on { Ok(Duration::ZERO) } else { self.pause().await }
     }
 
-    /// Says what stands in the way of attempts, or that nothing does.
+    /// Says what stands in the way of all attempts, or of some, or that nothing does.
     fn tell_trouble(&self) {
-        match self.executor.trouble().or_else(|| self.hold.reason()) {
+        let stands_still = self.terms.folder.away().or_else(|| self.executor.trouble()).or_else(|| self.hold.reason());
+        match stands_still.or_else(|| self.aside.clone()).or_else(|| self.executor.complaint()) {
             Some(reason) => self.trouble.is(reason),
             None => self.trouble.over(),
         }
@@ -144,12 +155,30 @@ impl Dispatcher {
         let statuses = self.executor.poll(&keys).await;
         for (key, status) in keys.into_iter().zip(statuses) {
             match status {
-                Status::Waiting => {}
+                Status::Waiting(why) => self.waiting(&key, why.as_deref()).await?,
                 Status::Running => self.running(&key).await?,
                 Status::Unknown => self.over(&key, Outcome::Lost("the executor lost it".to_owned())).await?,
                 Status::Ended(outcome) => self.over(&key, outcome).await?,
             }
         }
+        Ok(())
+    }
+
+    async fn waiting(&mut self, key: &str, why: Option<&str>) -> Result<()> {
+        let Some(held) = self.active.get_mut(key) else { return Ok(()) };
+        if held.lost || held.job.reason.as_deref() == why {
+            return Ok(());
+        }
+        let mut write = self.database.begin().await?;
+        let noted = match attempt::note(write.conn(), &held.job.job_id, held.job.fence, why).await {
+            Ok(Some(job)) => job,
+            // Cancelled in the meantime: that stands.
+            Ok(None) | Err(QueueError::Fenced { .. }) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        write.job_noted(&noted);
+        write.commit().await?;
+        held.job = noted;
         Ok(())
     }
 

@@ -27,8 +27,8 @@ pub struct Task {
 /// How a task stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {
-    /// Accepted, not begun.
-    Waiting,
+    /// Accepted, not begun; why not, where the executor tells.
+    Waiting(Option<String>),
     /// Under way. What an executor cannot name counts as this.
     Running,
     /// Over.
@@ -46,6 +46,8 @@ pub enum Outcome {
     Refused(String),
     /// It failed, by its own doing as far as can be told: may be tried again, for so many attempts.
     Failed(String),
+    /// The command says that it is not fit to run, whatever the scene: that is no attempt of the job's.
+    Unready(String),
     /// Whatever ran it lost it, by no doing of its own, such as a node that died: that is no attempt of the job's.
     Lost(String),
 }
@@ -84,6 +86,10 @@ impl SubmitError {
 /// Exit status by which a command refuses its input for good: `EX_DATAERR` of BSD's `sysexits.h`.
 pub const REFUSED: i32 = 65;
 
+/// Exit status by which a command says that it is itself not fit to run, such as for want of its model: `EX_CONFIG` of BSD's
+/// `sysexits.h`.
+pub const UNREADY: i32 = 78;
+
 /// Runs tasks.
 pub trait Executor: Send + Sync {
     /// Accepts a task. The same key twice is one task.
@@ -114,6 +120,11 @@ pub trait Executor: Send + Sync {
 
     /// Why nothing is known of how its tasks stand, while that is so; none is begun meanwhile.
     fn trouble(&self) -> Option<String> {
+        None
+    }
+
+    /// What an operator should see to while tasks are begun all the same.
+    fn complaint(&self) -> Option<String> {
         None
     }
 }

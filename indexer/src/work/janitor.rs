@@ -14,7 +14,7 @@ use aurora_queue::{State, list};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::attempt::ATTEMPTS;
+use super::{attempt::ATTEMPTS, folder::Folder};
 use crate::{database::Database, error::Result};
 
 /// Time between two rounds.
@@ -28,7 +28,7 @@ pub struct Janitor {
     /// The catalogue and the queue.
     pub database: Arc<Database>,
     /// The results folder.
-    pub results: PathBuf,
+    pub folder: Arc<Folder>,
     /// How long superseded results stay.
     pub grace: Duration,
     /// Newest changes that are kept exactly.
@@ -55,10 +55,14 @@ impl Janitor {
     /// When the database fails.
     pub async fn round(&self) -> Result<()> {
         self.compact().await?;
-        for (scene_id, revisions) in folders_of_folders(&self.results).await {
+        if self.folder.look().await.is_err() {
+            // What lies there now is not ours to clean.
+            return Ok(());
+        }
+        for (scene_id, revisions) in folders_of_folders(self.folder.path()).await {
             self.clean_scene(&scene_id, &revisions).await?;
         }
-        for (job_id, fences) in folders_of_folders(&self.results.join(ATTEMPTS)).await {
+        for (job_id, fences) in folders_of_folders(&self.folder.path().join(ATTEMPTS)).await {
             self.clean_job(&job_id, &fences).await?;
         }
         Ok(())
@@ -87,7 +91,7 @@ impl Janitor {
         // A publication under way has placed its folder but not told of it.
         let coming = (entry.scene.revision + 1).to_string();
         for revision in revisions.iter().filter(|one| Some(one.as_str()) != shown && **one != coming) {
-            remove(self.results.join(scene_id).join(revision)).await;
+            remove(self.folder.path().join(scene_id).join(revision)).await;
         }
         Ok(())
     }
@@ -96,7 +100,7 @@ impl Janitor {
     async fn clean_job(&self, job_id: &str, fences: &[String]) -> Result<()> {
         let mut conn = self.database.read().await?;
         let job = list::find(&mut conn, job_id).await?;
-        let folder = self.results.join(ATTEMPTS).join(job_id);
+        let folder = self.folder.path().join(ATTEMPTS).join(job_id);
         let Some(job) = job.filter(|job| !matches!(job.state, State::Published | State::Cancelled)) else {
             remove(folder).await;
             return Ok(());

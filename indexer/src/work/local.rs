@@ -19,7 +19,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::{Notify, oneshot};
 
 use super::{
-    executor::{Executor, Outcome, REFUSED, Status, SubmitError, Task},
+    executor::{Executor, Outcome, REFUSED, Status, SubmitError, Task, UNREADY},
     template::Template,
 };
 
@@ -77,7 +77,7 @@ impl Local {
         let words = self.template.fill_for(task)?;
         let (stop, stopped) = mpsc::channel();
         let (told, begun) = oneshot::channel();
-        let status = Arc::new(Mutex::new(Status::Waiting));
+        let status = Arc::new(Mutex::new(Status::Waiting(None)));
         let (log, has_own_program) = (task.log.clone(), self.template.has_own_program());
         let attempt = child::Attempt { words, has_own_program, log, limits: self.limits, stopped };
         let (shared, moved) = (Arc::clone(&status), Arc::clone(&self.moved));
@@ -149,6 +149,7 @@ fn outcome(status: ExitStatus, last_line: Option<String>) -> Outcome {
         } else {
             said[2..].to_owned()
         }),
+        (Some(UNREADY), _) => Outcome::Unready(format!("the command is not ready{said}")),
         (Some(code), _) => Outcome::Failed(format!("exit status {code}{said}")),
         (None, Some(signal)) => Outcome::Failed(format!("killed by signal {signal}{said}")),
         (None, None) => Outcome::Failed(format!("ended without a status{said}")),

@@ -12,12 +12,12 @@ use std::{
 };
 
 use aurora_catalog::{
-    ChangeBody, Footprint, SceneStatus,
+    Asset, ChangeBody, Footprint, Scene, SceneStatus,
     store::{Entry, scenes},
 };
 use aurora_queue::{Job, QueueError, State, attempt, list, person};
 
-use super::{attempt::AttemptDir, collect::Outputs, patience::patiently};
+use super::{attempt::AttemptDir, collect::Outputs, folder::Folder, patience::patiently};
 use crate::{
     database::{Database, Write},
     error::{IndexerError, Result},
@@ -30,7 +30,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Publisher {
     database: Arc<Database>,
-    results: PathBuf,
+    folder: Arc<Folder>,
 }
 
 /// How publishing ended.
@@ -53,9 +53,9 @@ enum Whose {
 }
 
 impl Publisher {
-    /// A publisher into `results`.
-    pub fn new(database: Arc<Database>, results: PathBuf) -> Self {
-        Self { database, results }
+    /// A publisher into `folder`.
+    pub fn new(database: Arc<Database>, folder: Arc<Folder>) -> Self {
+        Self { database, folder }
     }
 
     /// Publishes the outputs of the attempt that holds `job`.
@@ -67,15 +67,14 @@ impl Publisher {
             return patiently(|| self.supersede(job)).await;
         }
         let revision = job.revision + 1;
-        let from = AttemptDir::of(&self.results, job).out();
-        let to = result_dir(&self.results, &job.subject, revision);
-        let placed = to.clone();
-        let placing = tokio::task::spawn_blocking(move || place(&from, &to));
-        placing
-            .await
-            .map_err(io::Error::from)
-            .and_then(|placed| placed)
-            .map_err(IndexerError::io("publish", &placed))?;
+        let from = AttemptDir::of(self.folder.path(), job).out();
+        let to = result_dir(self.folder.path(), &job.subject, revision);
+        let (folder, placed) = (Arc::clone(&self.folder), to.clone());
+        let placing = tokio::task::spawn_blocking(move || {
+            folder.check()?;
+            place(&from, &to).map_err(IndexerError::io("publish", &to))
+        });
+        placing.await.map_err(|error| IndexerError::io("publish", &placed)(error.into()))??;
         match patiently(|| self.tell(job, revision, &outputs)).await {
             Ok(Publication::Superseded) => {
                 unplace(placed).await;
@@ -167,6 +166,19 @@ pub(crate) async fn put(write: &mut Write<'_>, mut entry: Entry, revision: u64, 
     write.change(ChangeBody::Detections { scene_id, revision, detections });
     write.change(ChangeBody::Scene { scene: entry.scene });
     Ok(())
+}
+
+/// Whether the result that `scene` shows is not where it is said to be, though the folder of results can be read. Blocking.
+pub fn is_gone(results: &Path, scene: &Scene) -> bool {
+    let light = scene.light.as_ref().and_then(|light| path_of(results, light));
+    let looked = light.map(fs::symlink_metadata);
+    looked.is_some_and(|looked| looked.is_err_and(|error| error.kind() == io::ErrorKind::NotFound))
+}
+
+/// Where the asset behind `/results/…` lies.
+pub(crate) fn path_of(results: &Path, asset: &Asset) -> Option<PathBuf> {
+    let path = String::from_utf8(paths::percent_decoded(asset.href.strip_prefix("/results/")?)?).ok()?;
+    Some(results.join(path))
 }
 
 /// Where a published revision lies.

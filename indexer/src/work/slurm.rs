@@ -34,7 +34,7 @@ mod rest;
 mod script;
 mod verdict;
 
-use cluster::{Cluster, Failure};
+use cluster::{Cluster, Failure, Listed};
 use command::Programs;
 use rest::Rest;
 pub use rest::RestAccess;
@@ -61,6 +61,8 @@ pub struct Wishes {
     pub more: Vec<String>,
     /// Time after which an attempt that the cluster does not list and that left no trace counts as lost.
     pub lost_after: Duration,
+    /// Time after which a job that waits for somebody to see to it is complained of.
+    pub stuck_after: Duration,
     /// Time that the cluster may take to answer. A submission whose answer comes later may have been accepted.
     pub patience: Duration,
 }
@@ -71,6 +73,7 @@ pub struct Slurm {
     template: Template,
     limits: Limits,
     lost_after: Duration,
+    stuck_after: Duration,
     tasks: Mutex<HashMap<String, Watched>>,
     /// Held while a task is handed over, so that none of one key is handed over twice.
     submitting: tokio::sync::Mutex<()>,
@@ -84,6 +87,16 @@ struct Watched {
     status: Status,
     /// Since when the cluster does not list it.
     unlisted: Option<Instant>,
+    /// Since when it waits for a reason that somebody has to see to.
+    stuck: Option<Instant>,
+}
+
+impl Watched {
+    fn stands(&mut self, status: Status) {
+        let is_stuck = matches!(&status, Status::Waiting(Some(reason)) if verdict::wants_somebody(reason));
+        self.stuck = if is_stuck { self.stuck.or_else(|| Some(Instant::now())) } else { None };
+        (self.status, self.unlisted) = (status, None);
+    }
 }
 
 struct Look {
@@ -94,8 +107,8 @@ struct Look {
 impl Slurm {
     /// An executor of `template` under `limits`, as `wishes` say, by the cluster's programs.
     pub fn by_programs(template: Template, limits: Limits, wishes: Wishes) -> Self {
-        let lost_after = wishes.lost_after;
-        Self::new(template, limits, lost_after, Cluster::Programs(Programs::new(wishes, limits)))
+        let cluster = Cluster::Programs(Programs::new(wishes.clone(), limits));
+        Self::new(template, limits, &wishes, cluster)
     }
 
     /// The same by `slurmrestd`.
@@ -103,14 +116,15 @@ impl Slurm {
     /// # Errors
     /// When `access` names no address: why.
     pub fn by_rest(template: Template, limits: Limits, wishes: Wishes, access: RestAccess) -> Result<Self, String> {
-        let lost_after = wishes.lost_after;
-        Ok(Self::new(template, limits, lost_after, Cluster::Rest(Rest::new(access, wishes, limits)?)))
+        let cluster = Cluster::Rest(Rest::new(access, wishes.clone(), limits)?);
+        Ok(Self::new(template, limits, &wishes, cluster))
     }
 
-    fn new(template: Template, limits: Limits, lost_after: Duration, cluster: Cluster) -> Self {
+    fn new(template: Template, limits: Limits, wishes: &Wishes, cluster: Cluster) -> Self {
+        let (lost_after, stuck_after) = (wishes.lost_after, wishes.stuck_after);
         let look = tokio::sync::Mutex::new(Look { next: Instant::now(), pause: LOOK });
-        let (tasks, submitting) = (Mutex::default(), tokio::sync::Mutex::default());
-        Self { cluster, template, limits, lost_after, tasks, submitting, look, silent: Mutex::default() }
+        let (tasks, submitting, silent) = (Mutex::default(), tokio::sync::Mutex::default(), Mutex::default());
+        Self { cluster, template, limits, lost_after, stuck_after, tasks, submitting, look, silent }
     }
 
     fn tasks(&self) -> MutexGuard<'_, HashMap<String, Watched>> {
@@ -118,7 +132,7 @@ impl Slurm {
     }
 
     fn watch(&self, task: Task) {
-        let watched = Watched { task: task.clone(), status: Status::Waiting, unlisted: None };
+        let watched = Watched { task: task.clone(), status: Status::Waiting(None), unlisted: None, stuck: None };
         self.tasks().insert(task.key, watched);
     }
 
@@ -172,7 +186,7 @@ impl Slurm {
         look.next = Instant::now() + look.pause;
     }
 
-    async fn take_in(&self, listed: &HashMap<String, String>) {
+    async fn take_in(&self, listed: &HashMap<String, Listed>) {
         let asked: Vec<Task> = self.tasks().values().map(|watched| watched.task.clone()).collect();
         let reading = tokio::task::spawn_blocking(move || {
             asked.into_iter().map(|task| (task.key.clone(), Traces::of(&task))).collect::<Vec<_>>()
@@ -180,8 +194,8 @@ impl Slurm {
         let traces = reading.await.unwrap_or_default();
         let unlisted = traces.iter().filter(|(key, traces)| !listed.contains_key(key) && !traces.are_enough());
         let ended = self.cluster.ended(&unlisted.map(|(key, _)| key.clone()).collect::<Vec<_>>()).await;
-        let state = |key: &String| listed.get(key).or_else(|| ended.get(key)).map(String::as_str);
-        let verdicts = traces.iter().map(|(key, traces)| verdict(state(key), traces, &self.limits));
+        let listed = |key: &String| listed.get(key).or_else(|| ended.get(key));
+        let verdicts = traces.iter().map(|(key, traces)| verdict(listed(key), traces, &self.limits));
         let verdicts: Vec<_> = traces.iter().map(|(key, _)| key.clone()).zip(verdicts).collect();
         self.note(verdicts);
     }
@@ -191,7 +205,7 @@ impl Slurm {
         for (key, verdict) in verdicts {
             let Some(watched) = tasks.get_mut(&key) else { continue };
             match verdict {
-                Some(status) => (watched.status, watched.unlisted) = (status, None),
+                Some(status) => watched.stands(status),
                 None => {
                     let since = *watched.unlisted.get_or_insert_with(Instant::now);
                     if since.elapsed() >= self.lost_after {
@@ -259,5 +273,18 @@ impl Executor for Slurm {
 
     fn trouble(&self) -> Option<String> {
         self.silent.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn complaint(&self) -> Option<String> {
+        let tasks = self.tasks();
+        let is_stuck = |watched: &&Watched| watched.stuck.is_some_and(|since| since.elapsed() >= self.stuck_after);
+        let mut stuck: Vec<&Watched> = tasks.values().filter(is_stuck).collect();
+        stuck.sort_by_key(|watched| watched.stuck);
+        let (first, count) = (stuck.first()?, stuck.len());
+        let Status::Waiting(Some(reason)) = &first.status else { return None };
+        Some(format!(
+            "jobs that wait on the cluster until somebody sees to them: {count}, first {}: {reason}",
+            first.task.key
+        ))
     }
 }

@@ -64,6 +64,48 @@ fn a_command_that_cannot_start_holds_the_queue_until_it_can_and_costs_no_attempt
 }
 
 #[test]
+fn a_command_that_says_it_is_not_ready_holds_the_queue_until_it_is() {
+    let script = format!(r#"test -e "$4/model" || {{ echo 'no model' >&2; exit 78; }}; {COPY}"#);
+    let indexer = Indexer::start(&script, &["--max-attempts", "1"]);
+    for name in ["a", "b"] {
+        fs::write(indexer.root().join(name).with_extension("tif"), tiff(1)).unwrap();
+    }
+    until("trouble with the model", || {
+        let health = indexer.json("/health");
+        health["work"] == "degraded" && health["work_trouble"]["reason"] == "the command is not ready: no model"
+    });
+    let given_back = || indexer.changes().iter().filter(|change| change["job"]["state"] == "queued").count() > 3;
+    until("another try", given_back);
+    fs::write(indexer.dir.path().join("model"), "").unwrap();
+    for name in ["a.tif", "b.tif"] {
+        let job = indexer.job_in(name, "published");
+        assert_eq!((&job["attempt"], &job["losses"]), (&1.into(), &0.into()), "{job}");
+    }
+    until("all to be well", || indexer.json("/health")["work"] == "ok");
+}
+
+#[test]
+fn a_process_that_leaves_its_group_holds_up_neither_its_attempt_nor_threads() {
+    let script = format!(r#"setsid sleep 1000 & echo $! >> "$4/left"; {COPY}"#);
+    let indexer = Indexer::start(&script, &[]);
+    let pipes = || {
+        let open = fs::read_dir(format!("/proc/{}/fd", indexer.pid())).unwrap();
+        let links = open.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+        links.filter(|link| link.to_string_lossy().starts_with("pipe:")).count()
+    };
+    let before = pipes();
+    for number in 1..6 {
+        fs::write(indexer.root().join(format!("s{number}.tif")), tiff(number)).unwrap();
+        indexer.scene_at(&format!("s{number}"), 2, "published");
+    }
+    until("pipes to be closed", || pipes() <= before);
+    for pid in fs::read_to_string(indexer.dir.path().join("left")).unwrap().lines() {
+        let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+}
+
+#[test]
 fn a_job_of_a_scene_that_has_moved_on_is_not_revived() {
     let indexer = Indexer::start(r#"test -e "$4/go" || exit 65; exit 66"#, &[]);
     let path = indexer.root().join("a.tif");
@@ -96,6 +138,21 @@ fn bad_outputs_are_never_published() {
         assert!(job["reason"].as_str().unwrap().contains(reason), "{job}");
         assert_eq!(indexer.publications("a"), 0);
     }
+}
+
+#[test]
+fn a_file_full_of_detections_costs_no_more_memory_than_those_that_are_kept() {
+    const MAX_PEAK_RSS_BYTES: u64 = 256 << 20;
+    let feature = r#"{"geometry":{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,0]]]},"properties":{}}"#;
+    let many = format!(r#"yes '{feature},' | head -n 600000; printf '{feature}'"#);
+    let script = format!(
+        r#"{COPY}; {{ printf '{{"type":"FeatureCollection","features":['; {many}; printf ']}}'; }} > "$2/x.detections.geojson""#
+    );
+    let indexer = Indexer::start(&script, &["--max-detections", "100"]);
+    fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
+    assert_eq!(indexer.scene_at("a", 2, "published")["detections"], 100);
+    let peak_bytes = indexer.json("/health")["memory"]["peak_rss"].as_u64().unwrap();
+    assert!(peak_bytes < MAX_PEAK_RSS_BYTES, "{} MiB", peak_bytes >> 20);
 }
 
 #[test]

@@ -92,3 +92,23 @@ fn a_half_file_that_leaves_is_listed_no_more() {
     fs::rename(&aside, &path).unwrap();
     assert_eq!(indexer.job_in("a.tif", "incomplete")["job_id"], id.as_str());
 }
+
+#[test]
+fn a_half_file_that_a_person_does_not_want_stays_cancelled_over_a_restart() {
+    let mut indexer = Indexer::start(COPY, &["--incomplete-after", "1s"]);
+    let whole = tiff(1);
+    fs::write(indexer.root().join("a.tif"), &whole[..whole.len() / 2]).unwrap();
+    let listed = indexer.job_in("a.tif", "incomplete");
+    let id = listed["job_id"].as_str().unwrap();
+    assert_eq!(indexer.post(&format!("/jobs/{id}/cancel")).status, 200);
+    assert!(indexer.stop().success());
+    indexer.restart();
+    // Listed after it, so that the first would have been by then.
+    fs::write(indexer.root().join("b.tif"), &whole[..whole.len() / 2]).unwrap();
+    indexer.job_in("b.tif", "incomplete");
+    std::thread::sleep(Duration::from_secs(2));
+    let job = indexer.json(&format!("/jobs/{id}"));
+    assert_eq!((&job["state"], &job["reason"]), (&"cancelled".into(), &"cancelled by a person".into()));
+    fs::write(indexer.root().join("a.tif"), whole).unwrap();
+    indexer.scene_at("a", 2, "published");
+}

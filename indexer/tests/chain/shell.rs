@@ -67,6 +67,7 @@ fn jobs_are_seen_and_moved_from_a_shell() {
     assert_eq!(list.trim(), "[]");
     let (ok, shown, _) = jobs(&["show", &id]);
     assert!(ok && shown.contains("file      a.tif"), "{shown}");
+    assert!(shown.contains(&format!(".attempts/{id}/*/log.txt in the folder of results")), "{shown}");
     fs::write(indexer.dir.path().join("good"), "").unwrap();
     assert!(jobs(&["retry", &id]).0);
     indexer.scene_at("a", 2, "published");
@@ -84,4 +85,27 @@ fn jobs_are_seen_and_moved_from_a_shell() {
     assert!(said.contains(&format!("no indexer answers at http://{nobody}: Connection refused")), "{said}");
     let token = indexer.dir.path().join("token");
     assert!(!jobs(&["list", "--token-file", token.to_str().unwrap()]).0, "a token file that is not there");
+}
+
+#[test]
+fn all_that_failed_is_retried_at_once_and_names_stay_on_their_lines() {
+    let script = format!(r#"test -e "$4/good" || {{ printf 'no \033[31mgood\n' >&2; exit 65; }}; {COPY}"#);
+    let indexer = Indexer::start(&script, &[]);
+    for name in ["a.tif", "b.tif", "c\nd.tif"] {
+        fs::write(indexer.root().join(name), tiff(1)).unwrap();
+        let job = indexer.job_in(name, "failed");
+        assert_eq!(job["reason"], "no \u{fffd}[31mgood");
+    }
+    let (ok, list, _) = by_shell(&indexer, &["list"]);
+    assert!(ok && list.lines().count() == 4 && list.contains("c\\nd r1") && !list.contains('\u{1b}'), "{list}");
+    assert!(!by_shell(&indexer, &["retry"]).0, "which?");
+    fs::write(indexer.dir.path().join("good"), "").unwrap();
+    let (ok, said, _) = by_shell(&indexer, &["retry", "--all-failed"]);
+    assert!(ok && said.lines().count() == 4, "{said}");
+    for scene_id in ["a", "b", "c\nd"] {
+        indexer.scene_at(scene_id, 2, "published");
+    }
+    let log = fs::read_to_string(indexer.dir.path().join("log")).unwrap();
+    assert!(log.contains("c\\nd") && !log.contains("c\nd") && !log.contains('\u{1b}'), "a line an event");
+    assert!(log.contains("attempt failed") && !log.contains("moved_from=None"), "{log}");
 }

@@ -78,6 +78,10 @@ impl Indexer {
         self.child.wait().unwrap()
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn root(&self) -> PathBuf {
         self.dir.path().join("root")
     }

@@ -3,10 +3,12 @@
 
 use std::{
     io,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use aurora_queue::{Job, State, lease};
+use tokio::sync::oneshot;
 
 use super::{Active, Dispatcher, advance, finish::End, leases::LEASE};
 use crate::{
@@ -31,8 +33,7 @@ impl Dispatcher {
     pub(super) async fn fill(&mut self) -> Result<bool> {
         while self.active.len() < self.terms.concurrency && self.may_begin() {
             self.keep_leases().await?;
-            if !self.is_any_due().await? {
-                self.hold.over();
+            if !self.has_next().await? {
                 return Ok(false);
             }
             let mut write = self.database.begin().await?;
@@ -51,12 +52,8 @@ impl Dispatcher {
     }
 
     fn may_begin(&self) -> bool {
-        !self.hold.is_on(Instant::now()) && self.executor.trouble().is_none()
-    }
-
-    async fn is_any_due(&self) -> Result<bool> {
-        let mut conn = self.database.read().await?;
-        Ok(lease::is_any_due(&mut conn, self.database.now()).await?)
+        let is_held = self.hold.is_on(Instant::now()) || self.terms.folder.away().is_some();
+        !is_held && self.executor.trouble().is_none()
     }
 
     async fn submit(&mut self, job: Job) -> Result<()> {
@@ -70,7 +67,7 @@ impl Dispatcher {
             return self.not_accepted(&job, &error).await;
         }
         step::reached(Step::Accepted);
-        self.hold.over();
+        self.hold.accepted();
         let submitted = advance(&self.database, &job, State::Submitted).await;
         let lost = submitted.as_ref().is_err_and(|error| !error.is_of_database());
         self.active.insert(key.clone(), Active { job: submitted.unwrap_or(job), finishing: false, lost });
@@ -82,16 +79,33 @@ impl Dispatcher {
 
     /// Makes the attempt's folder, where there is room for its result.
     async fn make_room(&mut self, job: &Job) -> io::Result<()> {
+        let dir = AttemptDir::of(&self.terms.results, job);
+        let (folder, input) = (Arc::clone(&self.terms.folder), self.terms.root.join(&job.input));
+        let making = move || {
+            folder.check().map_err(io::Error::other)?;
+            match room::lacking(folder.path(), &[input])?.pop() {
+                None => dir.make(),
+                Some(reason) => Err(io::Error::new(io::ErrorKind::StorageFull, reason)),
+            }
+        };
+        self.on_results(making).await
+    }
+
+    /// Does `work` on the results folder, which may hang: then what hangs is waited for before more is begun.
+    pub(super) async fn on_results<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
         let hangs = || io::Error::new(io::ErrorKind::TimedOut, "the folder of results does not answer");
         if self.making.as_ref().is_some_and(|making| !making.is_finished()) {
             // Another thread would only hang beside it.
             return Err(hangs());
         }
-        let dir = AttemptDir::of(&self.terms.results, job);
-        let (results, input) = (self.terms.results.clone(), self.terms.root.join(&job.input));
-        let mut making = tokio::task::spawn_blocking(move || room::check(&results, &input).and_then(|()| dir.make()));
-        match tokio::time::timeout(ROOM_PATIENCE, &mut making).await {
-            Ok(made) => made?,
+        let (tell, told) = oneshot::channel();
+        // Nobody waits any more when the send fails.
+        let making = tokio::task::spawn_blocking(move || drop(tell.send(work())));
+        match tokio::time::timeout(ROOM_PATIENCE, told).await {
+            Ok(done) => done.map_err(io::Error::other)?,
             Err(_) => {
                 self.making = Some(making);
                 Err(hangs())

@@ -1,5 +1,7 @@
 //! The end of an attempt: outputs of a successful one verified and published, any other back to the queue with the reason.
 
+use std::{sync::Arc, time::Instant};
+
 use aurora_queue::{Job, QueueError, State, attempt};
 use tokio::task::JoinError;
 
@@ -40,7 +42,13 @@ impl Dispatcher {
             return Ok(());
         }
         let job = held.job.clone();
-        self.hold.ease();
+        let outcome = self.unless_away(outcome).await;
+        match &outcome {
+            Outcome::Unready(_) => {}
+            Outcome::Lost(_) => self.hold.ease(),
+            _ => self.hold.ended(),
+        }
+        let Some(held) = self.active.get_mut(key) else { return Ok(()) };
         let (end, reason) = match outcome {
             Outcome::Success => {
                 step::reached(Step::Ended);
@@ -54,6 +62,10 @@ impl Dispatcher {
                 self.finishing.spawn(async move { (key, finish.await) });
                 return Ok(());
             }
+            Outcome::Unready(reason) => {
+                self.hold.begin_by_attempt(reason.clone(), Instant::now());
+                (End::Released, reason)
+            }
             Outcome::Refused(reason) => (End::Refused, reason),
             Outcome::Failed(reason) => (End::Failed, reason),
             Outcome::Lost(reason) => (End::Lost, reason),
@@ -61,6 +73,17 @@ impl Dispatcher {
         self.end(&job, end, &reason).await?;
         self.let_go(key).await;
         Ok(())
+    }
+
+    /// A command whose results folder has gone away under it is not at fault.
+    async fn unless_away(&self, outcome: Outcome) -> Outcome {
+        if !matches!(outcome, Outcome::Failed(_) | Outcome::Refused(_)) {
+            return outcome;
+        }
+        match self.terms.folder.look().await {
+            Ok(()) => outcome,
+            Err(reason) => Outcome::Unready(reason),
+        }
     }
 
     pub(super) async fn finished(&mut self, finished: Result<(String, Finish), JoinError>) {
@@ -72,7 +95,7 @@ impl Dispatcher {
         let noted = match finish {
             Finish::Done => Ok(()),
             // Not the attempt's fault: it is made again when the disk is well.
-            Finish::Failed(error) if error.is_of_disk() => {
+            Finish::Failed(error) if error.is_of_results() => {
                 self.hold_up(&job, format!("publishing failed: {error}")).await
             }
             Finish::Failed(error) => self.end(&job, End::Failed, &format!("publishing failed: {error}")).await,
@@ -92,7 +115,12 @@ impl Dispatcher {
     }
 
     pub(super) async fn end(&self, job: &Job, end: End, reason: &str) -> Result<()> {
-        tracing::warn!(job = %job.job_id, scene = %job.subject, attempt = job.attempt, reason, "attempt failed");
+        let (id, scene, attempt) = (&job.job_id, &job.subject, job.attempt);
+        match end {
+            End::Refused | End::Failed => tracing::warn!(job = %id, %scene, attempt, reason, "attempt failed"),
+            End::Lost => tracing::warn!(job = %id, %scene, attempt, reason, "attempt lost"),
+            End::Released => tracing::info!(job = %id, %scene, attempt, reason, "given back"),
+        }
         let mut write = self.database.begin().await?;
         let (now, policy) = (write.now(), &self.terms.policy);
         let ended = match end {
@@ -131,11 +159,19 @@ async fn finish(publisher: Publisher, terms: Terms, job: Job) -> Finish {
 async fn try_finish(publisher: &Publisher, terms: &Terms, job: &Job) -> Finish {
     let out = AttemptDir::of(&terms.results, job).out();
     let (scene_id, revision, limit) = (job.subject.clone(), job.revision + 1, terms.max_detections);
-    let verifying = tokio::task::spawn_blocking(move || collect::verify(&out, &scene_id, revision, limit));
-    let outputs = match verifying.await {
-        Ok(Ok(outputs)) => outputs,
-        Ok(Err(reason)) => return Finish::Bad(reason),
+    let folder = Arc::clone(&terms.folder);
+    let verifying = tokio::task::spawn_blocking(move || {
+        // Nothing is wrong with outputs that have gone away with their folder.
+        folder.check().map(|()| collect::verify(&out, &scene_id, revision, limit))
+    });
+    let verified = match verifying.await {
+        Ok(Ok(verified)) => verified,
+        Ok(Err(error)) => return Finish::Failed(error),
         Err(error) => return Finish::Bad(format!("verifying failed: {error}")),
+    };
+    let outputs = match verified {
+        Ok(outputs) => outputs,
+        Err(reason) => return Finish::Bad(reason),
     };
     step::reached(Step::Verified);
     match publisher.publish(job, outputs).await {

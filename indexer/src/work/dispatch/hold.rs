@@ -1,5 +1,5 @@
-//! A pause in which nothing is begun, since it would fail as the last did: the executor takes none, or there is no room. It
-//! grows while that goes on, and ends early when something moves.
+//! A pause in which nothing is begun, since it would fail as the last did: the executor takes none, the command says that it
+//! is not ready, or the results folder takes nothing. It grows while that goes on, and ends early when something moves.
 
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,8 @@ pub(super) struct Hold {
     until: Option<Instant>,
     pause: Duration,
     reason: Option<String>,
+    /// It was an attempt that told of it: only how another one ends can tell that it is over.
+    by_attempt: bool,
 }
 
 impl Hold {
@@ -25,6 +27,30 @@ impl Hold {
             self.until = Some(now + self.pause);
         }
         self.reason = Some(reason);
+        self.by_attempt = false;
+    }
+
+    /// The same, told by how an attempt ended.
+    pub(super) fn begin_by_attempt(&mut self, reason: String, now: Instant) {
+        self.begin(reason, now);
+        self.by_attempt = true;
+    }
+
+    /// An attempt was accepted: well again, unless that can be told only by its end.
+    pub(super) fn accepted(&mut self) {
+        if self.by_attempt { self.ease() } else { self.over() }
+    }
+
+    /// An attempt has ended: that may have made room, and if it is what was waited for, all is well.
+    pub(super) fn ended(&mut self) {
+        if self.by_attempt { self.over() } else { self.ease() }
+    }
+
+    /// Nothing waits, and `under_way` says whether something still runs.
+    pub(super) fn idle(&mut self, under_way: bool) {
+        if !(self.by_attempt && under_way) {
+            self.over();
+        }
     }
 
     /// Whether nothing is to be begun.
@@ -68,6 +94,10 @@ mod tests {
         hold.begin("full".to_owned(), now);
         hold.ease();
         assert_eq!((hold.is_on(now), hold.reason()), (false, Some("full".to_owned())));
+        hold.begin_by_attempt("unready".to_owned(), now);
+        hold.accepted();
+        hold.idle(true);
+        assert_eq!((hold.is_on(now), hold.reason().as_deref()), (false, Some("unready")), "till it ends well");
         hold.over();
         hold.begin("away".to_owned(), now);
         assert!(!hold.is_on(now + FIRST));

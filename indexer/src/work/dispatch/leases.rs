@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use aurora_queue::{Job, QueueError, State, attempt, lease, list};
 use tokio_util::sync::CancellationToken;
 
-use super::{Active, Dispatcher, FAILURE_PAUSE};
+use super::{Active, Dispatcher, FAILURE_PAUSE, aside::ASIDE};
 use crate::{error::Result, job_view, work::attempt::task};
 
 /// Length of a lease; three heartbeats.
@@ -84,8 +84,13 @@ impl Dispatcher {
         for job in lease::expire(write.conn(), &self.terms.policy, now).await? {
             write.job_moved(&job);
         }
+        let max_delay = self.terms.policy.max_delay.max(ASIDE);
+        for job in lease::rein_in(write.conn(), max_delay, LEASE, now).await? {
+            write.job_noted(&job);
+        }
         job_view::gauge(&list::counts(write.conn()).await?);
         write.commit().await?;
+        self.read_aside().await?;
         self.next_heartbeat = Instant::now() + HEARTBEAT;
         Ok(())
     }

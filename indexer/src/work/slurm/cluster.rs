@@ -16,6 +16,15 @@ pub(super) enum Cluster {
     Rest(Rest),
 }
 
+/// How the cluster lists a job.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Listed {
+    /// Slurm's name of its state.
+    pub(super) state: String,
+    /// Why it waits, if it does and the cluster says.
+    pub(super) reason: Option<String>,
+}
+
 /// Why the cluster did not do as asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Failure {
@@ -62,7 +71,7 @@ impl Cluster {
     }
 
     /// The state of each of `keys` that the controller knows, running or over, in one call.
-    pub(super) async fn list(&self, keys: &[String]) -> Result<HashMap<String, String>, Failure> {
+    pub(super) async fn list(&self, keys: &[String]) -> Result<HashMap<String, Listed>, Failure> {
         match self {
             Self::Programs(programs) => programs.list(keys).await,
             Self::Rest(rest) => rest.list(keys).await,
@@ -71,7 +80,7 @@ impl Cluster {
 
     /// How those of `keys` ended that the controller has forgotten, where the cluster keeps accounts, in one call. What
     /// the accounts hold for running while the controller knows nothing of it was lost with it, and is left out.
-    pub(super) async fn ended(&self, keys: &[String]) -> HashMap<String, String> {
+    pub(super) async fn ended(&self, keys: &[String]) -> HashMap<String, Listed> {
         match self {
             Self::Programs(programs) => programs.ended(keys).await,
             Self::Rest(_) => HashMap::new(),
@@ -90,17 +99,23 @@ impl Cluster {
     }
 }
 
-/// States by key, of jobs given by number, state and name. Of several under one name the one that is not over counts,
-/// else the last.
-pub(super) fn by_key<'a>(jobs: impl Iterator<Item = (u64, &'a str, &'a str)>) -> HashMap<String, String> {
-    let mut known: HashMap<&str, (bool, u64, &str)> = HashMap::new();
-    for (number, state, name) in jobs {
+/// One line of a list: number, state, name, and why it waits.
+pub(super) type Line<'a> = (u64, &'a str, &'a str, &'a str);
+
+/// What is listed of each key. Of several jobs under one name the one that is not over counts, else the last.
+pub(super) fn by_key<'a>(jobs: impl Iterator<Item = Line<'a>>) -> HashMap<String, Listed> {
+    let mut known: HashMap<&str, (bool, u64, &str, &str)> = HashMap::new();
+    for (number, state, name, reason) in jobs {
         let Some(key) = name.strip_prefix(PREFIX) else { continue };
-        let job = (!verdict::is_over(state), number, state);
+        let job = (!verdict::is_over(state), number, state, reason);
         let best = known.entry(key).or_insert(job);
         *best = (*best).max(job);
     }
-    known.into_iter().map(|(key, (_, _, state))| (key.to_owned(), state.to_owned())).collect()
+    let listed = |state: &str, reason: &str| Listed {
+        state: state.to_owned(),
+        reason: Some(reason).filter(|reason| !matches!(*reason, "" | "None")).map(ToOwned::to_owned),
+    };
+    known.into_iter().map(|(key, (_, _, state, reason))| (key.to_owned(), listed(state, reason))).collect()
 }
 
 #[cfg(test)]
@@ -109,10 +124,11 @@ mod tests {
 
     #[test]
     fn of_one_name_twice_the_one_under_way_counts() {
-        let state = |jobs: &[(u64, &'static str, &'static str)]| by_key(jobs.iter().copied()).remove("a");
-        assert_eq!(state(&[(7, "RUNNING", "aurora-a"), (8, "FAILED", "aurora-a")]).unwrap(), "RUNNING");
-        assert_eq!(state(&[(7, "FAILED", "aurora-a"), (8, "COMPLETED", "aurora-a")]).unwrap(), "COMPLETED");
-        assert_eq!(state(&[(7, "RUNNING", "another")]), None);
+        let listed = |jobs: &[Line<'static>]| by_key(jobs.iter().copied()).remove("a");
+        let state = |jobs| listed(jobs).unwrap().state;
+        assert_eq!(state(&[(7, "RUNNING", "aurora-a", "None"), (8, "FAILED", "aurora-a", "")]), "RUNNING");
+        assert_eq!(state(&[(7, "FAILED", "aurora-a", ""), (8, "COMPLETED", "aurora-a", "")]), "COMPLETED");
+        assert_eq!(listed(&[(7, "RUNNING", "another", "None")]), None);
     }
 
     #[test]

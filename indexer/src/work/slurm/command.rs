@@ -15,7 +15,7 @@ use tokio::process::Command;
 
 use super::{
     Wishes,
-    cluster::{Failure, PREFIX, by_key},
+    cluster::{Failure, Line, Listed, PREFIX, by_key},
     memory_mib, time_minutes, verdict,
 };
 use crate::work::local::Limits;
@@ -60,13 +60,13 @@ impl Programs {
         self.run(command).await.map(drop)
     }
 
-    pub(super) async fn list(&self, keys: &[String]) -> Result<HashMap<String, String>, Failure> {
+    pub(super) async fn list(&self, keys: &[String]) -> Result<HashMap<String, Listed>, Failure> {
         let mut command = command("squeue");
-        command.args(["--noheader", "--states=all", "--format=%A|%T|%j"]).arg(named(keys));
+        command.args(["--noheader", "--states=all", "--format=%A|%T|%j|%r"]).arg(named(keys));
         Ok(by_key(listed(&self.run(command).await?)))
     }
 
-    pub(super) async fn ended(&self, keys: &[String]) -> HashMap<String, String> {
+    pub(super) async fn ended(&self, keys: &[String]) -> HashMap<String, Listed> {
         if keys.is_empty() || self.keeps_no_accounts.load(Relaxed) {
             return HashMap::new();
         }
@@ -83,7 +83,7 @@ impl Programs {
             }
         };
         let mut states = by_key(listed(&said));
-        states.retain(|_, state| verdict::is_over(state));
+        states.retain(|_, listed| verdict::is_over(&listed.state));
         states
     }
 
@@ -124,12 +124,12 @@ fn read(output: &Output) -> Result<String, Failure> {
     Err(Failure::said(String::from_utf8_lossy(&output.stderr).trim()))
 }
 
-/// Lines of number, state and name, of which a state may say more than its name (`CANCELLED by 1000`).
-fn listed(text: &str) -> impl Iterator<Item = (u64, &str, &str)> {
+/// Lines of number, state, name and perhaps why it waits, of which a state may say more than its name (`CANCELLED by 1000`).
+fn listed(text: &str) -> impl Iterator<Item = Line<'_>> {
     text.lines().filter_map(|line| {
-        let mut fields = line.trim().splitn(3, '|');
+        let mut fields = line.trim().splitn(4, '|');
         let (number, state, name) = (fields.next()?, fields.next()?, fields.next()?);
-        Some((number.parse().ok()?, state.split(' ').next()?, name))
+        Some((number.parse().ok()?, state.split(' ').next()?, name, fields.next().unwrap_or_default()))
     })
 }
 
@@ -141,9 +141,12 @@ mod tests {
 
     #[test]
     fn lists_are_read_by_name() {
-        let text = "7|RUNNING|aurora-j1.1\n8|PENDING|other\n9|CANCELLED by 0|aurora-j2.3\nnoise\n";
+        let text = "7|RUNNING|aurora-j1.1|None\n8|PENDING|other|Priority\n9|CANCELLED by 0|aurora-j2.3\nnoise\n\
+                    10|PENDING|aurora-j3.1|ReqNodeNotAvail, UnavailableNodes:n[1-2]\n";
         let listed = by_key(listed(text));
-        assert_eq!((listed.len(), listed["j1.1"].as_str(), listed["j2.3"].as_str()), (2, "RUNNING", "CANCELLED"));
+        let of = |key: &str| (listed[key].state.as_str(), listed[key].reason.as_deref());
+        assert_eq!((listed.len(), of("j1.1"), of("j2.3")), (3, ("RUNNING", None), ("CANCELLED", None)));
+        assert_eq!(of("j3.1"), ("PENDING", Some("ReqNodeNotAvail, UnavailableNodes:n[1-2]")));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use http::Method;
+use http::{Method, StatusCode};
 use reqwest::{Client, Response};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -19,7 +19,7 @@ use tokio::sync::OnceCell;
 
 use super::{
     Wishes,
-    cluster::{Failure, PREFIX, by_key},
+    cluster::{Failure, Listed, PREFIX, by_key},
     memory_mib, time_minutes, verdict,
 };
 use crate::work::local::Limits;
@@ -75,6 +75,18 @@ struct Job {
     #[serde(default)]
     name: String,
     job_state: Value,
+    #[serde(default)]
+    state_reason: Option<String>,
+    /// Says more than the reason, where there is more to say.
+    #[serde(default)]
+    state_description: Option<String>,
+}
+
+impl Job {
+    fn reason(&self) -> &str {
+        let said = [&self.state_description, &self.state_reason].into_iter().flatten();
+        said.map(String::as_str).find(|text| !text.is_empty()).unwrap_or_default()
+    }
 }
 
 impl Rest {
@@ -101,12 +113,16 @@ impl Rest {
         let folder = script.parent().unwrap_or(script);
         let body =
             submission(version, &format!("{PREFIX}{key}"), &text, folder, &self.inner.wishes, &self.inner.limits);
-        self.ask(Method::POST, &format!("/slurm/v0.0.{version}/job/submit"), Some(&body)).await.map(drop)
+        let path = format!("/slurm/v0.0.{version}/job/submit");
+        let (status, answer) = self.answer(Method::POST, &path, Some(&body)).await?;
+        // It takes a job that cannot begin, such as while nodes are down, and complains of it all the same.
+        if is_taken(&answer) { Ok(()) } else { judged(status, answer).map(drop) }
     }
 
-    pub(super) async fn list(&self, keys: &[String]) -> Result<HashMap<String, String>, Failure> {
+    pub(super) async fn list(&self, keys: &[String]) -> Result<HashMap<String, Listed>, Failure> {
         let jobs = self.jobs().await?;
-        let mut states = by_key(jobs.iter().map(|job| (job.job_id, state(&job.job_state), job.name.as_str())));
+        let mut states =
+            by_key(jobs.iter().map(|job| (job.job_id, state(&job.job_state), job.name.as_str(), job.reason())));
         states.retain(|key, _| keys.contains(key));
         Ok(states)
     }
@@ -141,6 +157,11 @@ impl Rest {
 
     /// The body of a good answer.
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Vec<u8>, Failure> {
+        let (status, answer) = self.answer(method, path, body).await?;
+        judged(status, answer)
+    }
+
+    async fn answer(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(StatusCode, Vec<u8>), Failure> {
         let Inner { http, base, access, .. } = &*self.inner;
         let mut request = http.request(method, format!("{base}{path}"));
         if let Some(user) = &access.user {
@@ -154,15 +175,27 @@ impl Rest {
         }
         let response = request.send().await.map_err(failure)?;
         let status = response.status();
-        let answer = read(response).await?;
-        let said = complaints(&answer);
-        match said {
-            // Some versions answer 200 all the same.
-            Some(said) => Err(Failure::said(&said)),
-            None if status.is_success() => Ok(answer),
-            None => Err(Failure::Away(format!("slurmrestd answered {status}"))),
-        }
+        Ok((status, read(response).await?))
     }
+}
+
+/// The body of an answer that complains of nothing.
+fn judged(status: StatusCode, answer: Vec<u8>) -> Result<Vec<u8>, Failure> {
+    match complaints(&answer) {
+        // Some versions answer 200 all the same.
+        Some(said) => Err(Failure::said(&said)),
+        None if status.is_success() => Ok(answer),
+        None => Err(Failure::Away(format!("slurmrestd answered {status}"))),
+    }
+}
+
+/// Whether a submission's answer gives the job a number.
+fn is_taken(answer: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Submitted {
+        job_id: u64,
+    }
+    serde_json::from_slice::<Submitted>(answer).is_ok_and(|submitted| submitted.job_id > 0)
 }
 
 fn token(path: &Path) -> Result<String, Failure> {
@@ -331,5 +364,7 @@ mod tests {
         let said = complaints(br#"{"errors":[{"error":"Unable to contact slurm controller","errno":1}]}"#).unwrap();
         assert!(matches!(Failure::said(&said), Failure::Away(_)));
         assert_eq!((complaints(br#"{"errors":[]}"#), complaints(b"no JSON")), (None, None));
+        let down = br#"{"errors":[{"error":"Required node not available (down, drained or reserved)"}],"job_id":7}"#;
+        assert!(is_taken(down) && complaints(down).is_some() && !is_taken(br#"{"errors":[],"job_id":0}"#));
     }
 }

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use super::script;
+use super::{cluster::Listed, script};
 use crate::work::{
-    executor::{Outcome, REFUSED, Status, Task},
+    executor::{Outcome, REFUSED, Status, Task, UNREADY},
     local::Limits,
 };
 
@@ -72,8 +72,34 @@ fn is_loss(state: &str) -> bool {
     matches!(state, "NODE_FAIL" | "BOOT_FAIL" | "LAUNCH_FAILED" | "RECONFIG_FAIL" | "PREEMPTED" | "REVOKED")
 }
 
+/// Whether a reason for waiting, as Slurm's `squeue(1)` names it, is one that nobody's turn ends: somebody has to see to it.
+/// The reasons are the words before a comma, some of which are written with blanks and some with underscores.
+pub(super) fn wants_somebody(reason: &str) -> bool {
+    const REASONS: [&str; 16] = [
+        "AccountNotAllowed",
+        "BadConstraints",
+        "InvalidAccount",
+        "InvalidQOS",
+        "JobHeldAdmin",
+        "JobHeldUser",
+        "JobHoldMaxRequeue",
+        "NodeDown",
+        "Nodes required for job are DOWN",
+        "PartitionConfig",
+        "PartitionDown",
+        "PartitionInactive",
+        "PartitionNodeLimit",
+        "PartitionTimeLimit",
+        "QOSNotAllowed",
+        "ReqNodeNotAvail",
+    ];
+    let reason = reason.split(',').next().unwrap_or_default().replace('_', " ");
+    REASONS.contains(&reason.trim()) || reason.contains("held state")
+}
+
 /// How the attempt stands; `None` when the cluster does not list it and it left no trace of its end.
-pub(super) fn verdict(state: Option<&str>, traces: &Traces, limits: &Limits) -> Option<Status> {
+pub(super) fn verdict(listed: Option<&Listed>, traces: &Traces, limits: &Limits) -> Option<Status> {
+    let state = listed.map(|listed| listed.state.as_str());
     // Its own word on how it ended counts, whatever became of its job meanwhile.
     if let Some(code) = traces.exit.filter(|_| traces.are_enough() || state.is_none()) {
         return Some(Status::Ended(ended(code, traces, limits)));
@@ -82,7 +108,7 @@ pub(super) fn verdict(state: Option<&str>, traces: &Traces, limits: &Limits) -> 
     let failed = |reason: String| Some(Status::Ended(Outcome::Failed(format!("{reason}{said}"))));
     match state? {
         "PENDING" | "CONFIGURING" | "REQUEUED" | "REQUEUE_HOLD" | "REQUEUE_FED" | "RESV_DEL_HOLD" | "SPECIAL_EXIT" => {
-            Some(Status::Waiting)
+            Some(Status::Waiting(listed.and_then(|listed| listed.reason.clone())))
         }
         "COMPLETED" => Some(Status::Ended(Outcome::Success)),
         "TIMEOUT" | "DEADLINE" => failed(time_over(limits)),
@@ -105,6 +131,7 @@ fn ended(code: i32, traces: &Traces, limits: &Limits) -> Outcome {
         REFUSED => {
             Outcome::Refused(traces.last_line.clone().unwrap_or_else(|| "the command refused the file".to_owned()))
         }
+        UNREADY => Outcome::Unready(format!("the command is not ready{said}")),
         script::TIME_OVER => Outcome::Failed(time_over(limits)),
         code if code > MAX_OWN_STATUS => Outcome::Failed(format!("killed by signal {}{said}", code - MAX_OWN_STATUS)),
         code => Outcome::Failed(format!("exit status {code}{said}")),
@@ -134,7 +161,8 @@ mod tests {
     };
 
     fn judged(state: Option<&str>, exit: Option<i32>) -> Option<Status> {
-        verdict(state, &Traces { exit, last_line: Some("why".to_owned()) }, &LIMITS)
+        let listed = state.map(|state| Listed { state: state.to_owned(), reason: Some("Priority".to_owned()) });
+        verdict(listed.as_ref(), &Traces { exit, last_line: Some("why".to_owned()) }, &LIMITS)
     }
 
     fn failed(reason: &str) -> Option<Status> {
@@ -146,7 +174,7 @@ mod tests {
         for state in
             ["PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD", "SPECIAL_EXIT"]
         {
-            assert_eq!(judged(Some(state), None), Some(Status::Waiting), "{state}");
+            assert_eq!(judged(Some(state), None), Some(Status::Waiting(Some("Priority".to_owned()))), "{state}");
         }
         for state in [
             "RUNNING",
@@ -184,11 +212,27 @@ mod tests {
     }
 
     #[test]
+    fn reasons_that_somebody_has_to_see_to() {
+        for reason in ["JobHeldAdmin", "ReqNodeNotAvail, UnavailableNodes:n1", "job requeued in held state"] {
+            assert!(wants_somebody(reason), "{reason}");
+        }
+        let down = "Nodes_required_for_job_are_DOWN,_DRAINED_or_reserved_for_jobs_in_higher_priority_partitions";
+        assert!(wants_somebody(down) && wants_somebody(&down.replace('_', " ")));
+        for reason in
+            ["Priority", "Resources", "Dependency", "BeginTime", "AssocGrpCpuLimit", "A reason of tomorrow", ""]
+        {
+            assert!(!wants_somebody(reason), "{reason}");
+        }
+    }
+
+    #[test]
     fn the_commands_own_word_counts_most() {
         for state in [None, Some("RUNNING"), Some("NODE_FAIL"), Some("CANCELLED")] {
             assert_eq!(judged(state, Some(0)), Some(Status::Ended(Outcome::Success)));
         }
         assert_eq!(judged(None, Some(65)), Some(Status::Ended(Outcome::Refused("why".to_owned()))));
+        let unready = Outcome::Unready("the command is not ready: why".to_owned());
+        assert_eq!(judged(None, Some(78)), Some(Status::Ended(unready)));
         assert_eq!(judged(None, Some(3)), failed("exit status 3: why"));
         assert_eq!(judged(None, Some(137)), failed("killed by signal 9: why"));
         assert_eq!(judged(Some("FAILED"), Some(137)), failed("killed by signal 9: why"));

@@ -16,6 +16,7 @@ use crate::{
     work::{
         dispatch::Terms,
         executor::{Executor, Status, Task},
+        folder::Folder,
     },
 };
 
@@ -66,15 +67,19 @@ async fn dispatcher(dir: &tempfile::TempDir, start: Duration) -> (Dispatcher, Ar
         std::fs::write(dir.path().join(name()), "raw").unwrap();
     }
     write.commit().await.unwrap();
+    let results = dir.path().join("results");
+    std::fs::create_dir(&results).unwrap();
+    let address = Database::default_address(&state);
+    let folder = Arc::new(Folder::claim(&results, &state, &database, &address).await.unwrap());
     let executor = Arc::new(Slow { start, asked: Mutex::default() });
     let terms = Terms {
         root: dir.path().to_owned(),
-        results: dir.path().join("results"),
+        results,
+        folder,
         concurrency: 3,
         policy: RetryPolicy::default(),
         max_detections: 1,
     };
-    std::fs::create_dir(&terms.results).unwrap();
     let shared: Arc<dyn Executor> = Arc::clone(&executor) as _;
     (Dispatcher::new(database, shared, terms, Arc::new(Trouble::new("work"))), executor)
 }
@@ -119,7 +124,6 @@ async fn no_folder_is_made_beside_one_whose_making_hangs() {
     let (release, released) = std::sync::mpsc::channel::<()>();
     dispatcher.making = Some(tokio::task::spawn_blocking(move || {
         let _ = released.recv();
-        Ok(())
     }));
     assert!(!dispatcher.fill().await.unwrap());
     assert!(executor.asked().is_empty() && dispatcher.hold.reason().unwrap().contains("does not answer"));
@@ -134,4 +138,37 @@ async fn no_folder_is_made_beside_one_whose_making_hangs() {
     let mut conn = dispatcher.database.read().await.unwrap();
     let held = lease::held_by(&mut conn, dispatcher.database.worker()).await.unwrap();
     assert!(held.iter().all(|job| job.attempt == 1), "{held:?}");
+}
+
+#[tokio::test]
+async fn what_does_not_fit_waits_aside_and_what_fits_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut dispatcher, executor) = dispatcher(&dir, Duration::ZERO).await;
+    // The first that would be taken, and sparse: it takes no room itself.
+    std::fs::File::options().write(true).open(dir.path().join("a")).unwrap().set_len(1 << 43).unwrap();
+    assert!(!dispatcher.fill().await.unwrap());
+    assert_eq!(executor.asked().len(), 2);
+    let aside = dispatcher.aside.clone().unwrap();
+    assert!(aside.contains(": 1, first a: no room for its result: ") && aside.contains("8796093022208"), "{aside}");
+    assert_eq!(dispatcher.hold.reason(), None);
+    let mut conn = dispatcher.database.read().await.unwrap();
+    let job = aurora_queue::list::get(&mut conn, "a").await.unwrap();
+    assert_eq!((job.state, job.attempt, job.fence), (State::Queued, 0, 0));
+    let told = dispatcher.database.feed().borrow().head;
+
+    // Looked at again, and again too large: that is no news.
+    let mut write = dispatcher.database.begin().await.unwrap();
+    let past = Timestamp::UNIX_EPOCH;
+    lease::put_aside(write.conn(), "a", &job.reason.unwrap(), past).await.unwrap();
+    write.commit().await.unwrap();
+    dispatcher.fill().await.unwrap();
+    assert!(dispatcher.aside.is_some() && dispatcher.database.feed().borrow().head == told);
+
+    let mut write = dispatcher.database.begin().await.unwrap();
+    lease::put_aside(write.conn(), "a", room::NO_ROOM, past).await.unwrap();
+    write.commit().await.unwrap();
+    std::fs::write(dir.path().join("a"), "smaller").unwrap();
+    dispatcher.fill().await.unwrap();
+    dispatcher.read_aside().await.unwrap();
+    assert_eq!((executor.asked().len(), dispatcher.aside.clone()), (3, None));
 }

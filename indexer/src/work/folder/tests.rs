@@ -1,0 +1,81 @@
+//! Folders that are somebody else's, have gone away, or are from before there were marks.
+
+use super::*;
+
+struct Bench {
+    dir: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["results", "state", "other"] {
+            fs::create_dir(dir.path().join(name)).unwrap();
+        }
+        Self { dir }
+    }
+
+    /// A claim by the indexer whose state folder has this name; its database ends with it.
+    async fn claim(&self, state: &str) -> Result<Folder> {
+        let state = self.dir.path().join(state);
+        let address = Database::default_address(&state);
+        let database = Database::open(&state, &address).await?;
+        let claimed = Folder::claim(&self.results(), &state, &database, &address).await;
+        database.close().await;
+        claimed
+    }
+
+    fn results(&self) -> PathBuf {
+        self.dir.path().join("results")
+    }
+
+    fn mark(&self) -> PathBuf {
+        self.results().join(MARK)
+    }
+}
+
+#[tokio::test]
+async fn a_folder_is_its_databases_and_no_others() {
+    let bench = Bench::new();
+    bench.claim("state").await.unwrap();
+    bench.claim("state").await.unwrap().check().unwrap();
+    let refused = bench.claim("other").await.err().unwrap().to_string();
+    assert!(refused.starts_with("--results: ") && refused.contains("state/indexer.db on "), "{refused}");
+    // Its database was lost, and begins anew beside what is remembered of the folder.
+    for name in ["indexer.db", "indexer.db-wal", "indexer.db-shm", "indexer.mark"] {
+        let _ = fs::remove_file(bench.dir.path().join("state").join(name));
+    }
+    bench.claim("state").await.unwrap().check().unwrap();
+    fs::remove_file(bench.mark()).unwrap();
+    bench.claim("other").await.unwrap().check().unwrap();
+}
+
+#[tokio::test]
+async fn without_its_mark_it_is_away_until_it_is_back_or_an_operator_says_so() {
+    let bench = Bench::new();
+    let folder = Arc::new(bench.claim("state").await.unwrap());
+    let kept = bench.results().with_extension("mounted");
+    fs::rename(bench.results(), &kept).unwrap();
+    fs::create_dir(bench.results()).unwrap();
+    let said = folder.look().await.unwrap_err();
+    assert!(said.contains("its mark is gone") && folder.away() == Some(said), "{:?}", folder.away());
+    let again = bench.claim("state").await.unwrap();
+    assert!(again.away().is_some() && !bench.mark().exists(), "a start does not make it another folder");
+
+    fs::remove_dir(bench.results()).unwrap();
+    fs::rename(&kept, bench.results()).unwrap();
+    folder.look().await.unwrap();
+    assert_eq!(folder.away(), None);
+    fs::write(bench.mark(), "").unwrap();
+    again.check().unwrap();
+    folder.check().unwrap();
+    assert!(fs::metadata(bench.mark()).unwrap().len() > 0);
+}
+
+#[tokio::test]
+async fn a_folder_from_before_there_were_marks_is_taken() {
+    let bench = Bench::new();
+    fs::create_dir_all(bench.results().join("a/2")).unwrap();
+    bench.claim("state").await.unwrap().check().unwrap();
+    assert!(bench.mark().is_file() && bench.results().read_dir().unwrap().count() == 2);
+}
