@@ -221,3 +221,45 @@ fn a_second_indexer_on_the_same_state_is_refused() {
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("in use by another indexer"), "{output:?}");
 }
+
+#[test]
+fn a_folder_without_most_results_is_doubted_and_not_the_results() {
+    let mut indexer = Indexer::start(COPY, &[]);
+    let results = indexer.dir.path().join("state/results");
+    for number in 0..12 {
+        fs::write(indexer.root().join(format!("s{number}.tif")), tiff(number)).unwrap();
+    }
+    let ids: Vec<String> = (0..12).map(|number| format!("s{number}")).collect();
+    ids.iter().for_each(|id| drop(indexer.scene_at(id, 2, "published")));
+    assert!(indexer.stop().success());
+
+    // The disk is not there at the next start, and nothing remembers which it was: as before there were marks.
+    let kept = results.with_extension("kept");
+    fs::rename(&results, &kept).unwrap();
+    fs::create_dir(&results).unwrap();
+    fs::remove_file(indexer.dir.path().join("state/indexer.results")).unwrap();
+    indexer.restart();
+    fs::write(indexer.root().join("new.tif"), tiff(99)).unwrap();
+    indexer.scene_at("new", 1, "raw");
+    let trouble = || indexer.json("/health")["work_trouble"]["reason"].to_string();
+    until("doubt", || trouble().contains("most of what was published is not in it"));
+    assert!(ids.iter().all(|id| indexer.scene(id)["revision"] == 2), "no result is made again");
+    assert_eq!(fs::read_dir(&results).unwrap().count(), 0, "nothing is put into it");
+    assert!(indexer.stop().success());
+
+    // The disk is back, or an operator says that all is lost.
+    fs::remove_dir(&results).unwrap();
+    fs::rename(&kept, &results).unwrap();
+    indexer.restart();
+    indexer.scene_at("new", 2, "published");
+    for id in &ids {
+        fs::remove_dir_all(results.join(id)).unwrap();
+    }
+    assert!(indexer.stop().success());
+    indexer.restart();
+    until("doubt", || {
+        indexer.json("/health")["work_trouble"]["reason"].to_string().contains("most of what was published")
+    });
+    fs::write(results.join(".aurora-results"), "").unwrap();
+    ids.iter().for_each(|id| drop(indexer.scene_at(id, 4, "published")));
+}

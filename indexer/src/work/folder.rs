@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use aurora_catalog::store::scenes;
 use aurora_database::Address;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,7 @@ use crate::{
     error::{IndexerError, Result},
     lane::Lane,
     random,
+    work::publish,
 };
 
 /// Name of the mark.
@@ -32,6 +34,9 @@ pub const MARK: &str = ".aurora-results";
 
 /// Where the state folder keeps which folder it was.
 const KNOWN: &str = "indexer.results";
+
+/// Scenes whose results are looked for in a folder without a mark.
+const SAMPLE: u32 = 200;
 
 /// A mark is a few words.
 const MAX_MARK_BYTES: u64 = 64 << 10;
@@ -73,6 +78,10 @@ pub struct Folder {
     is_marked: AtomicBool,
     /// Why it is not the folder that it was, as of the last look.
     away: Mutex<Option<String>>,
+    /// Most of what was published is not in it, and no operator has said that this is right.
+    doubted: AtomicBool,
+    /// An operator has said that the folder, as it is, is to be taken.
+    is_vouched: AtomicBool,
     lane: Lane,
     /// Held over a look: others wait for their turn.
     looking: tokio::sync::Mutex<()>,
@@ -88,7 +97,10 @@ impl Folder {
         let fresh = Mark::fresh(database, named);
         let look = || found(path).map_err(IndexerError::io("look at", path.join(MARK)));
         let mut there = look()?;
-        if matches!((&there, &known), (Found::Nothing, None)) {
+        // Before there were marks, or beside another state folder, only what lies in it tells whether it is the one.
+        let is_bare = matches!((&there, &known), (Found::Nothing, None));
+        let is_doubted = is_bare && lacks_most(path, database).await?;
+        if is_bare && !is_doubted {
             // Another indexer on the database may be as quick: its mark then holds.
             if let Err(error) = put(path, &fresh) {
                 tracing::warn!(path = %path.display(), %error, "the results folder is not marked yet");
@@ -108,8 +120,22 @@ impl Folder {
         };
         let lane = Lane::start("results", PATIENCE).map_err(IndexerError::io("start a thread for", path))?;
         let (path, state, is_marked) = (path.to_owned(), state.to_owned(), AtomicBool::new(is_marked));
-        let folder = Self { path, state, mark, is_marked, away: Mutex::default(), lane, looking: Default::default() };
-        folder.remember();
+        let folder = Self {
+            path,
+            state,
+            mark,
+            is_marked,
+            away: Mutex::default(),
+            doubted: AtomicBool::new(false),
+            is_vouched: AtomicBool::new(false),
+            lane,
+            looking: Default::default(),
+        };
+        if is_doubted {
+            folder.doubt();
+        } else {
+            folder.remember();
+        }
         folder.note(folder.check().err().map(|error| error.to_string()));
         Ok(folder)
     }
@@ -122,6 +148,11 @@ impl Folder {
     /// Why it is not the folder that it was, as of the last look.
     pub fn away(&self) -> Option<String> {
         self.away.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes nothing for lost that is not in it, and takes nothing in, until an operator says that it is the right folder.
+    pub fn doubt(&self) {
+        self.doubted.store(!self.is_vouched.load(Relaxed), Relaxed);
     }
 
     fn note(&self, away: Option<String>) {
@@ -147,14 +178,27 @@ impl Folder {
     pub fn check(&self) -> Result<()> {
         let away = |reason: String| Err(IndexerError::ResultsAway { path: self.path.clone(), reason });
         let is_marked = self.is_marked.load(Relaxed);
-        match found(&self.path) {
+        let found = found(&self.path);
+        if self.doubted.load(Relaxed) && !matches!(found, Ok(Found::Empty)) {
+            return away(format!(
+                "most of what was published is not in it, as when it is not mounted; start anew once it is there, or, if all that is \
+                 lost, put an empty file `{MARK}` there"
+            ));
+        }
+        match found {
             Ok(Found::Mark(mark)) if mark.folder == self.mark.folder => Ok(()),
             Ok(Found::Mark(mark)) if !is_marked && mark.epoch == self.mark.epoch => Ok(()),
             Ok(Found::Mark(mark)) => away(format!("another folder lies there, of {}", mark.database)),
             Ok(Found::Nothing) if is_marked => away(format!(
                 "its mark is gone, as when it is not mounted; if what was in it is lost, make an empty file `{MARK}` there"
             )),
-            Ok(Found::Empty | Found::Nothing) => {
+            Ok(Found::Empty) => {
+                self.is_vouched.store(true, Relaxed);
+                self.doubted.store(false, Relaxed);
+                self.mark_it();
+                Ok(())
+            }
+            Ok(Found::Nothing) => {
                 self.mark_it();
                 Ok(())
             }
@@ -182,6 +226,29 @@ impl Folder {
             tracing::warn!(%error, "which folder the results lie in cannot be remembered");
         }
     }
+}
+
+/// Of so many published scenes, how many results must be missing before the folder is doubted instead of the results.
+pub const FEWEST_MISSING: usize = 10;
+
+/// Whether more results of these scenes are gone from the folder than would be lost one by one.
+pub fn are_most_gone(gone: usize, published: usize) -> bool {
+    gone >= FEWEST_MISSING && gone * 2 > published
+}
+
+/// Whether most results of the first published scenes are not in the folder at `path`.
+async fn lacks_most(path: &Path, database: &Database) -> Result<bool> {
+    let page = {
+        let mut conn = database.read().await?;
+        scenes::page(&mut conn, "", SAMPLE).await?
+    };
+    let published: Vec<_> = page.into_iter().filter(|entry| entry.scene.light.is_some()).collect();
+    let path = path.to_owned();
+    let looking = tokio::task::spawn_blocking(move || {
+        let gone = published.iter().filter(|entry| publish::is_gone(&path, &entry.scene)).count();
+        are_most_gone(gone, published.len())
+    });
+    looking.await.map_err(|error| IndexerError::ResultsAway { path: PathBuf::new(), reason: error.to_string() })
 }
 
 impl Mark {

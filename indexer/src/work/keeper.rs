@@ -1,7 +1,8 @@
 //! Keeps an eye on the results folder: whether it is the one that it was, and whether what was published is in it.
 //!
 //! Published results are looked for at the start and whenever the folder has come back, a page of scenes at a time beside
-//! everything else. A scene whose result is gone is made again. It publishes and removes nothing.
+//! everything else. A scene whose result is gone is made again; where most are, it is the folder that is doubted. It publishes and
+//! removes nothing.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +10,10 @@ use aurora_catalog::store::{Entry, scenes};
 use aurora_queue::Job;
 use tokio_util::sync::CancellationToken;
 
-use super::{folder::Folder, publish};
+use super::{
+    folder::{Folder, are_most_gone},
+    publish,
+};
 use crate::{database::Database, error::Result, intake::register};
 
 /// Time between two looks at the folder.
@@ -61,6 +65,7 @@ impl Keeper {
             };
             let Some(last) = page.last() else { return Ok(true) };
             after.clone_from(&last.scene.scene_id);
+            let published = page.iter().filter(|entry| entry.scene.light.is_some()).count();
             let folder = Arc::clone(&self.folder);
             let looking = tokio::task::spawn_blocking(move || {
                 page.into_iter().filter(|entry| publish::is_gone(folder.path(), &entry.scene)).collect::<Vec<_>>()
@@ -69,6 +74,12 @@ impl Keeper {
             if !gone.is_empty() && self.folder.look().await.is_err() {
                 // It was the folder that went.
                 return Ok(false);
+            }
+            if are_most_gone(gone.len(), published) {
+                self.folder.doubt();
+                if self.folder.look().await.is_err() {
+                    return Ok(false);
+                }
             }
             for entry in gone {
                 make_again(&self.database, &entry).await?;

@@ -85,6 +85,21 @@ fn a_command_that_says_it_is_not_ready_holds_the_queue_until_it_is() {
 }
 
 #[test]
+fn a_scene_that_the_command_is_never_ready_for_lets_others_go_on() {
+    let script = format!(r#"case "$1" in *z.tif) exit 78;; esac; {COPY}"#);
+    let indexer = Indexer::start(&script, &["--jobs", "1"]);
+    // The newest goes first, and would go first again.
+    for name in ["a", "b", "z"] {
+        fs::write(indexer.root().join(name).with_extension("tif"), tiff(1)).unwrap();
+        indexer.scene_at(name, 1, "raw");
+    }
+    for name in ["a.tif", "b.tif"] {
+        indexer.job_in(name, "published");
+    }
+    assert_eq!(indexer.job_in("z.tif", "queued")["attempt"], 0);
+}
+
+#[test]
 fn a_process_that_leaves_its_group_holds_up_neither_its_attempt_nor_threads() {
     let script = format!(r#"setsid sleep 1000 & echo $! >> "$4/left"; {COPY}"#);
     let indexer = Indexer::start(&script, &[]);

@@ -15,16 +15,20 @@ pub(super) const ASIDE: Duration = Duration::from_secs(15);
 /// Jobs looked at together.
 const PAGE: u32 = 100;
 
+/// So many jobs are looked at between two looks at the leases of what runs.
+const PAGES: usize = 3;
+
 impl Dispatcher {
     /// Whether a job is due for which there is room; those before it for which there is none are put aside.
     pub(super) async fn has_next(&mut self) -> Result<bool> {
-        loop {
-            let due = {
-                let mut conn = self.database.read().await?;
-                lease::due(&mut conn, PAGE, self.database.now()).await?
+        for _ in 0..PAGES {
+            let (due, waits) = {
+                let (mut conn, now) = (self.database.read().await?, self.database.now());
+                let due = lease::due(&mut conn, PAGE, now).await?;
+                (due, lease::next_due(&mut conn).await?.is_some())
             };
             if due.is_empty() {
-                self.hold.idle(!self.active.is_empty());
+                self.hold.idle(waits || !self.active.is_empty());
                 return Ok(false);
             }
             let (results, root) = (self.terms.results.clone(), self.terms.root.clone());
@@ -38,19 +42,21 @@ impl Dispatcher {
                 }
             };
             let one_fits = lacking.len() < due.len();
-            self.put_aside(&due, &lacking).await?;
+            self.put_aside(&due, &lacking, ASIDE).await?;
             if one_fits {
                 return Ok(true);
             }
         }
+        Ok(false)
     }
 
-    async fn put_aside(&mut self, jobs: &[Job], reasons: &[String]) -> Result<()> {
+    /// Puts the jobs aside that there is a reason for, in order.
+    pub(super) async fn put_aside(&mut self, jobs: &[Job], reasons: &[String], length: Duration) -> Result<()> {
         if reasons.is_empty() {
             return Ok(());
         }
         let mut write = self.database.begin().await?;
-        let until = write.now().checked_add(ASIDE).unwrap_or(Timestamp::MAX);
+        let until = write.now().checked_add(length).unwrap_or(Timestamp::MAX);
         for (job, reason) in jobs.iter().zip(reasons) {
             // Numbers of bytes alone are no news.
             let is_news = !job.reason.as_ref().is_some_and(|known| known.starts_with(room::NO_ROOM));

@@ -71,6 +71,10 @@ impl Dispatcher {
             Outcome::Lost(reason) => (End::Lost, reason),
         };
         self.end(&job, end, &reason).await?;
+        if matches!(end, End::Released) {
+            // It may be this scene alone that the command is not ready for: the next try is another's.
+            self.put_aside(std::slice::from_ref(&job), &[reason], self.hold.pause() * 2).await?;
+        }
         self.let_go(key).await;
         Ok(())
     }

@@ -68,6 +68,11 @@ impl Hold {
         *self = Self::default();
     }
 
+    /// How long the last pause was.
+    pub(super) fn pause(&self) -> Duration {
+        self.pause
+    }
+
     /// Why nothing was begun when that was last tried.
     pub(super) fn reason(&self) -> Option<String> {
         self.reason.clone()
