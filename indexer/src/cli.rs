@@ -129,11 +129,13 @@ impl Jobs {
                 Err(error) => refusals.push(plain(&error.to_string())),
             }
         }
-        match refusals.join("\n") {
-            reason if jobs.is_empty() && !reason.is_empty() => Err(IndexerError::Refused { reason }),
-            _ if self.json => json(&jobs),
-            reasons => Ok(table(&jobs) + &reasons),
+        let printed = if self.json { json(&jobs)? } else { table(&jobs) };
+        if refusals.is_empty() {
+            return Ok(printed);
         }
+        // What was done is told where it is looked for; that something was not, by the status as well.
+        println!("{}", printed.trim_end());
+        Err(IndexerError::Refused { reason: refusals.join("\n") })
     }
 
     async fn list(&self, state: Option<&str>, limit: usize) -> Result<Vec<JobView>> {

@@ -97,7 +97,6 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     let recorder = metrics::install().map_err(|error| IndexerError::Metrics { reason: error.to_string() })?;
     let database = Arc::new(Database::open(&places.state, &places.database).await?);
     let folder = Folder::claim(&places.results, &places.state, &database, &places.database).await?;
-    let folder = Arc::new(folder);
     let (listeners, admin) = listeners(&settings)?;
     tracing::info!(listen = %settings.listen, root = %places.root.path.display(), results = %places.results.display(), "ready");
 

@@ -27,10 +27,12 @@ pub async fn advance(conn: &mut Connection, job_id: &str, fence: u64, to: State,
 /// [`QueueError::Fenced`] when the job is no longer held under `fence`.
 pub async fn note(conn: &mut Connection, job_id: &str, fence: u64, reason: Option<&str>) -> Result<Option<Job>> {
     let job = lock(conn, job_id, fence).await?;
-    if job.reason.as_deref() == reason {
+    // What was said before was kept in the form that is kept.
+    let noted = row::as_kept(Job { reason: reason.map(ToOwned::to_owned), ..job.clone() });
+    if job.reason == noted.reason {
         return Ok(None);
     }
-    row::noted(conn, Job { reason: reason.map(ToOwned::to_owned), ..job }).await.map(Some)
+    row::noted(conn, noted).await.map(Some)
 }
 
 /// The attempt failed in a way that may pass: retryable after the policy's delay, or failed when it was the last.

@@ -62,7 +62,7 @@ fn to_millisecond(time: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }
 
-fn as_kept(job: Job) -> Job {
+pub(crate) fn as_kept(job: Job) -> Job {
     Job {
         lease_until: job.lease_until.map(to_millisecond),
         retry_at: job.retry_at.map(to_millisecond),

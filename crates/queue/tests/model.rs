@@ -258,9 +258,9 @@ impl<'c> World<'c> {
     }
 
     async fn note(&mut self, number: u8, fence: u64) {
-        let outcome = attempt::note(self.conn, &job_id(number), fence, Some("it waits")).await;
+        let outcome = attempt::note(self.conn, &job_id(number), fence, Some("it \u{1b}waits")).await;
         assert_eq!(outcome.is_ok(), self.is_held(number, fence));
-        let again = attempt::note(self.conn, &job_id(number), fence, Some("it waits")).await;
+        let again = attempt::note(self.conn, &job_id(number), fence, Some("it \u{1b}waits")).await;
         assert!(again.is_err() || again.unwrap().is_none(), "told once");
     }
 

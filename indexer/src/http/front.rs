@@ -3,7 +3,7 @@
 //! `GET` and `HEAD` below the two folders are answered here, without the price of routing, extracting and layers, which
 //! is about that of the answer itself. Every other request is the table's ([`super::routes`]).
 
-use std::{net::SocketAddr, panic::AssertUnwindSafe};
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use aurora_daemon::{problem::Problem, serve::Answers};
 use axum::{
@@ -15,9 +15,12 @@ use axum::{
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
-use crate::files::{
-    Tree,
-    answer::{Asked, answer},
+use crate::{
+    files::{
+        Tree,
+        answer::{Asked, answer},
+    },
+    work::folder::Folder,
 };
 
 /// The root's files.
@@ -25,6 +28,9 @@ pub(super) const FILES: &str = "/files/";
 
 /// What was published.
 pub(super) const RESULTS: &str = "/results/";
+
+/// Seconds after which to ask again for a result whose folder is away: about as long as until it is looked at again.
+const AWAY_RETRY_S: u32 = 5;
 
 /// What a page of another origin may read of an answer beside what every page may.
 const EXPOSED: HeaderValue = HeaderValue::from_static("accept-ranges, content-range, etag");
@@ -39,6 +45,8 @@ pub struct Front {
     pub files: Tree,
     /// Below `/results/`.
     pub results: Tree,
+    /// Whether what lies below `/results/` is what was published.
+    pub folder: Arc<Folder>,
     /// Everything else.
     pub table: Router,
 }
@@ -47,8 +55,10 @@ impl Answers for Front {
     async fn answer(&self, request: Request<Body>, peer: SocketAddr) -> Response {
         match self.asked(&request) {
             Some((tree, path)) => {
+                let of_results = request.uri().path().starts_with(RESULTS);
                 let (method, headers) = (request.method().clone(), request.into_parts().0.headers);
-                of_tree(tree, Asked { path, method, headers }).await
+                let is_away = || of_results && self.folder.away().is_some();
+                of_tree(tree, Asked { path, method, headers }, is_away).await
             }
             None => self.table.answer(request, peer).await,
         }
@@ -67,8 +77,13 @@ impl Front {
     }
 }
 
-async fn of_tree(tree: &Tree, asked: Asked) -> Response {
+/// What `tree` has; what an `is_away` one lacks, it may have again.
+async fn of_tree(tree: &Tree, asked: Asked, is_away: impl Fn() -> bool) -> Response {
     let mut response = AssertUnwindSafe(answer(tree, asked)).catch_unwind().await.unwrap_or_else(|_| panicked());
+    if response.status() == StatusCode::NOT_FOUND && is_away() {
+        let problem = Problem::client(StatusCode::SERVICE_UNAVAILABLE, "the results folder is away");
+        response = problem.retry_after(AWAY_RETRY_S).into_response();
+    }
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);

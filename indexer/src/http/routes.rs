@@ -1,5 +1,7 @@
 //! Every address of the indexer; [`Front`] stands before the table.
 
+use std::sync::Arc;
+
 use aurora_daemon::{metrics::routes as metrics_routes, problem::Problem};
 use axum::{
     Router,
@@ -18,8 +20,8 @@ use super::{
 
 /// All of it over `shared`.
 pub fn routes(shared: Shared, metrics: PrometheusHandle) -> Front {
-    let (files, results) = (shared.files.clone(), shared.results.clone());
-    Front { files, results, table: table(shared, metrics) }
+    let (files, results, folder) = (shared.files.clone(), shared.results.clone(), Arc::clone(&shared.folder));
+    Front { files, results, folder, table: table(shared, metrics) }
 }
 
 fn table(shared: Shared, metrics: PrometheusHandle) -> Router {

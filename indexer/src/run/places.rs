@@ -17,8 +17,8 @@ use crate::{
     settings::Settings,
 };
 
-/// How long a start waits for the root to answer at all.
-const ROOT_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a start waits for the root, and for the results folder, to answer at all.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What stands for the network file system of a root that is away when the indexer starts.
 const AWAY: &str = "a file system that is away";
@@ -47,7 +47,7 @@ impl Places {
         let Found { path: root, network, is_away } =
             found(settings.root.as_deref().ok_or_else(missing)?, was_here_before)?;
         let state = made(&settings.state)?;
-        let results = made(&settings.results_dir())?;
+        let results = made_in_time(&settings.results_dir())?;
         if root.starts_with(&results) || root.starts_with(&state) {
             let reason = "lies in the state or results folder".to_owned();
             return Err(IndexerError::Setting { setting: "root", reason });
@@ -84,9 +84,9 @@ fn found(root: &Path, was_here_before: bool) -> Result<Found> {
     };
     let thread = std::thread::Builder::new().name("find".to_owned());
     thread.spawn(asking).map_err(IndexerError::io("start a thread for", root))?;
-    let found = match answered.recv_timeout(ROOT_PATIENCE) {
+    let found = match answered.recv_timeout(PATIENCE) {
         Ok(Ok(found)) => {
-            let is_away = answered.recv_timeout(ROOT_PATIENCE).err() == Some(RecvTimeoutError::Timeout);
+            let is_away = answered.recv_timeout(PATIENCE).err() == Some(RecvTimeoutError::Timeout);
             Found { is_away, ..found }
         }
         // A root that was never there is a slip of the pen.
@@ -100,6 +100,20 @@ fn found(root: &Path, was_here_before: bool) -> Result<Found> {
         tracing::error!(root = %root.display(), "the root is away or does not answer");
     }
     Ok(found)
+}
+
+/// Makes a folder that may hang: then it is taken as it is named.
+fn made_in_time(path: &Path) -> Result<PathBuf> {
+    let (answer, answered) = std::sync::mpsc::channel();
+    let asked = path.to_owned();
+    let thread = std::thread::Builder::new().name("make".to_owned());
+    // Nobody waits any more when the send fails.
+    let making = move || drop(answer.send(made(&asked)));
+    thread.spawn(making).map_err(IndexerError::io("start a thread for", path))?;
+    answered.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        tracing::error!(results = %path.display(), "the results folder does not answer");
+        std::path::absolute(path).map_err(IndexerError::io("find", path))
+    })
 }
 
 fn made(path: &Path) -> Result<PathBuf> {

@@ -38,6 +38,9 @@ impl Keeper {
     pub async fn run(self, stop: CancellationToken) {
         let mut all_there = false;
         while !stop.is_cancelled() {
+            if let Err(error) = self.folder.claim_if_new(&self.database).await {
+                tracing::warn!(%error, "the results folder cannot be claimed yet");
+            }
             all_there &= self.folder.look().await.is_ok();
             if !all_there {
                 all_there = match self.search(&stop).await {

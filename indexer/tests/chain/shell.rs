@@ -105,6 +105,14 @@ fn all_that_failed_is_retried_at_once_and_names_stay_on_their_lines() {
     for scene_id in ["a", "b", "c\nd"] {
         indexer.scene_at(scene_id, 2, "published");
     }
+    // What was not retried is said, and is a failure, in either form.
+    let published = indexer.job_in("a.tif", "published")["job_id"].as_str().unwrap().to_owned();
+    fs::remove_file(indexer.dir.path().join("good")).unwrap();
+    fs::write(indexer.root().join("e.tif"), tiff(2)).unwrap();
+    let failed = indexer.job_in("e.tif", "failed")["job_id"].as_str().unwrap().to_owned();
+    let (ok, said, refusal) = by_shell(&indexer, &["--json", "retry", &failed, &published]);
+    let retried: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert!(!ok && retried[0]["job_id"] == *failed && refusal.contains(&published), "{said} {refusal}");
     let log = fs::read_to_string(indexer.dir.path().join("log")).unwrap();
     assert!(log.contains("c\\nd") && !log.contains("c\nd") && !log.contains('\u{1b}'), "a line an event");
     assert!(log.contains("attempt failed") && !log.contains("moved_from=None"), "{log}");

@@ -147,3 +147,36 @@ impl World {
         until("recovery", || self.indexer.json("/health")["watch"] == "ok");
     }
 }
+
+/// The folder of results may hang as a root may: nothing is begun meanwhile, and nothing else stalls.
+#[test]
+fn results_over_ssh_may_hang_from_the_start_on_and_go_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let results = dir.path().join("results");
+    for name in ["root", "results"] {
+        fs::create_dir(dir.path().join(name)).unwrap();
+    }
+    let Some(share) = ssh::Ssh::start(&results) else { return };
+    let indexer = Indexer::start_in(dir, COPY, &["--results", results.to_str().unwrap()]);
+    let mut world = World { share: Box::new(share), indexer };
+    fs::write(world.indexer.root().join("a.tif"), tiff(1)).unwrap();
+    let light = world.indexer.scene_at("a", 2, "published")["light"]["href"].as_str().unwrap().to_owned();
+
+    assert!(world.indexer.stop().success());
+    world.share.signal(Signal::STOP);
+    world.indexer.restart();
+    fs::write(world.indexer.root().join("b.tif"), tiff(2)).unwrap();
+    world.indexer.scene_at("b", 1, "raw");
+    let works = |indexer: &Indexer| indexer.json("/health")["work"] == "ok";
+    until("trouble told", || !works(&world.indexer));
+    world.share.signal(Signal::CONT);
+    world.indexer.scene_at("b", 2, "published");
+    until("the end of the trouble", || works(&world.indexer));
+    assert_eq!(world.indexer.get(&light).status, 200);
+
+    world.share.unmount();
+    until("a folder that is away", || world.indexer.get(&light).status == 503);
+    world.share.mount();
+    until("a folder that is back", || world.indexer.get(&light).status == 200);
+    until("the end of the trouble", || works(&world.indexer));
+}

@@ -1,5 +1,7 @@
 //! Folders that are somebody else's, have gone away, or are from before there were marks.
 
+use std::fs;
+
 use super::*;
 
 struct Bench {
@@ -16,7 +18,7 @@ impl Bench {
     }
 
     /// A claim by the indexer whose state folder has this name; its database ends with it.
-    async fn claim(&self, state: &str) -> Result<Folder> {
+    async fn claim(&self, state: &str) -> Result<Arc<Folder>> {
         let state = self.dir.path().join(state);
         let address = Database::default_address(&state);
         let database = Database::open(&state, &address).await?;
@@ -53,7 +55,7 @@ async fn a_folder_is_its_databases_and_no_others() {
 #[tokio::test]
 async fn without_its_mark_it_is_away_until_it_is_back_or_an_operator_says_so() {
     let bench = Bench::new();
-    let folder = Arc::new(bench.claim("state").await.unwrap());
+    let folder = bench.claim("state").await.unwrap();
     let kept = bench.results().with_extension("mounted");
     fs::rename(bench.results(), &kept).unwrap();
     fs::create_dir(bench.results()).unwrap();
@@ -78,4 +80,47 @@ async fn a_folder_from_before_there_were_marks_is_taken() {
     fs::create_dir_all(bench.results().join("a/2")).unwrap();
     bench.claim("state").await.unwrap().check().unwrap();
     assert!(bench.mark().is_file() && bench.results().read_dir().unwrap().count() == 2);
+}
+
+#[tokio::test]
+async fn one_that_does_not_answer_at_the_start_is_claimed_once_it_does() {
+    let bench = Bench::new();
+    let state = bench.dir.path().join("state");
+    let address = Database::default_address(&state);
+    let database = Database::open(&state, &address).await.unwrap();
+    // To open a pipe takes as long as nobody writes into it.
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, bench.mark(), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let folder = Folder::claim(&bench.results(), &state, &database, &address).await.unwrap();
+    assert!(folder.away().unwrap().contains("no answer") && folder.look().await.is_err() && folder.check().is_err());
+
+    drop(fs::File::options().write(true).open(bench.mark()).unwrap());
+    fs::remove_file(bench.mark()).unwrap();
+    let mut tries = 0;
+    while folder.claim_if_new(&database).await.is_err() {
+        tries += 1;
+        assert!(tries < 100, "never claimed");
+    }
+    folder.look().await.unwrap();
+    assert!(folder.away().is_none() && bench.mark().is_file());
+}
+
+#[tokio::test]
+async fn of_two_indexers_on_a_database_the_quicker_ones_mark_holds_for_both() {
+    let bench = Bench::new();
+    let state = bench.dir.path().join("state");
+    let address = Database::default_address(&state);
+    let database = Database::open(&state, &address).await.unwrap();
+    let claim =
+        async |own: &str| Folder::claim(&bench.results(), &bench.dir.path().join(own), &database, &address).await;
+    let kept = bench.results().with_extension("kept");
+    fs::rename(bench.results(), &kept).unwrap();
+    // Neither can mark what is not there yet.
+    let (first, second) = (claim("state").await.unwrap(), claim("other").await.unwrap());
+    fs::rename(&kept, bench.results()).unwrap();
+    first.check().unwrap();
+    second.check().unwrap();
+    fs::remove_file(bench.mark()).unwrap();
+    assert!(second.check().is_err() && !bench.mark().exists(), "the one that it has seen is gone");
+    database.close().await;
 }

@@ -70,7 +70,7 @@ async fn dispatcher(dir: &tempfile::TempDir, start: Duration) -> (Dispatcher, Ar
     let results = dir.path().join("results");
     std::fs::create_dir(&results).unwrap();
     let address = Database::default_address(&state);
-    let folder = Arc::new(Folder::claim(&results, &state, &database, &address).await.unwrap());
+    let folder = Folder::claim(&results, &state, &database, &address).await.unwrap();
     let executor = Arc::new(Slow { start, asked: Mutex::default() });
     let terms = Terms {
         root: dir.path().to_owned(),
