@@ -237,6 +237,23 @@ async fn requests_that_come_in_by_pieces_of_one_and_a_half_are_all_answered() {
 }
 
 #[tokio::test]
+async fn requests_that_come_in_together_are_all_answered() {
+    let started = start(4, Bounds::default());
+    for (requests, path) in [(2, "/"), (10, "/"), (100, "/"), (3, "/slow")] {
+        let mut stream = connect(started.address).await;
+        let head = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+        stream.write_all(head.repeat(requests).as_bytes()).await.unwrap();
+        let (mut answers, mut count) = (Vec::new(), 0);
+        while count < requests {
+            let read = timeout(LIVENESS, stream.read_buf(&mut answers)).await;
+            let read = read.unwrap_or_else(|_| panic!("{count} of {requests} answers for {path}"));
+            assert!(read.unwrap() > 0, "{count} of {requests} answers for {path}");
+            count = String::from_utf8_lossy(&answers).matches("HTTP/1.1 200").count();
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_nobody_read_of_a_body_is_not_taken_for_a_request() {
     let server = start(10, Bounds::default());
     let mut stream = connect(server.address).await;

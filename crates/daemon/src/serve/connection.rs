@@ -30,7 +30,7 @@ use super::{
     Bounds,
     answers::Answers,
     body::Answer,
-    entry::Entry,
+    entry::{Entry, UnderWay},
     ledger::{Connections, Entered},
     rest::Resting,
     stream::Watched,
@@ -153,7 +153,10 @@ impl<A: Answers> Visit<A> {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         while until_told(&self.entry, stream.has_more()).await.transpose()? == Some(true) {
-            let service = service_fn(|request| Box::pin(self.answer(request)));
+            let service = service_fn(|request| {
+                let under_way = self.begin(&request);
+                Box::pin(self.answer(request, under_way))
+            });
             let mut spoken = Box::new(self.host.http1.serve_connection(TokioIo::new(stream), service));
             let poll = |spoken: Pin<&mut http1::Connection<_, _>>, cx: &mut Context<'_>| {
                 let spoken = spoken.get_mut();
@@ -196,8 +199,8 @@ impl<A: Answers> Visit<A> {
     {
         self.entry.multiplex();
         let service = service_fn(|request| {
-            let visit = Arc::clone(self);
-            async move { visit.answer(request).await }
+            let (visit, under_way) = (Arc::clone(self), self.begin(&request));
+            async move { visit.answer(request, under_way).await }
         });
         let http2 = self.host.http2(self.entry.client);
         let spoken = pin!(http2.serve_connection(TokioIo::new(stream), service));
@@ -225,11 +228,16 @@ impl<A: Answers> Visit<A> {
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
+    /// Notes a request as soon as it is read: of several that came in together, hyper looks for the end of the input between
+    /// reading one and asking for its answer, and must not find the connection at rest.
+    fn begin(&self, request: &Request<Incoming>) -> UnderWay {
         if !request.body().is_end_stream() {
             self.entry.expect_body();
         }
-        let under_way = self.entry.begin();
+        self.entry.begin()
+    }
+
+    async fn answer(&self, request: Request<Incoming>, under_way: UnderWay) -> Result<Response<Answer>, Infallible> {
         let mut response = self.entry.client.scope(self.within_bounds(request)).await;
         if response.status() == StatusCode::NOT_MODIFIED {
             // What the router says of the empty body would be taken for the length of what was not sent (RFC 9110, 8.6).
