@@ -306,6 +306,37 @@ fn a_job_that_slurm_itself_ends_for_its_time_says_so() {
     assert_eq!(states.trim(), "TIMEOUT");
 }
 
+/// What an indexer with these flags wishes for is what the cluster gives its job.
+fn wishes_are_granted(cluster: &Cluster, flags: &[&str], wished: &[&str]) {
+    let own = ["--slurm-partition", "aside", "--slurm-gres", "radar:1", "--slurm-cpus", "2", "--job-timeout", "150s"];
+    let indexer = start(cluster, &[&own, flags].concat());
+    drop_scene(&indexer, "wait", 1);
+    runs_on_the_cluster(&indexer, "wait");
+    let shown = cluster.run("scontrol", &["show", "job"]);
+    let own = ["JobName=aurora-", "Partition=aside", "NodeList=n2", "NumCPUs=2", "gres/radar", "TimeLimit=00:0"];
+    for part in own.iter().chain(wished) {
+        assert!(shown.contains(part), "{part} is not in {shown}");
+    }
+    fs::write(indexer.dir.path().join("go"), "").unwrap();
+    published(&indexer, "wait");
+}
+
+#[test]
+fn partition_gres_processors_time_and_other_options_are_what_the_cluster_gives() {
+    let Some(cluster) = Cluster::start() else { return };
+    wishes_are_granted(
+        &cluster,
+        &["--slurm-options", "--comment=radar-night --nice=7"],
+        &["Comment=radar-night", "Nice=7"],
+    );
+}
+
+#[test]
+fn slurmrestd_is_asked_for_the_same_wishes() {
+    let Some(cluster) = Cluster::start_with_rest() else { return };
+    wishes_are_granted(&cluster, &["--slurm-rest", &cluster.rest_socket()], &[]);
+}
+
 #[test]
 fn a_submission_that_was_accepted_without_an_answer_runs_once() {
     let Some(cluster) = Cluster::start() else { return };

@@ -60,7 +60,9 @@ pub(crate) struct Features {
 impl Lists {
     /// Lists of `lists_bytes` in all; nobody waits for longer than `patience`.
     pub(crate) fn new(lists_bytes: u64, patience: Duration) -> Self {
-        let part_units = u32::try_from(lists_bytes / PARTS / UNIT_BYTES).unwrap_or(u32::MAX / PARTS as u32).max(1);
+        let most_units = u32::MAX / PARTS as u32;
+        let part_units =
+            u32::try_from(lists_bytes / PARTS / UNIT_BYTES).map_or(most_units, |units| units.clamp(1, most_units));
         let of_parts = |parts: u64| part_units * parts as u32;
         Self {
             units: Arc::new(Semaphore::new(of_parts(PARTS) as usize)),

@@ -147,7 +147,8 @@ impl Shown {
         };
         // What an algorithm looks at beyond the view comes on top, unless the requester's own buffer holds it already.
         let needed_half_px = 2 * query.process.buffer_px();
-        let shown = view.grown(query.buffer_half_px.saturating_sub(needed_half_px));
+        let buffer_half_px = if matches!(self, Self::Tile { .. }) { query.buffer_half_px } else { 0 };
+        let shown = view.grown(buffer_half_px.saturating_sub(needed_half_px));
         let seen = shown.clone().grown(needed_half_px);
         let placement = shown.placement();
         let pixel = placement.pixel().unwrap_or((1.0, 1.0));

@@ -53,6 +53,8 @@ async fn tile_sets_lead_to_tiles_that_exist() {
         let above = tile.replace(&format!("/{column}/{row}?"), &format!("/{column}/0?"));
         assert!(*z == "5" || status(&server, &above).await == StatusCode::NOT_FOUND, "{above}");
     }
+    let center = server.json(&format!("/cog/WebMercatorQuad/tilejson.json?{query}")).await["center"].clone();
+    assert!(center[0].is_f64() && center[2].is_u64(), "{center}: a zoom stands in addresses");
     let narrowed = server.json(&format!("/cog/tiles/WebMercatorQuad?{query}&minzoom=6&maxzoom=6")).await;
     assert_eq!(narrowed["tileMatrixSetLimits"].as_array().unwrap().len(), 1);
 }
@@ -229,6 +231,8 @@ async fn previews_and_boxes_show_what_was_asked_for_at_any_size() {
         ("crop/1,-3,2.5,-2.png", (150, 100)),
         ("crop/1,-3,2.5,-2/30x20.png", (30, 20)),
         ("part/1,-3,2.5,-2/7x9", (7, 9)),
+        // A buffer is a tile's.
+        ("part/1,-3,2.5,-2/7x9?buffer=2", (7, 9)),
     ] {
         let joined = if path.contains('?') { '&' } else { '?' };
         let response = server.get(&format!("/cog/{path}{joined}{query}")).await;

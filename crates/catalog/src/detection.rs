@@ -13,10 +13,10 @@ pub struct Detection {
     pub area_km2: f64,
     /// Length of the outline in km.
     pub perimeter_km: f64,
-    /// How much darker than its surroundings, in dB, positive.
-    pub contrast_db: f64,
-    /// Long over short axis, at least 1.
-    pub elongation: f64,
+    /// How much darker than its surroundings, in dB, positive; absent where the model does not measure it.
+    pub contrast_db: Option<f64>,
+    /// Long over short axis, at least 1; absent where the model does not measure it.
+    pub elongation: Option<f64>,
     /// 0 to 1.
     pub confidence: f64,
     /// Name and version of the model that found it.

@@ -90,6 +90,15 @@ impl Pixels {
         with_samples!(&self.samples, values => values[range].iter().map(|&value| value.number()).collect())
     }
 
+    /// The first band alone.
+    #[must_use]
+    pub fn first_band(&self) -> Self {
+        let end = self.pixels_per_band();
+        let samples: Samples = with_samples!(&self.samples, values => values[..end].to_vec().into());
+        let band = Self::of_band(self.width_px, self.height_px, samples, self.band_mask(0).into_owned());
+        Self { nodata: self.nodata, ..band }
+    }
+
     /// Pixels of one band.
     pub fn pixels_per_band(&self) -> usize {
         self.width_px as usize * self.height_px as usize

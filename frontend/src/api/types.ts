@@ -51,7 +51,8 @@ export interface ScenePage {
   links?: { rel: string; href: string }[];
 }
 
-/** One dark spot that the detector outlined. `confidence` is 0–1, `contrast_db` against its surroundings. */
+/** One dark spot that the detector outlined. `confidence` is 0–1, `contrast_db` against its surroundings;
+ * what its model does not measure is null. */
 export interface DetectionProperties {
   id: string;
   scene_id: string;
@@ -59,8 +60,8 @@ export interface DetectionProperties {
   observed_at: string | null;
   area_km2: number;
   perimeter_km: number;
-  contrast_db: number;
-  elongation: number;
+  contrast_db: number | null;
+  elongation: number | null;
   confidence: number;
   verdict: string | null;
   model: string;

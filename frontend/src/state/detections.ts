@@ -37,5 +37,5 @@ export function neighbour<T>(items: readonly T[], index: number, step: 1 | -1): 
 
 function measure({ properties: p }: Detection, order: DetectionOrder): number {
   if (order === "area") return p.area_km2;
-  return order === "contrast" ? Math.abs(p.contrast_db) : p.confidence;
+  return order === "contrast" ? Math.abs(p.contrast_db ?? 0) : p.confidence;
 }

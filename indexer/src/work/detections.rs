@@ -1,8 +1,8 @@
 //! Detections as a command writes them: a GeoJSON `FeatureCollection` (RFC 7946) in WGS84.
 //!
-//! A feature without a geometry is left out, and one with a geometry that no map can draw spoils the file. Numbers that
-//! a command does not give are 0 (elongation 1), since an operator's own model may not measure them. The file is read as a
-//! stream: what it takes in memory is what is kept of it, not what it holds.
+//! A feature without a geometry is left out, and one with a geometry that no map can draw spoils the file. An
+//! operator's own model may not measure what ours does: area and perimeter are then those of the outline, a confidence that is
+//! not given is 0, and the other numbers are left open. The file is read as a stream: what it takes in memory is what is kept of it, not what it holds.
 
 use std::{fmt, fs::File, io::BufReader, path::Path};
 
@@ -26,8 +26,10 @@ struct Feature {
     properties: Option<Properties>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+/// What an error of one feature begins with.
+const FEATURE: &str = "feature";
+
+#[derive(Default)]
 struct Properties {
     area_km2: Option<f64>,
     perimeter_km: Option<f64>,
@@ -35,6 +37,50 @@ struct Properties {
     elongation: Option<f64>,
     confidence: Option<f64>,
     model: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Properties {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// Reads the properties that are known, and names one that is not what it should be.
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Properties;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of properties")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Properties, A::Error> {
+        let mut read = Properties::default();
+        while let Some(name) = map.next_key::<String>()? {
+            let number = match name.as_str() {
+                "area_km2" => &mut read.area_km2,
+                "perimeter_km" => &mut read.perimeter_km,
+                "contrast_db" => &mut read.contrast_db,
+                "elongation" => &mut read.elongation,
+                "confidence" => &mut read.confidence,
+                "model" => {
+                    read.model = map.next_value().map_err(|error| named("model", &error))?;
+                    continue;
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            *number = map.next_value().map_err(|error| named(&name, &error))?;
+        }
+        Ok(read)
+    }
+}
+
+fn named<E: serde::de::Error>(name: &str, reason: &E) -> E {
+    E::custom(format_args!("property `{name}`: {reason}"))
 }
 
 /// Reads at most `limit` detections, the most confident first, numbered for `revision` of the scene.
@@ -49,10 +95,13 @@ pub fn read(path: &Path, scene_id: &str, revision: u64, limit: usize) -> Result<
         return Err(format!("{name} has {size_bytes} bytes, more than {MAX_FILE_BYTES}"));
     }
     let mut text = serde_json::Deserializer::from_reader(BufReader::new(file));
-    let (kind, best) = text
-        .deserialize_map(Collection { limit })
-        .and_then(|read| text.end().map(|()| read))
-        .map_err(|error| format!("{name} is not GeoJSON: {error}"))?;
+    let (kind, best) =
+        text.deserialize_map(Collection { limit }).and_then(|read| text.end().map(|()| read)).map_err(|error| {
+            match error.is_data() && error.to_string().starts_with(FEATURE) {
+                true => format!("{name}: {error}"),
+                false => format!("{name} is not GeoJSON: {error}"),
+            }
+        })?;
     if kind != "FeatureCollection" {
         return Err(format!("{name} is a {kind}, not a FeatureCollection"));
     }
@@ -131,13 +180,16 @@ impl<'de> Visitor<'de> for Features {
     fn visit_seq<A: SeqAccess<'de>>(self, mut features: A) -> Result<Best, A::Error> {
         let mut best = Best { limit: self.limit, kept: Vec::new() };
         let spoilt =
-            |index: u64, reason: &dyn fmt::Display| A::Error::custom(format_args!("feature {index}: {reason}"));
+            |index: u64, reason: &dyn fmt::Display| A::Error::custom(format_args!("{FEATURE} {index}: {reason}"));
         for index in 0.. {
             let feature = features.next_element::<Feature>().map_err(|error| spoilt(index, &error))?;
             let Some(Feature { geometry, properties }) = feature else { break };
             let Some(Geometry(geometry)) = geometry else { continue };
-            outline::check(&geometry).map_err(|reason| spoilt(index, &reason))?;
-            best.push(geometry.into(), properties.unwrap_or_default());
+            let size = outline::measured(&geometry).map_err(|reason| spoilt(index, &reason))?;
+            let mut properties = properties.unwrap_or_default();
+            properties.area_km2.get_or_insert(size.area_km2);
+            properties.perimeter_km.get_or_insert(size.perimeter_km);
+            best.push(geometry.into(), properties);
         }
         best.drop_the_rest();
         Ok(best)
@@ -153,8 +205,8 @@ fn detection(scene_id: &str, revision: u64, index: u32, geometry: Outline, prope
         id: Detection::id_of(scene_id, revision, index),
         area_km2: properties.area_km2.unwrap_or_default().max(0.0),
         perimeter_km: properties.perimeter_km.unwrap_or_default().max(0.0),
-        contrast_db: properties.contrast_db.unwrap_or_default(),
-        elongation: properties.elongation.unwrap_or(1.0).max(1.0),
+        contrast_db: properties.contrast_db,
+        elongation: properties.elongation.map(|elongation| elongation.max(1.0)),
         confidence: confidence(&properties),
         model: properties.model.unwrap_or_else(|| "unnamed".to_owned()),
         geometry,
@@ -187,7 +239,7 @@ mod tests {
         let detections = read_text(&text, 2).unwrap();
         let seen: Vec<_> = detections.iter().map(|one| (one.id.as_str(), one.confidence)).collect();
         assert_eq!(seen, [("s.r2.1", 1.0), ("s.r2.2", 0.9)]);
-        assert_eq!((detections[0].area_km2, detections[0].elongation), (3.0, 1.0));
+        assert_eq!((detections[0].area_km2, detections[0].elongation), (3.0, None));
     }
 
     #[test]
@@ -212,6 +264,28 @@ mod tests {
         let text = format!(r#"{{"type":"FeatureCollection","features":[{{"geometry":{{"coordinates":[[{ring}"#);
         let error = read_text(&text, 9).unwrap_err();
         assert!(error.contains("feature 0: its geometry has more than 100000 positions"), "{error}");
+    }
+
+    #[test]
+    fn what_a_command_does_not_measure_is_taken_of_the_outline_or_left_open() {
+        let ring = "[[10,45],[10.1,45],[10.1,45.1],[10,45.1],[10,45]]";
+        let feature = format!(r#"{{"geometry":{{"type":"Polygon","coordinates":[{ring}]}}}}"#);
+        let text = format!(r#"{{"type":"FeatureCollection","features":[{feature}]}}"#);
+        let [detection] = <[_; 1]>::try_from(read_text(&text, 9).unwrap()).unwrap();
+        // A tenth of a degree there is 7.9 by 11.1 km.
+        assert!(
+            (detection.area_km2 - 87.5).abs() < 0.5 && (detection.perimeter_km - 38.0).abs() < 0.2,
+            "{detection:?}"
+        );
+        assert_eq!((detection.contrast_db, detection.elongation, detection.confidence), (None, None, 0.0));
+    }
+
+    #[test]
+    fn a_property_that_is_none_spoils_the_file_and_is_named() {
+        let feature = r#"{"geometry":null,"properties":{"confidence":"high","of_ours":[1]}}"#;
+        let error = read_text(&format!(r#"{{"type":"FeatureCollection","features":[{feature}]}}"#), 9).unwrap_err();
+        assert!(error.contains("feature 0: property `confidence`: invalid type: string"), "{error}");
+        assert!(!error.contains("not GeoJSON"), "{error}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use geo::{Geodesic, GeodesicArea, Length, LineString, Polygon};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
@@ -110,13 +111,54 @@ enum Shape {
     MultiPolygon(Vec<Vec<Vec<Position>>>),
 }
 
-/// Checks that `geometry` is of a known type, closed where it must be, on Earth, and not endless.
+/// How large an outline is on the Earth's ellipsoid.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Size {
+    /// Area in km²; 0 of points and lines.
+    pub area_km2: f64,
+    /// Length of its lines or rings in km; 0 of points.
+    pub perimeter_km: f64,
+}
+
+/// Checks that `geometry` is of a known type, closed where it must be, on Earth, and not endless; answers its size.
 ///
 /// # Errors
 /// What is wrong with it, in words for the job's reason.
-pub fn check(geometry: &Value) -> Result<(), String> {
-    let parsed = Shape::deserialize(geometry).map_err(|error| format!("its geometry cannot be read: {error}"))?;
-    let (lines, least, closed): (Vec<&[Position]>, usize, bool) = match &parsed {
+pub fn measured(geometry: &Value) -> Result<Size, String> {
+    let shape = Shape::deserialize(geometry).map_err(|error| format!("its geometry cannot be read: {error}"))?;
+    check(&shape)?;
+    Ok(shape.size())
+}
+
+impl Shape {
+    fn size(&self) -> Size {
+        let size = |area_m2: f64, length_m: f64| Size { area_km2: area_m2 / 1e6, perimeter_km: length_m / 1e3 };
+        let lengths = |lines: &[Vec<Position>]| lines.iter().map(|line| Geodesic.length(&path(line))).sum::<f64>();
+        let areas = |rings: &[Vec<Position>]| polygon(rings).geodesic_area_unsigned();
+        match self {
+            Self::Point(_) | Self::MultiPoint(_) => size(0.0, 0.0),
+            Self::LineString(line) => size(0.0, Geodesic.length(&path(line))),
+            Self::MultiLineString(lines) => size(0.0, lengths(lines)),
+            Self::Polygon(rings) => size(areas(rings), lengths(rings)),
+            Self::MultiPolygon(polygons) => {
+                size(polygons.iter().map(|rings| areas(rings)).sum(), polygons.iter().map(|rings| lengths(rings)).sum())
+            }
+        }
+    }
+}
+
+fn path(line: &[Position]) -> LineString {
+    line.iter().map(|position| (position[0], position[1])).collect()
+}
+
+fn polygon(rings: &[Vec<Position>]) -> Polygon {
+    let mut rings = rings.iter().map(|ring| path(ring));
+    let outer = rings.next().unwrap_or_else(|| LineString::new(Vec::new()));
+    Polygon::new(outer, rings.collect())
+}
+
+fn check(shape: &Shape) -> Result<(), String> {
+    let (lines, least, closed): (Vec<&[Position]>, usize, bool) = match shape {
         Shape::Point(position) => (vec![std::slice::from_ref(position)], 1, false),
         Shape::MultiPoint(positions) => (vec![positions], 1, false),
         Shape::LineString(line) => (vec![line], 2, false),
@@ -156,7 +198,7 @@ fn check_position(position: &[f64]) -> Result<(), String> {
 mod tests {
     use serde_json::json;
 
-    use super::check;
+    use super::measured;
 
     #[test]
     fn geometries_that_a_map_can_draw_pass() {
@@ -169,7 +211,7 @@ mod tests {
             json!({"type": "Polygon", "coordinates": [ring], "bbox": [1, 2, 3, 4]}),
             json!({"coordinates": [[ring], [ring]], "type": "MultiPolygon"}),
         ] {
-            assert_eq!(check(&geometry), Ok(()), "{geometry}");
+            assert!(measured(&geometry).is_ok(), "{geometry}");
         }
     }
 
@@ -187,7 +229,7 @@ mod tests {
             (json!({"type": "Polygon", "coordinates": [[[1, 2], [3, 4], [5, 6], [7, 8]]]}), "not closed"),
             (json!({"type": "LineString", "coordinates": endless}), "more than"),
         ] {
-            let refused = check(&geometry).unwrap_err();
+            let refused = measured(&geometry).unwrap_err();
             assert!(refused.contains(reason), "{geometry}: {refused}");
         }
     }

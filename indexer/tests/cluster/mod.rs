@@ -105,11 +105,14 @@ impl Cluster {
              JobCompType=jobcomp/none\nMpiDefault=none\n\
              SchedulerParameters=sched_interval=1,sched_min_interval=0\nReturnToService=2\n\
              SlurmdTimeout=3\nKillWait=1\n\
-             NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={one} CPUs=2 RealMemory=4000\n\
-             NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={two} CPUs=2 RealMemory=4000\n\
-             PartitionName=main Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP\n"
+             GresTypes=radar\n\
+             NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={one} CPUs=2 RealMemory=4000 Gres=radar:1\n\
+             NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={two} CPUs=2 RealMemory=4000 Gres=radar:1\n\
+             PartitionName=main Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP\n\
+             PartitionName=aside Nodes=n2 MaxTime=INFINITE State=UP\n"
         );
         fs::write(self.path("slurm.conf"), conf).unwrap();
+        fs::write(self.path("gres.conf"), "Name=radar Count=1\n").unwrap();
         let mut key = [0; 1024];
         File::open("/dev/urandom").unwrap().read_exact(&mut key).unwrap();
         fs::write(self.path("key"), key).unwrap();

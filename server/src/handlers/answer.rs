@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc, time::SystemTime};
 
+use aurora_daemon::problem::Problem;
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
@@ -50,8 +51,13 @@ impl Marks {
         Self { etag: key.etag(), modified_at, cache_control }
     }
 
-    /// `304` when the requester names this very answer: before it is made, since only who was given it knows its name.
-    pub(crate) fn not_modified(&self, conditions: &Conditions) -> Option<Response> {
+    /// `412` when the requester wants another answer than this, `304` when it names this very one: before it is made, since only
+    /// who was given it knows its name.
+    pub(crate) fn decided(&self, conditions: &Conditions) -> Option<Response> {
+        if conditions.refuse(&self.etag, self.modified_at) {
+            let detail = "the answer is not the one that the request insists on";
+            return Some(Problem::client(StatusCode::PRECONDITION_FAILED, detail).into_response());
+        }
         conditions.name(&self.etag).then(|| self.on(StatusCode::NOT_MODIFIED.into_response()))
     }
 

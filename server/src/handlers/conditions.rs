@@ -1,4 +1,5 @@
-//! What a requester has already: `If-None-Match` and `If-Modified-Since` (RFC 9110, sections 13.1.2 and 13.1.3).
+//! What a requester has already, `If-None-Match` and `If-Modified-Since`, or insists on, `If-Match` and `If-Unmodified-Since` (RFC
+//! 9110, sections 13.1.1 to 13.1.4).
 
 use std::{
     convert::Infallible,
@@ -7,7 +8,7 @@ use std::{
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, Method, header, request::Parts},
+    http::{HeaderMap, HeaderName, Method, header, request::Parts},
 };
 
 /// Under which conditions an answer is wanted; none when nothing is said.
@@ -16,21 +17,35 @@ pub(crate) struct Conditions {
     /// Entity tags that are known, as they were sent; `*` among them.
     known: Vec<String>,
     since: Option<SystemTime>,
+    /// Entity tags of which the answer must have one.
+    wanted: Option<Vec<String>>,
+    /// The answer must not have been modified later.
+    until: Option<SystemTime>,
 }
 
 impl Conditions {
     fn of(method: &Method, headers: &HeaderMap) -> Self {
-        let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-        let known = lists.flat_map(|list| list.split(',')).map(|tag| tag.trim().to_owned()).collect();
         // Entity tags are the better validator: where there are any, the date is not looked at.
         let is_dated = matches!(*method, Method::GET | Method::HEAD) && !headers.contains_key(header::IF_NONE_MATCH);
-        let date = headers.get(header::IF_MODIFIED_SINCE).filter(|_| is_dated).and_then(|date| date.to_str().ok());
-        Self { known, since: date.and_then(|date| httpdate::parse_http_date(date).ok()) }
+        let is_wanted = headers.contains_key(header::IF_MATCH);
+        Self {
+            known: tags(headers, &header::IF_NONE_MATCH),
+            since: date(headers, &header::IF_MODIFIED_SINCE).filter(|_| is_dated),
+            wanted: is_wanted.then(|| tags(headers, &header::IF_MATCH)),
+            until: date(headers, &header::IF_UNMODIFIED_SINCE).filter(|_| !is_wanted),
+        }
     }
 
     /// Whether they name `etag` (weak comparison).
     pub(crate) fn name(&self, etag: &str) -> bool {
         self.known.iter().any(|known| weak(known) == weak(etag))
+    }
+
+    /// Whether they want another answer than the one with `etag` (strong comparison), last modified at `at`.
+    pub(crate) fn refuse(&self, etag: &str, at: Option<SystemTime>) -> bool {
+        let is_other = |wanted: &Vec<String>| !wanted.iter().any(|tag| tag == "*" || tag == etag);
+        let is_later = |until| at.is_some_and(|at| at >= until + Duration::from_secs(1));
+        self.wanted.as_ref().is_some_and(is_other) || self.until.is_some_and(is_later)
     }
 
     /// Whether nothing is wanted if there is anything.
@@ -42,6 +57,15 @@ impl Conditions {
     pub(crate) fn are_since(&self, at: SystemTime) -> bool {
         self.since.is_some_and(|since| at < since + Duration::from_secs(1))
     }
+}
+
+fn tags(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
+    let lists = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    lists.flat_map(|list| list.split(',')).map(|tag| tag.trim().to_owned()).collect()
+}
+
+fn date(headers: &HeaderMap, name: &HeaderName) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()
 }
 
 fn weak(etag: &str) -> &str {
@@ -58,7 +82,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Conditions {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::{HeaderName, HeaderValue};
+    use axum::http::HeaderValue;
 
     use super::*;
 
@@ -78,6 +102,21 @@ mod tests {
         }
         assert!(of("*").any() && !of("\"*\"").any());
         assert!(!Conditions::default().name("\"a\""));
+    }
+
+    #[test]
+    fn another_answer_than_the_one_insisted_on_is_refused() {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let refused = |name, text| conditions(&Method::GET, &[(name, text)]).refuse("\"a\"", Some(at));
+        for (text, is_refused) in
+            [("\"a\"", false), ("\"b\", \"a\"", false), ("*", false), ("\"b\"", true), ("W/\"a\"", true)]
+        {
+            assert_eq!(refused(header::IF_MATCH, text), is_refused, "{text}");
+        }
+        for (text, is_refused) in [("Sun, 06 Nov 1994 08:49:37 GMT", false), ("Sun, 06 Nov 1994 08:49:36 GMT", true)] {
+            assert_eq!(refused(header::IF_UNMODIFIED_SINCE, text), is_refused, "{text}");
+        }
+        assert!(!refused(header::IF_UNMODIFIED_SINCE, "yesterday") && !Conditions::default().refuse("\"a\"", Some(at)));
     }
 
     #[test]

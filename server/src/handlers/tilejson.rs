@@ -43,7 +43,7 @@ pub(crate) async fn tilejson(
         let bounds = lon_lat_bounds(&facts::of(tiff))?;
         let told = zooms.within(tiff, set);
         let minzoom = *told.start();
-        let centre = [middle_longitude(bounds), f64::midpoint(bounds[1], bounds[3]), f64::from(minzoom)];
+        let (longitude, latitude) = (middle_longitude(bounds), f64::midpoint(bounds[1], bounds[3]));
         let document = json!({
             "tilejson": "3.0.0",
             "name": name(&target),
@@ -53,7 +53,8 @@ pub(crate) async fn tilejson(
             "minzoom": minzoom,
             "maxzoom": told.end(),
             "bounds": bounds,
-            "center": centre,
+            // A zoom is a whole number also where the others are not.
+            "center": [json!(longitude), json!(latitude), json!(minzoom)],
             "band_descriptions": band_descriptions(tiff.header()),
             "data_type": tiff.header().sample_type.name(),
         });

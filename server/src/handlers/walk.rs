@@ -1,4 +1,4 @@
-//! The walk that every answer about a raster takes: which version answers, `If-None-Match`, the cache, and on a miss
+//! The walk that every answer about a raster takes: which version answers, `If-Match` and `If-None-Match`, the cache, and on a miss
 //! the work; all of it once more if the file is replaced meanwhile.
 
 use std::{future::Future, sync::Arc};
@@ -49,8 +49,8 @@ impl Walk<'_> {
         F: Future<Output = Result<Tile, Failure>> + Send + 'static,
     {
         let (pinned, key, marks) = self.pin(parts).await?;
-        if let Some(not_modified) = marks.not_modified(self.conditions) {
-            return Ok(not_modified);
+        if let Some(decided) = marks.decided(self.conditions) {
+            return Ok(decided);
         }
         let of_file = pinned.of_file().clone();
         let make = || {
@@ -86,8 +86,8 @@ impl Walk<'_> {
         make: impl Fn(&GeoTiff) -> Result<String, Failure>,
     ) -> Result<Response, Failure> {
         let (pinned, _, marks) = self.pin(parts).await?;
-        if let Some(not_modified) = marks.not_modified(self.conditions) {
-            return Ok(not_modified);
+        if let Some(decided) = marks.decided(self.conditions) {
+            return Ok(decided);
         }
         let text = make(&self.app.rasters.open(self.target, &pinned).await?.tiff)?;
         Ok(marks.unless_known(self.conditions, marks.document(media_type, text)))

@@ -15,7 +15,10 @@ const fn worst_size_bytes(input_bytes: usize) -> usize {
 /// What the compressor says.
 #[cfg(feature = "isal")]
 pub(super) fn append_zlib(input: &[u8], output: &mut Vec<u8>) -> Result<(), String> {
-    crate::igzip::append(input, output, worst_size_bytes(input.len())).map_err(|code| format!("{code:?}"))
+    let room_bytes = worst_size_bytes(input.len());
+    // A file of several bands would else hold room for twice as much.
+    output.reserve_exact(room_bytes);
+    crate::igzip::append(input, output, room_bytes).map_err(|code| format!("{code:?}"))
 }
 
 /// Appends the zlib stream of `input` to `output`.

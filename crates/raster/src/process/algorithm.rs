@@ -215,11 +215,13 @@ impl Algorithm {
     /// # Errors
     /// `BadParameter` when it does not fit the number of bands or the values.
     pub(super) fn apply(&self, pixels: &Pixels, pixel: (f64, f64)) -> Result<Pixels> {
-        if matches!(self.work, Work::HillShade(_) | Work::Slope { .. } | Work::Contours(_) | Work::Encoded { .. })
-            && pixels.bands != 1
-        {
-            return Err(bands::wrong_bands("this algorithm of heights", "one", pixels.bands));
+        if matches!(self.work, Work::Contours(_)) && pixels.bands != 1 {
+            return Err(bands::wrong_bands("contours", "one", pixels.bands));
         }
+        // Of several bands the first has the heights, as TiTiler takes it.
+        let is_of_heights = matches!(self.work, Work::HillShade(_) | Work::Slope { .. } | Work::Encoded { .. });
+        let first = if is_of_heights && pixels.bands > 1 { Some(pixels.first_band()) } else { None };
+        let pixels = first.as_ref().unwrap_or(pixels);
         match self.work {
             Work::HillShade(shade) => Ok(shade.apply(pixels)),
             Work::Slope { exaggeration } => Ok(slope(pixels, exaggeration, pixel)),

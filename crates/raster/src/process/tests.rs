@@ -49,6 +49,16 @@ fn algorithms_answer_as_titilers_do() {
 }
 
 #[test]
+fn of_several_bands_the_first_has_the_heights() {
+    let heights: Vec<u16> = (0..100).map(|at| at * 31 % 90).collect();
+    let alone = pixels(10, 10, Samples::U16(heights.clone()));
+    let beside = pixels(10, 10, Samples::U16([heights, vec![7; 100]].concat()));
+    for name in ["hillshade", "slope", "terrarium", "terrainrgb"] {
+        assert_eq!(by(name, "{}", &beside), by(name, "{}", &alone), "{name}");
+    }
+}
+
+#[test]
 fn every_algorithm_told_can_be_asked_for() {
     let (mut count, heights) = (0, pixels(20, 20, Samples::U16((0..400).map(|at| at * 31 % 900).collect())));
     for (name, told) in algorithms() {
