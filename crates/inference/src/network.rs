@@ -97,7 +97,7 @@ impl Network {
             let sum: f64 = members.iter().map(|cell| f64::from(probability.cells[*cell as usize])).sum();
             sum / members.len() as f64
         };
-        let spots = scored(Sea { contrast: &db, land: &land }, &segments, cell, |_, members| mean(members));
+        let spots = scored(Sea { contrast: &db, land: &land }, &segments, cell, |_, members, _| mean(members));
         Ok(Outcome { spots, note: None })
     }
 

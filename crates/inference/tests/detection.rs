@@ -68,6 +68,40 @@ fn open_sea_has_no_spots() {
     assert!(features.is_empty() && summary.detection_note.is_none(), "{features:?}");
 }
 
+/// Streaks of wind of 1.4 dB, 1.2 to 4.5 km apart and tens of km long, at a pixel.
+fn streaks_db(x: f64, y: f64) -> f64 {
+    const WAVES: u8 = 24;
+    let (x_km, y_km) = (x * SPACING_M / 1e3, y * SPACING_M / 1e3);
+    let (across, along) = (0.8 * y_km - 0.6 * x_km, 0.8 * x_km + 0.6 * y_km);
+    let wave = |index: f64| {
+        let (t, u) = ((index * 0.618_034).fract(), (index * 0.414_214).fract());
+        let turns = across / (1.2 + 3.3 * t) + along / (18.0 + 20.0 * u) + (index * index * 0.377).fract();
+        (std::f64::consts::TAU * turns).cos()
+    };
+    1.4 * (0..WAVES).map(|index| wave(f64::from(index))).sum::<f64>() * (2.0 / f64::from(WAVES)).sqrt()
+}
+
+#[test]
+fn a_small_sea_that_wind_roughens_everywhere_is_no_land() {
+    let folder = tempfile::tempdir().unwrap();
+    let slick = |x: f64, y: f64| if ((x - 600.0) / 200.0).hypot((y - 600.0) / 30.0) < 1.0 { 9.0 } else { 0.0 };
+    let (summary, features) = detect(folder.path(), sea(|x, y| slick(x, y) - streaks_db(x, y)));
+    assert_eq!(summary.detection_note, None);
+    assert_eq!(features.len(), 1, "{features:?}");
+    let area_km2 = features[0]["properties"]["area_km2"].as_f64().unwrap();
+    let expected_km2 = std::f64::consts::PI * 200.0 * 30.0 * SPACING_M * SPACING_M / 1e6;
+    assert!((0.7..1.3).contains(&(area_km2 / expected_km2)), "{area_km2} of {expected_km2}");
+}
+
+#[test]
+fn a_scene_of_hills_alone_holds_no_open_water() {
+    let folder = tempfile::tempdir().unwrap();
+    let relief = |x: f64, y: f64| -3.0 * ((x / 9.0).sin() + (y / 11.0).sin() + ((x + 2.0 * y) / 40.0).sin());
+    let (summary, features) = detect(folder.path(), sea(relief));
+    assert!(features.is_empty(), "{features:?}");
+    assert!(summary.detection_note.is_some_and(|note| note.contains("no open water")));
+}
+
 #[test]
 fn a_dark_field_on_rough_bright_land_is_not_reported() {
     let folder = tempfile::tempdir().unwrap();

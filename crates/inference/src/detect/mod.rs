@@ -12,6 +12,7 @@ mod part;
 mod segment;
 mod shore;
 mod spot;
+mod streaks;
 
 pub(crate) use spot::{Sea, Spot, scored};
 
@@ -23,7 +24,7 @@ use crate::{
 };
 
 /// Name and version of this detector, as results carry it.
-pub const MODEL: &str = "dark-spot/5";
+pub const MODEL: &str = "dark-spot/6";
 
 /// Below this coefficient of variation there is no speckle, so the raster is no radar image.
 const MIN_SPECKLE: f32 = 0.02;
@@ -71,15 +72,11 @@ pub(crate) fn dark_spots(survey: &mut Survey) -> Outcome {
     let intensity = std::mem::replace(&mut survey.intensity, Grid::filled(0, 0, 0.0));
     let db = despeckled_db(&intensity);
     let coarse = coarse::Coarse::of(&db, step);
-    // Two rounds: dark spots are told by the sea's trend, the trend by what is neither rough nor land.
-    let rough = land::rough(&coarse, speckle_db, &coarse.median.map(|_| false));
-    let Some(trend) = background::trend(&coarse, &rough) else { return Outcome::nothing("no open water found") };
-    let rough = land::rough(&coarse, speckle_db, &land::dark(&coarse, &trend));
     let coarse_km2 = cell.km2() * (step * step) as f64;
-    let land = land::find(&coarse, &rough, &trend, coarse_km2);
-    if !(0..land.cells.len()).any(|index| coarse.has_data(index) && !land.cells[index]) {
-        return Outcome::nothing("no open water found");
-    }
+    let sea = sea(&coarse, speckle_db, coarse_km2)
+        // Where all is rough, it may be wind that roughens the sea: what tells land then is its brightness alone.
+        .or_else(|| streaks::are_parallel(&db, cell).then(|| smooth_sea(&coarse, coarse_km2)).flatten());
+    let Some((trend, land)) = sea else { return Outcome::nothing("no open water found") };
     let surface = background::estimate(&db, &coarse, &land, trend);
     let land = shore::refined(&db, &surface, &land, step);
     let contrast = contrast(intensity, &surface, &land, step);
@@ -87,6 +84,32 @@ pub(crate) fn dark_spots(survey: &mut Survey) -> Outcome {
     let segments = segment::find(&contrast, noise_db, cell);
     let spots = spot::measure_all(Sea { contrast: &contrast, land: &land }, &segments, noise_db, cell);
     Outcome { spots, note: None }
+}
+
+/// The sea's trend in dB and the land, on the coarse grid; `None` if there is no open water.
+fn sea(coarse: &coarse::Coarse, speckle_db: f32, coarse_km2: f64) -> Option<(Grid<f32>, Grid<bool>)> {
+    // Two rounds: dark spots are told by the sea's trend, the trend by what is neither rough nor land.
+    let rough = land::rough(coarse, speckle_db, &coarse.median.map(|_| false));
+    let trend = background::trend(coarse, &rough)?;
+    let rough = land::rough(coarse, speckle_db, &land::dark(coarse, &trend));
+    with_land(coarse, &rough, trend, coarse_km2)
+}
+
+/// The same where no roughness tells land.
+fn smooth_sea(coarse: &coarse::Coarse, coarse_km2: f64) -> Option<(Grid<f32>, Grid<bool>)> {
+    let rough = coarse.median.map(|_| false);
+    let trend = background::trend(coarse, &rough)?;
+    with_land(coarse, &rough, trend, coarse_km2)
+}
+
+fn with_land(
+    coarse: &coarse::Coarse,
+    rough: &Grid<bool>,
+    trend: Grid<f32>,
+    coarse_km2: f64,
+) -> Option<(Grid<f32>, Grid<bool>)> {
+    let land = land::find(coarse, rough, &trend, coarse_km2);
+    (0..land.cells.len()).any(|index| coarse.has_data(index) && !land.cells[index]).then_some((trend, land))
 }
 
 /// Spread in dB that is left of speckle of this coefficient of variation, independent from pixel to pixel, in

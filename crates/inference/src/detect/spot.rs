@@ -14,7 +14,8 @@ use crate::{
     outline,
 };
 
-/// Spots with less confidence are look-alikes and not reported.
+/// Spots with less confidence are look-alikes and not reported. On sets looked at, 109 slicks lay above, and between this
+/// and 0.05 one slick and three other spots.
 pub(super) const MIN_CONFIDENCE: f64 = 0.35;
 /// Width in metres of the bands just inside and just outside the outline between which the edge is measured.
 const BAND_M: f64 = 240.0;
@@ -48,35 +49,37 @@ pub(crate) struct Spot {
     pub(crate) elongation: f64,
     /// How steep its edge is, in dB a kilometre.
     pub(crate) edge_db_per_km: f64,
-    /// Spread of the contrast that the same form shows elsewhere on this sea, in dB; `None` where there is too little sea.
-    pub(crate) elsewhere_db: Option<f64>,
     /// Score from 0 to 1.
     pub(crate) confidence: f64,
 }
 
 /// Measures every segment and drops look-alikes.
 pub(super) fn measure_all(sea: Sea<'_>, segments: &Components, noise_db: f32, cell: CellSize) -> Vec<Spot> {
-    let score = |spot: &Spot, _: &[u32]| {
-        confidence(spot.contrast_db, spot.edge_db_per_km, f64::from(noise_db))
-            * rarity(spot.contrast_db, spot.elsewhere_db)
+    let score = |spot: &Spot, _: &[u32], elsewhere_db: &dyn Fn() -> Option<f64>| {
+        let alone = confidence(spot.contrast_db, spot.edge_db_per_km, f64::from(noise_db));
+        // Looking elsewhere costs most of the time and can only lower the score.
+        if alone < MIN_CONFIDENCE { alone } else { alone * rarity(spot.contrast_db, elsewhere_db()) }
     };
     let mut spots = scored(sea, segments, cell, score);
     spots.retain(|spot| spot.confidence >= MIN_CONFIDENCE);
     spots
 }
 
-/// Measures every segment; `score` gives a spot's confidence by its measures and cells. Highest confidence first.
+/// Measures every segment; `score` gives a spot's confidence by its measures, its cells and, if it asks for it, the
+/// spread in dB of the contrast that its form shows elsewhere on this sea (`None` where there is too little sea).
+/// Highest confidence first.
 pub(crate) fn scored(
     sea: Sea<'_>,
     segments: &Components,
     cell: CellSize,
-    score: impl Fn(&Spot, &[u32]) -> f64 + Sync,
+    score: impl Fn(&Spot, &[u32], &dyn Fn() -> Option<f64>) -> f64 + Sync,
 ) -> Vec<Spot> {
     use rayon::prelude::*;
     let numbered = segments.members.par_iter().enumerate();
     let measured = numbered.filter_map(|(index, members)| {
-        let spot = Window::round(sea, segments, index as u32 + 1, members, cell).measure(members, cell)?;
-        Some(Spot { confidence: score(&spot, members), ..spot })
+        let window = Window::round(sea, segments, index as u32 + 1, members, cell);
+        let spot = window.measure(members, cell)?;
+        Some(Spot { confidence: score(&spot, members, &|| window.elsewhere_db(cell)), ..spot })
     });
     let mut spots: Vec<Spot> = measured.collect();
     spots.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
@@ -152,8 +155,9 @@ impl<'a> Window<'a> {
         quantile(&mut values, 0.5)
     }
 
-    /// What this form shows elsewhere; `far` without `near` is its ring.
-    fn elsewhere_db(&self, near: &Grid<bool>, far: &Grid<bool>) -> Option<f64> {
+    /// Spread of the contrast that this form shows elsewhere on the sea, in dB.
+    fn elsewhere_db(&self, cell: CellSize) -> Option<f64> {
+        let (near, far) = self.near_and_far(cell);
         let cells = |keep: &dyn Fn(usize, usize) -> bool| -> Vec<[usize; 2]> {
             let rows = 0..self.mask.height;
             let kept = rows.flat_map(|y| (0..self.mask.width).filter(move |x| keep(*x, y)).map(move |x| (x, y)));
@@ -163,6 +167,11 @@ impl<'a> Window<'a> {
         let inside = cells(&|x, y| self.mask.at(x, y));
         let ring = cells(&|x, y| far.at(x, y) && !near.at(x, y));
         elsewhere::spread_db(self.sea.contrast, self.labels, &inside, &ring)
+    }
+
+    /// The form with a band round it, and with all of its surroundings; what lies between is its ring.
+    fn near_and_far(&self, cell: CellSize) -> (Grid<bool>, Grid<bool>) {
+        (self.mask.dilated(cell.count(BAND_M)), self.mask.dilated(cell.count(RING_M)))
     }
 
     /// Outlines of the pieces; `None` if there is none.
@@ -183,9 +192,8 @@ impl<'a> Window<'a> {
 
     /// All measures but the confidence.
     fn measure(&self, members: &[u32], cell: CellSize) -> Option<Spot> {
-        let (band, ring) = (cell.count(BAND_M), cell.count(RING_M));
-        let core = self.mask.eroded(band);
-        let (near, far) = (self.mask.dilated(band), self.mask.dilated(ring));
+        let core = self.mask.eroded(cell.count(BAND_M));
+        let (near, far) = self.near_and_far(cell);
         if self.sea_part(&near, &far) < MIN_SEA_AROUND {
             return None;
         }
@@ -206,7 +214,6 @@ impl<'a> Window<'a> {
             contrast_db,
             elongation: elongation(members, self.labels.width, cell),
             edge_db_per_km,
-            elsewhere_db: self.elsewhere_db(&near, &far),
             confidence: 0.0,
             outline,
         })
