@@ -313,7 +313,7 @@ fn wishes_are_granted(cluster: &Cluster, flags: &[&str], wished: &[&str]) {
     drop_scene(&indexer, "wait", 1);
     runs_on_the_cluster(&indexer, "wait");
     let shown = cluster.run("scontrol", &["show", "job"]);
-    let own = ["JobName=aurora-", "Partition=aside", "NodeList=n2", "NumCPUs=2", "gres/radar", "TimeLimit=00:0"];
+    let own = ["JobName=aurora-", "Partition=aside", "NodeList=n2", "NumCPUs=2", "radar:1", "TimeLimit=00:0"];
     for part in own.iter().chain(wished) {
         assert!(shown.contains(part), "{part} is not in {shown}");
     }

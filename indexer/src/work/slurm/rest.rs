@@ -285,9 +285,14 @@ fn submission(version: u32, name: &str, script: &str, folder: &Path, wishes: &Wi
         "memory_per_node": number(memory_mib(limits)),
         "requeue": false,
     });
-    // Several resources are parted by commas, each with its kind before it.
-    let gres = wishes.gres.as_ref().map(|gres| format!("gres:{}", gres.replace(',', ",gres:")));
-    for (name, value) in [("partition", &wishes.partition), ("account", &wishes.account), ("tres_per_node", &gres)] {
+    let (gres_name, gres) = match version {
+        // Several resources are parted by commas, each with its kind before it.
+        LISTS_FROM.. => {
+            ("tres_per_node", wishes.gres.as_ref().map(|gres| format!("gres:{}", gres.replace(',', ",gres:"))))
+        }
+        _ => ("gres", wishes.gres.clone()),
+    };
+    for (name, value) in [("partition", &wishes.partition), ("account", &wishes.account), (gres_name, &gres)] {
         if let Some(value) = value {
             job[name] = json!(value);
         }
@@ -331,13 +336,14 @@ mod tests {
         let written = |version| submission(version, "aurora-a", "#!/bin/sh", Path::new("/f"), &wishes, &limits());
         let old = written(38);
         assert_eq!((&old["script"], &old["job"]["time_limit"]), (&json!("#!/bin/sh"), &json!(2)));
-        assert_eq!(old["job"]["tres_per_node"], "gres:gpu:1,gres:license:2");
+        assert_eq!(old["job"]["gres"], "gpu:1,license:2");
         assert!(old["job"]["environment"]["PATH"].is_string());
         let wished = (&old["job"]["partition"], &old["job"]["account"], &old["job"]["cpus_per_task"]);
         assert_eq!(wished, (&json!("gpu"), &json!("sea"), &json!(4)));
         let unwished = submission(38, "a", "", Path::new("/f"), &Wishes::default(), &limits());
         assert!(["partition", "account", "cpus_per_task"].iter().all(|name| unwished["job"].get(name).is_none()));
         let new = written(41);
+        assert_eq!(new["job"]["tres_per_node"], "gres:gpu:1,gres:license:2");
         assert_eq!((&new["job"]["script"], new.get("script")), (&json!("#!/bin/sh"), None));
         assert_eq!(new["job"]["memory_per_node"], json!({"set": true, "number": 1024}));
         assert!(
