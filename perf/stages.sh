@@ -10,6 +10,8 @@ scenes=$(realpath "${SCENES:-.cache/bench/scenes}")
 tiles=${TILES:-500} memory=${MEMORY_MIB:-192} core=${CORE:-1}
 cargo build --release --locked --workspace --example stages
 cargo bench --locked --workspace --bench stages --no-run
+# The server's allocator has the same settings (server/src/allocator.rs).
+export _RJEM_MALLOC_CONF=narenas:1,dirty_decay_ms:50,muzzy_decay_ms:0,cache_oblivious:false
 run=perf/runs/$(date -u +%Y-%m-%d)-stages
 mkdir -p "$run"
 for kind in u16d u8d u8z; do
