@@ -18,6 +18,7 @@ fn main() -> anyhow::Result<()> {
     allocator::bound(settings.memory.0);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.enable_all().thread_name("async").max_blocking_threads(BLOCKING_THREADS);
+    runtime.on_thread_park(aurora_daemon::scheduling::end_patience);
     let runtime = runtime.build()?;
     runtime.block_on(async {
         let stop = aurora_daemon::stop::on_signal()?;

@@ -20,6 +20,8 @@ pub mod metrics;
 #[cfg(feature = "http")]
 pub mod problem;
 #[cfg(feature = "http")]
+pub mod scheduling;
+#[cfg(feature = "http")]
 pub mod serve;
 #[cfg(feature = "http")]
 pub mod stop;
