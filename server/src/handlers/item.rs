@@ -185,7 +185,10 @@ impl Wanted {
             "roles": self.asset_roles,
         });
         if self.with_raster {
-            let band = |index: usize| raster_band(header, facts, statistics.get(&format!("b{}", index + 1)), index);
+            // That which the statistics were counted without.
+            let nodata = target.nodata.or(facts.nodata);
+            let numbers = |index: usize| statistics.get(&format!("b{}", index + 1));
+            let band = |index: usize| raster_band(header, facts, nodata, numbers(index), index);
             asset["raster:bands"] = (0..usize::from(header.bands)).map(band).collect();
         }
         if self.with_eo {
@@ -206,7 +209,7 @@ fn frame(facts: &Facts, bounds: [f64; 4]) -> Value {
     }
 }
 
-fn raster_band(header: &Header, facts: &Facts, statistics: Option<&Value>, index: usize) -> Value {
+fn raster_band(header: &Header, facts: &Facts, nodata: Option<f64>, statistics: Option<&Value>, index: usize) -> Value {
     let info = header.band_info.get(index).cloned().unwrap_or_default();
     let mut band = json!({
         "data_type": facts.dtype,
@@ -214,7 +217,7 @@ fn raster_band(header: &Header, facts: &Facts, statistics: Option<&Value>, index
         "offset": info.offset.unwrap_or(0.0),
         "sampling": "area",
     });
-    if let Some(nodata) = facts.nodata {
+    if let Some(nodata) = nodata {
         band["nodata"] = json!(nodata);
     }
     if let Some(numbers) = statistics {
