@@ -3,7 +3,6 @@
 use std::{
     ffi::OsStr,
     fs::File,
-    io::Write as _,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -140,16 +139,6 @@ pub fn free_address(wanted: u16) -> Result<SocketAddr> {
 pub fn workspace() -> &'static Path {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest.parent().unwrap_or(manifest)
-}
-
-/// The folder of real sample files beside the checkout, or `None` with a word on stdout.
-pub fn shared_data() -> Option<PathBuf> {
-    let path = workspace().join("../shared/data");
-    if path.is_dir() {
-        return Some(path);
-    }
-    let _ = writeln!(std::io::stderr(), "skipped: no sample data at ../shared/data");
-    None
 }
 
 /// Runs `command`, which must succeed, and answers what it printed.

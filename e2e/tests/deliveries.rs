@@ -2,7 +2,8 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use aurora_e2e::{House, Web, house::Settings, journey, programs::shared_data};
+use aurora_e2e::{House, Web, house::Settings, journey};
+use aurora_fixtures::at_hand::sample_data;
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -12,7 +13,7 @@ const MALFORMED: usize = 40;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn real_files_appear_where_they_belong_and_broken_ones_harm_nothing() {
-    let Some(data) = shared_data() else { return };
+    let Some(data) = sample_data("") else { return };
     let folder = tempfile::tempdir().unwrap();
     let indexer = ["--incomplete-after", "3s"].map(str::to_owned).to_vec();
     let house = House::open(folder.path(), Settings { indexer, ..Settings::default() }).await.unwrap();

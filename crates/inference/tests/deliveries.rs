@@ -4,11 +4,11 @@ mod common;
 
 use std::{
     fs::{self, File},
-    io::Write as _,
     path::{Path, PathBuf},
     process::Command,
 };
 
+use aurora_fixtures::at_hand;
 use aurora_inference::run;
 use common::{UTM_23_S, geotiff, job, level, north_up};
 use flate2::{Compression, write::GzEncoder};
@@ -113,8 +113,7 @@ fn floats_with_gaps_and_several_bands_keep_both() {
 #[test]
 fn jpeg_2000_is_read_where_gdal_can() {
     let Ok(driver) = DriverManager::get_driver_by_name("JP2OpenJPEG") else {
-        let _ = writeln!(std::io::stderr(), "skipped: this GDAL has no JPEG 2000 driver");
-        return;
+        return at_hand::skipped("this GDAL has no JPEG 2000 driver");
     };
     let folder = tempfile::tempdir().unwrap();
     let tiff = folder.path().join("plain.tif");
@@ -131,11 +130,7 @@ fn jpeg_2000_is_read_where_gdal_can() {
 #[test]
 fn the_documented_model_of_ones_own_runs() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let python = root.join(".venv/bin/python");
-    if !python.is_file() {
-        let _ = writeln!(std::io::stderr(), "skipped: no Python at {}; `make setup` installs it", python.display());
-        return;
-    }
+    let Some(python) = at_hand::python() else { return };
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("A.MBI.tif");
     let is_dark = |x: usize, y: usize| (300..500).contains(&x) && (350..400).contains(&y);

@@ -4,7 +4,8 @@ mod common;
 
 use std::{fs, path::Path, process::Output};
 
-use common::{geotiff, infer, north_up, sample_data};
+use aurora_fixtures::at_hand::sample_data;
+use common::{geotiff, infer, north_up};
 
 fn infer_into(out: &Path, input: &Path, more: &[&str]) -> Output {
     let mut args = vec![input.as_os_str(), "--out".as_ref(), out.as_os_str(), "--log-level".as_ref(), "warn".as_ref()];

@@ -84,8 +84,7 @@ fn unseen_bytes(tiff: &GeoTiff) -> usize {
 #[test]
 fn decoders_in_c_hold_what_a_render_asks_room_for() {
     if std::fs::write("/proc/self/clear_refs", "5").is_err() {
-        println!("skipped: the kernel does not start a peak anew");
-        return;
+        return aurora_fixtures::at_hand::skipped("the kernel does not start a peak anew");
     }
     map_each_piece();
     let folder = tempfile::tempdir().expect("a folder");

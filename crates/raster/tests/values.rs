@@ -2,8 +2,9 @@
 
 mod support;
 
-use std::{io::Write, path::Path, process::Command};
+use std::{path::Path, process::Command};
 
+use aurora_fixtures::at_hand;
 use aurora_raster::{
     block::Samples,
     crs::Crs,
@@ -191,11 +192,7 @@ for path in sys.argv[1:]:
 
 /// What numpy, in the tests' own environment, loads from files; `None` (said on the terminal) where it is not there.
 fn by_numpy(files: &[Vec<u8>]) -> Option<Vec<Value>> {
-    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/python");
-    if !python.is_file() {
-        let _ = writeln!(std::io::stderr(), "skipped: no Python at {}; `make setup` installs it", python.display());
-        return None;
-    }
+    let python = at_hand::python()?;
     let folder = tempfile::tempdir().expect("a folder");
     let path = |at: usize| folder.path().join(format!("{at}.npy"));
     files.iter().enumerate().for_each(|(at, file)| std::fs::write(path(at), file).expect("written"));

@@ -3,8 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::{
-    io::Write as _,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output},
 };
 
@@ -71,17 +70,6 @@ pub(crate) fn level(path: &Path, level: usize) -> Vec<f32> {
 /// Runs the program.
 pub(crate) fn infer(args: &[&std::ffi::OsStr]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_aurora-infer")).args(args).output().unwrap()
-}
-
-/// The sample data beside the project, or `None` after saying that the test is skipped.
-pub(crate) fn sample_data(folder: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(folder);
-    if path.is_dir() {
-        Some(path)
-    } else {
-        let _ = writeln!(std::io::stderr(), "skipped: no sample data at {}", path.display());
-        None
-    }
 }
 
 /// Noise like speckle of `looks` looks, the same for the same place: mean 1, never 0.

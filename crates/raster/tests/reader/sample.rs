@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use aurora_fixtures::at_hand::sample_data;
 use aurora_raster::{
     GeoTiff, Limits, RasterError, Result,
     block::{Block, BlockId, Samples},
@@ -18,12 +19,7 @@ use futures_util::FutureExt;
 
 /// The sample data's folder, or `None` with a word about it.
 pub(crate) fn folder() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: there is no sample data at {}", folder.display());
-    None
+    sample_data("")
 }
 
 /// A JSON file of the sample data.

@@ -9,6 +9,7 @@ use std::{
     sync::Arc,
 };
 
+use aurora_fixtures::at_hand;
 use aurora_raster::{
     GeoTiff, Limits, Result,
     cache::BlockCache,
@@ -23,12 +24,7 @@ pub(crate) const CACHE_BYTES: u64 = 256 << 20;
 
 /// The folder of sample data, or `None` (said on the terminal) where it is not there.
 pub(crate) fn sample_data() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: no sample data in {}", folder.display());
-    None
+    at_hand::sample_data("")
 }
 
 /// Waits for a future that needs no runtime but may be handed to one.
