@@ -10,7 +10,10 @@ use aurora_raster::{
 };
 
 use super::identity::{self, Identity};
-use crate::{paths::Root, watch::scan};
+use crate::{
+    paths::Root,
+    watch::{candidate, scan},
+};
 
 /// Bytes at the start of a file that tell what it is and where it ends.
 const HEAD_BYTES: usize = 64;
@@ -19,6 +22,9 @@ const HEAD_BYTES: usize = 64;
 /// (TIFF 6.0, section 2), BigTIFF, and the shortest superblock of HDF5.
 const BEGINNINGS: [(&[u8], usize); 5] =
     [(b"II*\0", 8), (b"MM\0*", 8), (b"II+\0", 16), (b"MM\0+", 16), (b"\x89HDF\r\n\x1a\n", 48)];
+
+/// What is said of a delivery, which no reader of rasters could make anything of.
+const NOT_UNPACKED: &str = "a delivery, shown once ingest has taken the raster out of it";
 
 /// Fewer bytes than this tell nothing of a file.
 const LEAST_BEGINNING_BYTES: usize = 2;
@@ -50,12 +56,16 @@ pub enum Content {
 /// # Errors
 /// When it cannot be read.
 pub fn examine(root: &Root, path: &str, whole_bytes: u64) -> io::Result<Option<Examined>> {
+    let is_delivery = candidate::is_delivery(path);
     let path = root.path.join(path);
     let file = File::open(&path)?;
     let stamp = scan::stamp(root, &file.metadata()?);
     let content = match missing_directory(&file, stamp.size_bytes)? {
         Some(missing) => Content::Incomplete(missing),
-        None => content(facts::read_so_far(&path, &Limits::default())),
+        None => match content(facts::read_so_far(&path, &Limits::default())) {
+            Content::NotShown(_) if is_delivery => Content::NotShown(NOT_UNPACKED.to_owned()),
+            other => other,
+        },
     };
     let identity = identity::of(&file, stamp.size_bytes, whole_bytes)?;
     let is_same = |metadata| scan::stamp(root, &metadata) == stamp;
@@ -165,6 +175,17 @@ mod tests {
         for head in [&b"II"[..], b"MM\0", b"II*\0\x08\0\0", b"II+\0\x08\0\0\0\x10\0\0\0\0\0\0", b"\x89HDF\r\n\x1a\n\0"]
         {
             assert!(matches!(examined(head), Content::Incomplete(_)), "{head:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_delivery_is_said_that_it_is_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root { path: dir.path().to_owned(), excluded: Vec::new(), tells_ctime: true };
+        for (name, note) in [("a.tgz", NOT_UNPACKED), ("a.h5", NOT_UNPACKED), ("a.tif", "not a TIFF")] {
+            std::fs::write(dir.path().join(name), b"\x1f\x8b\x08\0\0\0\0\0\0\0\0\0").unwrap();
+            let content = examine(&root, name, 0).unwrap().unwrap().content;
+            assert!(matches!(&content, Content::NotShown(why) if why.starts_with(note)), "{name}: {content:?}");
         }
     }
 
