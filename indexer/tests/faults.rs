@@ -4,6 +4,7 @@
 //! The indexer that is killed is this test's own program, started anew as [`the_indexer_itself`]: it listens to the
 //! steps in its own log and ends itself when the wanted one comes. The product has no part in this but the steps' names.
 
+mod cluster;
 mod support;
 
 use std::{
@@ -21,8 +22,9 @@ use aurora_indexer::{
     Settings,
     step::{self, Step},
 };
+use cluster::Cluster;
 use serde_json::Value;
-use support::{COPY, tiff, try_request, until};
+use support::{COPY, Environment, tiff, try_request, until};
 use tracing_subscriber::{Layer, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Where the indexer that is to be killed reads which step it shall not survive, and the how manieth time.
@@ -56,7 +58,7 @@ fn killed_after_any_step_it_loses_doubles_and_halves_nothing() {
     thread::scope(|scope| {
         for step in Step::ALL {
             scope.spawn(move || {
-                let times = (1..).take_while(|&time| walk(step, time, None)).count();
+                let times = (1..).take_while(|&time| walk(step, time, &Vec::new())).count();
                 println!("killed {times} times after {step:?}");
                 assert!(times > 0, "{step:?} is never reached");
             });
@@ -72,8 +74,33 @@ fn killed_on_a_database_server_it_loses_doubles_and_halves_nothing() {
     thread::scope(|scope| {
         for (step, every) in [(Step::Written, 4), (Step::Committed, 4), (Step::Accepted, 2), (Step::Placed, 2)] {
             scope.spawn(move || {
-                let times = (1..).step_by(every).take_while(|&time| walk(step, time, Some(&server.database()))).count();
+                let on_server = || vec![("AURORA_DATABASE".to_owned(), server.database())];
+                let times = (1..).step_by(every).take_while(|&time| walk(step, time, &on_server())).count();
                 println!("killed {times} times after {step:?}, on a server");
+                assert!(times > 0, "{step:?} is never reached");
+            });
+        }
+    });
+}
+
+/// The steps round an attempt, which goes on where the indexer is not.
+#[test]
+fn killed_while_a_cluster_works_it_loses_doubles_and_halves_nothing() {
+    let Some(cluster) = Cluster::start() else { return };
+    let slurm = [
+        ("AURORA_EXECUTOR", "slurm"),
+        ("AURORA_JOBS", "4"),
+        ("AURORA_JOB_MEMORY", "200MiB"),
+        ("AURORA_SLURM_LOST_AFTER", "4s"),
+    ];
+    let slurm = slurm.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let environment = [cluster.environment(), slurm].concat();
+    thread::scope(|scope| {
+        for step in [Step::FolderMade, Step::Accepted, Step::Ended, Step::Placed] {
+            let environment = &environment;
+            scope.spawn(move || {
+                let times = (1..).take_while(|&time| walk(step, time, environment)).count();
+                println!("killed {times} times after {step:?}, beside a cluster");
                 assert!(times > 0, "{step:?} is never reached");
             });
         }
@@ -82,8 +109,8 @@ fn killed_on_a_database_server_it_loses_doubles_and_halves_nothing() {
 
 /// Walks the stages with an indexer that is killed when `step` is reached for the `time`th time, and starts it anew;
 /// answers whether it came to that.
-fn walk(step: Step, time: u32, database: Option<&str>) -> bool {
-    let mut indexer = Fragile::start(step, time, database);
+fn walk(step: Step, time: u32, environment: &Environment) -> bool {
+    let mut indexer = Fragile::start(step, time, environment);
     for stage in &STAGES {
         (stage.act)(&indexer.root());
         indexer.until_walked(stage);
@@ -100,20 +127,20 @@ struct Fragile {
     dir: tempfile::TempDir,
     address: SocketAddr,
     child: Child,
-    /// Where its database is, if that is no file of its own.
-    database: Option<String>,
+    /// What it is told beside what all are: where its database is, if that is no file of its own, and who runs its jobs.
+    environment: Environment,
     fault: String,
     was_killed: bool,
 }
 
 impl Fragile {
-    fn start(step: Step, time: u32, database: Option<&str>) -> Self {
+    fn start(step: Step, time: u32, environment: &Environment) -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("root")).unwrap();
         let address = TcpListener::bind((host_of_its_own(), 0)).unwrap().local_addr().unwrap();
-        let child = spawn(&dir, address, database, Some((step, time)));
-        let (database, fault) = (database.map(str::to_owned), format!("{step:?}, time {time}"));
-        let mut fragile = Self { dir, address, child, database, fault, was_killed: false };
+        let child = spawn(&dir, address, environment, Some((step, time)));
+        let (environment, fault) = (environment.clone(), format!("{step:?}, time {time}"));
+        let mut fragile = Self { dir, address, child, environment, fault, was_killed: false };
         until("readiness", || fragile.get("/readyz").is_some());
         fragile
     }
@@ -130,7 +157,7 @@ impl Fragile {
             self.was_killed = true;
             // A program that it was just about to start may hold its socket for a moment longer.
             until("end of its socket", || TcpListener::bind(self.address).is_ok());
-            self.child = spawn(&self.dir, self.address, self.database.as_deref(), None);
+            self.child = spawn(&self.dir, self.address, &self.environment, None);
         }
         // It may not listen yet, or be killed while it answers.
         let answer = try_request(self.address, "GET", path, &[]).ok()?;
@@ -257,7 +284,7 @@ impl Drop for Fragile {
 }
 
 /// This test's own program as an indexer; everything is told it by the environment.
-fn spawn(dir: &tempfile::TempDir, address: SocketAddr, database: Option<&str>, fault: Option<(Step, u32)>) -> Child {
+fn spawn(dir: &tempfile::TempDir, address: SocketAddr, environment: &Environment, fault: Option<(Step, u32)>) -> Child {
     let log = fs::OpenOptions::new().create(true).append(true).open(dir.path().join("log")).unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["the_indexer_itself", "--exact", "--ignored", "--nocapture"]);
@@ -265,7 +292,7 @@ fn spawn(dir: &tempfile::TempDir, address: SocketAddr, database: Option<&str>, f
     command.env("AURORA_LISTEN", address.to_string()).env("AURORA_SETTLE", "100ms");
     command.env("AURORA_SCAN_INTERVAL", "500ms").env("AURORA_MAX_RETRY_DELAY", "1s");
     command.env("AURORA_COMMAND", format!("/bin/sh -c '{}' sh {{input}} {{output_dir}}", COPY.replace('\'', r"'\''")));
-    command.envs(database.map(|url| ("AURORA_DATABASE", url)));
+    command.envs(environment.iter().cloned());
     if let Some((step, time)) = fault {
         command.env(FAULT.0, format!("{step:?}")).env(FAULT.1, time.to_string());
     }
