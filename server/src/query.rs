@@ -1,8 +1,9 @@
 //! The raster query parameters, by TiTiler's names.
 //!
-//! What is not known is none of our business and ignored; what cannot be understood is refused by name, so that nobody takes
-//! one picture for another. How each value is spelt stands in [`read`].
+//! What is not known is none of our business and ignored; what cannot be understood is refused by name where it means something
+//! ([`address`]), so that nobody takes one picture for another. How each value is spelt stands in [`read`].
 
+pub(crate) mod address;
 pub(crate) mod read;
 mod shared;
 mod statistics;
@@ -13,6 +14,7 @@ use aurora_raster::{
     encode::{Format, Quality},
     process::{Algorithm, Expression, Process},
     render::{BandsOf, ReadOptions, Resampling},
+    statistics::STATISTICS_SIDE_PX,
     style::{ColorFormula, Coloring, Rescale},
 };
 
@@ -59,8 +61,8 @@ pub(crate) struct RasterQuery {
     pub(crate) buffer_half_px: u32,
     /// Side of a tile in pixels, before any `@2x`.
     pub(crate) tile_size_px: Option<u32>,
-    /// Longest side of what is looked at, in pixels.
-    pub(crate) max_size_px: Option<u32>,
+    /// Longest side of what is looked at, in pixels; 0 for none.
+    max_size_px: Option<u32>,
     pub(crate) width_px: Option<u32>,
     pub(crate) height_px: Option<u32>,
     /// The system that coordinates in the address are in.
@@ -75,27 +77,41 @@ pub(crate) struct RasterQuery {
 }
 
 impl RasterQuery {
-    /// Reads the pairs of a query; empty values count as absent.
-    pub(crate) fn parse(pairs: &[(String, String)]) -> Result<Self, Problem> {
-        let mut query = Self::default();
-        let mut later = Later::default();
+    /// Reads the pairs of a query; empty values count as absent. What cannot be read is as if it was not there, and told.
+    pub(crate) fn parse(pairs: &[(String, String)]) -> (Self, Vec<Refused>) {
+        let (mut query, mut later) = (Self::default(), Later::default());
+        let mut refused = Vec::new();
         for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
-            let _known = query.read_pixels(name, value, &mut later)?
-                || query.read_style(name, value, &mut later)?
-                || query.read_place(name, value)?
-                || query.statistics.read(name, value)?;
+            if let Err(problem) = query.read(name, value, &mut later) {
+                refused.push(Refused { parameter: name.clone(), problem });
+            }
         }
-        query.settle(later)
+        query.settle(later, &mut refused);
+        (query, refused)
     }
 
-    /// The longest side that a picture is to have, which is bounded; statistics are not.
+    fn read<'a>(&mut self, name: &str, value: &'a str, later: &mut Later<'a>) -> Result<(), Problem> {
+        let _known = self.read_pixels(name, value, later)?
+            || self.read_style(name, value, later)?
+            || self.read_place(name, value)?
+            || self.statistics.read(name, value)?;
+        Ok(())
+    }
+
+    /// The longest side that a picture is to have, which is bounded; statistics are not. 0 is as large as may be.
     pub(crate) fn picture_max_px(&self) -> Result<Option<u32>, Problem> {
         match self.max_size_px {
             Some(side_px) if side_px > MAX_SIDE_PX => {
                 Err(Problem::parameter("max_size", format!("`{side_px}` is more than {MAX_SIDE_PX} pixels")))
             }
+            Some(0) => Ok(Some(MAX_SIDE_PX)),
             max_px => Ok(max_px),
         }
+    }
+
+    /// The longest side that a raster is to have when it is counted; none for 0, which is its own size.
+    pub(crate) fn counted_max_px(&self) -> Option<u32> {
+        Some(self.max_size_px.unwrap_or(STATISTICS_SIDE_PX)).filter(|&side_px| side_px > 0)
     }
 
     /// What concerns the values read.
@@ -146,8 +162,8 @@ impl RasterQuery {
             "padding" => drop(read::padding(value)?),
             "tilesize" => self.tile_size_px = Some(read::side_px("tilesize", value)?),
             "max_size" => self.max_size_px = Some(read::max_size_px(value)?),
-            "width" => self.width_px = Some(read::side_px("width", value)?),
-            "height" => self.height_px = Some(read::side_px("height", value)?),
+            "width" => self.width_px = read::side_or_none_px("width", value)?,
+            "height" => self.height_px = read::side_or_none_px("height", value)?,
             "coord_crs" => self.coord_crs = Some(read::crs("coord_crs", value)?),
             "crs" => self.crs = Some(value.to_owned()),
             "dst_crs" => self.dst_crs = Some(read::crs("dst_crs", value)?),
@@ -157,14 +173,20 @@ impl RasterQuery {
         Ok(true)
     }
 
-    fn settle(mut self, later: Later<'_>) -> Result<Self, Problem> {
+    fn settle(&mut self, later: Later<'_>, refused: &mut Vec<Refused>) {
         // There is one step of resampling here, so the two names of TiTiler's two steps mean the same.
         self.resampling = later.resampling.or(later.reproject).unwrap_or_default();
-        self.stretch = read::stretch(&later.rescale)?;
-        let algorithm = later.algorithm.map(|name| Algorithm::named(name, later.algorithm_params)).transpose();
-        self.process.algorithm = algorithm.map_err(|(name, why)| Problem::parameter(name, why))?;
-        self.coloring = later.named.map(Coloring::Map).or(self.coloring);
-        Ok(self)
+        match read::stretch(&later.rescale) {
+            Ok(stretch) => self.stretch = stretch,
+            Err(problem) => refused.push(Refused { parameter: "rescale".to_owned(), problem }),
+        }
+        match later.algorithm.map(|name| Algorithm::named(name, later.algorithm_params)).transpose() {
+            Ok(algorithm) => self.process.algorithm = algorithm,
+            Err((name, why)) => {
+                refused.push(Refused { parameter: name.to_owned(), problem: Problem::parameter(name, why) });
+            }
+        }
+        self.coloring = later.named.map(Coloring::Map).or_else(|| self.coloring.take());
     }
 
     fn add_band(&mut self, value: &str) -> Result<(), Problem> {
@@ -215,6 +237,13 @@ impl RasterQuery {
     }
 }
 
+/// A parameter that cannot be read, and why.
+#[derive(Debug, Clone)]
+pub(crate) struct Refused {
+    parameter: String,
+    problem: Problem,
+}
+
 /// What can only be settled when every pair has been read.
 #[derive(Default)]
 struct Later<'a> {
@@ -235,7 +264,8 @@ mod tests {
 
     fn parse(pairs: &[(&str, &str)]) -> Result<RasterQuery, Problem> {
         let pairs: Vec<_> = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        RasterQuery::parse(&pairs)
+        let (query, refused) = RasterQuery::parse(&pairs);
+        refused.into_iter().next().map_or(Ok(query), |refused| Err(refused.problem))
     }
 
     #[test]
@@ -296,7 +326,8 @@ mod tests {
             ("quality", "0"),
             ("buffer", "0.3"),
             ("padding", "-1"),
-            ("width", "0"),
+            ("width", "-1"),
+            ("max_size", "-1"),
             ("dst_crs", "epsg:99999"),
             ("coord_crs", "here"),
             ("p", "101"),
@@ -310,6 +341,16 @@ mod tests {
             assert!(format!("{problem:?}").contains(&format!("parameter `{name}`")), "{problem:?}");
         }
         assert!(parse(&[("rescale", "auto"), ("rescale", "0,1")]).is_err());
+    }
+
+    #[test]
+    fn the_last_of_several_counts_and_sides_of_0_follow_from_the_rest() {
+        let query =
+            parse(&[("nodata", "1"), ("nodata", "2"), ("width", "0"), ("height", "9"), ("max_size", "0")]).unwrap();
+        assert_eq!((query.nodata, query.width_px, query.height_px), (Some(2.0), None, Some(9)));
+        assert_eq!((query.picture_max_px().unwrap(), query.counted_max_px()), (Some(MAX_SIDE_PX), None));
+        let usual = parse(&[]).unwrap();
+        assert_eq!((usual.picture_max_px().unwrap(), usual.counted_max_px()), (None, Some(STATISTICS_SIDE_PX)));
     }
 
     #[test]

@@ -122,7 +122,7 @@ async fn a_map_is_a_picture_that_says_where_it_lies() {
     assert_eq!(image::load_from_memory(&bytes).unwrap().width(), 30);
     let metres = "&bbox=111319.49,-334111.17,278298.73,-222684.21&bbox-crs=EPSG:3857&width=30";
     assert!(map(metres).await.1.starts_with("0.99999"));
-    for bad in ["bbox=1,2,3", "bbox=3,2,1,1", "crs=nowhere", "bbox-crs=nowhere", "f=gif", "width=0"] {
+    for bad in ["bbox=1,2,3", "bbox=3,2,1,1", "crs=nowhere", "bbox-crs=nowhere", "f=gif", "width=-1"] {
         assert_eq!(server.problem(&format!("/cog/map?{query}&{bad}")).await.0, 400, "{bad}");
     }
 }
@@ -226,6 +226,12 @@ async fn previews_and_boxes_show_what_was_asked_for_at_any_size() {
         ("preview.png?max_size=100", (100, 100)),
         ("preview/300x200.jpg", (300, 200)),
         ("preview?width=64", (64, 64)),
+        // A side of 0 follows from the other, or from what else is asked for.
+        ("preview/64x0.png", (64, 64)),
+        ("preview/0x0.png?max_size=50", (50, 50)),
+        ("preview?width=0&max_size=50", (50, 50)),
+        ("preview?max_size=0", (1024, 1024)),
+        ("bbox/1,-3,2.5,-2/0x20.png", (30, 20)),
         ("bbox/1,-3,2.5,-2.png?max_size=90", (90, 60)),
         ("bbox/1,-3,2.5,-2/30x20.webp", (30, 20)),
         ("crop/1,-3,2.5,-2.png", (150, 100)),
@@ -246,7 +252,7 @@ async fn previews_and_boxes_show_what_was_asked_for_at_any_size() {
     assert_eq!((shape, values[0]), (vec![2, 2, 2], value(1, 100, 298)));
     for (path, expected) in [
         ("preview.gif", 400),
-        ("preview/0x5.png", 400),
+        ("preview/-1x5.png", 400),
         ("bbox/1,2,3.png", 400),
         ("bbox/50,50,51,51.png", 404),
         ("other.png", 404),

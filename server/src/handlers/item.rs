@@ -6,8 +6,7 @@ use aurora_raster::{
     GeoTiff,
     facts::{self, Facts},
     header::Header,
-    render::Sizing,
-    statistics::STATISTICS_SIDE_PX,
+    render::{ReadOptions, Sizing},
 };
 use axum::{extract::State, response::Response};
 use jiff::Timestamp;
@@ -61,10 +60,10 @@ pub(crate) async fn item(
     let wanted = Wanted::of(&pairs)?;
     let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     let survey = Survey {
-        options: query.read_options(target.nodata),
+        options: ReadOptions { nodata: target.nodata, ..ReadOptions::default() },
         process: Default::default(),
         wanted: Default::default(),
-        sizing: Sizing { max_px: Some(query.max_size_px.unwrap_or(STATISTICS_SIDE_PX)), ..Sizing::default() },
+        sizing: Sizing { max_px: query.counted_max_px(), ..Sizing::default() },
     };
     let what = format!("{wanted:?} {:?} {:?}", survey.options, survey.sizing);
     let make = |app: Arc<App>, pinned| {

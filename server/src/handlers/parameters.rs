@@ -39,9 +39,9 @@ fn refused_path(rejection: PathRejection) -> Problem {
 pub(crate) struct Pairs(pub(crate) Vec<(String, String)>);
 
 impl Pairs {
-    /// The value of a parameter, if it is there and not empty, read as `T`.
+    /// The last value of a parameter that is not empty, if it is there, read as `T`.
     pub(crate) fn get<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Option<T>, Problem> {
-        let found = self.0.iter().find(|(other, value)| other == name && !value.is_empty());
+        let found = self.0.iter().rfind(|(other, value)| other == name && !value.is_empty());
         let read = |value: &str| {
             value.parse().map_err(|error| Problem::parameter(name, format!("`{value}` cannot be read: {error}")))
         };

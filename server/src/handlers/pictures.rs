@@ -13,7 +13,7 @@ use super::{body::JsonBody, conditions::Conditions, parameters::Parts, tile::for
 use crate::{
     app::App,
     failure::Failure,
-    query::{MAX_SIDE_PX, RasterQuery, SharedQuery},
+    query::{MAX_SIDE_PX, RasterQuery, SharedQuery, read},
     render::{self, Order, Outline, Shown},
     target::Target,
 };
@@ -27,7 +27,8 @@ const LEAST_RING_POSITIONS: usize = 4;
 /// A picture's size and format as far as the path names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Wanted {
-    size_px: Option<(u32, u32)>,
+    width_px: Option<u32>,
+    height_px: Option<u32>,
     format: Option<Format>,
 }
 
@@ -49,7 +50,7 @@ pub(crate) async fn named_preview(
     query: SharedQuery,
     conditions: Conditions,
 ) -> Result<Response, Failure> {
-    let wanted = Wanted { size_px: None, format: format(split_extension(uri.path()).1)? };
+    let wanted = Wanted { format: format(split_extension(uri.path()).1)?, ..Wanted::default() };
     whole(&app, &target, &query, &conditions, wanted).await
 }
 
@@ -86,7 +87,7 @@ pub(crate) async fn bbox(
     conditions: Conditions,
 ) -> Result<Response, Failure> {
     let (text, extension) = split_extension(&path.bbox);
-    let wanted = Wanted { size_px: None, format: format(extension)? };
+    let wanted = Wanted { format: format(extension)?, ..Wanted::default() };
     let shown = Shown::Box(bounds(text, query.turn())?, wanted.sizing(&query, Some(MAX_SIDE_PX))?);
     let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     picture(walk, &query, shown, wanted.format).await
@@ -101,7 +102,7 @@ pub(crate) async fn sized_bbox(
     conditions: Conditions,
 ) -> Result<Response, Failure> {
     let wanted = size(&path.size)?;
-    let shown = Shown::Box(bounds(&path.bbox, query.turn())?, wanted.sizing(&query, None)?);
+    let shown = Shown::Box(bounds(&path.bbox, query.turn())?, wanted.sizing(&query, Some(MAX_SIDE_PX))?);
     let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
     picture(walk, &query, shown, wanted.format).await
 }
@@ -126,7 +127,7 @@ pub(crate) async fn named_feature(
     conditions: Conditions,
     JsonBody(feature): JsonBody<Feature>,
 ) -> Result<Response, Failure> {
-    let wanted = Wanted { size_px: None, format: format(split_extension(uri.path()).1)? };
+    let wanted = Wanted { format: format(split_extension(uri.path()).1)?, ..Wanted::default() };
     part(&app, &target, &query, &conditions, wanted, feature).await
 }
 
@@ -214,19 +215,19 @@ pub(super) async fn picture(
 impl Wanted {
     /// The size in force: the path's, else the query's, else no side longer than `max_px`.
     fn sizing(self, query: &RasterQuery, max_px: Option<u32>) -> Result<Sizing, Problem> {
-        let width_px = self.size_px.map(|(width, _)| width).or(query.width_px);
-        let height_px = self.size_px.map(|(_, height)| height).or(query.height_px);
+        let (width_px, height_px) = (self.width_px.or(query.width_px), self.height_px.or(query.height_px));
         Ok(Sizing { max_px: query.picture_max_px()?.or(max_px), width_px, height_px, ..Sizing::default() })
     }
 }
 
-/// `{w}x{h}[.{ext}]`.
+/// `{w}x{h}[.{ext}]`; a side of 0 follows from the other.
 fn size(text: &str) -> Result<Wanted, Problem> {
     let (sides, extension) = split_extension(text);
-    let side = |text: &str| text.parse().ok().filter(|side| (1..=MAX_SIDE_PX).contains(side));
+    let side = |text: &str| read::side_or_none_px("size", text).ok();
     let size_px = sides.split_once('x').and_then(|(width, height)| Some((side(width)?, side(height)?)));
-    let bad = || Problem::parameter("size", format!("`{sides}` is not a width x height from 1 to {MAX_SIDE_PX}"));
-    Ok(Wanted { size_px: Some(size_px.ok_or_else(bad)?), format: format(extension)? })
+    let bad = || Problem::parameter("size", format!("`{sides}` is not a width x height of at most {MAX_SIDE_PX}"));
+    let (width_px, height_px) = size_px.ok_or_else(bad)?;
+    Ok(Wanted { width_px, height_px, format: format(extension)? })
 }
 
 /// A box, in coordinates that repeat after `turn` if they do: where minx is greater than maxx it lies across the
@@ -294,8 +295,12 @@ mod tests {
 
     #[test]
     fn sizes_and_boxes_are_checked() {
-        assert_eq!(size("300x200.npy").unwrap(), Wanted { size_px: Some((300, 200)), format: Some(Format::Npy) });
-        for bad in ["0x5", "5x", "x", "5", "5x5x5", "9999x5", "5x5.gif", "-1x5"] {
+        assert_eq!(
+            size("300x200.npy").unwrap(),
+            Wanted { width_px: Some(300), height_px: Some(200), format: Some(Format::Npy) }
+        );
+        assert_eq!(size("0x5").unwrap(), Wanted { height_px: Some(5), ..Wanted::default() });
+        for bad in ["5x", "x", "5", "5x5x5", "9999x5", "5x5.gif", "-1x5"] {
             assert_eq!(size(bad).unwrap_err().status(), 400, "{bad}");
         }
         assert_eq!(bounds("-1.5,2,3,4e0", None).unwrap(), Bounds::new(-1.5, 2.0, 3.0, 4.0));

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use aurora_daemon::problem::Problem;
-use aurora_raster::{GeoTiff, render::Sizing, statistics::STATISTICS_SIDE_PX};
+use aurora_raster::{GeoTiff, render::Sizing};
 use axum::{
     extract::State,
     http::StatusCode,
@@ -42,7 +42,7 @@ pub(crate) async fn statistics(
         process: query.process.clone(),
         wanted: query.statistics.wanted(),
         sizing: Sizing {
-            max_px: Some(query.max_size_px.unwrap_or(STATISTICS_SIDE_PX)),
+            max_px: query.counted_max_px(),
             width_px: query.width_px,
             height_px: query.height_px,
             ..Sizing::default()

@@ -21,6 +21,7 @@ const STRINGS: &str = r#"{"type":"array","items":{"type":"string"}}"#;
 const NUMBERS: &str = r#"{"type":"array","items":{"type":"number"}}"#;
 const BOOLEAN: &str = r#"{"type":"boolean"}"#;
 const SIDE: &str = r#"{"type":"integer","minimum":1,"maximum":2048}"#;
+const SIDE_OR_0: &str = r#"{"type":"integer","minimum":0,"maximum":2048}"#;
 const ZOOM: &str = r#"{"type":"integer","minimum":0,"maximum":30}"#;
 const RESAMPLING: &str = r#"{"type":"string","enum":["nearest","bilinear","cubic","cubic_spline","lanczos","average","mode"],"default":"nearest"}"#;
 const FORMATS: &str = r#"{"type":"string","enum":["png","pngraw","jpg","jpeg","webp","tif","tiff","npy"]}"#;
@@ -65,6 +66,7 @@ pub(crate) const STYLE: &[Parameter] = &[
     optional("colormap_name", STRING, "One of `/colorMaps`."),
     optional("colormap", STRING, "A colormap as JSON."),
     optional("return_mask", BOOLEAN, "Whether masked pixels are transparent, and values carry a mask."),
+    optional("quality", STRING, "1 to 100 for `jpg` and `webp`, or `lossless`."),
 ];
 
 /// What is done to values before they are coloured, sent or counted.
@@ -86,9 +88,13 @@ pub(crate) const TILE: &[Parameter] = &[
 
 /// How large a picture is to be.
 pub(crate) const SIZE: &[Parameter] = &[
-    optional("max_size", r#"{"type":"integer","minimum":1}"#, "Longest side in pixels; of pictures 2048 at most."),
-    optional("width", SIDE, "Width in pixels."),
-    optional("height", SIDE, "Height in pixels."),
+    optional(
+        "max_size",
+        r#"{"type":"integer","minimum":0}"#,
+        "Longest side in pixels; of pictures 2048 at most; 0 for as large as may be.",
+    ),
+    optional("width", SIDE_OR_0, "Width in pixels; 0 to follow from the height."),
+    optional("height", SIDE_OR_0, "Height in pixels; 0 to follow from the width."),
 ];
 
 /// Coordinate reference system of a picture.

@@ -61,10 +61,14 @@ pub(crate) fn side_px(name: &str, value: &str) -> Result<u32, Problem> {
     side.ok_or_else(|| Problem::parameter(name, format!("`{value}` is not a number of pixels from 1 to {MAX_SIDE_PX}")))
 }
 
-/// The longest side of what is looked at.
+/// A side of a picture, or none for 0: it follows from the other one, or from what else is asked for.
+pub(crate) fn side_or_none_px(name: &str, value: &str) -> Result<Option<u32>, Problem> {
+    if value == "0" { Ok(None) } else { side_px(name, value).map(Some) }
+}
+
+/// The longest side of what is looked at, or 0.
 pub(super) fn max_size_px(value: &str) -> Result<u32, Problem> {
-    let side = value.parse().ok().filter(|&side| side > 0);
-    side.ok_or_else(|| Problem::parameter("max_size", format!("`{value}` is not a number of pixels")))
+    value.parse().map_err(|_| Problem::parameter("max_size", format!("`{value}` is not a number of pixels")))
 }
 
 /// Pixels round a tile, whole or half.

@@ -1,6 +1,6 @@
 //! Queries read once for all requests that spell them alike: a map asks for all its tiles with one query.
 //!
-//! What cannot be read is not kept, and neither is what is unusually long. Callers: every handler of a raster, and
+//! What cannot be read in full is not kept, and neither is what is unusually long. Callers: every handler of a raster, and
 //! [`crate::target`].
 
 use std::{ops::Deref, sync::Arc};
@@ -12,7 +12,7 @@ use axum::{
 };
 use moka::sync::Cache;
 
-use super::RasterQuery;
+use super::{RasterQuery, Refused, address};
 use crate::{app::App, failure::Failure, tiles::Key};
 
 /// Bytes of the spellings kept in all; what was read of them is a few times that.
@@ -50,8 +50,12 @@ impl Queries {
         if let Some(known) = self.0.get(text) {
             return Ok(known);
         }
-        let read = SharedQuery::read(uri)?;
-        if text.len() <= LONGEST_KEPT_BYTES {
+        let (read, refused) = SharedQuery::read(uri)?;
+        let is_whole = refused.is_empty();
+        if let Some(refused) = refused.into_iter().find(|refused| address::has(uri.path(), &refused.parameter)) {
+            return Err(refused.problem);
+        }
+        if is_whole && text.len() <= LONGEST_KEPT_BYTES {
             self.0.insert(text.to_owned(), read.clone());
         }
         Ok(read)
@@ -59,12 +63,12 @@ impl Queries {
 }
 
 impl SharedQuery {
-    fn read(uri: &Uri) -> Result<Self, Problem> {
+    fn read(uri: &Uri) -> Result<(Self, Vec<Refused>), Problem> {
         let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
             .map_err(|error| Problem::client(StatusCode::BAD_REQUEST, error.body_text()))?;
-        let query = RasterQuery::parse(&pairs)?;
-        let url = pairs.into_iter().find(|(name, url)| name == "url" && !url.is_empty()).map(|(_, url)| url);
-        Ok(Self::of(query, url))
+        let (query, refused) = RasterQuery::parse(&pairs);
+        let url = pairs.into_iter().rfind(|(name, url)| name == "url" && !url.is_empty()).map(|(_, url)| url);
+        Ok((Self::of(query, url), refused))
     }
 
     fn of(query: RasterQuery, url: Option<String>) -> Self {
@@ -125,6 +129,16 @@ mod tests {
         let other = read("bidx=2&url=%2Fb.tif");
         assert_eq!((other.url(), other.canonical()), (Some("/b.tif"), first.canonical()));
         assert_eq!(read("").url(), None);
+        assert_eq!(read("url=/a.tif&url=/b.tif&url=").url(), Some("/b.tif"));
+    }
+
+    #[test]
+    fn what_an_address_does_not_have_is_not_looked_at_there() {
+        let queries = Queries::new();
+        let read = |path: &str| queries.read(&format!("{path}?p=101&bidx=2&max_size=-1").parse().unwrap());
+        assert_eq!(read("/cog/tiles/a/1/2/3").unwrap().bands.as_deref(), Some(&[2][..]));
+        assert!(read("/cog/info").is_ok() && read("/cog/statistics").is_err() && read("/cog/preview").is_err());
+        assert!(read("/cog/info").is_ok());
     }
 
     #[test]

@@ -89,7 +89,7 @@ fn numbers(prefix: &'static str, parameters: &[Parameter]) -> Table {
         .query(&[parameters::VALUES, parameters::ALGORITHM, parameters::COUNTS])
         .query(&[parameters::COVER]);
     let point = document("The values at a place", "Point")
-        .query(&[parameters::VALUES, parameters::COORD_CRS])
+        .query(&[parameters::VALUES, parameters::ALGORITHM, parameters::COORD_CRS])
         .described_as(&["/point/{lon},{lat}"]);
     let item = Operation::geojson("The raster as a STAC item", "StacItem").validated().problems(READING);
     Table::below(prefix, parameters)
@@ -158,4 +158,34 @@ fn older_names(routes: Routes, prefix: &str) -> Routes {
         })
         .route(&format!("{prefix}/crop"), post(pictures::feature))
         .route(&format!("{prefix}/part"), post(pictures::feature))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::query::address;
+
+    #[test]
+    fn an_address_refuses_what_it_is_said_to_have_and_nothing_else() {
+        let document = table("/cog", parameters::URL).document();
+        // A resource has one list, whatever it is asked by.
+        let mut told: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            let operations = methods.as_object().unwrap().values();
+            let parameters = operations.flat_map(|operation| operation["parameters"].as_array().unwrap());
+            let named =
+                parameters.filter(|parameter| parameter["in"] == "query").filter_map(|one| one["name"].as_str());
+            told.entry(path).or_default().extend(named);
+        }
+        assert!(told.len() > 20 && document["paths"]["/cog/info"] != Value::Null);
+        for (path, named) in told {
+            let had: BTreeSet<&str> = address::all().filter(|parameter| address::has(path, parameter)).collect();
+            let said: BTreeSet<&str> = address::all().filter(|parameter| named.contains(parameter)).collect();
+            assert_eq!(had, said, "{path}");
+        }
+    }
 }

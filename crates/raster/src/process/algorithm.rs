@@ -85,7 +85,7 @@ const ENTRIES: [Entry; 21] = [
     Entry { name: "mean", title: "Mean", description: "The mean of the bands' values.", inputs: None, outputs: Some(1), dtype: Some("float64"), parameters: &[] },
     Entry { name: "std", title: "Standard deviation", description: "The standard deviation of the bands' values.", inputs: None, outputs: Some(1), dtype: Some("float64"), parameters: &[] },
     Entry { name: "var", title: "Variance", description: "The variance of the bands' values.", inputs: None, outputs: Some(1), dtype: Some("float64"), parameters: &[] },
-    Entry { name: "sum", title: "Sum", description: "The sum of the bands' values.", inputs: None, outputs: Some(1), dtype: Some("float64"), parameters: &[] },
+    Entry { name: "sum", title: "Sum", description: "The sum of the bands' values.", inputs: None, outputs: Some(1), dtype: None, parameters: &[] },
     Entry { name: "grayscale", title: "RGB to gray", description: "The luma (ITU-R BT.601) of three bands.", inputs: Some(3), outputs: Some(1), dtype: None, parameters: &[] },
     Entry { name: "bitonal", title: "Black and white", description: "Values above 127 are 255, all others 0.", inputs: None, outputs: Some(1), dtype: Some("uint8"), parameters: &[] },
     Entry { name: "db", title: "Decibels", description: "20·log10 of amplitudes, 10·log10 of powers; by the type, whole numbers are amplitudes.", inputs: None, outputs: None, dtype: Some("float32"),

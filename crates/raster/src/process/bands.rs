@@ -68,7 +68,21 @@ pub(super) fn reduced(pixels: &Pixels, reduction: Reduction) -> Pixels {
     let numbers = (0..pixels.pixels_per_band()).map(number).collect();
     match reduction {
         Reduction::Min | Reduction::Max => of_numbers(pixels, numbers, |numbers| stored_like(&pixels.samples, numbers)),
+        Reduction::Sum => of_numbers(pixels, numbers, |numbers| summed_like(&pixels.samples, numbers)),
         _ => of_numbers(pixels, numbers, Samples::F64),
+    }
+}
+
+/// Sums in the type that NumPy gives them: whole numbers of 64 bits with the sign that the values may have, floats in their own.
+fn summed_like(like: &Samples, sums: Vec<f64>) -> Samples {
+    match like {
+        Samples::U8(_) | Samples::U16(_) | Samples::U32(_) | Samples::U64(_) => {
+            Samples::U64(sums.into_iter().map(|sum| sum as u64).collect())
+        }
+        Samples::I8(_) | Samples::I16(_) | Samples::I32(_) | Samples::I64(_) => {
+            Samples::I64(sums.into_iter().map(|sum| sum as i64).collect())
+        }
+        Samples::F32(_) | Samples::F64(_) => stored_like(like, sums),
     }
 }
 

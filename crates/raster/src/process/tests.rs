@@ -48,6 +48,19 @@ fn algorithms_answer_as_titilers_do() {
     }
 }
 
+/// As NumPy's `sum` over an axis has it.
+#[test]
+fn sums_have_room_in_the_type_that_they_have() {
+    for (bands, sum) in [
+        (Samples::U8(vec![200, 100]), Samples::U64(vec![300])),
+        (Samples::I16(vec![-30_000, -30_000]), Samples::I64(vec![-60_000])),
+        (Samples::F32(vec![0.5, 0.25]), Samples::F32(vec![0.75])),
+        (Samples::F64(vec![0.5, 0.25]), Samples::F64(vec![0.75])),
+    ] {
+        assert_eq!(by("sum", "{}", &pixels(1, 1, bands)).samples, sum);
+    }
+}
+
 #[test]
 fn of_several_bands_the_first_has_the_heights() {
     let heights: Vec<u16> = (0..100).map(|at| at * 31 % 90).collect();
