@@ -20,7 +20,7 @@ use axum::{
     Router,
     body::{Body, HttpBody},
     extract::Request,
-    http::{HeaderMap, Method, header, uri::PathAndQuery},
+    http::{HeaderMap, HeaderName, Method, header, uri::PathAndQuery},
     response::Response,
 };
 use moka::sync::Cache;
@@ -40,6 +40,10 @@ const ENTRY_BYTES: usize = 2 << 10;
 
 /// Longest address that is kept.
 const LONGEST_KEPT_BYTES: usize = 2 << 10;
+
+/// What makes an answer hang on more than the address (RFC 9110, section 13.1); `If-Range` does not where there are no ranges.
+const CONDITIONS: [HeaderName; 4] =
+    [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE, header::IF_MATCH, header::IF_UNMODIFIED_SINCE];
 
 /// The server as clients see it: answers from memory where it can, else asks the router.
 pub(crate) struct Front {
@@ -172,8 +176,7 @@ impl Answers for Front {
 
 /// The address of a request that is about nothing else.
 fn address(request: &Request) -> Option<PathAndQuery> {
-    let has_conditions =
-        || [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE].iter().any(|name| request.headers().contains_key(name));
+    let has_conditions = || CONDITIONS.iter().any(|name| request.headers().contains_key(name));
     let address = request.uri().path_and_query().filter(|address| address.as_str().len() <= LONGEST_KEPT_BYTES)?;
     let is_plain = *request.method() == Method::GET && request.body().is_end_stream() && !has_conditions();
     is_plain.then(|| address.clone())

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::{Response, StatusCode};
+use reqwest::{Method, Response, StatusCode};
 use support::{
     Server, encoded,
     feed::Feed,
@@ -69,6 +69,50 @@ async fn documents_about_a_raster_are_not_sent_again_either() {
     // Where there is nothing, `*` matches nothing.
     assert_eq!(ask("point/100,50", "*").await.status(), StatusCode::NOT_FOUND);
     assert_eq!(ask("tiles/WebMercatorQuad/12/0/0.png", "*").await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn an_answer_is_the_one_that_is_insisted_on_or_none() {
+    let (origin, server) = origin_and_server(&[]).await;
+    let url = origin.put("a.tif", tiff(1));
+    let paths = ["info", "preview.png", "statistics", "stac", "WebMercatorQuad/tilejson.json", "point/1,-1"];
+    let documents = paths.map(|path| format!("/cog/{path}?url={}", encoded(&url)));
+    let (date, earlier) = (written_at(1), "Sun, 31 Dec 2023 23:59:59 GMT");
+    // The tile again and again: the first time it is made, then it is at hand, then it is recalled before any route.
+    let tile = path(&url, &tile(1, 1), ".png?");
+    for path in documents.iter().chain([&tile, &tile, &tile]) {
+        let etag = server.get(path).await.headers()["etag"].to_str().unwrap().to_owned();
+        let (weak, listed) = (format!("W/{etag}"), format!("\"other\", {etag} ,\"third\""));
+        for (conditions, status) in [
+            (&[("if-match", etag.as_str())][..], 200),
+            (&[("if-match", "*")], 200),
+            (&[("if-match", &listed)], 200),
+            (&[("if-match", "\"other\""), ("if-match", &etag)], 200),
+            (&[("if-match", "\"other\"")], 412),
+            (&[("if-match", &weak)], 412),
+            (&[("if-unmodified-since", &date)], 200),
+            (&[("if-unmodified-since", earlier)], 412),
+            (&[("if-match", &etag), ("if-unmodified-since", earlier)], 200),
+            (&[("if-match", "\"other\""), ("if-none-match", &etag)], 412),
+            (&[("if-match", "*"), ("if-none-match", &etag)], 304),
+            (&[("if-none-match", &listed)], 304),
+            (&[("if-none-match", "\"other\""), ("if-none-match", &weak)], 304),
+            (&[("if-none-match", "*")], 304),
+            (&[("if-none-match", "\"other\", \"third\"")], 200),
+        ] {
+            for method in [Method::GET, Method::HEAD] {
+                let request = server.client.request(method.clone(), format!("{}{path}", server.address));
+                let request = conditions.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+                let answer = request.send().await.unwrap();
+                assert_eq!(answer.status(), status, "{method} {path} {conditions:?}");
+                let is_problem =
+                    answer.headers().get("content-type").is_some_and(|it| it == "application/problem+json");
+                assert_eq!(is_problem, status == 412, "{method} {path} {conditions:?}");
+            }
+        }
+    }
+    let nowhere = format!("{}{}", server.address, path(&url, "12/0/0", ".png?"));
+    assert_eq!(server.client.get(nowhere).header("if-match", "*").send().await.unwrap().status(), 404);
 }
 
 #[tokio::test]

@@ -84,9 +84,10 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     (!values.is_empty()).then(|| values.join(",").trim().to_owned())
 }
 
+/// Seconds since 1970 of a date in any of the three ways that there are (RFC 9110, section 5.6.7).
 fn date(headers: &HeaderMap, name: &HeaderName) -> Option<i64> {
-    let value = headers.get(name)?.to_str().ok()?;
-    rfc2822::DateTimeParser::new().parse_timestamp(value).ok().map(Timestamp::as_second)
+    let date = httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()?;
+    Timestamp::try_from(date).ok().map(Timestamp::as_second)
 }
 
 /// Whether a list of entity tags has `etag`; a weak one in it counts only in a weak comparison.
@@ -141,6 +142,8 @@ mod tests {
             (&[("if-none-match", "\"other\"")], PROCEED),
             (&[("if-modified-since", DATE)], Verdict::NotModified),
             (&[("if-modified-since", EARLIER)], PROCEED),
+            (&[("if-modified-since", "Sunday, 06-Nov-94 08:49:37 GMT")], Verdict::NotModified),
+            (&[("if-modified-since", "Sun Nov  6 08:49:37 1994")], Verdict::NotModified),
             (&[("if-modified-since", "yesterday")], PROCEED),
             (&[("if-none-match", "\"other\""), ("if-modified-since", DATE)], PROCEED),
             (&[("if-match", "\"other\""), ("if-none-match", etag.as_str())], Verdict::Failed),
