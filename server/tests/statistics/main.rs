@@ -4,8 +4,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use aurora_fixtures::at_hand::sample_data;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use support::{Server, encoded};
@@ -43,11 +44,6 @@ const OTHER_OVERVIEW_SHARE: f64 = 0.03;
 /// Warped rasters of which so many values occur so seldom that single pixels make the rarest and the most frequent one.
 const RAREST_BY_ONE_PIXEL: [&str; 1] = ["rio-tiler__cog.tif"];
 const MOST_FREQUENT_BY_FEW: [&str; 2] = ["rio-tiler__cog_scale.tif", "titiler__B01.tif"];
-
-fn folder() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/cog");
-    folder.is_dir().then(|| folder.canonicalize().unwrap())
-}
 
 impl Case {
     async fn ask(&self, server: &Server, folder: &Path) -> Vec<Map<String, Value>> {
@@ -162,10 +158,8 @@ fn agree(found: &Value, expected: &Value, share: f64) -> bool {
 
 #[tokio::test]
 async fn numbers_are_those_of_titiler() {
-    let Some(folder) = folder() else {
-        println!("not run: there is no ../shared/data");
-        return;
-    };
+    let Some(folder) = sample_data("cog") else { return };
+    let folder = folder.canonicalize().unwrap();
     let cases: Vec<Case> = serde_json::from_str(include_str!("titiler.json")).unwrap();
     let server = Server::start(&["--allow", folder.to_str().unwrap()]);
     let mut differences = Vec::new();
