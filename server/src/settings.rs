@@ -51,7 +51,7 @@ pub struct Settings {
     pub queue_limit: usize,
 
     /// Time in which a request is answered, else 504
-    #[arg(long, default_value = "10s", value_name = "TIME")]
+    #[arg(long, default_value = "10s", value_name = "TIME", value_parser = lasting)]
     pub request_timeout: Span,
 
     /// Age at which a remote raster named by `url=` is checked for a newer version
@@ -90,6 +90,12 @@ pub struct Settings {
 /// Where an indexer listens unless told otherwise.
 const USUAL_INDEXER: &str = "http://127.0.0.1:8081";
 
+/// A time in which something can happen.
+fn lasting(text: &str) -> Result<Span, String> {
+    let span: Span = text.parse().map_err(|error| format!("{error}"))?;
+    if span.0.is_zero() { Err("nothing is done in no time".to_owned()) } else { Ok(span) }
+}
+
 impl Settings {
     /// The indexers that are followed: those named, or the usual one when neither it nor anything else to read is.
     pub fn indexers(&self) -> Vec<Url> {
@@ -122,6 +128,16 @@ mod tests {
         assert_eq!(settings.indexers(), [Url::parse(USUAL_INDEXER).unwrap()]);
         let settings: Settings = aurora_daemon::config::try_parse(&["aurora-server", "--allow", "/data"]).unwrap();
         assert!(settings.indexers().is_empty());
+    }
+
+    #[test]
+    fn a_server_that_could_answer_nothing_does_not_start() {
+        let parse =
+            |time: &str| aurora_daemon::config::try_parse::<Settings>(&["aurora-server", "--request-timeout", time]);
+        assert_eq!(parse("1ms").unwrap().request_timeout, "1ms".parse().unwrap());
+        for bad in ["0s", "0", "-1s", "soon"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]
