@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, File},
-    io::Read,
+    io::{Read, Write as _},
     net::TcpListener,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -17,7 +17,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use aurora_fixtures::at_hand::skipped;
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::migrate::Migration;
 
@@ -36,6 +35,18 @@ const USER: &str = "postgres";
 /// nobody takes down, clears the folder that is named first.
 const KEEPER: &str = r#"folder=$1; shift; "$@" & server=$!; cat >/dev/null; kill -INT $server 2>/dev/null
 wait $server; test -z "$folder" || rm -rf -- "$folder"/*"#;
+
+/// Says on the terminal that a test, or a part of one, is not run and why, as `aurora_fixtures::at_hand` does, which this
+/// crate stands below.
+///
+/// # Panics
+/// When the environment has `SKIPS=fail`.
+pub fn skipped(why: &str) {
+    assert!(std::env::var_os("SKIPS").is_none_or(|skips| skips != "fail"), "not skipped, since SKIPS=fail: {why}");
+    // On standard error itself, since what is printed the usual way is not shown of a test that passes. Nobody to tell is no
+    // reason to fail.
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}
 
 /// A PostgreSQL server.
 pub struct Server {
