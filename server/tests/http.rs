@@ -15,7 +15,7 @@ async fn everything_that_goes_wrong_is_a_problem() {
         assert_eq!(server.problem(&path).await.0, 400, "{tile}");
     }
     assert_eq!(server.problem("/cog/point/1?url=http://a/b").await.0, 400);
-    assert_eq!(server.problem("/cog/info?url=http://a/b&expression=b1%2B").await.0, 400);
+    assert_eq!(server.problem("/cog/statistics?url=http://a/b&expression=b1%2B").await.0, 400);
     assert_eq!(server.problem("/scenes/%FF").await.0, 400);
     let response = server.client.request(Method::DELETE, format!("{}/scenes", server.address)).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
