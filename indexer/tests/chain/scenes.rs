@@ -11,9 +11,12 @@ use crate::{
 
 #[test]
 fn a_file_becomes_a_scene_and_then_a_result() {
-    let indexer = Indexer::start(COPY, &[]);
+    // It waits until it was seen to run: a command that ends at once may have ended before anybody looked.
+    let indexer = Indexer::start(&format!(r#"while ! test -e "$4/go"; do sleep 0.1; done; {COPY}"#), &[]);
     fs::create_dir_all(indexer.root().join("2026/ü b")).unwrap();
     fs::write(indexer.root().join("2026/ü b/one two.MBI.tif"), tiff(1)).unwrap();
+    indexer.job_in("2026/ü b/one two.MBI.tif", "running");
+    fs::write(indexer.dir.path().join("go"), "").unwrap();
     let scene = indexer.scene_at("one two", 2, "published");
     assert_eq!(scene["raw"]["href"], "/files/2026/%C3%BC%20b/one%20two.MBI.tif");
     assert_eq!(scene["raw"]["nodata"], 0.0, "an MBI's nodata is 0 though undeclared");
