@@ -2,7 +2,10 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::Instant,
+};
 
 use super::{answers::Answers, connection::Host, sockets};
 use crate::fair::Client;
@@ -10,8 +13,12 @@ use crate::fair::Client;
 /// Pause after a failed accept, so that a lack of descriptors or memory never spins.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Accepts until the stop, and then whoever was already waiting at a socket of our own; at an inherited one they wait
-/// for whoever takes it over.
+/// Time after a stop in which clients who were connecting get through: some round trips over a slow network. Those that
+/// come later lose nothing by it, since they try again after a second.
+const HANDSHAKE_TIME: Duration = Duration::from_millis(500);
+
+/// Accepts until the stop, and then whoever was already waiting or connecting at a socket of our own; at an inherited one
+/// they wait for whoever takes it over.
 pub(super) async fn accept<A: Answers>(socket: Arc<TcpListener>, inherited: bool, host: Arc<Host<A>>) {
     let stop = host.stop.clone();
     while let Some(accepted) = stop.run_until_cancelled(socket.accept()).await {
@@ -20,16 +27,18 @@ pub(super) async fn accept<A: Answers>(socket: Arc<TcpListener>, inherited: bool
     if inherited {
         return;
     }
-    if let Err(error) = sockets::close_queue(&socket) {
-        tracing::warn!(%error, "clients that come now may be turned away");
+    if let Err(error) = sockets::ignore_new_clients(&socket) {
+        tracing::warn!(%error, "clients that come now may be cut off");
     }
+    let connected_at = Instant::now() + HANDSHAKE_TIME;
     let waiting = async {
-        while let Ok(accepted) = tokio::time::timeout(Duration::ZERO, socket.accept()).await {
+        // Past that time it goes on while somebody is there.
+        while let Ok(accepted) = tokio::time::timeout_at(connected_at, socket.accept()).await {
             admit(accepted, &host).await;
         }
     };
     if host.grace_over.run_until_cancelled(waiting).await.is_none() {
-        tracing::warn!("some clients still waited to be accepted at the end of the grace");
+        tracing::warn!("the grace ended before all who were connecting could be let in");
     }
 }
 

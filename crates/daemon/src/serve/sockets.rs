@@ -10,7 +10,7 @@ use std::{
 };
 
 use listenfd::ListenFd;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 
 use crate::tls::Tls;
 
@@ -80,9 +80,21 @@ fn shared(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Takes no more clients into the queue of a socket of our own, so that what is in it can be served to the end.
-pub(super) fn close_queue(socket: &tokio::net::TcpListener) -> io::Result<()> {
-    SockRef::from(socket).listen(0)
+/// Has the kernel ignore clients that begin to connect to a socket of our own, so that those who have begun can be served
+/// to the end. A socket closed at once, or one with a short queue, resets them although they take themselves for connected.
+pub(super) fn ignore_new_clients(socket: &tokio::net::TcpListener) -> io::Result<()> {
+    // Of what comes in the filter sees the TCP header first (linux/net/ipv4/tcp_ipv4.c, tcp_filter); a client begins with
+    // SYN among its flags (RFC 9293, 3.1). Sockets accepted later keep the filter, and never see one.
+    const FLAGS_AT: u32 = 13;
+    const SYN: u32 = 0x02;
+    const WHOLE: u32 = u32::MAX;
+    let instruction = |code: u32, if_true, if_false, value| SockFilter::new(code as u16, if_true, if_false, value);
+    SockRef::from(socket).attach_filter(&[
+        instruction(libc::BPF_LD | libc::BPF_B | libc::BPF_ABS, 0, 0, FLAGS_AT),
+        instruction(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K, 0, 1, SYN),
+        instruction(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
+        instruction(libc::BPF_RET | libc::BPF_K, 0, 0, WHOLE),
+    ])
 }
 
 /// Clients that wait at a listening socket to be accepted; none where the kernel does not tell.
