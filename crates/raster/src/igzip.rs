@@ -5,15 +5,19 @@
 //! [`crate::codec`] for blocks, [`crate::encode`] for pictures.
 #![allow(unsafe_code, reason = "a C library's calls")]
 
+mod places;
+
 use std::{cell::RefCell, mem::MaybeUninit};
 
 use isal::{
     CompCode, DecompCode,
     isal_sys::igzip_lib::{
         IGZIP_ZLIB, ISAL_DEF_LVL1_DEFAULT, NO_FLUSH, inflate_state, isal_deflate_stateless,
-        isal_deflate_stateless_init, isal_inflate_init, isal_inflate_stateless, isal_zstream,
+        isal_deflate_stateless_init, isal_inflate_init, isal_inflate_stateless,
     },
 };
+
+use places::Places;
 
 /// Where the least compression is sought that still finds matches: speckle has few.
 const LEVEL: u32 = 1;
@@ -24,7 +28,7 @@ thread_local! {
 }
 
 struct Deflate {
-    stream: Box<isal_zstream>,
+    streams: Places,
     tables: Vec<u8>,
 }
 
@@ -40,19 +44,19 @@ fn zeroed<T: Zeroable>() -> Box<T> {
 /// That must be so.
 unsafe trait Zeroable {}
 
-// SAFETY: both hold numbers, arrays of numbers and raw addresses, which may be null, and nothing else.
-unsafe impl Zeroable for isal_zstream {}
-// SAFETY: as above.
+// SAFETY: it holds numbers, arrays of numbers and raw addresses, which may be null, and nothing else.
 unsafe impl Zeroable for inflate_state {}
+// SAFETY: room between streams, and streams, which hold the like.
+unsafe impl Zeroable for [places::Place; places::PLACES] {}
 
 impl Deflate {
     fn new() -> Self {
-        Self { stream: zeroed(), tables: vec![0; ISAL_DEF_LVL1_DEFAULT as usize] }
+        Self { streams: Places::new(), tables: vec![0; ISAL_DEF_LVL1_DEFAULT as usize] }
     }
 
     fn append(&mut self, input: &[u8], output: &mut Vec<u8>, room_bytes: usize) -> Result<(), CompCode> {
         output.reserve(room_bytes);
-        let (room, stream) = (output.spare_capacity_mut(), &mut *self.stream);
+        let (room, stream) = (output.spare_capacity_mut(), self.streams.clear_of(input));
         let (Ok(avail_in), Ok(avail_out)) = (u32::try_from(input.len()), u32::try_from(room.len())) else {
             return Err(CompCode::InvalidParam);
         };

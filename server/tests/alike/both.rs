@@ -1,9 +1,6 @@
 //! A file known both ways, as a scene and by its address, and what is the same in answers about it.
 
-use std::io::Read;
-
 use aurora_catalog::ChangeBody;
-use flate2::read::ZlibDecoder;
 use reqwest::{Method, Response, header::HeaderMap};
 use serde_json::Value;
 
@@ -29,9 +26,6 @@ enum Body {
     Json(Value),
     Text(String),
     Bytes(Vec<u8>),
-    /// What stands before the first compressed byte of a picture, and what is compressed: which of several equally short codes a
-    /// compressor takes is not the same each time.
-    Deflated(Vec<u8>, Vec<u8>),
 }
 
 /// What either is called: the file by its name or address, the scene by its id.
@@ -69,7 +63,6 @@ impl Answer {
             Body::Json(document) => document.to_string(),
             Body::Text(text) => text.clone(),
             Body::Bytes(bytes) => format!("{bytes:?}"),
-            Body::Deflated(head, pixels) => format!("{head:?} {pixels:?}"),
         };
         format!("{} {:?} {body}", self.status, self.headers)
     }
@@ -145,7 +138,6 @@ impl Both {
         let body = match (media_type.contains("json"), is_text) {
             (true, _) => Body::Json(serde_json::from_str(&self.as_of_scene(&bytes)).unwrap()),
             (_, true) => Body::Text(self.as_of_scene(&bytes)),
-            _ if is_deflated(&media_type) => Body::Deflated(head(&bytes).to_vec(), inflated(&bytes)),
             _ => Body::Bytes(bytes.to_vec()),
         };
         Answer { status, kept, headers, body }
@@ -181,32 +173,4 @@ fn same(headers: &HeaderMap) -> Vec<(&'static str, Option<String>)> {
     let mut same: Vec<_> = SAME_HEADERS.iter().map(|&name| (name, told(headers, name))).collect();
     same.push(("etag", told(headers, "etag").map(|_| "any".to_owned())));
     same
-}
-
-fn is_deflated(media_type: &str) -> bool {
-    media_type == "image/png" || media_type.starts_with("image/tiff")
-}
-
-/// A PNG's size, kind of pixels and palette; of a TIFF what its first bytes say, since its directory stands behind its pixels.
-fn head(bytes: &[u8]) -> &[u8] {
-    let png = bytes.windows(4).position(|name| name == b"IDAT").map(|at| at - 4);
-    &bytes[..png.unwrap_or(4)]
-}
-
-/// What the zlib streams in a file hold (RFC 1950: deflate, fastest), one after the other.
-fn inflated(bytes: &[u8]) -> Vec<u8> {
-    let (mut found, mut at) = (Vec::new(), 0);
-    while let Some(next) = bytes[at..].windows(2).position(|start| start == [0x78, 0x01]) {
-        at += next;
-        let (mut stream, mut pixels) = (ZlibDecoder::new(&bytes[at..]), Vec::new());
-        match stream.read_to_end(&mut pixels) {
-            Ok(_) => {
-                at += stream.total_in() as usize;
-                found.extend(pixels);
-            }
-            Err(_) => at += 1,
-        }
-    }
-    assert!(!found.is_empty(), "there are pixels");
-    found
 }
