@@ -94,20 +94,22 @@ impl House {
         Web::new(self.indexer_address)
     }
 
-    /// Starts the indexer again after it was killed or stopped.
+    /// Starts the indexer again, stopped first if it still runs.
     ///
     /// # Errors
-    /// When it does not start.
+    /// When it does not stop, or does not start.
     pub async fn restart_indexer(&mut self) -> Result<()> {
+        self.indexer.stop()?;
         self.indexer = start_indexer(&self.folder, self.indexer_address, &self.settings)?;
         ready(&self.indexer_web(), &self.indexer).await
     }
 
-    /// Starts the server again after it was killed or stopped.
+    /// Starts the server again, stopped first if it still runs.
     ///
     /// # Errors
-    /// When it does not start.
+    /// When it does not stop, or does not start.
     pub async fn restart_server(&mut self) -> Result<()> {
+        self.server.stop()?;
         self.server = start_server(&self.folder, self.server_address, self.indexer_address, &self.settings)?;
         ready(&self.web(), &self.server).await
     }
