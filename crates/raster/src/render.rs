@@ -11,6 +11,7 @@
 mod bilinear;
 mod carry;
 mod cell;
+mod chords;
 mod cost;
 mod decimate;
 mod fetch;

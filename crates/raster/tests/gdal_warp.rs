@@ -1,4 +1,5 @@
-//! Renders against GDAL's own warp of the same level, with its exact transformer.
+//! Renders against GDAL's own warp of the same level, whose rows are straight where that errs by an eighth of a pixel at most: as
+//! its programs and rio-tiler have it by default.
 
 mod support;
 
@@ -16,7 +17,9 @@ use gdal::{
     raster::{Buffer, ResampleAlg},
     spatial_ref::SpatialRef,
 };
-use gdal_sys::{CPLErr, GDALReprojectImage, GDALResampleAlg};
+use gdal_sys::{
+    CPLErr, CSLSetNameValue, GDALCreateWarpOptions, GDALDestroyWarpOptions, GDALReprojectImage, GDALResampleAlg,
+};
 use serde_json::Value;
 use support::{
     open, paint,
@@ -53,15 +56,25 @@ fn gdal_warp(path: &Path, level: u16, view: &View, kernel: GDALResampleAlg::Type
     Warped { values, valid }
 }
 
+/// What GDAL lets a row err by default, in source pixels.
+const DEFAULT_ERROR_PX: f64 = 0.125;
+
 #[allow(unsafe_code)]
 fn reproject(source: &Dataset, target: &Dataset, kernel: GDALResampleAlg::Type) {
     let null = std::ptr::null;
-    // SAFETY: both datasets live for the whole call; the other pointers may be null, and GDAL then reads the projections
-    // from the datasets, takes no progress callback and default options.
+    // SAFETY: both datasets live for the whole call, and so do the options, which own their list and are destroyed once; the other
+    // pointers may be null, and GDAL then reads the projections from the datasets and takes no progress callback.
     let outcome = unsafe {
         let (source, target) = (source.c_dataset(), target.c_dataset());
-        let no_options = std::ptr::null_mut();
-        GDALReprojectImage(source, null(), target, null(), kernel, 0.0, 0.0, None, std::ptr::null_mut(), no_options)
+        let options = GDALCreateWarpOptions();
+        // Rio-tiler's tiles are not cut where they hold little of the raster, either, which would cut their rows.
+        let (name, value) = (c"SRC_FILL_RATIO_HEURISTICS", c"NO");
+        (*options).papszWarpOptions = CSLSetNameValue((*options).papszWarpOptions, name.as_ptr(), value.as_ptr());
+        let progress = std::ptr::null_mut();
+        let outcome =
+            GDALReprojectImage(source, null(), target, null(), kernel, 0.0, DEFAULT_ERROR_PX, None, progress, options);
+        GDALDestroyWarpOptions(options);
+        outcome
     };
     assert_eq!(outcome, CPLErr::CE_None, "GDAL warps");
 }
@@ -134,15 +147,13 @@ fn compare_on(ground: Ground, kernel: Resampling, check: impl Fn(&Pixels, &Warpe
 
 #[test]
 fn nearest_is_gdals_nearest() {
-    compare(Resampling::Nearest, |ours, theirs, source_px_per_view_px| {
+    compare(Resampling::Nearest, |ours, theirs, _| {
         let mine = values(ours);
         let same_mask = share(mine.len(), |pixel| (ours.mask[pixel] != 0) == theirs.valid[pixel]);
         let both: Vec<usize> = (0..mine.len()).filter(|&pixel| ours.mask[pixel] != 0 && theirs.valid[pixel]).collect();
         let same = share(both.len(), |at| mine[both[at]] == theirs.values[both[at]]);
         println!("  {:.4} % of masks, {:.4} % of values equal", same_mask * 100.0, same * 100.0);
-        // Beyond the coarsest overview a hundredth of a view pixel is a tenth of a source pixel.
-        let least = if source_px_per_view_px <= 2.0 { 0.995 } else { 0.97 };
-        assert!(same_mask >= 0.995 && same >= least, "masks {same_mask}, values {same}");
+        assert!(same_mask >= 0.9999 && same >= 0.9999, "masks {same_mask}, values {same}");
     });
 }
 
@@ -210,7 +221,8 @@ fn the_mode_is_gdals_mode() {
     });
 }
 
-/// The sum grows with the square of the pixel's side, and with it what a part of a source pixel more or less makes out.
+/// The sum grows with the square of the pixel's side, and with it what a part of a source pixel more or less makes out: GDAL's
+/// straight rows lead from edge to edge here, ours from centre to centre, up to two hundredths of a source pixel beside them.
 #[test]
 fn the_sum_is_gdals_sum() {
     compare(Resampling::Sum, |ours, theirs, source_px_per_view_px| {
@@ -218,8 +230,9 @@ fn the_sum_is_gdals_sum() {
         let both = |pixel: usize| ours.mask[pixel] != 0 && theirs.valid[pixel];
         let (a, b) = (mean(values(ours), both), mean(&theirs.values, both));
         println!("  {source_px_per_view_px:.2}: {mean_off:.2} off in the mean, means {a:.1} and {b:.1}");
+        let most_off = if source_px_per_view_px < 2.0 { 0.003 } else { 0.02 / source_px_per_view_px };
         assert!(
-            mean_off <= 0.003 * b && (a - b).abs() <= 0.002 * b,
+            mean_off <= most_off * b && (a - b).abs() <= 0.002 * b,
             "{mean_off} of {b} off at {source_px_per_view_px}"
         );
     });

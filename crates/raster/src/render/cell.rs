@@ -42,7 +42,7 @@ impl Position {
 
     /// The same for a pixel's centre. Where zoom and level match exactly, centres fall on edges between source pixels;
     /// the nudge decides for the right and lower one, whatever the rounding.
-    fn of_centre((x, y): (f64, f64)) -> Self {
+    pub(super) fn of_centre((x, y): (f64, f64)) -> Self {
         Self::of((x + NUDGE_PX, y + NUDGE_PX))
     }
 
@@ -135,6 +135,13 @@ pub(super) struct Cell {
 pub(super) enum Shape {
     /// On a smooth patch through nine exact points.
     Patch(Patch),
+    /// Along spans, row by row.
+    Rows {
+        /// Those that lie inside the level.
+        spans: Vec<Span>,
+        /// What a view pixel spans there: source columns and rows.
+        span_px: (f64, f64),
+    },
     /// Every pixel exactly, `[row][col]` of the cell; `None` has no image in the source.
     Points(Vec<Option<Position>>),
 }
@@ -180,6 +187,7 @@ impl Cell {
     fn for_each_even_span(&self, mut visit: impl FnMut(Span)) {
         match &self.shape {
             Shape::Patch(patch) => patch.for_each_span(&self.cols, &self.rows, visit),
+            Shape::Rows { spans, .. } => spans.iter().copied().for_each(visit),
             Shape::Points(points) => {
                 let step = Position { x: 0, y: 0 };
                 let places = self.rows.clone().flat_map(|row| self.cols.clone().map(move |col| (row, col)));

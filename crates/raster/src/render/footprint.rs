@@ -33,7 +33,11 @@ impl Footprint {
     /// That of a cell. It is taken from the cell of the zoom's lattice, of which the view may show a part only, so that it
     /// is the same in every view; single points take `usual_px`, which depends on raster and zoom alone.
     pub(super) fn of(cell: &Cell, usual_px: f64) -> Self {
-        let Shape::Patch(patch) = &cell.shape else { return Self { x_px: usual_px, y_px: usual_px } };
+        let patch = match &cell.shape {
+            Shape::Patch(patch) => patch,
+            &Shape::Rows { span_px: (x_px, y_px), .. } => return Self { x_px, y_px },
+            Shape::Points(_) => return Self { x_px: usual_px, y_px: usual_px },
+        };
         let [above, middle, below] = &patch.nodes;
         let per_px = |a: f64, b: f64, side_px: u32| (b - a) / f64::from(side_px);
         let right = |get: fn((f64, f64)) -> f64| per_px(get(middle[0]), get(middle[2]), patch.size_px.0);

@@ -8,33 +8,24 @@ use std::ops::Range;
 use aurora_tile::Bounds;
 
 use crate::render::{
-    cell::{Cell, Patch, Shape, on_parabola},
+    cell::{Cell, Patch, Shape, Span, on_parabola},
+    chords::{self, Chord, GDAL_TOLERANCE_PX},
     level::Choice,
     project::Projection,
 };
 
-/// Side of the largest cell in view pixels.
-const LARGEST_CELL_PX: i64 = 256;
-
 /// Side of the smallest cell; what still bends there, or has no image in part, is placed pixel by pixel.
 const SMALLEST_CELL_PX: i64 = 8;
 
-/// Largest error accepted of a patch at the points tried, in source pixels or view pixels, whichever is smaller. Far
-/// below the eighth of a pixel that is promised, since the patch converges fast and nearest pixels show every error.
+/// Largest error accepted of a patch at the points tried, in source pixels or view pixels, whichever is smaller: the patch
+/// converges fast, and nearest pixels show every error.
 const PATCH_TOLERANCE_PX: f64 = 0.01;
 
-/// Largest distance accepted between the patch and the straight pieces its rows are walked in.
-const PIECE_TOLERANCE_PX: f64 = 0.008;
-
-/// Part of these tolerances that is accepted of a raster that is shown so small that each of its few pixels weighs much in
-/// their mean.
-const SMALL_RASTER_SHARE: f64 = 0.3;
-
-/// Longest side in view pixels of such a raster.
+/// Longest side in view pixels of a raster that is placed row by row: each of its few pixels weighs much in their mean.
 const SMALL_RASTER_PX: f64 = 256.0;
 
-/// Most pieces of a row.
-const MOST_PIECES: u32 = SMALLEST_CELL_PX as u32;
+/// Rows that are taken to span as many source pixels.
+const BAND_PX: i64 = 32;
 
 /// The grid's view of things: lattice pixels in, source pixels of the chosen level out.
 struct Grid<'a> {
@@ -44,6 +35,7 @@ struct Grid<'a> {
     level_width_px: f64,
     level_height_px: f64,
     shrink: (f64, f64),
+    by_rows: bool,
     error_scale: f64,
     cells: Vec<Cell>,
     outline: Outline,
@@ -64,6 +56,12 @@ struct Square {
     side_px: i64,
 }
 
+/// Columns and rows of a square.
+struct Part {
+    cols: Range<i64>,
+    rows: Range<i64>,
+}
+
 /// Size of the view and of the level in pixels.
 pub(super) struct Sizes {
     pub(super) view_px: (u32, u32),
@@ -75,7 +73,6 @@ pub(super) struct Sizes {
 pub(super) fn cells(projection: &Projection<'_>, sizes: &Sizes, choice: Choice) -> Vec<Cell> {
     let share = |full: u32, level: u32| f64::from(level) / f64::from(full);
     let shown_px = f64::from(sizes.level_px.0.max(sizes.level_px.1)) / choice.source_px_per_view_px;
-    let strictness = if shown_px < SMALL_RASTER_PX { SMALL_RASTER_SHARE } else { 1.0 };
     let mut grid = Grid {
         projection,
         width_px: sizes.view_px.0,
@@ -83,7 +80,8 @@ pub(super) fn cells(projection: &Projection<'_>, sizes: &Sizes, choice: Choice) 
         level_width_px: f64::from(sizes.level_px.0),
         level_height_px: f64::from(sizes.level_px.1),
         shrink: (share(sizes.full_px.0, sizes.level_px.0), share(sizes.full_px.1, sizes.level_px.1)),
-        error_scale: choice.source_px_per_view_px.min(1.0) * strictness,
+        by_rows: shown_px < SMALL_RASTER_PX,
+        error_scale: choice.source_px_per_view_px.min(1.0),
         cells: Vec::new(),
         outline: Outline::NotSought,
     };
@@ -94,15 +92,16 @@ pub(super) fn cells(projection: &Projection<'_>, sizes: &Sizes, choice: Choice) 
 impl Grid<'_> {
     fn cover_view(&mut self) {
         let lattice = self.projection.lattice();
-        let first = |start: i64| start.div_euclid(LARGEST_CELL_PX) * LARGEST_CELL_PX;
+        let side_px = lattice.square_px;
+        let first = |start: i64| start.div_euclid(side_px) * side_px;
         let mut row = first(lattice.row);
         while row < lattice.row + i64::from(self.height_px) {
             let mut col = first(lattice.col);
             while col < lattice.col + i64::from(self.width_px) {
-                self.cover(Square { col, row, side_px: LARGEST_CELL_PX }, None);
-                col += LARGEST_CELL_PX;
+                self.cover(Square { col, row, side_px }, None);
+                col += side_px;
             }
-            row += LARGEST_CELL_PX;
+            row += side_px;
         }
     }
 
@@ -111,9 +110,15 @@ impl Grid<'_> {
         let Some((cols, rows)) = self.in_view(square) else { return };
         let points = self.trial(square, known);
         let nodes = NODES.map(|row| row.map(|point| points[point]));
-        let patch =
-            Patch { nodes, size_px: (square.side_px as u32, square.side_px as u32), offset_px: (0, 0), pieces: 1 };
-        if fits(&patch, &points, PATCH_TOLERANCE_PX * self.error_scale) {
+        let patch = Patch {
+            nodes,
+            size_px: (square.side_px as u32, square.side_px as u32),
+            offset_px: (0, 0),
+            straight_within_px: GDAL_TOLERANCE_PX,
+        };
+        if self.by_rows && points.iter().all(|(x, y)| x.is_finite() && y.is_finite()) {
+            self.keep_rows(square, &cols, &rows);
+        } else if fits(&patch, &points, PATCH_TOLERANCE_PX * self.error_scale) {
             self.keep_patch(square, cols, rows, patch);
         } else if !self.may_hold_raster(square) {
         } else if square.side_px > SMALLEST_CELL_PX {
@@ -164,8 +169,82 @@ impl Grid<'_> {
         let lattice = self.projection.lattice();
         let offset = |start: u32, origin: i64, cell: i64| (i64::from(start) + origin - cell) as u32;
         patch.offset_px = (offset(cols.start, lattice.col, square.col), offset(rows.start, lattice.row, square.row));
-        patch.pieces = pieces(&patch, PIECE_TOLERANCE_PX * self.error_scale);
         self.cells.push(Cell::new(cols, rows, Shape::Patch(patch)));
+    }
+
+    /// Keeps what lies inside the level, row by row of the whole square, so that rows are the same whichever part is in view.
+    fn keep_rows(&mut self, square: Square, cols: &Range<u32>, rows: &Range<u32>) {
+        if !self.may_hold_raster(square) {
+            return;
+        }
+        let part = self.part_of_raster(square);
+        let top = square.row - self.projection.lattice().row;
+        let height_px = BAND_PX.min(square.side_px);
+        for band in (0..square.side_px).step_by(height_px as usize) {
+            let edge = |down: i64| (top + down).clamp(rows.start.into(), rows.end.into()) as u32;
+            let rows = edge(band.max(part.rows.start))..edge((band + height_px).min(part.rows.end));
+            let spans: Vec<_> = rows.clone().flat_map(|row| self.spans_of_row(square, row, cols, &part.cols)).collect();
+            if !spans.is_empty() {
+                let span_px = self.span_px((square.row + band) as f64 + height_px as f64 / 2.0);
+                self.cells.push(Cell::new(cols.clone(), rows, Shape::Rows { spans, span_px }));
+            }
+        }
+    }
+
+    /// Spans of a view row inside the level: of its part in a square those in `cols` of the view, near `sought` columns of the
+    /// square.
+    fn spans_of_row(&self, square: Square, row: u32, cols: &Range<u32>, sought: &Range<i64>) -> Vec<Span> {
+        let lattice = self.projection.lattice();
+        let (left, down) = (square.col - lattice.col, (lattice.row + i64::from(row)) as f64 + 0.5);
+        let place = |pixels: &[u32], places: &mut [(f64, f64)]| {
+            let centre = |&pixel: &u32| ((square.col + i64::from(pixel)) as f64 + 0.5, down);
+            pixels.iter().zip(places.iter_mut()).for_each(|(pixel, place)| *place = centre(pixel));
+            self.to_level(places);
+        };
+        let sought = sought.start as u32..sought.end as u32;
+        let mut spans = Vec::new();
+        chords::for_each(square.side_px as u32, &sought, place, |Chord { begin, len, start, step }| {
+            let in_view = |edge: u32| (left + i64::from(edge)).clamp(cols.start.into(), cols.end.into());
+            let (first, end) = (in_view(begin), in_view(begin + len));
+            if first < end {
+                let start = start.plus(step, first - left - i64::from(begin));
+                let span = Span { row, col: first as u32, len: (end - first) as u32, start, step };
+                spans.extend(span.clipped(self.level_width_px as u32, self.level_height_px as u32));
+            }
+        });
+        spans
+    }
+
+    /// Columns and rows of a square between which all of the raster lies that it shows.
+    fn part_of_raster(&self, square: Square) -> Part {
+        let whole = Part { cols: 0..square.side_px, rows: 0..square.side_px };
+        let Outline::Box(outline) = &self.outline else { return whole };
+        // Near the antimeridian it may be seen from both sides.
+        if self.projection.turn_px().is_some_and(|turn_px| turn_px < (4 * square.side_px) as f64) {
+            return whole;
+        }
+        let clip = |low: f64, high: f64, origin: i64| {
+            let edge = |at: f64| (at - origin as f64).clamp(0.0, square.side_px as f64) as i64;
+            edge(low.floor())..edge(high.ceil())
+        };
+        let part = Part {
+            cols: clip(outline.minx, outline.maxx, square.col),
+            rows: clip(outline.miny, outline.maxy, square.row),
+        };
+        // Else a turn away.
+        if part.cols.is_empty() || part.rows.is_empty() { whole } else { part }
+    }
+
+    /// Source columns and rows that a lattice pixel spans in a row, above or below the raster's middle.
+    fn span_px(&self, row: f64) -> (f64, f64) {
+        let middle = (self.level_width_px / 2.0 / self.shrink.0, self.level_height_px / 2.0 / self.shrink.1);
+        let mut places = [middle];
+        self.projection.to_lattice(&mut places);
+        let col = places[0].0;
+        let mut ends = [(col - 0.5, row), (col + 0.5, row), (col, row - 0.5), (col, row + 0.5)];
+        self.to_level(&mut ends);
+        let [left, right, above, below] = ends;
+        ((right.0 - left.0).hypot(below.0 - above.0), (right.1 - left.1).hypot(below.1 - above.1))
     }
 
     fn keep_points(&mut self, cols: Range<u32>, rows: Range<u32>) {
@@ -237,24 +316,9 @@ fn fits(patch: &Patch, points: &[(f64, f64); TRIAL_POINTS], tolerance_px: f64) -
     })
 }
 
-/// Pieces, a power of two of them, that a row must be walked in to stay near the patch. A chord's distance from a
-/// parabola falls with the square of its length.
-fn pieces(patch: &Patch, tolerance_px: f64) -> u32 {
-    let sag = |[start, middle, end]: [(f64, f64); 3]| {
-        let off = |a: f64, b: f64, c: f64| (b - f64::midpoint(a, c)).abs();
-        off(start.0, middle.0, end.0).max(off(start.1, middle.1, end.1))
-    };
-    let sag_px = patch.nodes.map(sag).into_iter().fold(0.0, f64::max);
-    let mut pieces = 1;
-    while pieces < MOST_PIECES && sag_px > tolerance_px * f64::from(pieces * pieces) {
-        pieces *= 2;
-    }
-    pieces
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{KNOWN_POINTS, MOST_PIECES, NODES, Patch, QUARTERS, Square, TRIAL_POINTS, fits, pieces, trial_points};
+    use super::{KNOWN_POINTS, NODES, Patch, QUARTERS, Square, TRIAL_POINTS, fits, trial_points};
 
     #[test]
     fn quarters_know_their_corners_and_centre() {
@@ -270,7 +334,7 @@ mod tests {
             nodes: NODES.map(|row| row.map(|point| points[point])),
             size_px: (64, 64),
             offset_px: (0, 0),
-            pieces: 1,
+            straight_within_px: 0.0,
         }
     }
 
@@ -286,14 +350,5 @@ mod tests {
         assert!(fits_map(|(x, y)| (x, 0.0001 * x * x * x + y), 1.2289));
         assert!(!fits_map(|(x, y)| (x, 0.0001 * x * x * x + y), 1.2287));
         assert!(!fits_map(|(x, y)| (x, if y > 60.0 { f64::NAN } else { y }), 1e9));
-    }
-
-    #[test]
-    fn rows_are_cut_until_their_pieces_are_straight() {
-        let sag =
-            |k: f64| patch(&trial_points(Square { col: 0, row: 0, side_px: 64 }).map(|(x, y)| (x, y + k * x * x)));
-        // Over 64 pixels x²·k sags by k·1024.
-        let counts = [0.0, 0.9, 1.1, 4.1, 1e6].map(|pixels| pieces(&sag(pixels / 1024.0), 1.0));
-        assert_eq!(counts, [1, 1, 2, 4, MOST_PIECES]);
     }
 }

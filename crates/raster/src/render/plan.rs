@@ -123,7 +123,8 @@ pub fn plan(tiff: &GeoTiff, view: &View, options: &ReadOptions) -> Result<Plan> 
         full_px: (full.width_px, full.height_px),
         level_px: (source.width_px, source.height_px),
     };
-    let plan = finish(tiff, options, size_px, choice, grid::cells(&projection, &sizes, choice))?;
+    let cells = grid::cells(&projection, &sizes, choice);
+    let plan = finish(tiff, options, size_px, choice, cells)?;
     if plan.data.is_empty() && !meets_bounds(header, view) {
         return Err(RasterError::OutsideBounds);
     }

@@ -18,8 +18,8 @@ const LONGEST_STRETCH_PX: u32 = 32;
 /// Least side of blocks, in pixels, for which halving is quicker than walking.
 const LEAST_HALVED_BLOCK_PX: u32 = 64;
 
-/// Room for what lies between a patch and the straight pieces its rows are walked in, in source pixels.
-const PIECE_ROOM_PX: f64 = 0.02;
+/// Room for rounding, besides what lies between a patch and the straight pieces its rows are walked in, in source pixels.
+const ROUNDING_PX: f64 = 0.01;
 
 /// Blocks of one level and plane, as a window of the level's grid of blocks with a mark for each that is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,7 +142,6 @@ impl Part {
 struct Room {
     across_px: f64,
     down_px: f64,
-    piece_px: f64,
 }
 
 impl Room {
@@ -151,15 +150,15 @@ impl Room {
         let columns = [0, 1, 2].map(|col| patch.nodes.map(|row| row[col]));
         let across_px = patch.nodes.map(sag).into_iter().fold(0.0, f64::max);
         let down_px = columns.map(sag).into_iter().fold(0.0, f64::max);
-        let piece_px = PIECE_ROOM_PX + across_px / f64::from(patch.pieces * patch.pieces);
-        Self { across_px, down_px, piece_px }
+        Self { across_px, down_px }
     }
 
     /// Over a share of the side a parabola leaves its chord by half the square of that share of its second difference; twice
     /// that is taken, since the difference itself changes across the patch.
     fn around(&self, part: &Part, patch: &Patch) -> f64 {
         let square = |length: usize, side_px: u32| (length as f64 / f64::from(side_px)).powi(2);
-        self.piece_px
+        ROUNDING_PX
+            + patch.straight_within_px
             + self.across_px * square(part.cols.len(), patch.size_px.0)
             + self.down_px * square(part.rows.len(), patch.size_px.1)
     }

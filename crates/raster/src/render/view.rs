@@ -14,6 +14,9 @@ pub struct View {
     lattice: Lattice,
 }
 
+/// Side of the squares that maps are placed by: a tile's, since GDAL's warp places a tile's rows as a whole.
+const SQUARE_PX: i64 = 256;
+
 /// The endless grid of pixels that the view is a part of. All views of one zoom share it, so what is computed from it
 /// is the same number in every one of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,6 +33,8 @@ pub(super) struct Lattice {
     pub(super) col: i64,
     /// The view's first row.
     pub(super) row: i64,
+    /// Side of the squares, a power of two, that it is placed by.
+    pub(super) square_px: i64,
 }
 
 impl Lattice {
@@ -68,6 +73,7 @@ impl View {
             pixel_y: matrix.tile_span_y() / f64::from(tile_size_px),
             col: i64::from(tile.x / joined) * i64::from(tile_size_px),
             row: i64::from(tile.y) * i64::from(tile_size_px),
+            square_px: SQUARE_PX,
         };
         Ok(Self { crs, bounds, width_px: tile_size_px, height_px: tile_size_px, lattice })
     }
@@ -89,6 +95,8 @@ impl View {
             pixel_y: bounds.height() / f64::from(height_px),
             col: 0,
             row: 0,
+            // No other view has this lattice, and a short row is straighter than a long one.
+            square_px: width_px.max(height_px).min(SQUARE_PX as u32).next_power_of_two().into(),
         };
         Ok(Self { crs, bounds, width_px, height_px, lattice })
     }

@@ -15,8 +15,9 @@ pub(in crate::render) struct Patch {
     pub(in crate::render) size_px: (u32, u32),
     /// Column and row within the lattice cell where the view's cell begins.
     pub(in crate::render) offset_px: (u32, u32),
-    /// Straight pieces that a row is walked in; a divisor of the width.
-    pub(in crate::render) pieces: u32,
+    /// Largest distance between it and the straight pieces that its rows are walked in, in source pixels, over both directions
+    /// together.
+    pub(in crate::render) straight_within_px: f64,
 }
 
 /// What three points at the start, the middle and the end weigh at `share` of the way.
@@ -46,11 +47,11 @@ impl Patch {
             let (left, right) = (between(corners[0], corners[2], down), between(corners[1], corners[3], down));
             [0.0, 0.5, 1.0].map(|across| between(left, right, across))
         });
-        Self { nodes, size_px, offset_px: (0, 0), pieces: 1 }
+        Self { nodes, size_px, offset_px: (0, 0), straight_within_px: 1e-6 }
     }
 
     /// A box round all its positions: a patch bulges little beyond its nodes, by an eighth of their extent if it were a
-    /// whole parabola, and its straight pieces and the nudge of centres by far less than a pixel.
+    /// whole parabola, and its straight pieces and the nudge of centres by less than a pixel.
     pub(in crate::render) fn reach(&self) -> Option<Bounds> {
         let area = Bounds::around(self.nodes.into_iter().flatten())?;
         let (room_x, room_y) = (1.0 + area.width() / 8.0, 1.0 + area.height() / 8.0);
@@ -75,12 +76,12 @@ impl Patch {
 
     /// Hands out the spans of the view's `cols` and `rows`, which the view's cell covers, row by row.
     pub(super) fn for_each_span(&self, cols: &Range<u32>, rows: &Range<u32>, mut visit: impl FnMut(Span)) {
-        let pieces = Pieces::new(self.size_px.0, self.pieces);
         let (first, last) = (self.offset_px.0, self.offset_px.0 + cols.len() as u32);
-        let count = (last - 1) / pieces.length_px + 1;
         for (row, down) in rows.clone().zip(self.offset_px.1..) {
             let line = self.line((f64::from(down) + 0.5) / f64::from(self.size_px.1));
+            let pieces = Pieces::of(line, self.size_px.0, self.straight_within_px);
             let mut chord = Chord::first(line, &pieces);
+            let count = (last - 1) / pieces.length_px + 1;
             for begin in (0..count).map(|piece| piece * pieces.length_px) {
                 let end = begin + pieces.length_px;
                 if end > first {
@@ -95,26 +96,39 @@ impl Patch {
     }
 }
 
-/// The straight pieces that all rows of a cell are walked in.
+/// The straight pieces that a row is walked in, of equal length.
 struct Pieces {
     length_px: u32,
-    /// A piece's share of a row.
+    /// A piece's share of the row.
     share: f64,
     /// Pieces a pixel.
     per_pixel: f64,
 }
 
 impl Pieces {
-    fn new(width_px: u32, count: u32) -> Self {
-        let per_pixel = f64::from(count) / f64::from(width_px);
-        Self { length_px: width_px / count, share: 1.0 / f64::from(count), per_pixel }
+    /// So many, a power of two, that the row stays near them: a chord's distance from a parabola falls with the square of its
+    /// length.
+    #[inline]
+    fn of([start, middle, end]: [(f64, f64); 3], width_px: u32, within_px: f64) -> Self {
+        let sag = |a: f64, b: f64, c: f64| (b - f64::midpoint(a, c)).abs();
+        let sag_px = sag(start.0, middle.0, end.0) + sag(start.1, middle.1, end.1);
+        let mut count = 1;
+        while sag_px > within_px * f64::from(count * count) && 2 * count <= width_px {
+            count *= 2;
+        }
+        Self {
+            length_px: width_px / count,
+            share: 1.0 / f64::from(count),
+            per_pixel: f64::from(count) / f64::from(width_px),
+        }
     }
 }
 
-/// A straight piece of a row that stands for a part of its parabola. Pieces follow each other by sums of whole numbers, so
+/// A straight piece of a row that stands for a part of its parabola: it meets it at the centres of the piece's first and last
+/// pixel. Pieces follow each other by sums of whole numbers, so
 /// each is the same wherever the walk along the row began.
 struct Chord {
-    /// Where the piece begins.
+    /// Half a step before the centre of its first pixel.
     from: Position,
     /// From its first pixel to the second.
     step: Position,
@@ -133,16 +147,18 @@ impl Chord {
         // The parabola is start + slope·t + bend·t² for t from 0 to 1.
         let along = |a: f64, b: f64, c: f64| {
             let (slope, bend) = (4.0 * b - 3.0 * a - c, 2.0 * (a - 2.0 * b + c));
-            ((slope + bend * share) * share, 2.0 * bend * share * share)
+            let pixel = share * per_pixel;
+            let begin = a - bend * pixel * (share / 2.0 - pixel / 4.0);
+            (begin, (slope + bend * share) * share, 2.0 * bend * share * share)
         };
         let (x, y) = (along(start.0, middle.0, end.0), along(start.1, middle.1, end.1));
         let scaled = |x: f64, y: f64| Position::of((x * per_pixel, y * per_pixel));
         Self {
-            from: Position::of_centre(start),
-            step: scaled(x.0, y.0),
-            stride: Position::of((x.0, y.0)),
-            stride_growth: Position::of((x.1, y.1)),
-            step_growth: scaled(x.1, y.1),
+            from: Position::of_centre((x.0, y.0)),
+            step: scaled(x.1, y.1),
+            stride: Position::of((x.1, y.1)),
+            stride_growth: Position::of((x.2, y.2)),
+            step_growth: scaled(x.2, y.2),
         }
     }
 

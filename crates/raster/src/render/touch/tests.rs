@@ -59,7 +59,7 @@ proptest! {
             (at(corner.0, right.0, down.0, bulge.0), at(corner.1, right.1, down.1, bulge.1))
         };
         let nodes = [0.0, 0.5, 1.0].map(|y| [0.0, 0.5, 1.0].map(|x| place((x, y))));
-        let patch = Patch { nodes, size_px: (256, 256), offset_px: (0, 0), pieces: 8 };
+        let patch = Patch { nodes, size_px: (256, 256), offset_px: (0, 0), straight_within_px: 0.1 };
         let cells = [Cell::new(0..256, 0..256, Shape::Patch(patch))];
         let level = level();
         let (halved, walked) = (touched(&level, &cells, reach_px), by_spans(&level, &cells, reach_px));
