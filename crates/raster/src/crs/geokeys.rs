@@ -62,9 +62,8 @@ impl<'a> GeoKeys<'a> {
     /// The coordinate reference system, or why there is none.
     pub(crate) fn crs(&self) -> Result<Crs, String> {
         match (self.code(MODEL_TYPE), self.epsg(PROJECTED_CRS), self.epsg(GEODETIC_CRS)) {
-            (Some(MODEL_PROJECTED) | None, Some(code), _) | (Some(MODEL_GEOGRAPHIC) | None, None, Some(code)) => {
-                from_epsg(code)
-            }
+            (Some(MODEL_PROJECTED | USER_DEFINED) | None, Some(code), _)
+            | (Some(MODEL_GEOGRAPHIC) | None, None, Some(code)) => from_epsg(code),
             (Some(MODEL_GEOGRAPHIC), _, Some(code)) => from_epsg(code),
             (Some(MODEL_GEOGRAPHIC), _, None) if self.is_wgs84_like() || self.sphere_radius_m().is_some() => {
                 from_epsg(WGS84)
@@ -215,6 +214,17 @@ mod tests {
             [LINEAR_UNITS, 0, 1, unit],
         ];
         GeoKeys::new(entries.as_flattened(), &doubles).crs()
+    }
+
+    #[test]
+    fn a_code_of_a_projection_is_one_whatever_the_model_is_called() {
+        let crs = |model: u16, key: u16| {
+            let entries = [[1, 1, 0, 2], [MODEL_TYPE, 0, 1, model], [key, 0, 1, 32_632]];
+            GeoKeys::new(entries.as_flattened(), &[]).crs().ok().and_then(|crs| crs.epsg())
+        };
+        // GDAL writes the second for ArcGIS.
+        assert_eq!([MODEL_PROJECTED, USER_DEFINED].map(|model| crs(model, PROJECTED_CRS)), [Some(32_632); 2]);
+        assert_eq!(crs(USER_DEFINED, GEODETIC_CRS), None);
     }
 
     const MODIS: [f64; 3] = [6_371_007.181, 6_371_007.181, 0.0];

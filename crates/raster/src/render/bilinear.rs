@@ -12,6 +12,8 @@ use crate::render::{
 /// What decides whether a source pixel counts.
 pub(super) struct Validity<'a, T> {
     pub(super) nodata: Option<T>,
+    /// The value of pixels that no block is stored for.
+    pub(super) sparse: T,
     /// Internal mask: 0 does not count.
     pub(super) mask: Option<&'a Mosaic<'a, u8>>,
     /// Alpha: 0 does not count.
@@ -102,8 +104,7 @@ impl Four {
         let (mut sum, mut weight_sum) = (0.0, 0.0);
         for (k, (right, down)) in [(0, 0), (1, 0), (0, 1), (1, 1)].into_iter().enumerate() {
             let (col, row) = (self.col + right, self.row + down);
-            let sparse = || validity.nodata.is_none().then(T::default);
-            let value = if mosaic.has(col, row) { mosaic.value(col, row).or_else(sparse) } else { None };
+            let value = mosaic.has(col, row).then(|| mosaic.value(col, row).unwrap_or(validity.sparse));
             match value.filter(|&value| validity.counts(col, row, value)) {
                 Some(value) => {
                     sum += value.number() * weights[k];

@@ -184,8 +184,8 @@ impl<T: Pixel> Source<'_, T> {
             if !patch.holds(place) {
                 patch = self.mosaic.patch_at(col, row);
             }
-            let own = patch.value(col, row).or_else(|| self.in_sparse());
-            if own.is_some_and(|own| self.validity.counts(col, row, own)) {
+            let own = patch.value(col, row).unwrap_or(self.validity.sparse);
+            if self.validity.counts(col, row, own) {
                 let (cols, rows) = match self.confined_to {
                     Some(rows_together) => (patch.cols.clone(), self.mosaic.rows_px_together(row, rows_together)),
                     None => (all_cols.clone(), all_rows.clone()),
@@ -195,18 +195,13 @@ impl<T: Pixel> Source<'_, T> {
                 gather.begin();
                 self.walk(&patch, &across, &down, &mut gather);
                 let number = gather.result();
-                *value = number.map_or(own.unwrap_or_default(), |number| storable(number, self.validity.nodata));
+                *value = number.map_or(own, |number| storable(number, self.validity.nodata));
                 *m = 255;
-            } else if let Some(own) = own {
+            } else {
                 *value = own;
             }
             place = place.plus(span.step, 1);
         }
-    }
-
-    /// The value of pixels that no block is stored for: 0 unless they mean "no data".
-    fn in_sparse(&self) -> Option<T> {
-        self.validity.nodata.is_none().then(T::default)
     }
 
     /// Hands out the values that count, with their weights, row by row.
@@ -221,8 +216,8 @@ impl<T: Pixel> Source<'_, T> {
                 if !(patch.rows.contains(&row) && patch.cols.contains(&col)) {
                     patch = self.mosaic.patch_at(col, row);
                 }
-                let value = patch.value(col, row).or_else(|| self.in_sparse());
-                if let Some(value) = value.filter(|&value| self.validity.counts(col, row, value)) {
+                let value = patch.value(col, row).unwrap_or(self.validity.sparse);
+                if self.validity.counts(col, row, value) {
                     gather.add(value, row_weight * col_weight);
                 }
             }
@@ -232,7 +227,7 @@ impl<T: Pixel> Source<'_, T> {
     /// The quick way, when all lie in one block and count by their values.
     fn walk_patch(&self, patch: &Patch<'_, T>, across: &Taps, down: &Taps, gather: &mut impl Gather<T>) {
         let Some(samples) = patch.samples else {
-            let sparse = self.in_sparse();
+            let sparse = Some(self.validity.sparse).filter(|&sparse| is_valid(sparse, self.validity.nodata));
             let weights = down.iter().flat_map(|(_, row)| across.iter().map(move |(_, col)| row * col));
             return weights.for_each(|weight| sparse.iter().for_each(|&value| gather.add(value, weight)));
         };

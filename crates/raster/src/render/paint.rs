@@ -152,6 +152,8 @@ fn mask_mosaic<'a>(
 struct Canvas<'a, T> {
     plan: &'a Plan,
     nodata: Option<T>,
+    /// The value of pixels that no block is stored for: what the file itself declares to be none, else 0.
+    sparse: T,
     /// Whether nothing was painted before.
     is_fresh: bool,
     values: Vec<T>,
@@ -160,7 +162,7 @@ struct Canvas<'a, T> {
 
 fn warp<T: Pixel>(tiff: &GeoTiff, plan: &Plan, blocks: &[SharedBlock], painted: Option<Pixels>) -> Result<Pixels> {
     let sources = sources::<T>(tiff, plan, blocks)?;
-    let mut canvas = Canvas::new(plan, painted);
+    let mut canvas = Canvas::new(plan, tiff.header().nodata, painted);
     for (band, mosaic) in sources.bands.iter().enumerate() {
         match plan.resampling.method() {
             Method::Nearest => Band::new(&mut canvas, band, mosaic).paint(),
@@ -176,15 +178,19 @@ fn warp<T: Pixel>(tiff: &GeoTiff, plan: &Plan, blocks: &[SharedBlock], painted: 
 
 impl<'a, T: Pixel> Canvas<'a, T> {
     /// What was painted so far, or an empty one.
-    fn new(plan: &'a Plan, painted: Option<Pixels>) -> Self {
+    fn new(plan: &'a Plan, declared_nodata: Option<f64>, painted: Option<Pixels>) -> Self {
         let pixel_count = plan.width_px as usize * plan.height_px as usize;
         let nodata = plan.nodata.and_then(T::nodata);
+        let sparse = match declared_nodata {
+            Some(declared) if declared.is_nan() => T::nearest_to(declared),
+            declared => declared.and_then(T::nodata).unwrap_or_default(),
+        };
         let is_fresh = painted.is_none();
         let painted = painted.and_then(|pixels| Some((T::take(pixels.samples)?, pixels.mask)));
         let (values, mask) = painted.unwrap_or_else(|| {
             (vec![nodata.unwrap_or_default(); pixel_count * plan.bands.len()], vec![0; pixel_count])
         });
-        Self { plan, nodata, is_fresh, values, mask }
+        Self { plan, nodata, sparse, is_fresh, values, mask }
     }
 
     /// Places of a span's pixels in a band's part of the values.
@@ -194,7 +200,8 @@ impl<'a, T: Pixel> Canvas<'a, T> {
     }
 
     fn paint_gathered(&mut self, band: usize, mosaic: &Mosaic<'_, T>, sources: &Sources<'_, T>, method: Method) {
-        let validity = Validity { nodata: self.nodata, mask: sources.mask.as_ref(), alpha: sources.alpha.as_ref() };
+        let (mask, alpha) = (sources.mask.as_ref(), sources.alpha.as_ref());
+        let validity = Validity { nodata: self.nodata, sparse: self.sparse, mask, alpha };
         let (plan, start, level) = (self.plan, band * self.mask.len(), mosaic.level());
         let stands_for_px = level.stands_for_px();
         let (level_px, ratio) = (mosaic.size_px(), plan.source_px_per_view_px);

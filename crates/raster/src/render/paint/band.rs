@@ -23,12 +23,12 @@ pub(super) struct Band<'a, T> {
 impl<'a, T: Pixel> Band<'a, T> {
     /// Band number `band` of a canvas, to be painted from `mosaic`.
     pub(super) fn new(canvas: &'a mut Canvas<'_, T>, band: usize, mosaic: &'a Mosaic<'a, T>) -> Self {
-        let Canvas { plan, nodata, is_fresh, .. } = *canvas;
+        let Canvas { plan, nodata, sparse, is_fresh, .. } = *canvas;
         let (values, mask) = (&mut canvas.values, &mut canvas.mask);
         Self {
             plan,
             level: mosaic.level(),
-            sampler: Sampler::new(mosaic, nodata.unwrap_or_default()),
+            sampler: Sampler::new(mosaic, sparse),
             values: &mut values[band * mask.len()..][..mask.len()],
             mask,
             nodata,
