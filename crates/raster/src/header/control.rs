@@ -80,6 +80,19 @@ impl ControlPoints {
     }
 }
 
+/// Lets x run on across the antimeridian, where it falls back by a turn: a scene of Sentinel-1 has points at 179.9 and at -179.9.
+/// Points go further round than half a turn only if they do either way.
+pub(super) fn run_on(points: &mut [ControlPoint], turn: f64) {
+    let width = |x: &dyn Fn(&ControlPoint) -> f64| {
+        let (low, high) = points.iter().map(x).fold((f64::MAX, f64::MIN), |(low, high), x| (low.min(x), high.max(x)));
+        high - low
+    };
+    let on = |point: &ControlPoint| if point.place.0 < 0.0 { point.place.0 + turn } else { point.place.0 };
+    if width(&|point| point.place.0) > turn / 2.0 && width(&on) <= turn / 2.0 {
+        points.iter_mut().for_each(|point| point.place.0 = on(point));
+    }
+}
+
 /// Square pixels that keep the length of the raster's diagonal, round the raster's edges.
 fn suggested_grid(to_crs: &Polynomial, (width_px, height_px): (u32, u32)) -> Option<(Affine, (u32, u32))> {
     let (width, height) = (f64::from(width_px), f64::from(height_px));
@@ -196,6 +209,19 @@ mod tests {
         assert!(ControlPoints::new(&points[..2], (100, 50)).is_none());
         let on_a_line = [(0.0, 0.0), (10.0, 10.0), (20.0, 20.0)].map(|pixel| tie(pixel, 0.0));
         assert!(ControlPoints::new(&on_a_line, (100, 50)).is_none());
+    }
+
+    #[test]
+    fn points_run_on_across_the_antimeridian() {
+        let run_on = |xs: [f64; 4]| {
+            let mut points = xs.map(|x| ControlPoint { pixel: (0.0, 0.0), place: (x, 0.0) });
+            super::run_on(&mut points, 360.0);
+            points.map(|point| point.place.0)
+        };
+        assert_eq!(run_on([179.0, 179.9, -179.9, -179.0]), [179.0, 179.9, 180.1, 181.0]);
+        for as_they_are in [[-170.0, -60.0, 60.0, 170.0], [-1.0, 0.0, 1.0, 2.0], [179.0, 180.0, 181.0, 182.0]] {
+            assert_eq!(run_on(as_they_are), as_they_are);
+        }
     }
 
     #[test]

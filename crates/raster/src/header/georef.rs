@@ -7,11 +7,14 @@
 use std::sync::Arc;
 
 use super::{
-    Affine, ControlPoint, ControlPoints, Georef, Placement, UserKeys,
+    Affine, ControlPoint, ControlPoints, Georef, Placement, UserKeys, control,
     directory::{Directory, tag},
     window::Window,
 };
-use crate::{Result, crs::GeoKeys};
+use crate::{
+    Result,
+    crs::{Crs, GeoKeys},
+};
 
 /// Numbers of one tiepoint: column, row, level, x, y, z.
 const TIEPOINT_NUMBERS: usize = 6;
@@ -25,11 +28,13 @@ pub(super) fn read(
     let key_directory = directory.shorts(window, tag::GEO_KEY_DIRECTORY)?;
     let doubles = directory.reals(window, tag::GEO_DOUBLE_PARAMS)?;
     let keys = GeoKeys::new(&key_directory, &doubles);
-    let placement = match placement(directory, window, keys.pixel_is_point(), size_px)? {
+    let crs = keys.crs();
+    let turn = crs.as_ref().ok().and_then(Crs::turn);
+    let placement = match placement(directory, window, keys.pixel_is_point(), size_px, turn)? {
         Ok(placement) => placement,
         Err(note) => return Ok((None, note.map(str::to_owned))),
     };
-    Ok(match keys.crs() {
+    Ok(match crs {
         Ok(crs) => {
             let keys = if crs.epsg().is_none() { UserKeys::of(&key_directory, &doubles) } else { None };
             (Some(Georef { crs, placement, keys: keys.map(Arc::new) }), None)
@@ -44,6 +49,7 @@ fn placement(
     window: &Window<'_>,
     pixel_is_point: bool,
     size_px: (u32, u32),
+    turn: Option<f64>,
 ) -> Result<Result<Placement, Option<&'static str>>> {
     let scale = directory.reals(window, tag::MODEL_PIXEL_SCALE)?;
     let tiepoints = directory.reals(window, tag::MODEL_TIEPOINT)?;
@@ -56,7 +62,7 @@ fn placement(
         }
         (_, _, &[a, b, _, c, d, e, _, f, ..]) => Affine { a, b, c, d, e, f },
         (_, points, _) if points.len() >= 2 * TIEPOINT_NUMBERS => {
-            return Ok(control_points(points, pixel_is_point, size_px));
+            return Ok(control_points(points, pixel_is_point, size_px, turn));
         }
         ([], [], []) => return Ok(Err(None)),
         _ => return Ok(Err(Some("incomplete georeferencing"))),
@@ -69,6 +75,7 @@ fn control_points(
     numbers: &[f64],
     pixel_is_point: bool,
     size_px: (u32, u32),
+    turn: Option<f64>,
 ) -> Result<Placement, Option<&'static str>> {
     let shift = if pixel_is_point { 0.5 } else { 0.0 };
     let (tiepoints, _) = numbers.as_chunks::<TIEPOINT_NUMBERS>();
@@ -76,7 +83,8 @@ fn control_points(
         pixel: (column + shift, row + shift),
         place: (x, y),
     };
-    let points: Vec<_> = tiepoints.iter().map(point).collect();
+    let mut points: Vec<_> = tiepoints.iter().map(point).collect();
+    turn.iter().for_each(|&turn| control::run_on(&mut points, turn));
     let control =
         ControlPoints::new(&points, size_px).ok_or(Some("too few ground control points, or all on a line"))?;
     Ok(Placement::ControlPoints(Arc::new(control)))
