@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use aurora_raster::{
-    GeoTiff,
+    GeoTiff, RasterError,
     pixels::Pixels,
     render::{self, Plan},
 };
@@ -34,6 +34,7 @@ where
     let (planning, blocks, room) = (Arc::clone(&tiff), Arc::clone(&app.blocks), Arc::clone(&app.in_flight));
     let step = on_thread(app, Piece::First, stages, move |stages, is_wanted| {
         let (plan, finish) = plan(&planning)?;
+        check_process(&plan, process_bytes_per_px)?;
         stages.end("plan");
         let in_one_go = plan.part_count() == 1;
         let reserved = in_one_go.then(|| room.try_reserve(cost_bytes(&plan, process_bytes_per_px))).flatten();
@@ -152,6 +153,20 @@ const BUFFER_BYTES_PER_PX: u64 = 24;
 
 /// Bytes of each value: itself, and once more in the file or on its way to a picture.
 const BUFFER_BYTES_PER_VALUE: u64 = 16;
+
+/// Most bytes that the buffers of a processed picture may have: with more outputs of an expression than a picture has bands
+/// they would outgrow what is read by far. One so large runs alone.
+const MAX_PROCESSED_BYTES: u64 = 512 << 20;
+
+/// # Errors
+/// `TooLarge` for a picture of too many pixels for what is to be done to them.
+fn check_process(plan: &Plan, process_bytes_per_px: u64) -> Result<(), RasterError> {
+    let (value, limit) = (buffer_bytes(plan, process_bytes_per_px), MAX_PROCESSED_BYTES);
+    if process_bytes_per_px == 0 || value <= limit {
+        return Ok(());
+    }
+    Err(RasterError::TooLarge { what: "bytes of a processed picture", value, limit })
+}
 
 /// What a render needs beside its source blocks.
 fn buffer_bytes(plan: &Plan, process_bytes_per_px: u64) -> u64 {
