@@ -175,3 +175,16 @@ impl Chord {
         self.step = self.step.plus(self.step_growth, 1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Pieces;
+
+    #[test]
+    fn rows_are_cut_until_their_pieces_are_straight() {
+        let count = |x: f64, y: f64| 64 / Pieces::of([(0.0, 0.0), (32.0 + x, y), (64.0, 0.0)], 64, 1.0).length_px;
+        assert_eq!([0.0, 0.9, 1.1, 4.1, 1e6].map(|sag_px| count(0.0, sag_px)), [1, 1, 2, 4, 64]);
+        // Over both directions together.
+        assert_eq!([count(0.4, -0.5), count(0.6, -0.5)], [1, 2]);
+    }
+}
