@@ -13,7 +13,7 @@ use aurora_raster::{
     style::{self, Style},
 };
 use gdal::{
-    DriverManager,
+    Dataset, DriverManager,
     config::set_thread_local_config_option,
     raster::{Buffer, ColorInterpretation, GdalType, RasterCreationOptions},
     spatial_ref::SpatialRef,
@@ -36,6 +36,8 @@ enum By {
     Nodata(f64),
     Alpha,
     Mask,
+    /// Written when the overviews were there, which so have none.
+    LateMask,
 }
 
 /// Single holes all over, and a wide one.
@@ -57,7 +59,7 @@ fn write<T: Copy + GdalType>(path: &Path, by: By, number: fn(f64) -> T) {
     file.set_geo_transform(&[200_000.0, 60.0, 0.0, 7_500_000.0, 0.0, -60.0]).expect("written");
     let under = match by {
         By::Nodata(nodata) => nodata,
-        By::Alpha | By::Mask => HIDDEN.into(),
+        By::Alpha | By::Mask | By::LateMask => HIDDEN.into(),
     };
     let size = (SIDE_PX, SIDE_PX);
     let plane = |hole: f64, ground: f64| {
@@ -71,17 +73,24 @@ fn write<T: Copy + GdalType>(path: &Path, by: By, number: fn(f64) -> T) {
             alpha.set_color_interpretation(ColorInterpretation::AlphaBand).expect("written");
             alpha.write((0, 0), size, &mut plane(0.0, 255.0)).expect("written");
         }
-        By::Mask => {
-            set_thread_local_config_option("GDAL_TIFF_INTERNAL_MASK", "YES").expect("set");
-            let mut band = file.rasterband(1).expect("a band");
-            band.create_mask_band(true).expect("created");
-            let mask = (0..SIDE_PX * SIDE_PX).map(|at| if is_hole(at) { 0 } else { 255 }).collect();
-            let mut mask_band = band.open_mask_band().expect("it was made");
-            mask_band.write((0, 0), size, &mut Buffer::<u8>::new(size, mask)).expect("written");
-        }
+        By::Mask => write_mask(&file),
+        By::LateMask => {}
     }
     file.build_overviews("NEAREST", &[2, 4, 8], &[]).expect("built");
+    if matches!(by, By::LateMask) {
+        write_mask(&file);
+    }
     file.close().expect("written");
+}
+
+fn write_mask(file: &Dataset) {
+    set_thread_local_config_option("GDAL_TIFF_INTERNAL_MASK", "YES").expect("set");
+    let mut band = file.rasterband(1).expect("a band");
+    band.create_mask_band(true).expect("created");
+    let mask = (0..SIDE_PX * SIDE_PX).map(|at| if is_hole(at) { 0 } else { 255 }).collect();
+    let mut mask_band = band.open_mask_band().expect("it was made");
+    let size = (SIDE_PX, SIDE_PX);
+    mask_band.write((0, 0), size, &mut Buffer::<u8>::new(size, mask)).expect("written");
 }
 
 fn painted(tiff: &GeoTiff, (z, x, y): (u8, u32, u32), resampling: Resampling) -> Pixels {
@@ -120,6 +129,7 @@ fn what_is_masked_neither_bleeds_in_nor_eats_away() {
     with("floats, nodata -9999", &|path| write::<f64>(path, By::Nodata(-9999.0), |value| value));
     with("bytes and alpha", &|path| write::<u8>(path, By::Alpha, |value| value as u8));
     with("bytes and a mask", &|path| write::<u8>(path, By::Mask, |value| value as u8));
+    with("bytes and a mask of the full size only", &|path| write::<u8>(path, By::LateMask, |value| value as u8));
 }
 
 #[test]

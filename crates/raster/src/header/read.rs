@@ -82,7 +82,8 @@ fn assemble(pages: &Pages<'_>, window: &Window<'_>, limits: &Limits) -> Result<H
     let samples = Samples::read(pages.full, window, limits)?;
     let mut block_budget = limits.max_blocks;
     let mut levels = levels(pages, samples, window, limits, &mut block_budget)?;
-    let (masks, mask_bits) = masks(pages, &levels, window, limits, &mut block_budget)?;
+    let (mut masks, mask_bits) = masks(pages, &levels, window, limits, &mut block_budget)?;
+    drop_unmasked(&mut levels, &mut masks);
     if levels.len() == 1 && masks.is_empty() {
         let thinned = thinned(&levels[0]);
         levels.extend(thinned);
@@ -191,6 +192,17 @@ fn masks(
         Some(bits) => (masks, bits),
         None => (Vec::new(), 1),
     })
+}
+
+/// Leaves out the overviews that have no mask where the full resolution has one, as when a mask is written to a file that has its
+/// overviews: all that is masked would show in them.
+fn drop_unmasked(levels: &mut Vec<Level>, masks: &mut Vec<Option<Level>>) {
+    if masks.first().is_none_or(Option::is_none) {
+        return;
+    }
+    let mut has_mask = masks.iter().map(Option::is_some);
+    levels.retain(|_| has_mask.next().unwrap_or(false));
+    masks.retain(Option::is_some);
 }
 
 /// First byte after everything the header points to.
