@@ -13,12 +13,14 @@ use std::{fmt, sync::Arc};
 
 use crate::{Feature, RasterError, Result};
 
+mod body;
 mod definition;
 mod geokeys;
 mod mercator;
 mod methods;
 mod projected;
 mod transverse;
+mod units;
 
 pub(crate) use geokeys::GeoKeys;
 use projected::Projected;
@@ -31,6 +33,8 @@ pub const WEB_MERCATOR: u32 = 3857;
 
 /// Semi-major axis of the WGS84 ellipsoid (EPSG:7030), shared by GRS 1980.
 const WGS84_SEMI_MAJOR_M: f64 = 6_378_137.0;
+/// Inverse flattening of the WGS84 ellipsoid.
+const WGS84_INVERSE_FLATTENING: f64 = 298.257_223_563;
 /// Metres in a degree of longitude at the equator.
 const METRES_PER_DEGREE: f64 = WGS84_SEMI_MAJOR_M * std::f64::consts::PI / 180.0;
 
@@ -97,6 +101,11 @@ impl Crs {
     /// Its EPSG code, if it has one.
     pub fn epsg(&self) -> Option<u32> {
         self.0.epsg
+    }
+
+    /// It as a PROJ string.
+    fn definition(&self) -> &str {
+        &self.0.definition
     }
 
     /// Whether coordinates are degrees.

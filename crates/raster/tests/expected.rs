@@ -43,7 +43,7 @@ const NOT_PLACED: [(&str, &str); 7] = [
     ("cog/cogger__cog_rgbmaskline.tif", NO_PLACE),
     ("cog/rio-cogeo__cog_no_offest.tif", NO_PLACE),
     // A map of Jupiter's moon Europa.
-    ("cog/rio-tiler__cog_nonearth.tif", "user-defined projection on another datum than WGS84"),
+    ("cog/rio-tiler__cog_nonearth.tif", "user-defined datum of another body than the earth"),
 ];
 
 /// The note of a file that has no tags of a place, and nothing to be said of them.

@@ -53,10 +53,16 @@ fn check_datum(fields: &Fields<'_>) -> Result<(), String> {
     }
     let stated = ["datum", "towgs84", "nadgrids"].iter().any(|name| fields.get(name).is_some());
     let sphere = fields.get("R").is_some() || (fields.get("a").is_some() && fields.get("a") == fields.get("b"));
-    if stated || sphere || is_wgs84_like(fields) {
+    if stated || sphere || is_sea_ice_grid(fields) || is_wgs84_like(fields) {
         return Ok(());
     }
     Err("its datum has no stated shift to WGS84".to_owned())
+}
+
+/// Whether the ellipsoid is Hughes 1980, on which NSIDC's grids of sea ice count (EPSG:3411 and 3412). Its degrees are taken for
+/// those of WGS84, as GDAL takes them: there is no survey on it, and the cells are kilometres wide.
+fn is_sea_ice_grid(fields: &Fields<'_>) -> bool {
+    (fields.get("a"), fields.get("b")) == (Some("6378273"), Some("6356889.449"))
 }
 
 /// Whether the datum is WGS84, or one (ETRS89, NAD83, SIRGAS …) on its twin ellipsoid without a shift.

@@ -3,6 +3,11 @@
 //! Method codes and keys: OGC 19-008r4, annex D.4 (as `CT_…` in GeoTIFF 1.0, section 6.3.3.3). Writers put the same
 //! parameter under several keys, so each is looked for under all that stand for it.
 
+use super::{geokeys::key, transverse::Parameters};
+
+/// Code of the method that is computed in closed form where it can be.
+pub(super) const TRANSVERSE_MERCATOR: u16 = 1;
+
 const STANDARD_PARALLEL_1: u16 = 3078;
 const STANDARD_PARALLEL_2: u16 = 3079;
 const STRAIGHT_VERTICAL_POLE_LONGITUDE: u16 = 3095;
@@ -14,22 +19,23 @@ const NORTHINGS: &[u16] = &[3083, 3087, 3091];
 const SCALES: &[u16] = &[3092, 3093];
 
 /// The PROJ string of a projection of `body`, a datum or a sphere, or `None` for a method that is not known here. `double` gives
-/// the first of some keys that is there; lengths are in units of `unit_m` metres.
+/// the first of some keys that is there; lengths are in units of so many metres, angles in units of so many degrees.
 pub(super) fn definition(
     method: u16,
-    unit_m: f64,
+    (unit_m, unit_deg): (f64, f64),
     body: &str,
     double: impl Fn(&[u16]) -> Option<f64>,
 ) -> Option<String> {
     let or = |keys: &[u16], default: f64| double(keys).unwrap_or(default);
-    let lon_0 = or(LONGITUDES, 0.0);
-    let lat_0 = or(LATITUDES, 0.0);
+    let angle = |keys: &[u16]| double(keys).map(|angle| angle * unit_deg);
+    let lon_0 = angle(LONGITUDES).unwrap_or(0.0);
+    let lat_0 = angle(LATITUDES).unwrap_or(0.0);
     let k_0 = or(SCALES, 1.0);
-    let lat_1 = or(&[STANDARD_PARALLEL_1], 0.0);
-    let lat_2 = or(&[STANDARD_PARALLEL_2], lat_1);
+    let lat_1 = angle(&[STANDARD_PARALLEL_1]).unwrap_or(0.0);
+    let lat_2 = angle(&[STANDARD_PARALLEL_2]).unwrap_or(lat_1);
     let projection = match method {
-        1 => format!("tmerc +lat_0={lat_0} +lon_0={lon_0} +k={k_0}"),
-        7 => match double(&[STANDARD_PARALLEL_1]) {
+        TRANSVERSE_MERCATOR => format!("tmerc +lat_0={lat_0} +lon_0={lon_0} +k={k_0}"),
+        7 => match angle(&[STANDARD_PARALLEL_1]) {
             Some(lat_ts) => format!("merc +lon_0={lon_0} +lat_ts={lat_ts}"),
             None => format!("merc +lon_0={lon_0} +k={k_0}"),
         },
@@ -41,7 +47,7 @@ pub(super) fn definition(
         14 => format!("stere +lat_0={lat_0} +lon_0={lon_0} +k_0={k_0}"),
         // The latitude is the one of true scale; its sign says which pole.
         15 => {
-            let (pole, lon_0) = (90_f64.copysign(lat_0), or(POLE_LONGITUDES, 0.0));
+            let (pole, lon_0) = (90_f64.copysign(lat_0), angle(POLE_LONGITUDES).unwrap_or(0.0));
             format!("stere +lat_0={pole} +lat_ts={lat_0} +lon_0={lon_0} +k_0={k_0}")
         }
         16 => format!("sterea +lat_0={lat_0} +lon_0={lon_0} +k_0={k_0}"),
@@ -54,6 +60,22 @@ pub(super) fn definition(
     Some(format!("+proj={projection} +x_0={x_0} +y_0={y_0} {body} +to_meter={unit_m} +no_defs"))
 }
 
+/// A transverse Mercator on WGS84 in metres, its angles in units of so many degrees.
+pub(super) fn transverse_mercator(unit_deg: f64, double: impl Fn(&[u16]) -> Option<f64>) -> Parameters {
+    let or = |keys: &[u16], default: f64| double(keys).unwrap_or(default);
+    let base = Parameters::utm(1, false);
+    Parameters {
+        semi_major_m: or(&[key::SEMI_MAJOR], base.semi_major_m),
+        inverse_flattening: or(&[key::INVERSE_FLATTENING], base.inverse_flattening),
+        central_meridian_deg: or(LONGITUDES, 0.0) * unit_deg,
+        origin_latitude_deg: or(LATITUDES, 0.0) * unit_deg,
+        scale: or(SCALES, 1.0),
+        false_easting_m: or(EASTINGS, 0.0),
+        false_northing_m: or(NORTHINGS, 0.0),
+        metres_per_unit: 1.0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{super::Crs, definition};
@@ -62,7 +84,7 @@ mod tests {
         let double = |keys: &[u16]| {
             keys.iter().find_map(|key| parameters.iter().find(|(known, _)| known == key).map(|(_, value)| *value))
         };
-        let text = definition(method, 1.0, "+datum=WGS84", double).expect("a method that is known");
+        let text = definition(method, (1.0, 1.0), "+datum=WGS84", double).expect("a method that is known");
         Crs::from_definition(&text).unwrap_or_else(|why| panic!("{text}: {why}"))
     }
 
@@ -94,6 +116,6 @@ mod tests {
 
     #[test]
     fn other_methods_are_not_guessed() {
-        assert_eq!(definition(27, 1.0, "+datum=WGS84", |_| None), None);
+        assert_eq!(definition(27, (1.0, 1.0), "+datum=WGS84", |_| None), None);
     }
 }

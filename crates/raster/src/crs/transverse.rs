@@ -40,7 +40,7 @@ impl Parameters {
     pub(crate) fn utm(zone: u8, south: bool) -> Self {
         Self {
             semi_major_m: super::WGS84_SEMI_MAJOR_M,
-            inverse_flattening: 298.257_223_563,
+            inverse_flattening: super::WGS84_INVERSE_FLATTENING,
             central_meridian_deg: f64::from(zone) * 6.0 - 183.0,
             origin_latitude_deg: 0.0,
             scale: 0.9996,

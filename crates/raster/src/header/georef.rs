@@ -85,7 +85,21 @@ fn control_points(
     };
     let mut points: Vec<_> = tiepoints.iter().map(point).collect();
     turn.iter().for_each(|&turn| control::run_on(&mut points, turn));
+    if let &[first, second] = &points[..] {
+        return upright(first, second)
+            .map(Placement::Affine)
+            .ok_or(Some("two ground control points on one row or column"));
+    }
     let control =
         ControlPoints::new(&points, size_px).ok_or(Some("too few ground control points, or all on a line"))?;
     Ok(Placement::ControlPoints(Arc::new(control)))
+}
+
+/// The placement without a turn that two points say, as GDAL reads them.
+fn upright(first: ControlPoint, second: ControlPoint) -> Option<Affine> {
+    let (across_px, down_px) = (second.pixel.0 - first.pixel.0, second.pixel.1 - first.pixel.1);
+    let (a, e) = ((second.place.0 - first.place.0) / across_px, (second.place.1 - first.place.1) / down_px);
+    let c = first.place.0 - first.pixel.0 * a;
+    let affine = Affine { a, b: 0.0, c, d: 0.0, e, f: first.place.1 - first.pixel.1 * e };
+    affine.is_invertible().then_some(affine)
 }

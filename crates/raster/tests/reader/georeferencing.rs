@@ -17,7 +17,7 @@ const TOLERANCE_DEG: f64 = 2e-6;
 
 /// Files whose georeferencing needs what only ingest has: they keep their header, and a note that says why.
 const NOTES: [(&str, &str); 1] =
-    [("cog/rio-tiler__cog_nonearth.tif", "user-defined projection on another datum than WGS84")];
+    [("cog/rio-tiler__cog_nonearth.tif", "user-defined datum of another body than the earth")];
 
 fn numbers(value: &Value) -> [f64; 4] {
     let numbers: Vec<f64> =
@@ -84,9 +84,12 @@ fn every_file_lies_where_rio_tiler_puts_it() {
 /// rio-tiler 9.4.12 reads from them: bounds in degrees, first and last zoom of the web map.
 type AtPole = (&'static str, u32, (f64, f64), f64, [f64; 4], (u8, u8));
 
-const AT_POLES: [AtPole; 11] = [
+const AT_POLES: [AtPole; 13] = [
     ("all of Antarctica", 3031, (-3e6, 3e6), 10_000.0, [-180.0, -90.0, 180.0, -52.317_100_799], (1, 2)),
     ("all of the Arctic", 3413, (-3e6, 3e6), 10_000.0, [-180.0, 52.211_749_904, 180.0, 90.0], (1, 2)),
+    // Grids of sea ice, on an ellipsoid of their own.
+    ("ice of the Arctic", 3411, (-3e6, 3e6), 10_000.0, [-180.0, 52.212_495_25, 180.0, 90.0], (1, 2)),
+    ("ice of Antarctica", 3412, (-3e6, 3e6), 10_000.0, [-180.0, -90.0, 180.0, -52.212_495_25], (1, 2)),
     ("the North Pole", 3995, (-3e5, 3e5), 1000.0, [-180.0, 86.096_667_614, 180.0, 90.0], (2, 2)),
     ("the same, universal", 32_661, (1.7e6, 2.3e6), 1000.0, [-180.0, 86.179_979_538, 180.0, 90.0], (2, 2)),
     ("the South Pole, universal", 32_761, (1.7e6, 2.3e6), 1000.0, [-180.0, -90.0, 180.0, -86.179_979_538], (2, 2)),

@@ -13,6 +13,7 @@ mod pixels;
 mod refusals;
 mod rounds;
 mod sample;
+mod user_defined;
 mod variants;
 
 #[global_allocator]

@@ -169,11 +169,11 @@ fn placeless() -> Vec<Refused> {
         place("needs a grid shift", "needs a grid", projected(26710)),
         place("Greenwich", "longitudes that do not count from Greenwich", degrees(4807)),
         place(
-            "another datum than WGS84",
-            "ellipsoid other than WGS84's",
+            "shift to WGS84 is not stated",
+            "ellipsoid other than WGS84's whose shift",
             by_method(1, 32767, &[6_377_397.155, 299.15]),
         ),
-        place("another datum than WGS84", "other bodies than the earth", by_method(24, 32767, &[3_396_190.0, 0.0])),
+        place("another body than the earth", "other bodies than the earth", by_method(24, 32767, &[3_396_190.0, 0.0])),
         place("method 27", "of other methods", by_method(27, 4326, &wgs84)),
     ]
 }
