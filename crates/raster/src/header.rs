@@ -140,6 +140,14 @@ impl Header {
         self.masks.get(usize::from(level))?.as_ref()
     }
 
+    /// Whether blocks of a level, and of its mask, can be decoded within the limits.
+    ///
+    /// # Errors
+    /// `TooLarge` where they are beyond them.
+    pub(crate) fn check_blocks(&self, level: u16, limits: &Limits) -> Result<()> {
+        level::check_blocks(self, level, limits)
+    }
+
     /// Bytes this header holds in memory, for caches that weigh what they keep.
     pub fn memory_bytes(&self) -> usize {
         let levels = self.levels.iter().chain(self.masks.iter().flatten());

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    ComplexPart, Compression, Encoding, LercWrap, Level, Planar, Predictor, SampleType, Storage, StoredRows, broken,
+    ComplexPart, Compression, Encoding, Header, LercWrap, Level, Planar, Predictor, SampleType, Storage, StoredRows,
+    broken,
     directory::{Directory, tag},
     samples::Samples,
     unsupported,
@@ -20,6 +21,12 @@ pub(super) struct Layout {
 }
 
 impl Layout {
+    /// That of a mask of so many bits.
+    pub(super) fn of_mask(bits: u8) -> Self {
+        let samples = Samples { bands: 1, sample_type: SampleType::U8, encoding: Encoding::Plain };
+        Self { samples, sample_bits: bits }
+    }
+
     /// Bits of a stored pixel in one block.
     fn pixel_bits(self, planar: Planar) -> u64 {
         let bands = if planar == Planar::Contiguous { self.samples.stored_bands() } else { 1 };
@@ -67,17 +74,26 @@ pub(super) fn read(
         storage,
     };
     let blocks = blocks_of(directory, window, &level, layout, *block_budget)?;
-    let compressed_bytes = blocks.iter().map(|&(_, length)| length).max().unwrap_or(0);
     *block_budget = block_budget.saturating_sub(blocks.len());
     level.storage = Storage::Blocks(blocks);
     if compression == Compression::None && !tiled && cut_rows(&mut level, layout, *block_budget) {
         *block_budget = block_budget.saturating_sub(level.blocks_in_plane());
-    } else {
-        check_size("compressed bytes of a block", compressed_bytes, limits.max_compressed_bytes)?;
     }
-    let row_bytes = layout.row_bytes(level.planar, level.block_width_px);
-    check_size("bytes of a block", row_bytes * u64::from(level.block_height_px), limits.max_block_bytes)?;
     Ok(level)
+}
+
+/// Refuses blocks of a level, or of its mask, that are beyond the limits once decoded. Not done when a header is read: what a file
+/// says of itself is of use also where its pixels are out of reach.
+pub(super) fn check_blocks(header: &Header, index: u16, limits: &Limits) -> Result<()> {
+    let samples = Samples { bands: header.bands, sample_type: header.sample_type, encoding: header.encoding };
+    let level =
+        header.levels.get(usize::from(index)).map(|level| (level, Layout { samples, sample_bits: samples.bits() }));
+    let mask = header.mask(index).map(|mask| (mask, Layout::of_mask(header.mask_bits)));
+    level.into_iter().chain(mask).try_for_each(|(level, layout)| {
+        let row_bytes = layout.row_bytes(level.planar, level.block_width_px);
+        let bytes = row_bytes.saturating_mul(u64::from(level.block_height_px));
+        check_size("bytes of a block", bytes, limits.max_block_bytes)
+    })
 }
 
 /// Width and height of a level, within the limits.

@@ -5,7 +5,7 @@
 //! mask of the first one (other images, thumbnails of another type) are not looked at.
 
 use super::{
-    ColorInterpretation, Encoding, Header, Level, SampleType, Storage, Unread, broken,
+    ColorInterpretation, Encoding, Header, Level, Storage, Unread, broken,
     directory::{Directory, tag},
     georef,
     level::{self, Layout},
@@ -185,8 +185,7 @@ fn masks(
             .filter(|bits| matches!(bits, 1 | 8) && mask_bits.is_none_or(|known| known == *bits));
         let bits = bits.ok_or_else(|| unsupported(Feature::Mask, "bits other than 1 or 8 in all levels".to_owned()))?;
         mask_bits = Some(bits);
-        let samples = Samples { bands: 1, sample_type: SampleType::U8, encoding: Encoding::Plain };
-        masks[index] = Some(level::read(page, window, Layout { samples, sample_bits: bits }, limits, block_budget)?);
+        masks[index] = Some(level::read(page, window, Layout::of_mask(bits), limits, block_budget)?);
     }
     Ok(match mask_bits {
         Some(bits) => (masks, bits),

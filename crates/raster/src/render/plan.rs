@@ -211,6 +211,7 @@ fn finish(
     let header = tiff.header();
     let (bands, alpha) = bands(header, options)?;
     let level = &header.levels[usize::from(choice.level)];
+    header.check_blocks(choice.level, tiff.limits())?;
     let decimation = Decimation::needed(header, level, choice, bands.len(), tiff.limits(), options.resampling);
     let rows_together = if decimation.is_some() { 1 } else { parts::rows_together(header, level, bands.len()) };
     cells.iter_mut().for_each(|cell| cell.decimation = decimation);

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use aurora_raster::{
-    Feature, GeoTiff, RasterError, Result, facts,
+    Feature, GeoTiff, Limits, RasterError, Result, facts,
     header::{Affine, ColorInterpretation, Placement},
     render::{self, ReadOptions},
 };
 use bytes::Bytes;
+use futures_util::FutureExt;
 
 use crate::{
     little::{Doubles, Longs, PIXELS_AT, Shorts, end, geo_keys, image, open, pixels, tiff},
@@ -125,6 +126,28 @@ fn sides_and_blocks_beyond_the_limits_are_refused_before_they_cost() {
     tags[1].1 = Longs(vec![1 << 20]);
     tags.extend([(322, Shorts(vec![1])), (323, Shorts(vec![1]))]);
     assert!(matches!(open(tiff(&tags, &pixels(4, 4), end)), Err(RasterError::TooLarge { what: "blocks", .. })));
+}
+
+/// A strip of 80 MiB once decoded, and one of so many bytes as it is stored.
+#[test]
+fn blocks_beyond_the_limits_hide_pixels_but_not_what_the_file_says() {
+    let strip = |stored: u32| {
+        let mut tags = image(8192, 5120);
+        tags[5].1 = Longs(vec![stored]);
+        tags.insert(3, (259, Shorts(vec![8])));
+        open(tiff(&tags, &pixels(4, 4), end)).expect("its header is within the limits")
+    };
+    for (stored, within, what) in
+        [(32, 64 << 20, "bytes of a block"), (80 << 20, 128 << 20, "compressed bytes of a block")]
+    {
+        let opened = strip(stored);
+        assert_eq!((facts::of(&opened).width_px, facts::of(&opened).height_px), (8192, 5120));
+        let limits = Limits { max_block_bytes: within, max_render_bytes: 1 << 30, ..Limits::default() };
+        let again = GeoTiff::open(Arc::clone(opened.source()), limits).now_or_never().expect("ready").expect("opens");
+        let refused = render::plan_whole(&again, 256, &ReadOptions::default())
+            .and_then(|plan| plan.blocks().iter().try_for_each(|&id| again.block_parts(id).map(drop)));
+        assert!(matches!(refused, Err(RasterError::TooLarge { what: found, .. }) if found == what), "{refused:?}");
+    }
 }
 
 #[test]
