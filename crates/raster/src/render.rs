@@ -11,7 +11,6 @@
 mod bilinear;
 mod carry;
 mod cell;
-mod chords;
 mod cost;
 mod decimate;
 mod fetch;

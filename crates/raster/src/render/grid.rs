@@ -3,13 +3,15 @@
 //! Cells are squares of the zoom's lattice, split in four until a patch of second order errs little, so a cell that two views
 //! share is the same cell in both. Terms: see [`super::cell`].
 
+mod chords;
+mod rows;
+
 use std::ops::Range;
 
 use aurora_tile::Bounds;
 
 use crate::render::{
-    cell::{Cell, Patch, Shape, Span, on_parabola},
-    chords::{self, Chord, GDAL_TOLERANCE_PX},
+    cell::{Cell, Patch, Shape, on_parabola},
     level::Choice,
     project::Projection,
 };
@@ -24,9 +26,6 @@ const PATCH_TOLERANCE_PX: f64 = 0.01;
 /// Longest side in view pixels of a raster that is placed row by row: each of its few pixels weighs much in their mean.
 const SMALL_RASTER_PX: f64 = 256.0;
 
-/// Rows that are taken to span as many source pixels.
-const BAND_PX: i64 = 32;
-
 /// The grid's view of things: lattice pixels in, source pixels of the chosen level out.
 struct Grid<'a> {
     projection: &'a Projection<'a>,
@@ -35,7 +34,8 @@ struct Grid<'a> {
     level_width_px: f64,
     level_height_px: f64,
     shrink: (f64, f64),
-    by_rows: bool,
+    /// Where the raster's middle lies across, if it is placed row by row.
+    by_rows_round: Option<f64>,
     error_scale: f64,
     cells: Vec<Cell>,
     outline: Outline,
@@ -56,12 +56,6 @@ struct Square {
     side_px: i64,
 }
 
-/// Columns and rows of a square.
-struct Part {
-    cols: Range<i64>,
-    rows: Range<i64>,
-}
-
 /// Size of the view and of the level in pixels.
 pub(super) struct Sizes {
     pub(super) view_px: (u32, u32),
@@ -73,6 +67,7 @@ pub(super) struct Sizes {
 pub(super) fn cells(projection: &Projection<'_>, sizes: &Sizes, choice: Choice) -> Vec<Cell> {
     let share = |full: u32, level: u32| f64::from(level) / f64::from(full);
     let shown_px = f64::from(sizes.level_px.0.max(sizes.level_px.1)) / choice.source_px_per_view_px;
+    let middle = (f64::from(sizes.full_px.0) / 2.0, f64::from(sizes.full_px.1) / 2.0);
     let mut grid = Grid {
         projection,
         width_px: sizes.view_px.0,
@@ -80,7 +75,7 @@ pub(super) fn cells(projection: &Projection<'_>, sizes: &Sizes, choice: Choice) 
         level_width_px: f64::from(sizes.level_px.0),
         level_height_px: f64::from(sizes.level_px.1),
         shrink: (share(sizes.full_px.0, sizes.level_px.0), share(sizes.full_px.1, sizes.level_px.1)),
-        by_rows: shown_px < SMALL_RASTER_PX,
+        by_rows_round: (shown_px < SMALL_RASTER_PX).then(|| rows::middle_col(projection, middle)),
         error_scale: choice.source_px_per_view_px.min(1.0),
         cells: Vec::new(),
         outline: Outline::NotSought,
@@ -114,10 +109,11 @@ impl Grid<'_> {
             nodes,
             size_px: (square.side_px as u32, square.side_px as u32),
             offset_px: (0, 0),
-            straight_within_px: GDAL_TOLERANCE_PX,
+            straight_within_px: chords::GDAL_TOLERANCE_PX,
         };
-        if self.by_rows && points.iter().all(|(x, y)| x.is_finite() && y.is_finite()) {
-            self.keep_rows(square, &cols, &rows);
+        let by_rows_round = self.by_rows_round.filter(|_| points.iter().all(|(x, y)| x.is_finite() && y.is_finite()));
+        if let Some(middle_col) = by_rows_round {
+            self.keep_rows(square, &cols, &rows, middle_col);
         } else if fits(&patch, &points, PATCH_TOLERANCE_PX * self.error_scale) {
             self.keep_patch(square, cols, rows, patch);
         } else if !self.may_hold_raster(square) {
@@ -170,81 +166,6 @@ impl Grid<'_> {
         let offset = |start: u32, origin: i64, cell: i64| (i64::from(start) + origin - cell) as u32;
         patch.offset_px = (offset(cols.start, lattice.col, square.col), offset(rows.start, lattice.row, square.row));
         self.cells.push(Cell::new(cols, rows, Shape::Patch(patch)));
-    }
-
-    /// Keeps what lies inside the level, row by row of the whole square, so that rows are the same whichever part is in view.
-    fn keep_rows(&mut self, square: Square, cols: &Range<u32>, rows: &Range<u32>) {
-        if !self.may_hold_raster(square) {
-            return;
-        }
-        let part = self.part_of_raster(square);
-        let top = square.row - self.projection.lattice().row;
-        let height_px = BAND_PX.min(square.side_px);
-        for band in (0..square.side_px).step_by(height_px as usize) {
-            let edge = |down: i64| (top + down).clamp(rows.start.into(), rows.end.into()) as u32;
-            let rows = edge(band.max(part.rows.start))..edge((band + height_px).min(part.rows.end));
-            let spans: Vec<_> = rows.clone().flat_map(|row| self.spans_of_row(square, row, cols, &part.cols)).collect();
-            if !spans.is_empty() {
-                let span_px = self.span_px((square.row + band) as f64 + height_px as f64 / 2.0);
-                self.cells.push(Cell::new(cols.clone(), rows, Shape::Rows { spans, span_px }));
-            }
-        }
-    }
-
-    /// Spans of a view row inside the level: of its part in a square those in `cols` of the view, near `sought` columns of the
-    /// square.
-    fn spans_of_row(&self, square: Square, row: u32, cols: &Range<u32>, sought: &Range<i64>) -> Vec<Span> {
-        let lattice = self.projection.lattice();
-        let (left, down) = (square.col - lattice.col, (lattice.row + i64::from(row)) as f64 + 0.5);
-        let place = |pixels: &[u32], places: &mut [(f64, f64)]| {
-            let centre = |&pixel: &u32| ((square.col + i64::from(pixel)) as f64 + 0.5, down);
-            pixels.iter().zip(places.iter_mut()).for_each(|(pixel, place)| *place = centre(pixel));
-            self.to_level(places);
-        };
-        let sought = sought.start as u32..sought.end as u32;
-        let mut spans = Vec::new();
-        chords::for_each(square.side_px as u32, &sought, place, |Chord { begin, len, start, step }| {
-            let in_view = |edge: u32| (left + i64::from(edge)).clamp(cols.start.into(), cols.end.into());
-            let (first, end) = (in_view(begin), in_view(begin + len));
-            if first < end {
-                let start = start.plus(step, first - left - i64::from(begin));
-                let span = Span { row, col: first as u32, len: (end - first) as u32, start, step };
-                spans.extend(span.clipped(self.level_width_px as u32, self.level_height_px as u32));
-            }
-        });
-        spans
-    }
-
-    /// Columns and rows of a square between which all of the raster lies that it shows.
-    fn part_of_raster(&self, square: Square) -> Part {
-        let whole = Part { cols: 0..square.side_px, rows: 0..square.side_px };
-        let Outline::Box(outline) = &self.outline else { return whole };
-        // Near the antimeridian it may be seen from both sides.
-        if self.projection.turn_px().is_some_and(|turn_px| turn_px < (4 * square.side_px) as f64) {
-            return whole;
-        }
-        let clip = |low: f64, high: f64, origin: i64| {
-            let edge = |at: f64| (at - origin as f64).clamp(0.0, square.side_px as f64) as i64;
-            edge(low.floor())..edge(high.ceil())
-        };
-        let part = Part {
-            cols: clip(outline.minx, outline.maxx, square.col),
-            rows: clip(outline.miny, outline.maxy, square.row),
-        };
-        // Else a turn away.
-        if part.cols.is_empty() || part.rows.is_empty() { whole } else { part }
-    }
-
-    /// Source columns and rows that a lattice pixel spans in a row, above or below the raster's middle.
-    fn span_px(&self, row: f64) -> (f64, f64) {
-        let middle = (self.level_width_px / 2.0 / self.shrink.0, self.level_height_px / 2.0 / self.shrink.1);
-        let mut places = [middle];
-        self.projection.to_lattice(&mut places);
-        let col = places[0].0;
-        let mut ends = [(col - 0.5, row), (col + 0.5, row), (col, row - 0.5), (col, row + 0.5)];
-        self.to_level(&mut ends);
-        let [left, right, above, below] = ends;
-        ((right.0 - left.0).hypot(below.0 - above.0), (right.1 - left.1).hypot(below.1 - above.1))
     }
 
     fn keep_points(&mut self, cols: Range<u32>, rows: Range<u32>) {
