@@ -3,7 +3,8 @@
 //! Horizontal differences are summed up along each row, band by band, in the samples' own width with wrap-around. The
 //! floating point predictor keeps the bytes of a row's samples apart, most significant first, as byte differences.
 
-use super::{Predictor, prefix};
+use super::prefix;
+use crate::header::Predictor;
 
 /// An unsigned number that differences are taken in.
 pub(super) trait Difference: Copy {

@@ -3,67 +3,19 @@
 //! The mask is the last band, and where GDAL would not take such a band for one also an internal mask: GDAL knows alpha of
 //! 8 and 16 unsigned bits beside one or three bands only.
 
-use std::sync::Arc;
-
 use crate::{
-    RasterError, Result,
+    Result,
     block::Samples,
-    crs::Crs,
-    encode::deflate::append_zlib,
-    header::{Affine, ControlPoint, UserKeys},
     pixels::{Pixels, with_samples},
 };
 
-/// Where a picture lies, in some coordinate reference system.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Placement {
-    /// How its system is named; without a name the file says nothing of it.
-    pub system: Option<System>,
-    /// Its pixels in that system.
-    pub ground: Ground,
-}
+mod place;
+mod writer;
 
-/// The name of a coordinate reference system.
-#[derive(Debug, Clone, PartialEq)]
-pub enum System {
-    /// By EPSG code.
-    Epsg {
-        /// The code.
-        code: u32,
-        /// Whether coordinates are degrees.
-        is_geographic: bool,
-    },
-    /// In the words of another file.
-    Keys(Arc<UserKeys>),
-}
+pub use place::{Ground, Placement, System};
 
-/// The way from pixels to coordinates.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Ground {
-    /// Straight.
-    Affine(Affine),
-    /// Through ground control points.
-    ControlPoints(Vec<ControlPoint>),
-}
-
-impl Placement {
-    /// In a system without rows that run otherwise than south, from the outer corner of the upper left pixel on; `pixel` is the
-    /// width and height of one, both positive.
-    pub fn north_up(crs: &Crs, corner: (f64, f64), pixel: (f64, f64)) -> Self {
-        let affine = Affine { a: pixel.0, b: 0.0, c: corner.0, d: 0.0, e: -pixel.1, f: corner.1 };
-        let is_geographic = crs.is_geographic();
-        let system = crs.epsg().map(|code| System::Epsg { code, is_geographic });
-        Self { system, ground: Ground::Affine(affine) }
-    }
-
-    /// Width and height of a pixel that does not lie askew.
-    pub fn pixel(&self) -> Option<(f64, f64)> {
-        match &self.ground {
-            Ground::Affine(Affine { a, b, d, e, .. }) if *b == 0.0 && *d == 0.0 => Some((a.abs(), e.abs())),
-            _ => None,
-        }
-    }
-}
+use place::place_tags;
+use writer::{Value, Writer};
 
 const WIDTH: u16 = 256;
 const HEIGHT: u16 = 257;
@@ -78,11 +30,6 @@ const STRIP_BYTE_COUNTS: u16 = 279;
 const PLANAR: u16 = 284;
 const EXTRA_SAMPLES: u16 = 338;
 const SAMPLE_FORMAT: u16 = 339;
-const MODEL_PIXEL_SCALE: u16 = 33_550;
-const MODEL_TIEPOINT: u16 = 33_922;
-const MODEL_TRANSFORMATION: u16 = 34_264;
-const GEO_KEYS: u16 = 34_735;
-const GEO_DOUBLES: u16 = 34_736;
 const GDAL_NODATA: u16 = 42_113;
 
 const DEFLATE: u16 = 8;
@@ -93,23 +40,8 @@ const TRANSPARENCY_MASK: u16 = 4;
 const MASK_SUBFILE: u32 = 4;
 const UNASSOCIATED_ALPHA: u16 = 2;
 
-/// What a tag holds.
-enum Value {
-    Shorts(Vec<u16>),
-    Longs(Vec<u32>),
-    Doubles(Vec<f64>),
-    Text(String),
-}
-
-/// A file being written: what its directories will say, and the strips so far.
-struct Writer {
-    file: Vec<u8>,
-    /// Where the offset of the next directory is to be written.
-    link_at: usize,
-}
-
 pub(super) fn encode(pixels: &Pixels, placement: Option<&Placement>, with_mask: bool) -> Result<Vec<u8>> {
-    let mut writer = Writer { file: b"II\x2a\0\0\0\0\0".to_vec(), link_at: 4 };
+    let mut writer = Writer::new();
     let mut strips = Vec::with_capacity(usize::from(pixels.bands) + 1);
     for band in 0..pixels.bands {
         strips.push(writer.strip(&band_bytes(pixels, band))?);
@@ -210,45 +142,6 @@ fn image_tags(
     tags
 }
 
-fn place_tags(placement: &Placement) -> Vec<(u16, Value)> {
-    let mut tags = ground_tags(&placement.ground);
-    match &placement.system {
-        Some(System::Epsg { code, is_geographic }) => {
-            // Model type, raster type (pixels are areas), and the system under the key of its kind (OGC 19-008r4, 7.4).
-            let (model, key) = if *is_geographic { (2, 2048) } else { (1, 3072) };
-            let keys = u16::try_from(*code).ok();
-            let keys = keys.map(|code| vec![1, 1, 1, 3, 1024, 0, 1, model, 1025, 0, 1, 1, key, 0, 1, code]);
-            tags.extend(keys.map(|keys| (GEO_KEYS, Value::Shorts(keys))));
-        }
-        Some(System::Keys(keys)) => {
-            tags.push((GEO_KEYS, Value::Shorts(keys.directory().to_vec())));
-            if !keys.doubles().is_empty() {
-                tags.push((GEO_DOUBLES, Value::Doubles(keys.doubles().to_vec())));
-            }
-        }
-        None => {}
-    }
-    tags
-}
-
-/// As GDAL writes them: a scale where rows run south, a transformation where they do not, or many ties.
-fn ground_tags(ground: &Ground) -> Vec<(u16, Value)> {
-    match ground {
-        &Ground::Affine(Affine { a, b: 0.0, c, d: 0.0, e, f }) if a > 0.0 && e < 0.0 => vec![
-            (MODEL_PIXEL_SCALE, Value::Doubles(vec![a, -e, 0.0])),
-            (MODEL_TIEPOINT, Value::Doubles(vec![0.0, 0.0, 0.0, c, f, 0.0])),
-        ],
-        &Ground::Affine(Affine { a, b, c, d, e, f }) => {
-            let rows = [[a, b, 0.0, c], [d, e, 0.0, f], [0.0; 4], [0.0, 0.0, 0.0, 1.0]];
-            vec![(MODEL_TRANSFORMATION, Value::Doubles(rows.as_flattened().to_vec()))]
-        }
-        Ground::ControlPoints(points) => {
-            let tie = |&ControlPoint { pixel: (column, row), place: (x, y) }| [column, row, 0.0, x, y, 0.0];
-            vec![(MODEL_TIEPOINT, Value::Doubles(points.iter().flat_map(tie).collect()))]
-        }
-    }
-}
-
 fn nodata_text(nodata: f64) -> String {
     if nodata.is_nan() { "nan".to_owned() } else { nodata.to_string() }
 }
@@ -266,66 +159,4 @@ fn mask_tags(pixels: &Pixels, strip: (u32, u32)) -> Vec<(u16, Value)> {
         (ROWS_PER_STRIP, Value::Longs(vec![pixels.height_px])),
         (STRIP_BYTE_COUNTS, Value::Longs(vec![strip.1])),
     ]
-}
-
-impl Writer {
-    /// Appends a strip; gives its offset and size.
-    fn strip(&mut self, bytes: &[u8]) -> Result<(u32, u32)> {
-        let failed = |reason: String| RasterError::Encode { format: "tif", reason };
-        let start = self.file.len();
-        append_zlib(bytes, &mut self.file).map_err(failed)?;
-        let offset = u32::try_from(start).map_err(|error| failed(error.to_string()))?;
-        let size = u32::try_from(self.file.len() - start).map_err(|error| failed(error.to_string()))?;
-        Ok((offset, size))
-    }
-
-    /// Appends a directory, whose tags are in ascending order, and links it to the one before.
-    fn directory(&mut self, tags: &[(u16, Value)]) {
-        self.align();
-        let start = self.file.len() as u32;
-        self.file[self.link_at..][..4].copy_from_slice(&start.to_le_bytes());
-        self.file.extend_from_slice(&(tags.len() as u16).to_le_bytes());
-        let mut beyond = Vec::new();
-        let beyond_at = self.file.len() + tags.len() * 12 + 4;
-        for (tag, value) in tags {
-            let (kind, count, mut bytes) = value.spelt();
-            if bytes.len() > 4 {
-                let at = (beyond_at + beyond.len()) as u32;
-                bytes.resize(bytes.len().next_multiple_of(2), 0);
-                beyond.append(&mut bytes);
-                bytes = at.to_le_bytes().to_vec();
-            }
-            bytes.resize(4, 0);
-            self.file.extend_from_slice(&tag.to_le_bytes());
-            self.file.extend_from_slice(&kind.to_le_bytes());
-            self.file.extend_from_slice(&count.to_le_bytes());
-            self.file.extend_from_slice(&bytes);
-        }
-        self.link_at = self.file.len();
-        self.file.extend_from_slice(&[0; 4]);
-        self.file.append(&mut beyond);
-    }
-
-    /// Directories begin on even offsets.
-    fn align(&mut self) {
-        self.file.resize(self.file.len().next_multiple_of(2), 0);
-    }
-}
-
-impl Value {
-    /// TIFF's number of the type, how many there are, and their bytes.
-    fn spelt(&self) -> (u16, u32, Vec<u8>) {
-        match self {
-            Self::Shorts(values) => {
-                (3, values.len() as u32, values.iter().flat_map(|value| value.to_le_bytes()).collect())
-            }
-            Self::Longs(values) => {
-                (4, values.len() as u32, values.iter().flat_map(|value| value.to_le_bytes()).collect())
-            }
-            Self::Doubles(values) => {
-                (12, values.len() as u32, values.iter().flat_map(|value| value.to_le_bytes()).collect())
-            }
-            Self::Text(text) => (2, text.len() as u32 + 1, text.bytes().chain([0]).collect()),
-        }
-    }
 }
