@@ -6,7 +6,7 @@ use serde_json::{Value, json as value};
 
 use super::{Compared, Ratio, Settings};
 use crate::{
-    report::{Circumstances, Document, Language, Line, Note, Part, Plot, Table, failure_table},
+    report::{Circumstances, Document, Language, Line, Note, Part, Plot, Table, dash, failure_table},
     threshold::{Threshold, judge},
 };
 
@@ -160,10 +160,6 @@ fn plot(compared: &Compared, figure: &'static str, lang: Language) -> Option<Plo
 /// Small ratios keep their digits.
 fn number(ratio: f64) -> String {
     if ratio < 0.1 { format!("{ratio:.4}") } else { format!("{ratio:.2}") }
-}
-
-fn dash() -> String {
-    "–".to_owned()
 }
 
 #[cfg(test)]

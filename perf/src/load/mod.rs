@@ -4,11 +4,14 @@
 //! [`Frame`]s. What a load means, and how it is reported, is for [`crate::stress`], [`crate::capacity`] and
 //! [`crate::compare`].
 
+mod arrivals;
 mod crew;
+mod desk;
 mod exposition;
 mod interrupt;
 mod measured;
 mod plan;
+mod scribe;
 mod stages;
 mod tile_set;
 mod timeline;

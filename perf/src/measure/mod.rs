@@ -5,6 +5,7 @@
 mod durations;
 mod find;
 mod meter;
+mod names;
 mod probe;
 mod process;
 mod sampler;
@@ -13,7 +14,8 @@ mod tally;
 pub use durations::{Durations, Quantiles};
 pub use find::{listener_of, local_port};
 pub use meter::Meter;
+pub use names::{Count, Trend};
 pub use probe::{Account, Probe, Prober, Reply};
 pub use process::{MACHINE, Reading, Watch};
 pub use sampler::{BEAT, Sample, Sampler, Usage};
-pub use tally::{Check, Count, Ended, Group, Seen, Tally, Trend};
+pub use tally::{Check, Ended, Group, Seen, Tally};

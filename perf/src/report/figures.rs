@@ -3,6 +3,11 @@
 use super::{Language, Line, Part, Plot, Table};
 use crate::measure::{Count, Durations, MACHINE, Sample, Tally, Trend};
 
+/// What stands where there is no figure.
+pub fn dash() -> String {
+    "–".to_owned()
+}
+
 /// A number of things, thousands apart.
 pub fn whole(n: u64) -> String {
     let digits = n.to_string();

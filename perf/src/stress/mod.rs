@@ -4,8 +4,10 @@
 
 mod bottleneck;
 mod generator;
+mod plots;
 mod report;
 mod spec;
+mod tables;
 mod template;
 
 use std::collections::BTreeMap;
