@@ -18,9 +18,9 @@ use super::{
 
 mod deliveries;
 mod mounts;
+mod pending;
 
-/// So many files at most are taken in between two looks at what else has happened.
-const DUE_AT_ONCE: usize = 500;
+use pending::Pending;
 
 /// What is known of all files below the root.
 pub struct Tracker {
@@ -58,18 +58,6 @@ impl Known {
     fn of(file: &KnownFile) -> Self {
         Self { stamp: file.stamp, vouched: file.vouched, shown: file.shown }
     }
-}
-
-/// A file that is new or changed.
-#[derive(Debug, Clone, Copy)]
-struct Pending {
-    stamp: Stamp,
-    /// Since when the stamp is so, or when it was last looked into in vain.
-    since: Instant,
-    /// It settled but is not whole; only a change makes it settle again.
-    incomplete: bool,
-    /// It settled but could not be read, since when.
-    unread: Option<Instant>,
 }
 
 /// What a sweep that is believed makes certain.
@@ -216,24 +204,6 @@ impl Tracker {
         self.given_away.len()
     }
 
-    /// Files whose settle time is over, to be looked at once more: new ones before those that are catalogued already, and
-    /// not too many at once, so that what lands does not wait for a tree whose owner has just changed.
-    pub fn due(&self, now: Instant) -> Vec<String> {
-        let over = |pending: &Pending| !pending.incomplete && now.duration_since(pending.since) >= self.settle;
-        let over = self.pending.iter().filter(|(_, pending)| over(pending)).map(|(path, _)| path.clone());
-        let (mut due, known): (Vec<_>, Vec<_>) = over.partition(|path| !self.known.contains_key(path));
-        due.extend(known);
-        due.truncate(DUE_AT_ONCE);
-        due
-    }
-
-    /// Whether `path` has settled, and as what.
-    pub fn settled(&self, path: &str, now: Instant) -> Option<Stamp> {
-        let pending = self.pending.get(path)?;
-        let over = !pending.incomplete && now.duration_since(pending.since) >= self.settle;
-        over.then_some(pending.stamp)
-    }
-
     /// When the file at `path`, not catalogued as it is, was last seen to change.
     pub fn changed_at(&self, path: &str) -> Option<Instant> {
         self.pending.get(path).map(|pending| pending.since)
@@ -256,42 +226,6 @@ impl Tracker {
         }
         let vouched = self.known.get(path).is_some_and(|known| known.vouched);
         self.known.insert(path.to_owned(), Known { stamp, vouched, shown });
-    }
-
-    /// `path` settled but is not whole.
-    pub fn incomplete(&mut self, path: &str, stamp: Stamp) {
-        if let Some(pending) = self.pending.get_mut(path)
-            && pending.stamp == stamp
-        {
-            pending.incomplete = true;
-        }
-    }
-
-    /// `path` could not be read: its settle time begins anew. Answers whether that is news.
-    pub fn postpone(&mut self, path: &str, now: Instant) -> bool {
-        let Some(pending) = self.pending.get_mut(path) else { return false };
-        pending.since = now;
-        pending.unread.replace(pending.unread.unwrap_or(now)).is_none()
-    }
-
-    /// It takes longer to tell whether `path` is whole: it is asked about again after the settle time.
-    pub fn wait_on(&mut self, path: &str, now: Instant) {
-        if let Some(pending) = self.pending.get_mut(path) {
-            pending.since = now;
-        }
-    }
-
-    /// `path` is no scene as long as things are as they are.
-    pub fn left_out(&mut self, path: &str) {
-        self.pending.remove(path);
-    }
-
-    /// Files that have been incomplete, unchanged, or could not be read for `patience`.
-    pub fn given_up(&self, patience: Duration, now: Instant) -> Vec<(String, Stamp)> {
-        let waits_since = |pending: &Pending| pending.incomplete.then_some(pending.since).or(pending.unread);
-        let over = |pending: &Pending| waits_since(pending).is_some_and(|since| now.duration_since(since) >= patience);
-        let given_up = self.pending.iter().filter(|(_, pending)| over(pending));
-        given_up.map(|(path, pending)| (path.clone(), pending.stamp)).collect()
     }
 
     /// The file at `from` turned out to lie at `to`, where it is as good a witness.

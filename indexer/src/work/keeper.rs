@@ -14,7 +14,7 @@ use super::{
     folder::{Folder, are_most_gone},
     publish,
 };
-use crate::{database::Database, error::Result, intake::register};
+use crate::{database::Database, error::Result, intake};
 
 /// Time between two looks at the folder.
 const LOOK: Duration = Duration::from_secs(5);
@@ -102,7 +102,7 @@ pub async fn make_again(database: &Database, seen: &Entry) -> Result<Option<Job>
     let entry = scenes::by_id(write.conn(), &seen.scene.scene_id).await?;
     let is_as_seen = |entry: &Entry| !entry.withdrawn && entry.scene == seen.scene;
     let Some(entry) = entry.filter(is_as_seen) else { return Ok(None) };
-    let job = register::make_again(&mut write, entry).await?;
+    let job = intake::make_again(&mut write, entry).await?;
     write.commit().await?;
     Ok(Some(job))
 }

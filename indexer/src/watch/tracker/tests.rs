@@ -1,6 +1,6 @@
 //! The tracker over made-up histories.
 
-use super::*;
+use super::{pending::DUE_AT_ONCE, *};
 
 const SETTLE: Duration = Duration::from_secs(5);
 
