@@ -51,7 +51,11 @@ impl Process {
     }
 
     fn terminate(&self) {
-        let told = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
+        self.tell("-TERM");
+    }
+
+    fn tell(&self, signal: &str) {
+        let told = Command::new("kill").args([signal, &self.0.id().to_string()]).status().unwrap();
         assert!(told.success());
     }
 
@@ -112,6 +116,20 @@ async fn with_256_descriptors_many_files_and_clients_are_served_and_health_answe
     }
     let told = health().await.unwrap();
     assert_eq!((&told["fds"]["limit"], &told["connections"]["limit"]), (&256.into(), &112.into()));
+}
+
+#[tokio::test]
+async fn the_end_of_its_terminal_stops_it_as_a_termination_does_unless_it_is_to_outlive_it() {
+    let flags = ["--listen", "127.0.0.1:0", "--allow", "http://nowhere.invalid/"];
+    let (process, _) = Process::start("", Stdio::null(), &flags);
+    process.tell("-HUP");
+    process.end();
+    let (process, address) = Process::start("trap '' HUP;", Stdio::null(), &flags);
+    process.tell("-HUP");
+    process.tell("-HUP");
+    assert_eq!(client(0).get(format!("http://{address}/livez")).send().await.unwrap().status(), StatusCode::OK);
+    process.terminate();
+    process.end();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

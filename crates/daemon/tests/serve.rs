@@ -18,6 +18,9 @@ const LIVENESS: Duration = Duration::from_secs(30);
 /// More than the kernel buffers on both sides of a connection.
 const HUGE_BYTES: usize = 32 << 20;
 
+/// Less than the kernel takes of an answer at once, and more than the smallest window of a client.
+const LARGE_BYTES: usize = 48 << 10;
+
 struct Started {
     address: SocketAddr,
     stop: CancellationToken,
@@ -33,6 +36,7 @@ fn start(connections: usize, bounds: Bounds) -> Started {
     let router = Router::new()
         .route("/", get(|| async { "hello" }).post(|body: Bytes| async move { body.len().to_string() }))
         .route("/slow", get(slow))
+        .route("/large", get(|| async { vec![1_u8; LARGE_BYTES] }))
         .route("/huge", get(|| async { vec![1_u8; HUGE_BYTES] }));
     let listeners = listen("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listeners.local_addr().unwrap();
@@ -96,6 +100,58 @@ async fn a_stop_lets_a_request_finish() {
     assert!(request.await.unwrap().ends_with("slow"));
     timeout(LIVENESS, server.task).await.unwrap().unwrap();
     assert!(TcpStream::connect(server.address).await.is_err(), "still listening after the stop");
+}
+
+/// Takes the body of an answer, of which the head has come.
+async fn take(stream: &mut TcpStream, bytes: usize) {
+    let (mut rest, mut nowhere) = (stream.take(bytes as u64), tokio::io::sink());
+    let taken = timeout(LIVENESS, tokio::io::copy(&mut rest, &mut nowhere)).await;
+    assert_eq!(taken.expect("goes on coming").unwrap(), bytes as u64);
+}
+
+/// Asks for `path` on a connection kept alive, and takes the head of the answer alone.
+async fn ask_for_head(stream: &mut TcpStream, path: &str) -> String {
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        timeout(LIVENESS, stream.read_exact(&mut byte)).await.expect("answers in time").unwrap();
+        head.extend(byte);
+    }
+    String::from_utf8(head).unwrap()
+}
+
+#[tokio::test]
+async fn who_takes_an_answer_for_longer_than_a_stop_waits_may_ask_once_more() {
+    let server = start(10, Bounds::default());
+    let mut stream = connect(server.address).await;
+    assert!(!ask_for_head(&mut stream, "/huge").await.contains("connection: close"));
+    server.stop.cancel();
+    // Longer than a connection at rest is kept.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    take(&mut stream, HUGE_BYTES).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(ask(&mut stream).await.contains("connection: close"));
+    timeout(LIVENESS, server.task).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_what_the_kernel_still_has_to_send() {
+    let server = start(10, Bounds::default());
+    // So small a window that most of the answer stays in the kernel of the one who sends it.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = timeout(LIVENESS, socket.connect(server.address)).await.unwrap().unwrap();
+    let head = ask_for_head(&mut stream, "/large").await;
+    assert!(!head.contains("connection: close"));
+    // All of it is in the kernel by now.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    server.stop.cancel();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    take(&mut stream, LARGE_BYTES).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(ask(&mut stream).await.contains("connection: close"));
+    timeout(LIVENESS, server.task).await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ use super::{
     entry::{Entry, UnderWay},
     ledger::{Connections, Entered},
     rest::Resting,
-    stream::Watched,
+    stream::{Socket, Watched},
     turns::Turns,
 };
 use crate::{fair::Client, problem::Problem, tls::Tls};
@@ -150,9 +150,9 @@ impl<A: Answers> Visit<A> {
 
     async fn speak_http1<S>(&self, mut stream: Resting<S>) -> Result<(), Ended>
     where
-        S: AsyncRead + AsyncWrite + Unpin,
+        S: AsyncRead + AsyncWrite + Socket + Unpin,
     {
-        while until_told(&self.entry, stream.has_more()).await.transpose()? == Some(true) {
+        while self.next_request(&mut stream).await.transpose()? == Some(true) {
             let service = service_fn(|request| {
                 let under_way = self.begin(&request);
                 Box::pin(self.answer(request, under_way))
@@ -174,6 +174,28 @@ impl<A: Answers> Visit<A> {
             }
         }
         Ok(())
+    }
+
+    /// Waits for the next request; nothing if none shall come. After a stop it waits on while some of the last answer is
+    /// on its way, and for once when that was so at the last look: only with its end does the client's time to ask again
+    /// begin.
+    async fn next_request<S>(&self, stream: &mut Resting<S>) -> Option<io::Result<bool>>
+    where
+        S: AsyncRead + Socket + Unpin,
+    {
+        let mut was_untaken = false;
+        loop {
+            if let Some(more) = until_told(&self.entry, stream.has_more()).await {
+                return Some(more);
+            }
+            let is_untaken = stream.get_ref().untaken_bytes() > 0;
+            let may_wait = self.host.stop.is_cancelled() && !self.entry.is_killed();
+            if !may_wait || !(is_untaken || was_untaken) {
+                return None;
+            }
+            was_untaken = is_untaken;
+            self.entry.parting();
+        }
     }
 
     /// Closes a stream on which the last answer has gone out. Of a client that may still be sending some is taken, or it

@@ -51,6 +51,8 @@ pub(super) struct Entry {
     phase: AtomicU64,
     /// Until when what is being written must move; 0 while nothing waits.
     write_deadline_ms: AtomicU64,
+    /// When some of an answer was last known to be on its way, after all of it had been handed over; 0 when it never was.
+    parted_ms: AtomicU64,
     under_way: AtomicU32,
     /// HTTP/2: bytes that come in are not always a request.
     multiplexed: AtomicBool,
@@ -77,6 +79,7 @@ impl Entry {
             born,
             phase: AtomicU64::new(UNSEEN),
             write_deadline_ms: AtomicU64::new(0),
+            parted_ms: AtomicU64::new(0),
             under_way: AtomicU32::new(0),
             multiplexed: AtomicBool::new(false),
             had_body: AtomicBool::new(false),
@@ -183,7 +186,18 @@ impl Entry {
     pub(super) fn write_done(&self) {
         if self.write_deadline_ms.load(Relaxed) > 0 {
             self.write_deadline_ms.store(0, Relaxed);
+            self.parting();
         }
+    }
+
+    /// Some of the last answer is on its way to the client still, or has left only just.
+    pub(super) fn parting(&self) {
+        self.parted_ms.store(since_ms(self.born), Relaxed);
+    }
+
+    /// Since when the client, as far as is known, has had its last answer and nothing to do but to ask again.
+    pub(super) fn quiet_since_ms(&self) -> u64 {
+        self.phase().1.max(self.parted_ms.load(Relaxed))
     }
 
     /// Until when what is being written must move, if something waits.
@@ -293,5 +307,6 @@ mod tests {
         assert!(entry.write_deadline_ms().unwrap() <= since_ms(entry.born) + 10_000);
         entry.write_done();
         assert_eq!(entry.write_deadline_ms(), None);
+        assert!(entry.quiet_since_ms() >= first - 10_000, "it has had the last of it only now");
     }
 }

@@ -114,6 +114,15 @@ pub(super) fn waiting(socket: &tokio::net::TcpListener) -> usize {
     info.tcpi_unacked as usize
 }
 
+/// Bytes written to a client's socket that have not reached the client yet; none where the kernel does not tell.
+#[allow(unsafe_code, reason = "no library asks a socket for SIOCOUTQ")]
+pub(super) fn untaken_bytes(socket: &tokio::net::TcpStream) -> usize {
+    let mut bytes: libc::c_int = 0;
+    // SIOCOUTQ is another name for this (tcp(7)). SAFETY: the kernel writes one int to `bytes`.
+    let told = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    if told == 0 { usize::try_from(bytes).unwrap_or(0) } else { 0 }
+}
+
 /// Sockets handed over at start (`LISTEN_FDS` and `LISTEN_PID`, as systemd does it), by address.
 #[derive(Debug, Default)]
 pub struct Inherited {

@@ -13,7 +13,9 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::entry::Entry;
+use tokio_rustls::server::TlsStream;
+
+use super::{entry::Entry, sockets};
 
 /// Bytes a second that a client must take of its answer, on average.
 const MIN_BYTES_PER_S: u64 = 4096;
@@ -41,6 +43,24 @@ impl Watched {
             }
             Poll::Ready(_) => self.entry.write_done(),
         }
+    }
+}
+
+/// What is told of a client's socket, whatever is spoken on it.
+pub(super) trait Socket {
+    /// Bytes written to it that have not reached the client yet.
+    fn untaken_bytes(&self) -> usize;
+}
+
+impl Socket for Watched {
+    fn untaken_bytes(&self) -> usize {
+        sockets::untaken_bytes(&self.stream)
+    }
+}
+
+impl Socket for TlsStream<Watched> {
+    fn untaken_bytes(&self) -> usize {
+        self.get_ref().0.untaken_bytes()
     }
 }
 

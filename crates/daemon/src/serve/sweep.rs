@@ -44,7 +44,8 @@ const HURRIED_SILENT_TIMEOUT: Duration = Duration::from_secs(4);
 /// slowly, is told to close with an answer, rather than cut off as it asks.
 const HURRIED_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Time after a stop in which a request that was on its way still comes in on a connection kept alive.
+/// Time in which a request that was on its way still comes in on a connection kept alive: after a stop, or after the end of
+/// an answer that began before it, whose head could not say that it was the last.
 const LINGER: Duration = Duration::from_millis(500);
 
 /// Looks until `done`, at the connections and at who waits at the `sockets` to become one.
@@ -151,13 +152,14 @@ impl Look<'_> {
 
     /// Nobody needs it any more.
     fn may_go(&self, entry: &Entry) -> bool {
-        let lingered = self.stopped_ms.is_some_and(|stopped_ms| self.is_past(stopped_ms, LINGER));
+        let has_lingered = |stopped_ms: u64| self.is_past(stopped_ms.max(entry.quiet_since_ms()), LINGER);
+        let lingered = self.stopped_ms.is_some_and(has_lingered);
         let told_at_once = self.stopped_ms.is_some() && entry.is_multiplexed();
         told_at_once || is_idle(entry) && lingered || self.is_idle_for(entry, self.bounds.idle_timeout)
     }
 
     fn is_idle_for(&self, entry: &Entry, time: Duration) -> bool {
-        is_idle(entry) && self.is_past(entry.phase().1, time)
+        is_idle(entry) && self.is_past(entry.quiet_since_ms(), time)
     }
 }
 
