@@ -11,23 +11,27 @@ pub(crate) struct Encoding {
     pub(crate) ending: &'static str,
 }
 
-/// Those in use, best first.
+/// Those in use, the best first where a requester has no preference.
 const ENCODINGS: [Encoding; 2] = [Encoding { name: "br", ending: ".br" }, Encoding { name: "gzip", ending: ".gz" }];
 
-/// Those that the requester takes, best first.
+/// Those that the requester takes, the one it likes best first.
 pub(crate) fn taken(headers: &HeaderMap) -> impl Iterator<Item = Encoding> {
-    ENCODINGS.into_iter().filter(|encoding| takes(headers, encoding.name))
+    let weighed = ENCODINGS.map(|encoding| (encoding, weight(headers, encoding.name)));
+    let mut taken: Vec<_> = weighed.into_iter().filter(|(_, weight)| *weight > 0.0).collect();
+    taken.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+    taken.into_iter().map(|(encoding, _)| encoding)
 }
 
-/// Whether `Accept-Encoding` names the encoding, and not with a weight of 0.
-fn takes(headers: &HeaderMap, encoding: &str) -> bool {
+/// The weight with which `Accept-Encoding` names the encoding, 1 where it does without one; 0 where it does not.
+fn weight(headers: &HeaderMap, encoding: &str) -> f32 {
     let lists = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    lists.flat_map(|list| list.split(',')).any(|item| {
+    let named = lists.flat_map(|list| list.split(',')).filter_map(|item| {
         let (name, weight) = item.split_once(';').unwrap_or((item, ""));
         let weight = weight.trim().strip_prefix(['q', 'Q']).and_then(|weight| weight.strip_prefix('='));
-        let weight = weight.and_then(|weight| weight.trim().parse::<f32>().ok());
-        name.trim().eq_ignore_ascii_case(encoding) && weight != Some(0.0)
-    })
+        let weight = weight.and_then(|weight| weight.trim().parse::<f32>().ok()).unwrap_or(1.0);
+        name.trim().eq_ignore_ascii_case(encoding).then_some(weight)
+    });
+    named.fold(0.0, f32::max)
 }
 
 #[cfg(test)]
@@ -50,5 +54,7 @@ mod tests {
         }
         assert_eq!(taken("gzip;q=0.5, deflate, br"), ["br", "gzip"]);
         assert_eq!(taken("br;q=0, gzip"), ["gzip"]);
+        assert_eq!(taken("br;q=0.2, gzip;q=0.9"), ["gzip", "br"]);
+        assert_eq!(taken("gzip, br"), ["br", "gzip"], "equals are sent as serves us best");
     }
 }

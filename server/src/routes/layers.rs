@@ -23,15 +23,18 @@ use crate::{app::App, failure::Failure, observe};
 const CORS_MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Headers that pages of other origins may send. `*` would leave out `Authorization` (Fetch standard).
-const ALLOWED_HEADERS: [HeaderName; 12] = [
+const ALLOWED_HEADERS: [HeaderName; 15] = [
     header::ACCEPT,
     header::ACCEPT_LANGUAGE,
     header::AUTHORIZATION,
     header::CACHE_CONTROL,
     header::CONTENT_LANGUAGE,
     header::CONTENT_TYPE,
+    header::IF_MATCH,
     header::IF_MODIFIED_SINCE,
     header::IF_NONE_MATCH,
+    header::IF_RANGE,
+    header::IF_UNMODIFIED_SINCE,
     header::RANGE,
     HeaderName::from_static("last-event-id"),
     HeaderName::from_static("x-api-key"),
