@@ -72,7 +72,7 @@ impl App {
         let indexers = settings.indexers();
         let mirrors = catalogue::load(settings.state.as_deref(), &indexers);
         let (patience, stall) = (timeout.mul_f64(PATIENCE), source::stall_timeout(timeout));
-        let client = source::client(timeout, stall, None)?;
+        let clients = source::Clients::new(timeout, stall)?;
         let token = settings.token_file.as_deref().map(Token::read).transpose()?;
         let shown_to = indexers.iter().map(|indexer| Locator::Url(indexer.clone()).origin()).collect();
         let allow = Arc::new(AllowList::new(&settings.allow, &indexers)?);
@@ -85,7 +85,7 @@ impl App {
         let lists = Lists::new(budget.lists_bytes, patience);
         let pool = Arc::new(Pool::new(threads).context("the render threads cannot be started")?);
         let reader = Reader {
-            client,
+            clients,
             files: Arc::clone(&files),
             origins,
             limits: limits(&budget),

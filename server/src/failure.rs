@@ -88,8 +88,13 @@ fn of_source(error: &SourceError) -> Problem {
             "the raster's file is behind a server that does not answer ranges (RFC 9110, section 14)",
         ),
         SourceError::BadAnswer { .. } => Problem::server(StatusCode::BAD_GATEWAY, error),
-        SourceError::Changed { .. } | SourceError::Unavailable { .. } => {
-            Problem::server(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(SOURCE_RETRY_S)
+        SourceError::Changed { .. } => {
+            Problem::unavailable("the raster's file changes faster than it can be read", error)
+                .retry_after(SOURCE_RETRY_S)
+        }
+        SourceError::Unavailable { .. } => {
+            Problem::unavailable("the source of this raster cannot be reached just now", error)
+                .retry_after(SOURCE_RETRY_S)
         }
     }
 }

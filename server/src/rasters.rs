@@ -3,7 +3,8 @@
 //! A scene's raster is known by the catalogue's revision and its file's validator, so that a file that is overwritten
 //! before the catalogue knows of it is never mixed with its old self. One named by `url=` is known by its validator
 //! alone: a local file is looked at for every request, a remote one when the last look is older than `--revalidate`; if
-//! the source cannot be reached then, the version known goes on, so that cached tiles outlive their origin.
+//! the source cannot be reached then or answers nothing of use, the version known goes on, so that cached tiles outlive
+//! their origin.
 //!
 //! Headers are read within the room for renders and parsed on their threads. Callers: the handlers and [`crate::render`].
 
@@ -19,14 +20,13 @@ use aurora_raster::{
     source::{FileVersion, SharedSource, SourceError},
 };
 use moka::sync::Cache;
-use reqwest::Client;
 
 use crate::{
     budget::Room,
     failure::Failure,
     flights::Flights,
     pool::Pool,
-    source::{HttpSource, LocalFiles, Locator, Origins},
+    source::{Clients, HttpSource, LocalFiles, Locator, Origins},
     target::{Origin, Target},
 };
 
@@ -74,7 +74,7 @@ pub(crate) struct Rasters {
 
 /// What headers are read with.
 pub(crate) struct Reader {
-    pub(crate) client: Client,
+    pub(crate) clients: Clients,
     pub(crate) files: Arc<LocalFiles>,
     pub(crate) origins: Arc<Origins>,
     pub(crate) limits: Limits,
@@ -175,7 +175,9 @@ impl Rasters {
             return Ok(known);
         }
         match self.read(name, target).await {
-            Err(Failure::Raster(RasterError::Source(SourceError::Unavailable { name, reason }))) => {
+            Err(Failure::Raster(RasterError::Source(
+                SourceError::Unavailable { name, reason } | SourceError::BadAnswer { name, reason },
+            ))) => {
                 tracing::warn!(name, reason, "a raster cannot be looked at again: its known version goes on");
                 known.look();
                 Ok(known)
@@ -215,7 +217,7 @@ impl Reader {
         Ok(match locator {
             Locator::Url(url) => {
                 let origin = self.origins.named(&locator.origin());
-                let http = HttpSource::open(&self.client, origin, url.clone()).await?;
+                let http = HttpSource::open(&self.clients, origin, url.clone()).await?;
                 FreshSource { shared: Arc::clone(&http) as SharedSource, http: Some(http) }
             }
             Locator::File(file) => FreshSource { shared: self.files.open(file).await?, http: None },

@@ -82,9 +82,35 @@ pub(crate) fn stall_timeout(request_timeout: Duration) -> Duration {
     MAX_STALL.min(request_timeout / 2)
 }
 
+/// The two ways to ask a file server.
+#[derive(Clone)]
+pub(crate) struct Clients {
+    /// Over a connection kept from an earlier request, where there is one.
+    kept: Client,
+    /// Over a connection of its own, for what a kept one was closed on.
+    fresh: Client,
+}
+
+impl Clients {
+    /// Clients as [`client`] makes them, which show nothing of their own.
+    pub(crate) fn new(timeout: Duration, stall: Duration) -> reqwest::Result<Self> {
+        let kept = client(timeout, stall, None)?;
+        Ok(Self { kept, fresh: client_keeping(0, timeout, stall, None)? })
+    }
+}
+
 /// A client that goes where it is sent and nowhere else: no redirects, no proxy from the environment. A request gets
 /// `timeout` in all, and `stall` in which nothing comes; all of them show `token`.
 pub(crate) fn client(timeout: Duration, stall: Duration, token: Option<&Token>) -> reqwest::Result<Client> {
+    client_keeping(IDLE_CONNECTIONS, timeout, stall, token)
+}
+
+fn client_keeping(
+    idle_connections: usize,
+    timeout: Duration,
+    stall: Duration,
+    token: Option<&Token>,
+) -> reqwest::Result<Client> {
     // reqwest is built without a TLS provider of its own; a second installation is refused and does no harm.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let headers: HeaderMap = token.map(|token| (header::AUTHORIZATION, token.authorization())).into_iter().collect();
@@ -98,7 +124,7 @@ pub(crate) fn client(timeout: Duration, stall: Duration, token: Option<&Token>) 
             .default_headers(headers.clone())
             .timeout(timeout)
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .pool_max_idle_per_host(idle_connections)
     };
     builder().build().or_else(|error| {
         // A small host without certificates can still read from plain HTTP.

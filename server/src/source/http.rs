@@ -1,7 +1,8 @@
 //! Ranges of one version of a file behind an HTTP server (RFC 9110, sections 13 and 14).
 //!
 //! Opening is one request for the first bytes, from which size and validator are learnt. Every later read names the
-//! validator and checks what comes back, so bytes of two versions are never mixed. Redirects are not followed, no more of
+//! validator and checks what comes back, so bytes of two versions are never mixed. A request that a connection was closed
+//! on before it was answered is made once more. Redirects are not followed, no more of
 //! a body is read than was asked for, and nothing of it is kept that was read only to get past it.
 
 mod exchange;
@@ -16,15 +17,15 @@ use std::{
 use aurora_raster::source::{ByteSource, SourceError, SourceFuture};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use reqwest::{Client, Response, StatusCode, Url, header};
+use reqwest::{Request, Response, StatusCode, Url, header};
 
 use super::{
-    Origin,
+    Clients, Origin,
     multipart::{Multipart, MultipartError},
     origins::Several,
     ranges::{Scatter, Span, Stretch, few_stretches, spans, stretches},
 };
-use exchange::{bad, body, content_range_of, each_chunk, ranged, refused, send, several_ranges};
+use exchange::{Answered, bad, body, content_range_of, each_chunk, ranged, refused, send, several_ranges, whole_of};
 use validator::Validator;
 
 /// Bytes asked for when opening: the header of most files.
@@ -57,7 +58,7 @@ type Answers = Vec<(usize, Bytes)>;
 
 /// A file at one version.
 pub(crate) struct HttpSource {
-    client: Client,
+    clients: Clients,
     origin: Arc<Origin>,
     url: Url,
     size_bytes: u64,
@@ -70,8 +71,8 @@ pub(crate) struct HttpSource {
 
 impl HttpSource {
     /// Asks for the first bytes, and learns size and version from the answer.
-    pub(crate) async fn open(client: &Client, origin: Arc<Origin>, url: Url) -> Result<Arc<Self>, SourceError> {
-        let response = send(&origin, &url, ranged(client, &url, &(0..HEAD_BYTES))).await?;
+    pub(crate) async fn open(clients: &Clients, origin: Arc<Origin>, url: Url) -> Result<Arc<Self>, SourceError> {
+        let response = send(clients, &origin, &url, ranged(&url, &(0..HEAD_BYTES))).await?;
         let validator = Validator::of(response.headers());
         let status = response.status();
         let (size_bytes, expected) = match status {
@@ -83,7 +84,8 @@ impl HttpSource {
                 }
                 (size, expected.end)
             }
-            StatusCode::RANGE_NOT_SATISFIABLE => (0, 0),
+            // Of a file that begins with a first byte there is always something.
+            StatusCode::RANGE_NOT_SATISFIABLE if whole_of(response.headers()).unwrap_or(0) == 0 => (0, 0),
             StatusCode::OK => match response.content_length() {
                 Some(length) if length <= HEAD_BYTES => (length, length),
                 _ => return Err(SourceError::NoRanges { name: url.to_string() }),
@@ -94,7 +96,7 @@ impl HttpSource {
         let version = validator.version(size_bytes);
         let whole = status == StatusCode::OK;
         Ok(Arc::new(Self {
-            client: client.clone(),
+            clients: clients.clone(),
             origin,
             url,
             size_bytes,
@@ -158,8 +160,7 @@ impl HttpSource {
     /// One stretch by one request.
     async fn one(&self, ranges: &[Range<u64>], stretch: Stretch) -> Result<Answers, SourceError> {
         let bytes = stretch.bytes.clone();
-        let request = self.validator.guard(ranged(&self.client, &self.url, &bytes));
-        let response = send(&self.origin, &self.url, request).await?;
+        let response = self.insist(ranged(&self.url, &bytes)).await?;
         self.check_status(&response)?;
         let (sent, size) = content_range_of(&self.url, response.headers())?;
         if size != self.size_bytes || Validator::of(response.headers()) != self.validator {
@@ -202,8 +203,7 @@ impl HttpSource {
             Err(group) => group,
         };
         let wanted: u64 = group.iter().map(|stretch| stretch.bytes.end - stretch.bytes.start).sum();
-        let asked = several_ranges(&self.client, &self.url, &group);
-        let response = send(&self.origin, &self.url, self.validator.guard(asked)).await?;
+        let response = self.insist(several_ranges(&self.url, &group)).await?;
         if response.status() == StatusCode::PRECONDITION_FAILED {
             return Err(self.changed());
         }
@@ -227,9 +227,36 @@ impl HttpSource {
         scatter.finish(ranges).map(Some).map_err(|error| bad(&self.url, error.to_string()))
     }
 
+    /// Sends a request for this version and no other. A server that refuses it without naming another is asked once more
+    /// without the condition, as it may never let one hold; what comes is held against the version like every answer.
+    async fn insist(&self, request: Request) -> Result<Answered, SourceError> {
+        let ask = |request| send(&self.clients, &self.origin, &self.url, request);
+        if self.origin.heeds_conditions()
+            && let Some(mut guarded) = request.try_clone()
+        {
+            self.validator.guard(&mut guarded);
+            let answered = ask(guarded).await?;
+            let is_refused = answered.status() == StatusCode::PRECONDITION_FAILED;
+            if !is_refused || !self.validator.may_be_of(answered.headers()) {
+                return Ok(answered);
+            }
+        }
+        let answered = ask(request).await?;
+        if answered.status() == StatusCode::PRECONDITION_FAILED {
+            return Err(bad(&self.url, "it refuses a condition that was not made"));
+        }
+        if Validator::of(answered.headers()) == self.validator {
+            self.origin.refuses_conditions();
+        }
+        Ok(answered)
+    }
+
     fn check_status(&self, response: &Response) -> Result<(), SourceError> {
         match response.status() {
             StatusCode::PARTIAL_CONTENT => Ok(()),
+            StatusCode::RANGE_NOT_SATISFIABLE if whole_of(response.headers()) == Some(self.size_bytes) => {
+                Err(bad(&self.url, "it has these bytes and does not give them (status 416)"))
+            }
             // 416: it has shrunk. 200: a server that honours If-Match by sending the whole new version.
             StatusCode::PRECONDITION_FAILED | StatusCode::RANGE_NOT_SATISFIABLE => Err(self.changed()),
             StatusCode::OK if Validator::of(response.headers()) != self.validator => Err(self.changed()),

@@ -102,6 +102,11 @@ pub(super) fn content_range(text: &str) -> Option<(Range<u64>, u64)> {
     Some((first..last.checked_add(1).filter(|&end| end > first)?, size.parse().ok()?))
 }
 
+/// `bytes */size` as the size.
+pub(super) fn unsatisfied_range(text: &str) -> Option<u64> {
+    text.strip_prefix("bytes */")?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

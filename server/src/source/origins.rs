@@ -2,7 +2,8 @@
 //!
 //! An origin is a file server (scheme, host, port) or an allowed folder, which may be a mount. Each has its own share
 //! of the requests that may be under way, and a circuit breaker: after some failures in a row nobody asks it for a
-//! while, then one request tries whether it is back.
+//! while, then one request tries whether it is back. Only a connection that cannot be made and an answer that does not
+//! come in time are failures of an origin; one that answers badly may do so of one file alone.
 
 use std::{
     collections::HashMap,
@@ -66,6 +67,7 @@ pub(crate) struct Origin {
 #[derive(Debug, Default, Clone, Copy)]
 struct Habits {
     several: Several,
+    refuses_conditions: bool,
     answer_time: Option<Duration>,
 }
 
@@ -169,6 +171,16 @@ impl Origin {
         self.habits().several = several;
     }
 
+    /// Whether it lets a condition hold (`If-Match`, `If-Unmodified-Since`), as far as is known.
+    pub(crate) fn heeds_conditions(&self) -> bool {
+        !self.habits().refuses_conditions
+    }
+
+    /// Remembers that it refuses the very version it has.
+    pub(crate) fn refuses_conditions(&self) {
+        self.habits().refuses_conditions = true;
+    }
+
     /// How long it takes of late until an answer begins; nothing when it never answered.
     pub(crate) fn answer_time(&self) -> Duration {
         self.habits().answer_time.unwrap_or_default()
@@ -246,12 +258,12 @@ impl Origin {
 }
 
 impl Visit {
-    /// The origin answered, be it that it does not have what was asked for.
+    /// The origin answered, be it badly, or that it does not have what was asked for.
     pub(crate) fn succeeded(self) {
         self.origin.succeeded();
     }
 
-    /// The origin did not answer, or said that it cannot.
+    /// The origin could not be connected to, or did not answer in time.
     pub(crate) fn failed(self) {
         self.origin.failed();
     }

@@ -1,30 +1,46 @@
 //! One request to a file server and its answer: within the origin's share, read as it arrives and no further than was asked
 //! for, and what its failures mean.
 
-use std::{ops::Deref, ops::Range, sync::Arc, time::Instant};
+use std::{
+    error::Error,
+    io,
+    ops::{Deref, Range},
+    sync::Arc,
+    time::Instant,
+};
 
 use aurora_raster::source::SourceError;
 use bytes::{Bytes, BytesMut};
 use reqwest::{
-    Client, RequestBuilder, Response, StatusCode, Url,
-    header::{self, HeaderMap},
+    Method, Request, Response, StatusCode, Url,
+    header::{self, HeaderMap, HeaderValue},
 };
 
-use crate::source::{Origin, multipart::content_range, origins::Visit, ranges::Stretch};
+use crate::source::{
+    Clients, Origin,
+    multipart::{content_range, unsatisfied_range},
+    origins::Visit,
+    ranges::Stretch,
+};
 
-pub(super) fn several_ranges(client: &Client, url: &Url, group: &[Stretch]) -> RequestBuilder {
+pub(super) fn several_ranges(url: &Url, group: &[Stretch]) -> Request {
     let ranges: Vec<_> =
         group.iter().map(|stretch| format!("{}-{}", stretch.bytes.start, stretch.bytes.end - 1)).collect();
-    identity(client.get(url.clone())).header(header::RANGE, format!("bytes={}", ranges.join(",")))
+    request(url, &ranges.join(","))
 }
 
-pub(super) fn ranged(client: &Client, url: &Url, range: &Range<u64>) -> RequestBuilder {
-    identity(client.get(url.clone())).header(header::RANGE, format!("bytes={}-{}", range.start, range.end - 1))
+pub(super) fn ranged(url: &Url, range: &Range<u64>) -> Request {
+    request(url, &format!("{}-{}", range.start, range.end - 1))
 }
 
-/// Ranges of a compressed representation would be of no use.
-fn identity(request: RequestBuilder) -> RequestBuilder {
-    request.header(header::ACCEPT_ENCODING, "identity")
+fn request(url: &Url, ranges: &str) -> Request {
+    let mut request = Request::new(Method::GET, url.clone());
+    let headers = request.headers_mut();
+    // Ranges of a compressed representation would be of no use.
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    // Digits and signs are always a header's value.
+    headers.extend(HeaderValue::try_from(format!("bytes={ranges}")).ok().map(|value| (header::RANGE, value)));
+    request
 }
 
 /// An answer that has begun, and the visit to its origin, which lasts until the body has been read.
@@ -41,18 +57,32 @@ impl Deref for Answered {
     }
 }
 
-/// Sends a request within its origin's share.
-pub(super) async fn send(origin: &Arc<Origin>, url: &Url, request: RequestBuilder) -> Result<Answered, SourceError> {
+/// Sends a request within its origin's share. One that its connection was closed on before an answer began goes once more,
+/// over a new connection: a kept one may be closed just as it is used again, and nothing is changed by asking twice (RFC
+/// 9110, section 9.2.2).
+pub(super) async fn send(
+    clients: &Clients,
+    origin: &Arc<Origin>,
+    url: &Url,
+    mut request: Request,
+) -> Result<Answered, SourceError> {
     let visit = origin.enter().await?;
-    let request = match origin.token() {
-        Some(token) => request.header(header::AUTHORIZATION, token.authorization()),
-        None => request,
-    };
+    if let Some(token) = origin.token() {
+        request.headers_mut().insert(header::AUTHORIZATION, token.authorization());
+    }
     metrics::counter!("aurora_source_requests_total").increment(1);
-    let begun = Instant::now();
-    match request.send().await {
-        Ok(response) if is_ill(response.status()) => {
-            visit.failed();
+    let (mut begun, again) = (Instant::now(), request.try_clone());
+    let mut sent = clients.kept.execute(request).await;
+    if let (Err(error), Some(request)) = (&sent, again)
+        && is_unanswered(error)
+    {
+        metrics::counter!("aurora_source_requests_total").increment(1);
+        begun = Instant::now();
+        sent = clients.fresh.execute(request).await;
+    }
+    match sent {
+        Ok(response) if is_passing(response.status()) => {
+            visit.succeeded();
             Err(refused(url, response.status()))
         }
         Ok(response) => {
@@ -60,15 +90,35 @@ pub(super) async fn send(origin: &Arc<Origin>, url: &Url, request: RequestBuilde
             Ok(Answered { response, visit })
         }
         Err(error) => {
-            visit.failed();
+            if error.is_connect() || error.is_timeout() {
+                visit.failed();
+            }
             Err(unavailable(url, &error))
         }
     }
 }
 
-/// Whether the whole server is ill rather than the one file.
-fn is_ill(status: StatusCode) -> bool {
-    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
+/// Whether the connection ended before an answer had begun, or at least before its head was whole.
+fn is_unanswered(error: &reqwest::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
+    let ended = [BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof];
+    let is_end = |cause: &(dyn Error + 'static)| {
+        let of_http = cause.downcast_ref::<hyper::Error>();
+        of_http.is_some_and(|error| error.is_incomplete_message() || error.is_canceled() || error.is_closed())
+            || cause.downcast_ref::<io::Error>().is_some_and(|error| ended.contains(&error.kind()))
+    };
+    !error.is_connect() && !error.is_timeout() && causes(error).any(is_end)
+}
+
+/// Whether the server, or one behind it, may do better in a while.
+fn is_passing(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT
+    )
 }
 
 /// Exactly `expected` bytes; a longer body is not read to its end.
@@ -99,9 +149,14 @@ pub(super) async fn each_chunk(
         let chunk = match response.chunk().await {
             Ok(Some(chunk)) => chunk,
             Ok(None) => break,
-            Err(error) => {
+            Err(error) if error.is_timeout() => {
                 visit.failed();
                 return Err(unavailable(url, &error));
+            }
+            Err(error) => {
+                visit.succeeded();
+                let cause = innermost(&error);
+                return Err(bad(url, format!("its answer broke off after {received} bytes: {cause}")));
             }
         };
         received += chunk.len() as u64;
@@ -121,6 +176,11 @@ pub(super) fn content_range_of(url: &Url, headers: &HeaderMap) -> Result<(Range<
     text.and_then(content_range).ok_or_else(|| bad(url, "a Content-Range that does not say which bytes of how many"))
 }
 
+/// How many bytes there are in all, as an answer says that has none of those asked for (status 416).
+pub(super) fn whole_of(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_RANGE)?.to_str().ok().and_then(unsatisfied_range)
+}
+
 pub(super) fn refused(url: &Url, status: StatusCode) -> SourceError {
     let name = url.to_string();
     match status {
@@ -128,11 +188,12 @@ pub(super) fn refused(url: &Url, status: StatusCode) -> SourceError {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             SourceError::Forbidden { name, reason: "its server wants to know who asks".to_owned() }
         }
-        status if status.is_redirection() => SourceError::Forbidden {
+        // Nothing is asked for that could have gone unmodified.
+        status if status.is_redirection() && status != StatusCode::NOT_MODIFIED => SourceError::Forbidden {
             name,
             reason: "its server sends elsewhere, and redirects are not followed".to_owned(),
         },
-        status if is_ill(status) => SourceError::Unavailable { name, reason: format!("status {status}") },
+        status if is_passing(status) => SourceError::Unavailable { name, reason: format!("status {status}") },
         status => SourceError::BadAnswer { name, reason: format!("status {status}") },
     }
 }
@@ -142,10 +203,15 @@ pub(super) fn bad(url: &Url, reason: impl Into<String>) -> SourceError {
 }
 
 fn unavailable(url: &Url, error: &reqwest::Error) -> SourceError {
-    // The outer text only repeats the address; the innermost cause says what happened.
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    SourceError::Unavailable { name: url.to_string(), reason: cause.to_string() }
+    SourceError::Unavailable { name: url.to_string(), reason: innermost(error) }
+}
+
+/// What happened: the outer texts only repeat the address.
+fn innermost(error: &reqwest::Error) -> String {
+    causes(error).last().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+/// What an error came from, the nearest cause first.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(error.source(), |&cause| cause.source())
 }

@@ -9,7 +9,9 @@ use axum::{Router, extract::State, response::IntoResponse, routing::get};
 use reqwest::header::{HeaderMap, HeaderName};
 
 use super::*;
-use crate::source::client;
+use crate::source::Clients;
+
+mod odd;
 
 const SIZE_BYTES: usize = 9 << 20;
 
@@ -71,9 +73,9 @@ async fn requests_for_many(answers_several: bool, pause: Duration) -> [usize; 2]
     let router = Router::new().route("/a.tif", get(file)).with_state(Arc::clone(&server));
     tokio::spawn(async move { axum::serve(listener, router).await });
     let time = Duration::from_secs(20);
-    let client = client(time, time, None).expect("a client");
+    let clients = Clients::new(time, time).expect("clients");
     let origin = super::super::Origins::new(16, time).named(&"it".into());
-    let source = HttpSource::open(&client, origin, url).await.expect("opens");
+    let source = HttpSource::open(&clients, origin, url).await.expect("opens");
     // In disorder; the first lies in the bytes that opening brought, the last two adjoin.
     let mut ranges: Vec<Range<u64>> = (0..100).map(|at| at * 90_000..at * 90_000 + 700).rev().collect();
     ranges.push(9_000_000..9_000_050);

@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use reqwest::{
-    RequestBuilder,
-    header::{self, HeaderMap, HeaderName},
+    Request,
+    header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 
 /// What tells one version from another.
@@ -24,12 +24,23 @@ impl Validator {
     }
 
     /// Asks the server to refuse any other version.
-    pub(super) fn guard(&self, request: RequestBuilder) -> RequestBuilder {
-        match (&self.etag, &self.last_modified) {
-            (Some(etag), _) => request.header(header::IF_MATCH, etag),
-            (None, Some(date)) => request.header(header::IF_UNMODIFIED_SINCE, date),
-            (None, None) => request,
+    pub(super) fn guard(&self, request: &mut Request) {
+        let (name, text) = match (&self.etag, &self.last_modified) {
+            (Some(etag), _) => (header::IF_MATCH, etag),
+            (None, Some(date)) => (header::IF_UNMODIFIED_SINCE, date),
+            (None, None) => return,
+        };
+        // It was a header's value when it came.
+        if let Ok(value) = HeaderValue::try_from(text) {
+            request.headers_mut().insert(name, value);
         }
+    }
+
+    /// Whether a server that refuses this version with these headers may have it all the same: it names no other.
+    pub(super) fn may_be_of(&self, headers: &HeaderMap) -> bool {
+        let named = Self::of(headers);
+        let is_other = |named: Option<String>, own: &Option<String>| named.is_some() && named != *own;
+        !is_other(named.etag, &self.etag) && !is_other(named.last_modified, &self.last_modified)
     }
 
     pub(super) fn version(&self, size_bytes: u64) -> String {
