@@ -2,7 +2,11 @@
 
 mod support;
 
-use std::{fs, os::unix::fs::symlink};
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    time::{Duration, SystemTime},
+};
 
 use support::{Answer, COPY, Indexer, request};
 
@@ -16,9 +20,16 @@ fn bytes() -> Vec<u8> {
 fn start() -> Indexer {
     let indexer = Indexer::start(COPY, &[]);
     fs::create_dir(indexer.root().join("sub")).unwrap();
-    fs::write(indexer.root().join("sub/a b.bin"), bytes()).unwrap();
+    let path = indexer.root().join("sub/a b.bin");
+    fs::write(&path, bytes()).unwrap();
+    // One that was written only just is another version in a moment.
+    date(&path, SystemTime::now() - Duration::from_secs(60));
     fs::write(indexer.root().join("empty.bin"), "").unwrap();
     indexer
+}
+
+fn date(path: &std::path::Path, modified: SystemTime) {
+    fs::File::options().write(true).open(path).unwrap().set_modified(modified).unwrap();
 }
 
 const PATH: &str = "/files/sub/a%20b.bin";
@@ -117,6 +128,38 @@ fn conditions() {
     fs::write(&path, bytes()).unwrap();
     let changed = ask(&indexer, "GET", &[("If-Match", etag), ("Range", "bytes=0-0")]);
     assert_eq!(changed.status, 412, "written anew, even with the same bytes");
+}
+
+#[test]
+fn a_file_rewritten_in_place_under_its_old_time_is_another_version() {
+    let indexer = start();
+    let path = indexer.root().join("sub/a b.bin");
+    let etag = ask(&indexer, "HEAD", &[]).header("etag").unwrap().to_owned();
+    let modified = fs::metadata(&path).unwrap().modified().unwrap();
+    // The change time has the grain of the kernel's clock.
+    std::thread::sleep(Duration::from_millis(20));
+    fs::write(&path, vec![1; SIZE]).unwrap();
+    date(&path, modified);
+    let changed = ask(&indexer, "GET", &[("If-Match", &etag), ("Range", "bytes=0-0")]);
+    assert_eq!(changed.status, 412);
+    let anew = ask(&indexer, "GET", &[("If-None-Match", &etag), ("Range", "bytes=5-5")]);
+    assert_eq!((anew.status, &anew.body[..]), (206, &[1][..]));
+}
+
+#[test]
+fn what_is_read_of_a_file_while_it_may_be_being_written_is_no_version_that_stays() {
+    let indexer = start();
+    let path = indexer.root().join("sub/a b.bin");
+    let etag = || ask(&indexer, "HEAD", &[]).header("etag").unwrap().to_owned();
+    // By a clock that is a little ahead, which leaves more time to look at it.
+    date(&path, SystemTime::now() + Duration::from_millis(150));
+    let early = etag();
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < Duration::from_secs(2) && etag() == early {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_ne!(etag(), early, "its times are what they were, and so will its tag be from now on");
+    assert_eq!(ask(&indexer, "GET", &[("If-Match", &early), ("Range", "bytes=0-0")]).status, 412);
 }
 
 #[test]

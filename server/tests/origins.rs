@@ -17,6 +17,7 @@ use reqwest::StatusCode;
 use support::{
     LIVENESS, Server, encoded,
     origin::{Fault, Origin},
+    place,
     raster::{tiff, tile},
 };
 
@@ -56,6 +57,24 @@ async fn a_local_file_rewritten_in_place_is_never_mixed() {
     let before = server.json(&at).await["values"][0].as_f64().unwrap();
     std::fs::write(&file, tiff(5000)).unwrap();
     assert!(server.json(&at).await["values"][0].as_f64().unwrap() >= before + 4999.0);
+}
+
+#[tokio::test]
+async fn a_local_file_rewritten_in_place_under_its_old_time_shows_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.tif");
+    place(&file, &tiff(1));
+    let server = Server::start(&["--allow", name(folder.path()), "--revalidate", "1h"]);
+    let at = path(name(&file), &tile(3, 3));
+    let old = server.get(&at).await;
+    // Once more, so that it is recalled.
+    server.get(&at).await;
+    let modified = file.metadata().unwrap().modified().unwrap();
+    std::fs::write(&file, tiff(300)).unwrap();
+    std::fs::File::options().write(true).open(&file).unwrap().set_modified(modified).unwrap();
+    let new = server.get(&at).await;
+    assert_ne!(old.headers()["etag"], new.headers()["etag"]);
+    assert_ne!(old.bytes().await.unwrap(), new.bytes().await.unwrap());
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use support::{
     LIVENESS, Server, encoded,
     feed::Feed,
     origin::Origin,
+    place,
     raster::{tiff, tile},
 };
 
@@ -81,16 +82,16 @@ async fn conditions_heads_and_ids_are_heeded_as_ever() {
 async fn a_local_file_that_was_replaced_rewritten_or_removed_is_not_recalled() {
     let folder = tempfile::tempdir().unwrap();
     let (file, next) = (folder.path().join("a.tif"), folder.path().join("next"));
-    std::fs::write(&file, tiff(1)).unwrap();
+    place(&file, &tiff(1));
     let server = Server::start(&["--allow", name(folder.path()), "--revalidate", "1h"]);
     let path = path(name(&file), "rescale=0,9000&");
     let first = recalled(&server, &path).await.headers()["etag"].clone();
-    std::fs::write(&next, tiff(300)).unwrap();
+    place(&next, &tiff(300));
     std::fs::rename(&next, &file).unwrap();
     let second = server.get(&path).await.headers()["etag"].clone();
     assert_ne!(first, second);
     assert_eq!(recalled(&server, &path).await.headers()["etag"], second);
-    std::fs::write(&file, tiff(5000)).unwrap();
+    place(&file, &tiff(5000));
     assert_ne!(server.get(&path).await.headers()["etag"], second);
     recalled(&server, &path).await;
     std::fs::remove_file(&file).unwrap();

@@ -49,6 +49,12 @@ pub fn network_name_of(file: impl AsFd) -> io::Result<Option<&'static str>> {
     Ok(name_of(magic as u64))
 }
 
+/// Whether the file system of that name (none of a local one) keeps the times of inodes' changes itself. Behind FUSE they
+/// are whatever a program says, which may be another time at every look.
+pub fn has_change_times(network: Option<&str>) -> bool {
+    network != Some("FUSE")
+}
+
 /// The numbers are 32 bits wide, in fields of differing width and sign.
 fn name_of(magic: u64) -> Option<&'static str> {
     NETWORK.iter().find(|(number, _)| u64::from(*number) == magic & 0xffff_ffff).map(|(_, name)| *name)
@@ -108,6 +114,8 @@ mod tests {
     fn signed_fields_are_recognised_too() {
         assert_eq!(name_of(0xffff_ffff_ff53_4d42), Some("CIFS"));
         assert_eq!(name_of(0xef53), None, "ext4 is local");
+        assert!(has_change_times(name_of(0xef53)) && has_change_times(name_of(0x6969)));
+        assert!(!has_change_times(name_of(0x6573_5546)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{future::Future, ops::Range, pin::Pin, sync::Arc, time::SystemTime};
 use bytes::Bytes;
 
 mod file;
-pub use file::{FileSource, FileVersion};
+pub use file::{FileSource, FileVersion, is_being_written};
 
 /// Longest buffer that adjoining ranges share.
 pub const MAX_SHARED_BYTES: u64 = 1 << 20;
@@ -25,7 +25,7 @@ pub trait ByteSource: Send + Sync {
     /// Length of this version in bytes.
     fn size_bytes(&self) -> u64;
 
-    /// The validator of this version: an ETag, or size and mtime. Two equal pairs of name and version are the same bytes.
+    /// The validator of this version: an ETag, or a file's size and times. Two equal pairs of name and version are the same bytes.
     fn version(&self) -> &str;
 
     /// When this version was written, if that is known. It tells nothing apart: a coarse clock gives two versions one time.

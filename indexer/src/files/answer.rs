@@ -98,13 +98,14 @@ type Read = fn(&OpenFile, &Range<u64>) -> std::io::Result<Option<Bytes>>;
 
 /// The answer from one version of the file; `None` when `read` gives none.
 fn of_version(tree: &Tree, asked: &Asked, file: &Arc<OpenFile>, read: Read) -> std::io::Result<Option<Response>> {
-    let version = &file.version;
+    // Before anything is read.
+    let (version, etag) = (&file.version, file.etag());
     let mut headers = HeaderMap::with_capacity(8);
-    headers.insert(header::ETAG, file.etag.clone());
+    headers.insert(header::ETAG, etag.clone());
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.extend(file.last_modified.clone().map(|date| (header::LAST_MODIFIED, date)));
-    let etag = file.etag.to_str().unwrap_or_default();
+    let etag = etag.to_str().unwrap_or_default();
     let use_range = match version.judge(&asked.headers, etag, || jiff::Timestamp::now().as_second()) {
         Verdict::NotModified => return Ok(Some(respond(StatusCode::NOT_MODIFIED, headers, Body::empty()))),
         Verdict::Failed => {

@@ -40,8 +40,10 @@ pub struct OpenFile {
     path: PathBuf,
     /// Whether looking at it cannot hang, as it can on a network.
     is_local: bool,
+    /// Whether its file system keeps the times of inodes' changes itself.
+    has_change_time: bool,
     pub(super) version: Version,
-    pub(super) etag: HeaderValue,
+    etag: HeaderValue,
     pub(super) last_modified: Option<HeaderValue>,
 }
 
@@ -144,15 +146,27 @@ impl Tree {
 
 impl OpenFile {
     fn new(file: File, path: PathBuf) -> io::Result<Self> {
-        let version = Version::of(&file.metadata()?);
-        let is_local = matches!(file_system::network_name_of(&file), Ok(None));
-        let etag = HeaderValue::try_from(version.etag()).map_err(io::Error::other)?;
-        Ok(Self { file, path, is_local, version, etag, last_modified: version.last_modified() })
+        let network = file_system::network_name_of(&file);
+        let is_local = matches!(network, Ok(None));
+        let has_change_time = file_system::has_change_times(network.ok().flatten());
+        let version = Version::of(&file.metadata()?, has_change_time);
+        let etag = HeaderValue::try_from(version.etag(false)).map_err(io::Error::other)?;
+        Ok(Self { file, path, is_local, has_change_time, version, etag, last_modified: version.last_modified() })
+    }
+
+    /// The entity tag of what is read from now on.
+    pub(super) fn etag(&self) -> HeaderValue {
+        let marked = || HeaderValue::try_from(self.version.etag(true)).ok();
+        self.version.is_being_written().then(marked).flatten().unwrap_or_else(|| self.etag.clone())
     }
 
     /// Whether it still is what lies at its path.
     fn is_current(&self) -> bool {
-        fs::metadata(&self.path).is_ok_and(|metadata| Version::of(&metadata) == self.version)
+        fs::metadata(&self.path).is_ok_and(|metadata| self.is_version(&metadata))
+    }
+
+    fn is_version(&self, metadata: &fs::Metadata) -> bool {
+        Version::of(metadata, self.has_change_time) == self.version
     }
 
     /// Reads into all of `buffer` from `offset`, and makes sure that the file still is the version it was. Blocking.
@@ -186,7 +200,7 @@ impl OpenFile {
     /// # Errors
     /// When it is not, or cannot be looked at.
     pub(super) fn still(&self) -> io::Result<()> {
-        if Version::of(&self.file.metadata()?) == self.version { Ok(()) } else { Err(changed()) }
+        if self.is_version(&self.file.metadata()?) { Ok(()) } else { Err(changed()) }
     }
 }
 

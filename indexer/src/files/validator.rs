@@ -1,11 +1,17 @@
 //! Validators and the preconditions on them (RFC 9110, sections 8.8 and 13).
 
-use std::{fs::Metadata, os::unix::fs::MetadataExt};
+use std::{
+    fs::Metadata,
+    os::unix::fs::MetadataExt,
+    time::{Duration, SystemTime},
+};
 
+use aurora_raster::source::is_being_written;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use jiff::{Timestamp, fmt::rfc2822};
 
-/// What tells one version of a file from another: size, modification time in nanoseconds, inode.
+/// What tells one version of a file from another: size, modification time in nanoseconds, inode, and the time at which the
+/// inode last changed, which no program can set back, as copying tools do with the modification time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version {
     /// Length in bytes.
@@ -13,6 +19,8 @@ pub struct Version {
     mtime_s: i64,
     mtime_ns: i64,
     inode: u64,
+    /// Seconds and nanoseconds of the inode's last change, where the file system keeps it itself.
+    changed: Option<(i64, i64)>,
 }
 
 /// What the preconditions make of a request.
@@ -30,15 +38,26 @@ pub enum Verdict {
 }
 
 impl Version {
-    /// The version of an open file.
-    pub fn of(metadata: &Metadata) -> Self {
+    /// The version of an open file; `has_change_time`: its file system keeps the times of inodes' changes itself.
+    pub fn of(metadata: &Metadata, has_change_time: bool) -> Self {
         let (size_bytes, inode) = (metadata.len(), metadata.ino());
-        Self { size_bytes, mtime_s: metadata.mtime(), mtime_ns: metadata.mtime_nsec(), inode }
+        let changed = has_change_time.then(|| (metadata.ctime(), metadata.ctime_nsec()));
+        Self { size_bytes, mtime_s: metadata.mtime(), mtime_ns: metadata.mtime_nsec(), inode, changed }
     }
 
-    /// A strong entity tag.
-    pub fn etag(&self) -> String {
-        format!("\"{:x}-{:x}.{:x}-{:x}\"", self.size_bytes, self.mtime_s, self.mtime_ns, self.inode)
+    /// A strong entity tag; another one while a write may be under way that set the times already, so that nobody takes
+    /// for this version what was read meanwhile.
+    pub fn etag(&self, is_being_written: bool) -> String {
+        let changed = self.changed.map_or_else(String::new, |(s, ns)| format!("-{s:x}.{ns:x}"));
+        let mark = if is_being_written { "-w" } else { "" };
+        format!("\"{:x}-{:x}.{:x}-{:x}{changed}{mark}\"", self.size_bytes, self.mtime_s, self.mtime_ns, self.inode)
+    }
+
+    /// Whether a write may be under way.
+    pub fn is_being_written(&self) -> bool {
+        let since = u64::try_from(self.mtime_s).ok().zip(u32::try_from(self.mtime_ns).ok());
+        let modified = since.and_then(|(s, ns)| SystemTime::UNIX_EPOCH.checked_add(Duration::new(s, ns)));
+        modified.is_some_and(is_being_written)
     }
 
     /// `Last-Modified`, when the time can be written as an HTTP date.
@@ -104,7 +123,8 @@ fn split_tags(tags: &str) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
 
-    const VERSION: Version = Version { size_bytes: 10, mtime_s: 784_111_777, mtime_ns: 5, inode: 3 };
+    const VERSION: Version =
+        Version { size_bytes: 10, mtime_s: 784_111_777, mtime_ns: 5, inode: 3, changed: Some((784_111_778, 0)) };
     const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
     const EARLIER: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
     const PROCEED: Verdict = Verdict::Proceed { use_range: true };
@@ -115,7 +135,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_str(value).unwrap());
         }
-        VERSION.judge(&map, &VERSION.etag(), || 2_000_000_000)
+        VERSION.judge(&map, &VERSION.etag(false), || 2_000_000_000)
     }
 
     #[test]
@@ -124,8 +144,29 @@ mod tests {
     }
 
     #[test]
+    fn every_part_of_a_version_tells_in_its_tag() {
+        let others = [
+            Version { size_bytes: 11, ..VERSION },
+            Version { mtime_s: 784_111_778, ..VERSION },
+            Version { mtime_ns: 6, ..VERSION },
+            Version { inode: 4, ..VERSION },
+            Version { changed: Some((784_111_779, 0)), ..VERSION },
+            Version { changed: Some((784_111_778, 1)), ..VERSION },
+            Version { changed: None, ..VERSION },
+        ];
+        for other in others {
+            assert_ne!(other.etag(false), VERSION.etag(false));
+        }
+        assert_ne!(VERSION.etag(true), VERSION.etag(false));
+        assert!(!VERSION.is_being_written());
+        let now = Timestamp::now();
+        let fresh = Version { mtime_s: now.as_second(), mtime_ns: now.subsec_nanosecond().into(), ..VERSION };
+        assert!(fresh.is_being_written());
+    }
+
+    #[test]
     fn the_table_of_preconditions() {
-        let etag = VERSION.etag();
+        let etag = VERSION.etag(false);
         let weak = format!("W/{etag}");
         let list = format!("\"other\", {etag}");
         for (headers, verdict) in [

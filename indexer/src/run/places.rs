@@ -54,7 +54,7 @@ impl Places {
         }
         let excluded = vec![state.clone(), results.clone()];
         let database = settings.database_address(&state)?;
-        let tells_ctime = network.is_none_or(|network| network != "FUSE" && network != AWAY);
+        let tells_ctime = file_system::has_change_times(network) && network != Some(AWAY);
         Ok(Self { root: Root { path: root, excluded, tells_ctime }, network, is_away, state, database, results })
     }
 }

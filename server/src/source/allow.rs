@@ -9,7 +9,6 @@ use std::{
     sync::Arc,
 };
 
-use aurora_raster::source::FileSource;
 use reqwest::Url;
 
 use super::{LocalFile, Locator};
@@ -74,11 +73,8 @@ impl AllowList {
     pub(super) fn locate_file(&self, path: &Path) -> Result<LocalFile, Refusal> {
         match path.canonicalize() {
             Ok(real) if !self.holds(&real) => Err(Refusal::Forbidden),
-            Ok(real) => match FileSource::version_at(&real) {
-                Ok(version) => Ok(LocalFile::new(self.folder_of(&real), real, version)),
-                // What does not exist is only admitted to for places that may be asked about.
-                Err(_) => Err(Refusal::NotFound),
-            },
+            // What does not exist is only admitted to for places that may be asked about.
+            Ok(real) => LocalFile::find(self.folder_of(&real), real).map_err(|_| Refusal::NotFound),
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.would_hold(path) => Err(Refusal::NotFound),
             Err(_) => Err(Refusal::Forbidden),
         }

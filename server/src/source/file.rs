@@ -41,15 +41,23 @@ pub(crate) struct LocalFile {
     pub(crate) folder: Arc<str>,
     /// Whether looking at it again waits for no other host.
     pub(crate) is_at_hand: bool,
+    /// Whether its file system keeps the times of inodes' changes itself.
+    has_change_time: bool,
     /// Taken by the first who asks; who comes back because the file has changed looks again.
     seen: Arc<Mutex<Option<FileVersion>>>,
 }
 
 impl LocalFile {
-    /// Blocks on the file system.
-    pub(super) fn new(folder: Arc<str>, path: PathBuf, version: FileVersion) -> Self {
-        let is_at_hand = matches!(file_system::network_name(&path), Ok(None));
-        Self { path: path.into(), folder, is_at_hand, seen: Arc::new(Mutex::new(Some(version))) }
+    /// The file at `path`, in which no link is left. Blocks on the file system.
+    ///
+    /// # Errors
+    /// As [`FileSource::version_at`].
+    pub(super) fn find(folder: Arc<str>, path: PathBuf) -> Result<Self, SourceError> {
+        let network = file_system::network_name(&path);
+        let (is_at_hand, has_change_time) =
+            (matches!(network, Ok(None)), file_system::has_change_times(network.ok().flatten()));
+        let seen = Arc::new(Mutex::new(Some(FileSource::version_at(&path, has_change_time)?)));
+        Ok(Self { path: path.into(), folder, is_at_hand, has_change_time, seen })
     }
 
     fn take_seen(&self) -> Option<FileVersion> {
@@ -62,8 +70,7 @@ impl LocalFile {
 
     /// The same with its version still to be taken.
     fn afresh(&self) -> Self {
-        let (path, folder) = (Arc::clone(&self.path), Arc::clone(&self.folder));
-        Self { path, folder, is_at_hand: self.is_at_hand, seen: Arc::new(Mutex::new(self.seen())) }
+        Self { seen: Arc::new(Mutex::new(self.seen())), ..self.clone() }
     }
 }
 
@@ -155,21 +162,22 @@ impl LocalFiles {
             return Ok(version);
         }
         let (path, name) = (Arc::clone(&file.path), file.path.display().to_string());
-        self.off_thread(&file.folder, &name, move || FileSource::version_at(&path)).await
+        let has_change_time = file.has_change_time;
+        self.off_thread(&file.folder, &name, move || FileSource::version_at(&path, has_change_time)).await
     }
 
     /// Opens it.
     pub(crate) async fn open(self: &Arc<Self>, file: &LocalFile) -> Result<Arc<LocalSource>, SourceError> {
-        let (files, path, name) = (Arc::clone(self), file.path.to_path_buf(), file.path.display().to_string());
-        let opened = self.off_thread(&file.folder, &name, move || files.open_now(path)).await?;
+        let (files, found, name) = (Arc::clone(self), file.clone(), file.path.display().to_string());
+        let opened = self.off_thread(&file.folder, &name, move || files.open_now(&found)).await?;
         let version = FileVersion::of_source(opened.as_ref());
         let size_bytes = opened.size_bytes();
         Ok(Arc::new(LocalSource { files: Arc::clone(self), file: file.clone(), name, version, size_bytes }))
     }
 
-    fn open_now(&self, path: PathBuf) -> Result<Arc<FileSource>, SourceError> {
-        let opened = FileSource::open(&path)?;
-        self.open.insert(path, Shelf::of(&opened));
+    fn open_now(&self, file: &LocalFile) -> Result<Arc<FileSource>, SourceError> {
+        let opened = FileSource::open_kept(&file.path, file.has_change_time)?;
+        self.open.insert(file.path.to_path_buf(), Shelf::of(&opened));
         // What no longer fits is closed before anybody opens another.
         self.open.run_pending_tasks();
         Ok(opened)
@@ -214,14 +222,14 @@ pub(crate) struct LocalSource {
 
 impl LocalSource {
     /// The open file, if it is still this version.
-    fn opened(files: &LocalFiles, path: PathBuf, version: &str) -> Result<Arc<FileSource>, SourceError> {
-        if let Some(open) = files.open.get(&path).and_then(|shelf| shelf.get()).filter(|open| open.version() == version)
-        {
+    fn opened(files: &LocalFiles, file: &LocalFile, version: &str) -> Result<Arc<FileSource>, SourceError> {
+        let open = files.open.get(&*file.path).and_then(|shelf| shelf.get());
+        if let Some(open) = open.filter(|open| open.version() == version) {
             return Ok(open);
         }
-        let name = path.display().to_string();
-        let opened = files.open_now(path)?;
-        if opened.version() == version { Ok(opened) } else { Err(SourceError::Changed { name }) }
+        let opened = files.open_now(file)?;
+        let changed = || SourceError::Changed { name: file.path.display().to_string() };
+        if opened.version() == version { Ok(opened) } else { Err(changed()) }
     }
 }
 
@@ -247,11 +255,10 @@ impl ByteSource for LocalSource {
     }
 
     fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> SourceFuture<'a, Vec<Bytes>> {
-        let (files, path, version) =
-            (Arc::clone(&self.files), self.file.path.to_path_buf(), Arc::clone(&self.version.validator));
+        let (files, found, version) = (Arc::clone(&self.files), self.file.clone(), Arc::clone(&self.version.validator));
         let (wanted, name) = (ranges.to_vec(), self.name.clone());
         let work = move || {
-            let file = Self::opened(&files, path, &version)?;
+            let file = Self::opened(&files, &found, &version)?;
             let read = file.read(&wanted).now_or_never();
             read.unwrap_or_else(|| Err(unavailable(&name, &"a local read did not finish at once")))
         };

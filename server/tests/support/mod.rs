@@ -9,7 +9,10 @@ pub(crate) mod feed;
 pub(crate) mod origin;
 pub(crate) mod raster;
 
-use std::time::Duration;
+use std::{
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use aurora_server::{Running, Settings};
 use reqwest::{Client, Response, StatusCode};
@@ -96,6 +99,13 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// Writes a file as one that has lain there for a while: one that was written only just is another version in a moment.
+pub(crate) fn place(path: &Path, bytes: &[u8]) {
+    std::fs::write(path, bytes).unwrap();
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
 }
 
 /// `text` as the value of a query parameter.

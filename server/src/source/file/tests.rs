@@ -8,6 +8,13 @@ fn files(folder: &std::path::Path, open: usize) -> Arc<LocalFiles> {
     Arc::new(LocalFiles::new(Arc::new(allow), origins, open, patience))
 }
 
+/// Writes a file as one that has lain there for a while.
+fn place(path: &Path, bytes: &[u8]) {
+    std::fs::write(path, bytes).unwrap();
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
+}
+
 fn descriptors_below(folder: &std::path::Path) -> usize {
     let links = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
     links.filter(|link| std::fs::read_link(link.path()).is_ok_and(|path| path.starts_with(folder))).count()
@@ -20,7 +27,7 @@ async fn many_files_are_read_through_few_descriptors() {
     let mut sources = Vec::new();
     for number in 0..50_u8 {
         let path = folder.path().join(number.to_string());
-        std::fs::write(&path, [number; 10]).unwrap();
+        place(&path, &[number; 10]);
         let file = files.locate(path.to_str().unwrap()).await.unwrap().unwrap();
         sources.push(files.open(&file).await.unwrap());
     }
@@ -36,7 +43,7 @@ async fn a_name_leads_where_it_leads_now() {
     let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let at = |name: &str| folder.path().join(name);
     for path in [at("a"), at("b"), elsewhere.path().join("c")] {
-        std::fs::write(&path, path.to_str().unwrap()).unwrap();
+        place(&path, path.to_str().unwrap().as_bytes());
     }
     let files = files(folder.path(), 4);
     let link = at("link");
@@ -48,7 +55,7 @@ async fn a_name_leads_where_it_leads_now() {
     point_to(at("a"));
     assert_eq!(*locate().await.unwrap().path, *at("a").canonicalize().unwrap());
     let again = locate().await.unwrap();
-    assert_eq!(files.version(&again).await.unwrap(), FileSource::version_at(at("a")).unwrap());
+    assert_eq!(files.version(&again).await.unwrap(), FileSource::version_at(at("a"), true).unwrap());
     point_to(at("b"));
     assert_eq!(*locate().await.unwrap().path, *at("b").canonicalize().unwrap());
     point_to(elsewhere.path().join("c"));
@@ -61,13 +68,13 @@ async fn a_name_leads_where_it_leads_now() {
 async fn a_file_replaced_while_it_was_closed_is_another_version() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
-    std::fs::write(&path, "old").unwrap();
+    place(&path, b"old");
     let files = files(folder.path(), 4);
     let file = files.locate(path.to_str().unwrap()).await.unwrap().unwrap();
     let source = files.open(&file).await.unwrap();
     assert_eq!(&*files.version(&file).await.unwrap().validator, source.version());
     files.open.invalidate_all();
-    std::fs::write(folder.path().join("b"), "newer").unwrap();
+    place(&folder.path().join("b"), b"newer");
     std::fs::rename(folder.path().join("b"), &path).unwrap();
     assert!(matches!(source.read(std::slice::from_ref(&(0..3))).await, Err(SourceError::Changed { .. })));
     assert_ne!(&*files.version(&file).await.unwrap().validator, source.version());
