@@ -42,7 +42,9 @@ async fn pages_of_other_origins_may_ask_and_read_what_they_need() {
     let allowed = asked.header("access-control-request-headers", "if-none-match,x-api-key").send().await.unwrap();
     let text = |name: &str| allowed.headers()[name].to_str().unwrap().to_owned();
     assert!(text("access-control-allow-methods").contains("POST"));
-    for name in ["if-none-match", "content-type", "authorization", "x-api-key", "last-event-id"] {
+    let others = ["content-type", "authorization", "x-api-key", "last-event-id"];
+    let conditions = ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range", "range"];
+    for name in others.into_iter().chain(conditions) {
         assert!(text("access-control-allow-headers").contains(name), "{name}");
     }
     let read = server.client.get(format!("{}/scenes", server.address)).header("origin", "http://elsewhere");
