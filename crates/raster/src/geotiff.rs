@@ -107,10 +107,7 @@ impl GeoTiff {
         let level = level.filter(|level| (id.index as usize) < level.blocks_in_plane());
         let level = level.ok_or_else(|| RasterError::Broken { reason: format!("there is no {id:?}") })?;
         let size_bytes = self.source.size_bytes();
-        let (value, limit) = (level.stored_block_bytes(id.plane, id.index), self.limits.max_compressed_bytes);
-        if value > limit {
-            return Err(RasterError::TooLarge { what: "compressed bytes of a block", value, limit });
-        }
+        level.check_stored(id.plane, id.index, &self.limits)?;
         let parts = level.block_parts(id.plane, id.index);
         if let Some(part) = parts.iter().find(|part| part.end > size_bytes) {
             let reason = format!("a block at bytes {}..{} lies beyond the end at {size_bytes}", part.start, part.end);

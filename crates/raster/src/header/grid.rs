@@ -7,6 +7,7 @@ use std::{ops::Range, sync::Arc};
 use ::bytes::Bytes;
 
 use super::{Compression, Planar, Predictor, StoredRows, rows};
+use crate::{Limits, RasterError, Result};
 
 /// One resolution of the raster: the full one, an overview, or a mask of either.
 #[derive(Debug, Clone)]
@@ -95,6 +96,13 @@ impl Level {
             Storage::Blocks(_) => self.block_parts(plane, index).first().map_or(0, |range| range.end - range.start),
             Storage::Rows(rows) => rows::block_bytes(self, rows, index),
         }
+    }
+
+    /// Refuses a block of which more is stored than the limits allow, whatever the file claims.
+    pub(crate) fn check_stored(&self, plane: u16, index: u32, limits: &Limits) -> Result<()> {
+        let (value, limit) = (self.stored_block_bytes(plane, index), limits.max_compressed_bytes);
+        let what = "compressed bytes of a block";
+        if value > limit { Err(RasterError::TooLarge { what, value, limit }) } else { Ok(()) }
     }
 
     /// Most places of the grid of blocks at which the file stores a block of any plane.

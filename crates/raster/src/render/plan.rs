@@ -11,7 +11,7 @@ use crate::{
         cell::{Cell, Patch, Shape},
         cost,
         decimate::{self, Decimation},
-        fetch::grid_of,
+        fetch::{grid_of, plane_of},
         footprint,
         grid::{self, Sizes},
         level::{self, Choice},
@@ -244,6 +244,9 @@ fn finish(
         is_part: false,
     };
     plan.list_blocks(header);
+    // Before anything is reckoned with lengths that a file may claim at will.
+    let check = |&id| grid_of(header, id).check_stored(plane_of(id), id.index, tiff.limits());
+    plan.blocks.iter().try_for_each(check)?;
     plan.cost_bytes = cost::of(tiff, &plan);
     plan.cut(tiff)?;
     Ok(plan)

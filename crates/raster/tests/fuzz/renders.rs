@@ -150,12 +150,15 @@ fn mutants_are_rendered_or_refused() {
     });
 }
 
-/// Mutants that once held too much or panicked: a WebP whose partitions claim 16 MiB each, and a raster of which a view pixel
-/// spans more pixels than numbers reach.
+/// Mutants that once held too much or panicked: a WebP whose partitions claim 16 MiB each, a raster of which a view pixel
+/// spans more pixels than numbers reach, and one whose blocks are together longer than numbers reach.
 #[test]
 fn what_was_found_once_stays_bounded() {
-    let found: [&'static [u8]; 2] =
-        [include_bytes!("found/webp-partitions.tif"), include_bytes!("found/flat-pixels.tif")];
+    let found: [&'static [u8]; 3] = [
+        include_bytes!("found/webp-partitions.tif"),
+        include_bytes!("found/flat-pixels.tif"),
+        include_bytes!("found/endless-blocks.tif"),
+    ];
     for bytes in found {
         let tiff = open(&bytes.into()).expect("its header is valid");
         let (_, held) = peak_bytes(|| drop(blocks(&tiff)));
