@@ -34,6 +34,12 @@ try {
   const badge = await page.locator('[data-testid=badge]').first().innerText({ timeout: PATIENCE_MS });
   if (!/[1-9]/.test(badge)) throw new Error(`the badge shows no news: "${badge}"`);
 
+  await pressesTheBell(page);
+  await page.screenshot({ path: `${folder}/news.png` });
+  await page.keyboard.press('Escape');
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await filtersByKeyboard(page);
+
   const before = page.url();
   await page.locator('[data-testid=detection-item]').first().click();
   await page.waitForFunction((before) => location.href !== before, before, { timeout: PATIENCE_MS });
@@ -59,6 +65,29 @@ try {
   if (troubles.length > 0) throw new Error(troubles.join('\n'));
 } finally {
   await browser.close();
+}
+
+// On a small screen the news lies over the map, and a click on it reaches it.
+async function pressesTheBell(page) {
+  await page.setViewportSize({ width: 400, height: 800 });
+  await page.locator('.news > button').click();
+  for (const row of await page.locator('.news-row').all()) await row.click({ trial: true, timeout: 10_000 });
+}
+
+// No key is lost on the way into the filter, and Escape gives the whole list back.
+async function filtersByKeyboard(page) {
+  const rows = page.locator('[data-testid=scene-item]');
+  const all = await rows.count();
+  await page.keyboard.press('/');
+  await page.keyboard.type('x no such scene');
+  const typed = await page.locator('#scene-search').inputValue();
+  if (typed !== 'x no such scene') throw new Error(`the filter got "${typed}"`);
+  await rows.first().waitFor({ state: 'detached' });
+  await page.keyboard.press('Escape');
+  await rows.nth(all - 1).waitFor();
+  const left = await page.locator('#scene-search').inputValue();
+  if (left !== '') throw new Error(`Escape left "${left}" in the filter`);
+  await page.keyboard.press('Escape');
 }
 
 // Runs in the page: whether the loaded tiles of a side hold at least `wanted` distinct grey levels in all.

@@ -138,7 +138,7 @@ export const en = {
   "help.hide": "show or hide the scene",
   "help.outlines": "show or hide the detections",
   "help.opacity": "less / more opacity",
-  "help.escape": "let go of the detection, close",
+  "help.escape": "empty the filter, let go of the detection, close",
   "help.help": "this help",
 } as const;
 

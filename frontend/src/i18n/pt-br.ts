@@ -140,6 +140,6 @@ export const ptBr: Messages = {
   "help.hide": "mostrar ou esconder a cena",
   "help.outlines": "mostrar ou esconder as detecções",
   "help.opacity": "menos / mais opacidade",
-  "help.escape": "soltar a detecção, fechar",
+  "help.escape": "esvaziar o filtro, soltar a detecção, fechar",
   "help.help": "esta ajuda",
 };

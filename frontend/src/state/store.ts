@@ -46,7 +46,8 @@ export class Store<S extends object> {
     return () => this.watchers.delete(watcher);
   }
 
-  private flush(): void {
+  /** Tells the watchers now, for who needs what they draw before the turn ends. */
+  flush(): void {
     this.scheduled = false;
     for (const watcher of this.watchers) watcher(this.state);
   }

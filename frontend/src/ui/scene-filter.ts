@@ -24,6 +24,7 @@ export function sceneFilter({ store, scenes, texts, t }: UiContext): HTMLElement
     field.addEventListener("input", () => scenes.setFilter({ [name]: field.value }));
   }
   clear.addEventListener("click", () => scenes.setFilter(NO_FILTER));
+  text.addEventListener("keydown", (event) => emptyByEscape(event, () => scenes.setFilter({ text: "" })));
   store.watch(
     (s) => [s.filter],
     (filter) => {
@@ -46,4 +47,17 @@ export function sceneFilter({ store, scenes, texts, t }: UiContext): HTMLElement
     el("div", { class: "field" }, icon("search"), text),
     el("div", { class: "filter-days" }, from, el("span", { "aria-hidden": "true" }, "–"), to, clear, count),
   );
+}
+
+/**
+ * Escape empties the field and the filter with it; in an empty one it is the page's, and leaves the field. Browsers differ
+ * in what they do by themselves, and do not always tell.
+ */
+function emptyByEscape(event: KeyboardEvent, empty: () => void): void {
+  const field = event.currentTarget as HTMLInputElement;
+  if (event.key !== "Escape" || event.isComposing || field.value === "") return;
+  event.preventDefault();
+  event.stopPropagation();
+  field.value = "";
+  empty();
 }

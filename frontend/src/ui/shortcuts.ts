@@ -10,7 +10,9 @@ export function shortcuts(context: UiContext, openHelp: () => void): void {
     ...sceneKeys(context),
     "/": () => {
       context.store.update({ tab: "scenes" });
-      requestAnimationFrame(() => document.getElementById("scene-search")?.focus());
+      // At once, as the next key may follow at once: on a narrow screen the field is there only after the tab was drawn.
+      context.store.flush();
+      document.getElementById("scene-search")?.focus();
     },
     "?": openHelp,
   };
