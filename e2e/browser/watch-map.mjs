@@ -62,6 +62,7 @@ try {
   await page.reload({ waitUntil: 'domcontentloaded' });
   await drawn('first');
   await drawn('second');
+  await drawsNothingBeside(page, sceneId);
   if (troubles.length > 0) throw new Error(troubles.join('\n'));
 } finally {
   await browser.close();
@@ -88,6 +89,15 @@ async function filtersByKeyboard(page) {
   const left = await page.locator('#scene-search').inputValue();
   if (left !== '') throw new Error(`Escape left "${left}" in the filter`);
   await page.keyboard.press('Escape');
+}
+
+// The page of one raster asks for no tile outside of it: each would be a 404, which the console tells.
+async function drawsNothingBeside(page, sceneId) {
+  for (const path of ['viewer', 'WorldCRS84Quad/map.html']) {
+    await page.goto(new URL(`/scenes/${sceneId}/${path}`, url).href);
+    await page.locator('img.leaflet-tile-loaded').first().waitFor({ timeout: PATIENCE_MS });
+    await page.waitForLoadState('networkidle');
+  }
 }
 
 // Runs in the page: whether the loaded tiles of a side hold at least `wanted` distinct grey levels in all.

@@ -5,6 +5,7 @@
  */
 import * as L from "leaflet";
 import { fetchRetrying, Gate, type RetryWorld, TILE_RETRY } from "../api/retry";
+import { tileBounds } from "./tile-bounds";
 
 /**
  * Browsers open six connections to a host over HTTP/1.1: one carries the event stream, one is left for lists, so
@@ -62,11 +63,6 @@ function emptyImage(): string {
   return empty;
 }
 
-/** What Leaflet has and its types leave out. */
-interface TileBounds {
-  _tileCoordsToBounds(this: L.GridLayer, coords: L.Coords): L.LatLngBounds;
-}
-
 /** The layer; add it to a map like any other. */
 export class SceneTileLayer extends L.GridLayer {
   private readonly loads = new Map<HTMLElement, AbortController>();
@@ -116,20 +112,9 @@ export class SceneTileLayer extends L.GridLayer {
     }
   }
 
-  /**
-   * Leaflet asks this whether a tile lies in the layer's bounds, and has every tile between ±180°: it would leave out
-   * those of a scene past the antimeridian. So they are told on the scene's side of it.
-   */
+  /** Leaflet asks this whether a tile lies in the layer's bounds. */
   protected _tileCoordsToBounds(coords: L.Coords): L.LatLngBounds {
-    const { _tileCoordsToBounds: told } = L.GridLayer.prototype as unknown as TileBounds;
-    const bounds = told.call(this, coords);
-    const { bounds: scene } = this.options as L.GridLayerOptions;
-    if (!(scene instanceof L.LatLngBounds)) return bounds;
-    const turn = 360 * Math.round((scene.getCenter().lng - bounds.getCenter().lng) / 360);
-    return L.latLngBounds(
-      [bounds.getSouth(), bounds.getWest() + turn],
-      [bounds.getNorth(), bounds.getEast() + turn],
-    );
+    return tileBounds(this, coords);
   }
 
   private load(tile: HTMLImageElement, coords: L.Coords, done: L.DoneCallback): void {

@@ -3,7 +3,9 @@
  * and a click tells the values there; other sets are shown on their own plane. Keeps nothing.
  */
 import * as L from "leaflet";
+import { boundsOf } from "../geo";
 import { LandLayer } from "../map/basemap";
+import { RasterTileLayer } from "../map/raster-tile-layer";
 import {
   covered,
   namesNothing,
@@ -52,16 +54,13 @@ async function show({ root, set, query }: Resource): Promise<void> {
 }
 
 function showOnLand(address: string, options: L.TileLayerOptions, bounds: TileJson["bounds"]): void {
-  const [west, south, east, north] = bounds;
+  const box = boundsOf(bounds);
   const map = L.map("map", { attributionControl: false, minZoom: 1 });
   map.createPane("land").style.zIndex = "150";
   const land = new LandLayer({ pane: "land" }).addTo(map);
   land.load().catch((error: unknown) => console.warn("no land outline", error));
-  map.fitBounds([
-    [south, west],
-    [north, east < west ? east + 360 : east],
-  ]);
-  L.tileLayer(address, options).addTo(map);
+  map.fitBounds(box);
+  new RasterTileLayer(address, { ...options, bounds: box }).addTo(map);
   map.on("click", ({ latlng }) => void tellValues(map, latlng.wrap()));
 }
 
@@ -69,7 +68,7 @@ function showOnLand(address: string, options: L.TileLayerOptions, bounds: TileJs
 async function showOnPlane(
   address: string,
   options: L.TileLayerOptions,
-  { minzoom }: TileJson,
+  { maxzoom }: TileJson,
 ): Promise<void> {
   const { root, set, query } = resource;
   const tileset = await ask<TileSet>(`${root}/tiles/${encodeURIComponent(set)}${query}`);
@@ -85,16 +84,16 @@ async function showOnPlane(
     return matrix ? 2 ** Math.max(0, zoom - finest) / unitsPerPixel(matrix) : 1;
   };
   const crs = L.Util.extend({}, L.CRS.Simple, { transformation: new L.Transformation(1, 0, -1, 0), scale });
-  const limits = tileset.tileMatrixSetLimits.find(({ tileMatrix }) => Number(tileMatrix) === minzoom);
-  const matrix = matrices.get(minzoom);
+  // The smallest tiles say best where the raster ends.
+  const limits = tileset.tileMatrixSetLimits.find(({ tileMatrix }) => Number(tileMatrix) === maxzoom);
+  const matrix = matrices.get(maxzoom);
   if (!limits || !matrix) throw new Error(`${set} does not reach this raster`);
   const [[x0, y0], [x1, y1]] = covered(matrix, limits);
   const map = L.map("map", { attributionControl: false, crs: crs as L.CRS });
-  map.fitBounds([
-    [-y1, x0],
-    [-y0, x1],
-  ]);
-  L.tileLayer(address, options).addTo(map);
+  const box = L.latLngBounds([-y1, x0], [-y0, x1]);
+  map.fitBounds(box);
+  // A little smaller, as those that only touch it have nothing of it.
+  L.tileLayer(address, { ...options, bounds: box.pad(-1e-6) }).addTo(map);
 }
 
 async function tellValues(map: L.Map, place: L.LatLng): Promise<void> {
