@@ -15,7 +15,7 @@ mod terrain;
 use crate::{
     Result,
     block::Samples,
-    header::Header,
+    header::{Encoding, Header, SampleType},
     pixels::{Pixels, with_samples},
 };
 
@@ -40,6 +40,8 @@ pub struct Setting {
     pub scalings: Vec<(f64, f64)>,
     /// Width and height of a pixel in units of the view's coordinate reference system.
     pub pixel: (f64, f64),
+    /// Whether the file's own numbers are amplitudes, be they unscaled since or not: whole or complex ones.
+    pub has_amplitudes: bool,
 }
 
 impl Setting {
@@ -49,7 +51,9 @@ impl Setting {
         let info = |band: u16| header.band_info.get(usize::from(band.saturating_sub(1)));
         let scaling =
             |band| info(band).map_or((1.0, 0.0), |info| (info.scale.unwrap_or(1.0), info.offset.unwrap_or(0.0)));
-        Self { scalings: bands.into_iter().map(scaling).collect(), pixel }
+        let is_float = matches!(header.sample_type, SampleType::F32 | SampleType::F64);
+        let has_amplitudes = !is_float || matches!(header.encoding, Encoding::Complex(_));
+        Self { scalings: bands.into_iter().map(scaling).collect(), pixel, has_amplitudes }
     }
 }
 
@@ -96,9 +100,7 @@ impl Process {
             pixels = expression.apply(&pixels);
         }
         match &self.algorithm {
-            Some(algorithm) => {
-                algorithm.apply(&pixels, setting.pixel).map(|made| cropped(&made, algorithm.buffer_px()))
-            }
+            Some(algorithm) => algorithm.apply(&pixels, setting).map(|made| cropped(&made, algorithm.buffer_px())),
             None => Ok(pixels),
         }
     }

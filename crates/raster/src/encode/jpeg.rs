@@ -1,6 +1,6 @@
 //! JPEG by the `jpeg-encoder` crate: gray or RGB, masked pixels black.
 
-use jpeg_encoder::{ColorType, Encoder};
+use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder};
 
 use super::{Plain, Quality};
 use crate::{RasterError, Result, style::Picture};
@@ -23,9 +23,10 @@ pub(super) fn encode(picture: &Picture, quality: Quality) -> Result<Vec<u8>> {
         Quality::Lossy(quality) => quality.clamp(1, 100),
         Quality::Lossless => 100,
     };
-    Encoder::new(&mut file, quality)
-        .encode(&bytes, width, height, color_type)
-        .map_err(|error| failed(error.to_string()))?;
+    let mut encoder = Encoder::new(&mut file, quality);
+    // The mean of each 2 by 2 pixels, as libjpeg makes it, and not one of them.
+    encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
+    encoder.encode(&bytes, width, height, color_type).map_err(|error| failed(error.to_string()))?;
     file.shrink_to_fit();
     Ok(file)
 }

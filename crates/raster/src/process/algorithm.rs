@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
+    Setting,
     bands::{self, Reduction, Rounding},
     decibels::{Quantity, decibels},
     parameters::{Given, Kind, Parameter},
@@ -88,7 +89,7 @@ const ENTRIES: [Entry; 21] = [
     Entry { name: "sum", title: "Sum", description: "The sum of the bands' values.", inputs: None, outputs: Some(1), dtype: None, parameters: &[] },
     Entry { name: "grayscale", title: "RGB to gray", description: "The luma (ITU-R BT.601) of three bands.", inputs: Some(3), outputs: Some(1), dtype: None, parameters: &[] },
     Entry { name: "bitonal", title: "Black and white", description: "Values above 127 are 255, all others 0.", inputs: None, outputs: Some(1), dtype: Some("uint8"), parameters: &[] },
-    Entry { name: "db", title: "Decibels", description: "20·log10 of amplitudes, 10·log10 of powers; by the type, whole numbers are amplitudes.", inputs: None, outputs: None, dtype: Some("float32"),
+    Entry { name: "db", title: "Decibels", description: "20·log10 of amplitudes, 10·log10 of powers; by the file's own type, whole and complex numbers are amplitudes.", inputs: None, outputs: None, dtype: Some("float32"),
         parameters: &[Parameter { name: "kind", kind: Kind::Choice(&["auto", "amplitude", "power"]) }] },
     Entry { name: "lee", title: "Lee filter", description: "Speckle smoothed by the statistics of a square window.", inputs: None, outputs: None, dtype: None,
         parameters: &[whole("window", 7, 3, 33), LOOKS, KIND] },
@@ -210,11 +211,11 @@ impl Algorithm {
         self.buffer_px
     }
 
-    /// The values it makes; `pixel` is the width and height of a pixel in units of the view's system.
+    /// The values it makes.
     ///
     /// # Errors
     /// `BadParameter` when it does not fit the number of bands or the values.
-    pub(super) fn apply(&self, pixels: &Pixels, pixel: (f64, f64)) -> Result<Pixels> {
+    pub(super) fn apply(&self, pixels: &Pixels, setting: &Setting) -> Result<Pixels> {
         if matches!(self.work, Work::Contours(_)) && pixels.bands != 1 {
             return Err(bands::wrong_bands("contours", "one", pixels.bands));
         }
@@ -224,7 +225,7 @@ impl Algorithm {
         let pixels = first.as_ref().unwrap_or(pixels);
         match self.work {
             Work::HillShade(shade) => Ok(shade.apply(pixels)),
-            Work::Slope { exaggeration } => Ok(slope(pixels, exaggeration, pixel)),
+            Work::Slope { exaggeration } => Ok(slope(pixels, exaggeration, setting.pixel)),
             Work::Contours(contours) => Ok(contours.apply(pixels)),
             Work::Encoded { encoding, nodata_height } => encoded(pixels, encoding, nodata_height),
             Work::NormalizedIndex => bands::normalized_index(pixels),
@@ -232,7 +233,7 @@ impl Algorithm {
             Work::Reduced(reduction) => Ok(bands::reduced(pixels, reduction)),
             Work::Grayscale => bands::grayscale(pixels),
             Work::Bitonal => bands::bitonal(pixels),
-            Work::Decibels(quantity) => Ok(decibels(pixels, quantity)),
+            Work::Decibels(quantity) => Ok(decibels(pixels, quantity, setting.has_amplitudes)),
             Work::Lee { reach, speckle } => Ok(lee(pixels, reach as usize, speckle)),
             Work::RefinedLee(speckle) => Ok(refined_lee(pixels, speckle)),
         }

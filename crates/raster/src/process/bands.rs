@@ -133,13 +133,19 @@ pub(super) fn bitonal(pixels: &Pixels) -> Result<Pixels> {
         3 => luma(pixels),
         other => return Err(wrong_bands("bitonal", "one or three", other)),
     };
-    let black_or_white = numbers.iter().map(|&number| if number > WHITE_ABOVE { u8::MAX } else { 0 }).collect();
-    Ok(Pixels::of_band(pixels.width_px, pixels.height_px, Samples::U8(black_or_white), pixels.mask.clone()))
+    Ok(of_numbers(pixels, numbers, |numbers| {
+        Samples::U8(numbers.into_iter().map(|number| if number > WHITE_ABOVE { u8::MAX } else { 0 }).collect())
+    }))
 }
 
+/// The luma of the first three bands; no number where one of them is masked.
 fn luma(pixels: &Pixels) -> Vec<f64> {
-    let channels = [0, 1, 2].map(|band| Grid::of(pixels, band).values);
-    (0..pixels.pixels_per_band()).map(|at| (0..3).map(|band| LUMA[band] * channels[band][at]).sum()).collect()
+    let channels = [0, 1, 2].map(|band| Grid::of(pixels, band));
+    let of_pixel = |at: usize| match channels.iter().any(|channel| channel.mask[at] == 0) {
+        true => f64::NAN,
+        false => LUMA.iter().zip(&channels).map(|(share, channel)| share * channel.values[at]).sum(),
+    };
+    (0..pixels.pixels_per_band()).map(of_pixel).collect()
 }
 
 /// One band of numbers; what is no finite number is masked, and 0.

@@ -6,8 +6,9 @@ use crate::{block::Samples, pixels::Pixels};
 /// What the values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quantity {
-    /// Whole numbers are amplitudes, as in detected radar products; others are powers, as after calibration.
-    ByType,
+    /// Amplitudes where the file has whole or complex numbers, as in detected and in single-look radar products; else powers,
+    /// as after calibration.
+    ByFile,
     /// 20·log₁₀.
     Amplitude,
     /// 10·log₁₀.
@@ -19,24 +20,23 @@ impl Quantity {
         match name {
             "amplitude" => Self::Amplitude,
             "power" => Self::Power,
-            _ => Self::ByType,
+            _ => Self::ByFile,
         }
     }
 
     /// Decibels a tenfold value.
-    fn factor(self, samples: &Samples) -> f64 {
-        let is_real = matches!(samples, Samples::F32(_) | Samples::F64(_));
+    fn factor(self, file_has_amplitudes: bool) -> f64 {
         match self {
             Self::Power => 10.0,
-            Self::ByType if is_real => 10.0,
-            Self::Amplitude | Self::ByType => 20.0,
+            Self::ByFile if !file_has_amplitudes => 10.0,
+            Self::Amplitude | Self::ByFile => 20.0,
         }
     }
 }
 
 /// Every band in decibels, as 32-bit floats; what is not above 0 has none and is masked.
-pub(super) fn decibels(pixels: &Pixels, quantity: Quantity) -> Pixels {
-    let factor = quantity.factor(&pixels.samples);
+pub(super) fn decibels(pixels: &Pixels, quantity: Quantity, file_has_amplitudes: bool) -> Pixels {
+    let factor = quantity.factor(file_has_amplitudes);
     let mut values = Vec::with_capacity(pixels.samples.len());
     let mut mask = vec![0; pixels.mask.len()];
     for band in 0..pixels.bands {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Algorithm, Expression, Process, Setting, algorithms};
 use crate::{block::Samples, pixels::Pixels};
 
-const SETTING: Setting = Setting { scalings: Vec::new(), pixel: (10.0, 10.0) };
+const SETTING: Setting = Setting { scalings: Vec::new(), pixel: (10.0, 10.0), has_amplitudes: true };
 
 fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().expect("a list").iter().map(|number| number.as_f64().expect("a number")).collect()
@@ -77,7 +77,7 @@ fn every_algorithm_told_can_be_asked_for() {
     for (name, told) in algorithms() {
         let algorithm = Algorithm::named(name, None).unwrap_or_else(|error| panic!("{name}: {error:?}"));
         assert!(told["title"].is_string() && told["parameters"].is_object(), "{told}");
-        let outcome = algorithm.apply(&heights, (1.0, 1.0));
+        let outcome = algorithm.apply(&heights, &SETTING);
         let needs_more = matches!(name, "normalizedIndex" | "grayscale");
         assert_eq!(outcome.is_err(), needs_more, "{name}");
         count += 1;
@@ -111,12 +111,33 @@ fn decibels_are_of_amplitudes_or_powers_and_nothing_below_zero() {
     let made = by("db", "{}", &pixels(3, 1, Samples::U16(vec![1, 100, 0])));
     assert_eq!(made.mask, [255, 255, 0]);
     assert_eq!(made.numbers(0)[..2], [0.0, 40.0]);
-    assert_eq!(by("db", "{}", &pixels(1, 1, Samples::F32(vec![100.0]))).numbers(0), [20.0]);
     assert_eq!(by("db", "{\"kind\": \"power\"}", &pixels(1, 1, Samples::U8(vec![100]))).numbers(0), [20.0]);
     assert_eq!(
         by("db", "{\"kind\": \"amplitude\"}", &pixels(1, 1, Samples::F32(vec![0.1]))).numbers(0)[0].round(),
         -20.0
     );
+}
+
+/// Not by the values' type: amplitudes of complex numbers are floats, and so is what an expression makes of whole ones.
+#[test]
+fn decibels_are_by_the_type_of_the_file() {
+    let db = |has_amplitudes: bool| {
+        let algorithm = Algorithm::named("db", None).expect("known");
+        let process = Process { algorithm: Some(algorithm), ..Process::default() };
+        let setting = Setting { has_amplitudes, ..SETTING };
+        process.apply(pixels(1, 1, Samples::F32(vec![100.0])), &setting).expect("made").numbers(0)
+    };
+    assert_eq!((db(true), db(false)), (vec![40.0], vec![20.0]));
+}
+
+/// A gray of three bands has no value where one of them has none.
+#[test]
+fn grays_are_masked_where_a_band_is() {
+    let colours = Pixels { nodata: Some(0.0), ..pixels(2, 1, Samples::U16(vec![82, 200, 182, 210, 0, 220])) };
+    for (name, gray) in [("grayscale", 208.0), ("bitonal", 255.0)] {
+        let made = by(name, "{}", &colours);
+        assert_eq!((made.mask.as_slice(), made.numbers(0)[1]), ([0, 255].as_slice(), gray), "{name}");
+    }
 }
 
 /// Speckle of four looks on two fields, 200 and 800, with an edge between them, and one masked pixel.
@@ -160,7 +181,7 @@ fn speckle_filters_smooth_fields_keep_means_and_edges_and_leave_masked_pixels_ou
         [("lee", "{\"window\": 7, \"looks\": 4}", 3.0), ("refined_lee", "{\"looks\": 4}", 2.5)]
     {
         let algorithm = Algorithm::named(name, Some(parameters)).unwrap();
-        let made = algorithm.apply(&raw, (1.0, 1.0)).unwrap();
+        let made = algorithm.apply(&raw, &SETTING).unwrap();
         assert_eq!((&made.mask, made.bands), (&raw.mask, 1), "{name}");
         for cols in [8..24, 40..56] {
             let (before, after) = (spread(&raw, cols.clone()), spread(&made, cols));
@@ -185,7 +206,7 @@ fn speckle_filters_give_what_their_papers_say() {
     for case in cases {
         let (name, parameters) = (case["algorithm"].as_str().expect("a name"), case["parameters"].to_string());
         let algorithm = Algorithm::named(name, Some(&parameters)).unwrap_or_else(|error| panic!("{name}: {error:?}"));
-        let made = algorithm.apply(&raw, (1.0, 1.0)).expect("filtered");
+        let made = algorithm.apply(&raw, &SETTING).expect("filtered");
         let wanted = numbers(&case["values"]);
         for (at, (found, wanted)) in made.numbers(0).into_iter().zip(wanted).enumerate() {
             let is_masked = raw.mask[at] == 0;
@@ -231,7 +252,7 @@ fn heights_may_stand_for_what_is_masked() {
 #[test]
 fn heights_beyond_three_bytes_are_refused() {
     let heights = pixels(1, 1, Samples::F32(vec![-20_000.0]));
-    assert!(Algorithm::named("terrainrgb", None).unwrap().apply(&heights, (1.0, 1.0)).is_err());
+    assert!(Algorithm::named("terrainrgb", None).unwrap().apply(&heights, &SETTING).is_err());
 }
 
 #[test]

@@ -30,20 +30,24 @@ pub struct Sizing {
 impl Sizing {
     /// Width and height in pixels of what has `native` pixels by itself: rio-tiler's `output_size`.
     pub fn resolve(&self, (native_width, native_height): (u32, u32)) -> (u32, u32) {
-        let ratio = f64::from(native_height) / f64::from(native_width.max(1));
-        let at_least_one = |side: f64| (side as u32).max(1);
+        self.resolve_extent((f64::from(native_width), f64::from(native_height)))
+    }
+
+    /// The same of what is so many pixels wide and high, and not whole ones: a box has its own ratio of sides.
+    fn resolve_extent(&self, (native_width, native_height): (f64, f64)) -> (u32, u32) {
+        let ratio = native_height / native_width;
+        let whole = |side: f64| (side as u32).max(1);
+        // A side that is whole but for rounding is not one more.
+        let up = |side: f64| whole(if (side - side.round()).abs() < ON_EDGE_PX { side.round() } else { side.ceil() });
+        let longest = native_width.max(native_height);
         match (self.width_px, self.height_px) {
             (Some(width), Some(height)) => (width, height),
-            (Some(width), None) => (width, at_least_one((f64::from(width) * ratio).ceil())),
-            (None, Some(height)) => (at_least_one((f64::from(height) / ratio).ceil()), height),
+            (Some(width), None) => (width, up(f64::from(width) * ratio)),
+            (None, Some(height)) => (up(f64::from(height) / ratio), height),
             (None, None) => match self.max_px {
-                Some(max) if native_width.max(native_height) >= max && ratio > 1.0 => {
-                    (at_least_one((f64::from(max) / ratio).ceil()), max)
-                }
-                Some(max) if native_width.max(native_height) >= max => {
-                    (max, at_least_one((f64::from(max) * ratio).ceil()))
-                }
-                _ => (native_width, native_height),
+                Some(max) if longest >= f64::from(max) && ratio > 1.0 => (up(f64::from(max) / ratio), max),
+                Some(max) if longest >= f64::from(max) => (max, up(f64::from(max) * ratio)),
+                _ => (whole(native_width.round()), whole(native_height.round())),
             },
         }
     }
@@ -60,9 +64,15 @@ impl View {
             detail: header.georef_note.clone().unwrap_or_else(|| format!("the raster has no place in {crs}")),
         })?;
         let bounds = if sizing.on_pixel_edges { to_pixel_edges(bounds, native.corner, native.pixel) } else { bounds };
-        let pixels = |extent: f64, pixel: f64| (extent / pixel).round().clamp(1.0, f64::from(u32::MAX)) as u32;
+        let is_warped = header
+            .georef
+            .as_ref()
+            .is_none_or(|georef| georef.crs != crs || matches!(georef.placement, header::Placement::ControlPoints(_)));
+        // A warp has a grid of whole pixels of its own, whose ratio rio-tiler then keeps.
+        let pixels =
+            |extent: f64, pixel: f64| if is_warped { (extent / pixel).round().max(1.0) } else { extent / pixel };
         let native_px = (pixels(bounds.width(), native.pixel.0), pixels(bounds.height(), native.pixel.1));
-        let (width_px, height_px) = sizing.resolve(native_px);
+        let (width_px, height_px) = sizing.resolve_extent(native_px);
         Self::of_bounds(crs, bounds, width_px, height_px)
     }
 }
@@ -129,6 +139,12 @@ mod tests {
         assert_eq!(size(None, None, Some(30), (100, 51)), (59, 30));
         assert_eq!(size(Some(7), Some(30), Some(40), (100, 51)), (30, 40));
         assert_eq!(size(None, None, None, (100, 51)), (100, 51));
+        // A box of 4 by 7/3 pixels.
+        let of_box = |width_px, height_px, max_px| {
+            Sizing { width_px, height_px, max_px, ..Sizing::default() }.resolve_extent((4.0, 7.0 / 3.0))
+        };
+        assert_eq!([of_box(Some(600), None, None), of_box(None, Some(600), None)], [(600, 350), (1029, 600)]);
+        assert_eq!([of_box(None, None, Some(1024)), of_box(None, None, Some(3))], [(4, 2), (3, 2)]);
     }
 
     #[test]
