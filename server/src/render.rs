@@ -3,9 +3,11 @@
 
 mod cutline;
 mod paint;
+mod seen;
 mod stages;
 mod statistics;
 mod stretch;
+mod strips;
 
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ use aurora_raster::{
     header::Header,
     pixels::Pixels,
     process::{Process, Setting},
-    render::{self, Plan, ReadOptions, Sizing, View, carried_bounds, plan_stretched},
+    render::{self, ReadOptions, Sizing, View, carried_bounds},
     style::{self, Style},
 };
 use aurora_tile::{Bounds, TileId, TileMatrixSet};
@@ -26,7 +28,7 @@ use crate::{
     admission::Permit,
     app::App,
     failure::Failure,
-    query::{RasterQuery, SharedQuery},
+    query::{MAX_SIDE_PX, RasterQuery, SharedQuery},
     rasters::Pinned,
     source::Locator,
     target::Target,
@@ -35,6 +37,8 @@ use crate::{
 
 use cutline::Cutline;
 pub(crate) use cutline::Outline;
+use paint::Room;
+use seen::Seen;
 pub(crate) use stages::Stages;
 pub(crate) use statistics::{Asked, Survey, of_feature, statistics, value_names};
 pub(crate) use stretch::Stretches;
@@ -65,9 +69,7 @@ pub(crate) enum Shown {
 
 /// What a render is to yield.
 struct Wanted {
-    plan: Plan,
-    /// Masked pixels to put round it before the process, which cuts them off.
-    margin_px: u32,
+    seen: Seen,
     /// Where the picture lies, once the process has cut off what it needed to see.
     placement: Option<Placement>,
     setting: Setting,
@@ -102,18 +104,24 @@ async fn admitted(
         }
     };
     stages.end("stretch");
-    let process_bytes = order.query.process.bytes_per_px();
+    if strips::may_be_needed(&app, &order, &tiff)
+        && let Some(made) = Box::pin(strips::picture(&app, &order, &tiff, &style, &mut stages)).await?
+    {
+        return Ok(made);
+    }
+    let room = Room::ToTake { process_bytes_per_px: order.query.process.bytes_per_px() };
     let plan = move |tiff: &GeoTiff| {
         let options = order.query.read_options(order.target.nodata);
-        let Wanted { plan, margin_px, placement, setting, cutline } = order.shown.plan(tiff, &order.query, &options)?;
+        let Wanted { seen, placement, setting, cutline } = order.shown.wanted(tiff, &order.query, &options)?;
+        let (plan, padding) = (seen.plan(tiff, &options)?, seen.padding());
         let finish = move |pixels: Pixels, stages: &mut Stages| {
-            let mut pixels = processed(pixels.with_margin(margin_px), &order.query.process, &setting, stages)?;
+            let mut pixels = processed(pixels.with_margins(padding), &order.query.process, &setting, stages)?;
             cutline.iter().for_each(|cutline| cutline.cut(&mut pixels));
             encoded(pixels, &order, &style, placement.as_ref(), stages)
         };
         Ok((plan, finish))
     };
-    let (bytes, media_type) = paint::planned(&app, tiff, process_bytes, &mut stages, plan).await?;
+    let (bytes, media_type) = paint::planned(&app, tiff, room, &mut stages, plan).await?;
     Ok(Tile { bytes: bytes.into(), media_type, stages })
 }
 
@@ -126,7 +134,7 @@ async fn read_ahead(app: &App, order: &Order, tiff: &Arc<GeoTiff>) {
     let ordered = order.clone();
     let plan = move |tiff: &GeoTiff| {
         let options = ordered.query.read_options(ordered.target.nodata);
-        Ok(ordered.shown.plan(tiff, &ordered.query, &options)?.plan)
+        ordered.shown.wanted(tiff, &ordered.query, &options)?.seen.plan(tiff, &options)
     };
     // What goes wrong is told by the picture itself.
     let _ = paint::ahead(app, Arc::clone(tiff), plan).await;
@@ -134,7 +142,7 @@ async fn read_ahead(app: &App, order: &Order, tiff: &Arc<GeoTiff>) {
 
 impl Shown {
     /// What to read, and where a GeoTIFF of it lies.
-    fn plan(&self, tiff: &GeoTiff, query: &RasterQuery, options: &ReadOptions) -> Result<Wanted, Failure> {
+    fn wanted(&self, tiff: &GeoTiff, query: &RasterQuery, options: &ReadOptions) -> Result<Wanted, Failure> {
         let header = tiff.header();
         let view = match self {
             Self::Tile { set, tile, size_px } => View::tile(set, *tile, *size_px)?,
@@ -142,7 +150,7 @@ impl Shown {
             Self::Feature(outline, sizing) => box_view(header, query, outline.bounds()?, *sizing)?,
             Self::Whole(sizing) => match whole_view(header, query, sizing)? {
                 Some(view) => view,
-                None => return whole(tiff, sizing, query, options),
+                None => return Ok(whole(tiff, sizing, query, options)),
             },
         };
         // What an algorithm looks at beyond the view comes on top, unless the requester's own buffer holds it already.
@@ -157,8 +165,23 @@ impl Shown {
             Self::Feature(outline, _) => Some(cutline(outline, query, &shown)?),
             _ => None,
         };
-        let plan = render::plan(tiff, &seen, options)?;
-        Ok(Wanted { plan, margin_px: 0, placement: Some(placement), setting, cutline })
+        Ok(Wanted { seen: Seen::View(seen), placement: Some(placement), setting, cutline })
+    }
+
+    /// No more pixels than these across and down are read for it, which is known without a look at where it lies.
+    fn most_px(&self, tiff: &GeoTiff, query: &RasterQuery) -> (u32, u32) {
+        let more_px = 2 * query.process.buffer_px() + query.buffer_half_px;
+        let side_px = |sizing: &Sizing| {
+            let asked = sizing.width_px.max(sizing.height_px);
+            asked.map_or_else(|| sizing.max_px.unwrap_or(MAX_SIDE_PX), |_| tiff.limits().max_view_side_px)
+        };
+        let (width_px, height_px) = match self {
+            Self::Tile { size_px, .. } => (*size_px, *size_px),
+            Self::Box(_, sizing) | Self::Feature(_, sizing) | Self::Whole(sizing) => {
+                sizing.width_px.zip(sizing.height_px).unwrap_or((side_px(sizing), side_px(sizing)))
+            }
+        };
+        (width_px.saturating_add(more_px), height_px.saturating_add(more_px))
     }
 
     /// One spelling for each meaning: part of cache keys.
@@ -199,13 +222,12 @@ fn whole_view(header: &Header, query: &RasterQuery, sizing: &Sizing) -> Result<O
 
 /// All of a raster in its own rows and columns. There is nothing beyond it to look at, so an algorithm that wants a buffer gets one
 /// of masked pixels.
-fn whole(tiff: &GeoTiff, sizing: &Sizing, query: &RasterQuery, options: &ReadOptions) -> Result<Wanted, Failure> {
+fn whole(tiff: &GeoTiff, sizing: &Sizing, query: &RasterQuery, options: &ReadOptions) -> Wanted {
     let header = tiff.header();
     let size_px = sizing.resolve((header.levels[0].width_px, header.levels[0].height_px));
-    let plan = plan_stretched(tiff, size_px, options)?;
+    let seen = Seen::Whole { size_px, margin_px: query.process.buffer_px() };
     let placement = render::placement_of_whole(header, size_px);
-    let setting = overview_setting(tiff, options, plan.size_px());
-    Ok(Wanted { plan, margin_px: query.process.buffer_px(), placement, setting, cutline: None })
+    Wanted { seen, placement, setting: overview_setting(tiff, options, size_px), cutline: None }
 }
 
 /// The setting of the whole raster stretched to a size.
@@ -267,5 +289,5 @@ pub(crate) async fn point(
         };
         Ok((render::plan_point(tiff, lon_deg, lat_deg, &options)?, finish))
     };
-    paint::planned(app, tiff, 0, &mut Stages::begin(), plan).await
+    paint::planned(app, tiff, Room::ToTake { process_bytes_per_px: 0 }, &mut Stages::begin(), plan).await
 }

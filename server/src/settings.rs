@@ -42,6 +42,11 @@ pub struct Settings {
     #[arg(long, default_value = "256MiB", value_name = "SIZE")]
     pub memory: ByteSize,
 
+    /// Bytes that a picture too large for its share of `--memory` may take until it is encoded; beyond them it is
+    /// answered 413
+    #[arg(long, default_value = "384MiB", value_name = "SIZE")]
+    pub picture_limit: ByteSize,
+
     /// Render threads [default: one a core]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,

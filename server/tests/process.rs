@@ -3,10 +3,9 @@
 mod support;
 
 use std::{
-    io::{BufRead, BufReader},
-    net::{SocketAddr, TcpListener},
+    net::TcpListener,
     os::fd::OwnedFd,
-    process::{Child, Command, Stdio},
+    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -16,60 +15,11 @@ use std::{
 
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
-use support::{LIVENESS, encoded, raster::tiff};
+use support::{LIVENESS, encoded, process::Process, raster::tiff};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-
-/// A server that ends with the test.
-struct Process(Child);
-
-impl Process {
-    /// Runs the server by a shell, which does `first` before, with `stdin` as its descriptor 0; waits until it serves
-    /// and returns its address.
-    fn start(first: &str, stdin: Stdio, flags: &[&str]) -> (Self, SocketAddr) {
-        let script = format!("{first} exec \"$0\" --log json \"$@\"");
-        let mut child = Command::new("sh")
-            .args(["-c", &script, env!("CARGO_BIN_EXE_aurora-server")])
-            .args(flags)
-            .stdin(stdin)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = loop {
-            let line = lines.next().expect("the server tells that it serves").unwrap();
-            let told: Value = serde_json::from_str(&line).unwrap_or_default();
-            if told["message"] == "serving" {
-                break told["address"].as_str().unwrap().parse().unwrap();
-            }
-        };
-        // Its log must go somewhere, or it would stop at a full pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        (Self(child), address)
-    }
-
-    fn terminate(&self) {
-        self.tell("-TERM");
-    }
-
-    fn tell(&self, signal: &str) {
-        let told = Command::new("kill").args([signal, &self.0.id().to_string()]).status().unwrap();
-        assert!(told.success());
-    }
-
-    fn end(mut self) {
-        assert!(self.0.wait().unwrap().success());
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 fn client(idle_connections: usize) -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -40,6 +40,16 @@ pub enum Samples {
 }
 
 impl Samples {
+    /// Bytes of one sample.
+    pub fn sample_bytes(&self) -> u64 {
+        match self {
+            Self::U8(_) | Self::I8(_) => 1,
+            Self::U16(_) | Self::I16(_) => 2,
+            Self::U32(_) | Self::I32(_) | Self::F32(_) => 4,
+            Self::U64(_) | Self::I64(_) | Self::F64(_) => 8,
+        }
+    }
+
     /// Number of samples.
     pub fn len(&self) -> usize {
         match self {

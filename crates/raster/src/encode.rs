@@ -17,7 +17,8 @@ use crate::{
     style::{Colors, Picture},
 };
 
-pub use tif::{Ground, Placement, System};
+pub use npy::NpyRows;
+pub use tif::{Ground, Placement, System, TifRows, tif_rows_per_strip};
 
 /// A file format that a view can be sent in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

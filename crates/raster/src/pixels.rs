@@ -2,9 +2,13 @@
 //!
 //! No colours here: [`crate::style`] makes those.
 
+mod gathered;
+
 use std::borrow::Cow;
 
 use crate::block::{Number, Samples};
+
+pub use gathered::Gathered;
 
 /// Values `[band][row][col]` and a mask `[row][col]` of one view.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +30,35 @@ pub struct Pixels {
     pub nodata: Option<f64>,
 }
 
+/// Pixels round a picture, on each side of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Margins {
+    /// Rows above.
+    pub above_px: u32,
+    /// Rows below.
+    pub below_px: u32,
+    /// Columns on the left, and as many on the right.
+    pub beside_px: u32,
+}
+
+impl Margins {
+    /// As many on every side.
+    pub fn even(px: u32) -> Self {
+        Self { above_px: px, below_px: px, beside_px: px }
+    }
+
+    /// Columns and rows in all.
+    fn sum_px(self) -> (u32, u32) {
+        (2 * self.beside_px, self.above_px + self.below_px)
+    }
+
+    /// Width and height of a picture of that size with them.
+    pub fn around(self, (width_px, height_px): (u32, u32)) -> (u32, u32) {
+        let (across, down) = self.sum_px();
+        (width_px + across, height_px + down)
+    }
+}
+
 impl Pixels {
     /// Pixels of one band, of `width_px` × `height_px` values and as many of the mask.
     pub fn of_band(width_px: u32, height_px: u32, samples: Samples, mask: Vec<u8>) -> Self {
@@ -33,21 +66,18 @@ impl Pixels {
         Self { width_px, height_px, bands: 1, samples, mask, all_valid, nodata: None }
     }
 
-    /// The same with so many masked pixels more on every side.
+    /// The same with so many masked pixels more on each side.
     #[must_use]
-    pub fn with_margin(self, margin_px: u32) -> Self {
-        if margin_px == 0 {
+    pub fn with_margins(self, margins: Margins) -> Self {
+        if margins == Margins::default() {
             return self;
         }
-        let (width, margin) = (self.width_px as usize, margin_px as usize);
-        let (width_px, height_px) = (self.width_px + 2 * margin_px, self.height_px + 2 * margin_px);
-        let place = |row: usize| (row + margin) * width_px as usize + margin;
+        let (width, height) = (self.width_px as usize, self.height_px as usize);
+        let (width_px, height_px) = margins.around((self.width_px, self.height_px));
+        let place = |row: usize| (row + margins.above_px as usize) * width_px as usize + margins.beside_px as usize;
         let count = width_px as usize * height_px as usize;
         let mut mask = vec![0; count];
-        self.mask
-            .chunks_exact(width)
-            .enumerate()
-            .for_each(|(row, line)| mask[place(row)..][..width].copy_from_slice(line));
+        (0..height).for_each(|row| mask[place(row)..][..width].copy_from_slice(&self.mask[row * width..][..width]));
         let samples = with_samples!(&self.samples, values => {
             let mut wider = vec![Default::default(); count * usize::from(self.bands)];
             let bands = values.chunks_exact(self.pixels_per_band()).zip(wider.chunks_exact_mut(count));
@@ -58,6 +88,32 @@ impl Pixels {
             Samples::from(wider)
         });
         Self { width_px, height_px, samples, mask, all_valid: false, ..self }
+    }
+
+    /// The same without so many pixels on each side; all of them where nothing would be left.
+    #[must_use]
+    pub fn without_margins(self, margins: Margins) -> Self {
+        let (across, down) = margins.sum_px();
+        if margins == Margins::default() || self.width_px <= across || self.height_px <= down {
+            return self;
+        }
+        let (width_px, height_px) = (self.width_px - across, self.height_px - down);
+        let (above, beside) = (margins.above_px as usize, margins.beside_px as usize);
+        let lines = |plane: usize| {
+            let start = plane * self.pixels_per_band();
+            (above..above + height_px as usize).map(move |row| {
+                let at = start + row * self.width_px as usize + beside;
+                at..at + width_px as usize
+            })
+        };
+        let planes = || (0..usize::from(self.bands)).flat_map(lines);
+        let samples: Samples = with_samples!(&self.samples, values => {
+            let mut kept = Vec::with_capacity(usize::from(self.bands) * width_px as usize * height_px as usize);
+            planes().for_each(|line| kept.extend_from_slice(&values[line]));
+            kept.into()
+        });
+        let mask = lines(0).flat_map(|line| self.mask[line].iter().copied()).collect();
+        Self { bands: self.bands, nodata: self.nodata, ..Self::of_band(width_px, height_px, samples, mask) }
     }
 
     /// Whether a value is one, where `mask` says that some band is valid.

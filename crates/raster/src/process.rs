@@ -16,7 +16,7 @@ use crate::{
     Result,
     block::Samples,
     header::{Encoding, Header, SampleType},
-    pixels::{Pixels, with_samples},
+    pixels::{Margins, Pixels},
 };
 
 pub use algorithm::{Algorithm, algorithms};
@@ -88,21 +88,34 @@ impl Process {
         if self.is_nothing() { 0 } else { 8 * (6 + self.expression.as_ref().map_or(0, |all| all.outputs() as u64)) }
     }
 
+    /// Rows above and below a pixel that its value goes by: what strips of a picture must see of each other.
+    pub fn reach_px(&self) -> u32 {
+        self.algorithm.as_ref().map_or(0, Algorithm::reach_px)
+    }
+
     /// Does it. The buffer is cut off the result.
     ///
     /// # Errors
     /// `BadParameter` when an algorithm does not fit the number of bands or the values.
-    pub fn apply(&self, mut pixels: Pixels, setting: &Setting) -> Result<Pixels> {
+    pub fn apply(&self, pixels: Pixels, setting: &Setting) -> Result<Pixels> {
+        self.apply_within(pixels, setting, Margins::even(self.buffer_px()))
+    }
+
+    /// Does it, and cuts these margins off the result.
+    ///
+    /// # Errors
+    /// As [`Process::apply`].
+    pub fn apply_within(&self, mut pixels: Pixels, setting: &Setting, margins: Margins) -> Result<Pixels> {
         if self.unscale {
             pixels = unscaled(&pixels, &setting.scalings);
         }
         if let Some(expression) = &self.expression {
             pixels = expression.apply(&pixels);
         }
-        match &self.algorithm {
-            Some(algorithm) => algorithm.apply(&pixels, setting).map(|made| cropped(&made, algorithm.buffer_px())),
-            None => Ok(pixels),
+        if let Some(algorithm) = &self.algorithm {
+            pixels = algorithm.apply(&pixels, setting)?;
         }
+        Ok(pixels.without_margins(margins))
     }
 }
 
@@ -126,30 +139,6 @@ fn unscaled(pixels: &Pixels, scalings: &[(f64, f64)]) -> Pixels {
         bands: pixels.bands,
         ..Pixels::of_band(pixels.width_px, pixels.height_px, Samples::F32(values), any_valid)
     }
-}
-
-/// The pixels without `margin_px` of them on every side.
-fn cropped(pixels: &Pixels, margin_px: u32) -> Pixels {
-    if margin_px == 0 || pixels.width_px <= 2 * margin_px || pixels.height_px <= 2 * margin_px {
-        return pixels.clone();
-    }
-    let (width_px, height_px) = (pixels.width_px - 2 * margin_px, pixels.height_px - 2 * margin_px);
-    let across = pixels.width_px as usize;
-    let (first, margin) = (margin_px as usize, margin_px as usize);
-    let lines = |plane: usize| {
-        let start = plane * pixels.pixels_per_band();
-        (margin..margin + height_px as usize).map(move |row| {
-            let at = start + row * across + first;
-            at..at + width_px as usize
-        })
-    };
-    let planes = || (0..usize::from(pixels.bands)).flat_map(lines);
-    let samples: Samples = with_samples!(&pixels.samples, values => {
-        let kept: Vec<_> = planes().flat_map(|line| values[line].iter().copied()).collect();
-        kept.into()
-    });
-    let mask = lines(0).flat_map(|line| pixels.mask[line].iter().copied()).collect();
-    Pixels { bands: pixels.bands, nodata: pixels.nodata, ..Pixels::of_band(width_px, height_px, samples, mask) }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{
     GeoTiff, Result,
     pixels::Pixels,
-    render::{Plan, ReadOptions, plan_whole},
+    render::{Plan, ReadOptions, Sizing, plan_whole},
     style::Rescale,
 };
 
@@ -102,6 +102,13 @@ pub struct Histogram {
 /// As [`plan_whole`].
 pub fn plan(tiff: &GeoTiff, options: &ReadOptions) -> Result<Plan> {
     plan_whole(tiff, STATISTICS_SIDE_PX, options)
+}
+
+/// Width and height in pixels of what [`plan`] plans.
+pub fn size_px(tiff: &GeoTiff) -> (u32, u32) {
+    let full = &tiff.header().levels[0];
+    let sizing = Sizing { max_px: Some(STATISTICS_SIDE_PX), ..Sizing::default() };
+    sizing.resolve((full.width_px, full.height_px))
 }
 
 /// Statistics of one band, counted from 0; `None` when no pixel is valid.

@@ -12,6 +12,7 @@ mod formula;
 mod lab;
 mod linear;
 mod lookup;
+mod narrow;
 mod tables;
 
 pub use apply::apply;

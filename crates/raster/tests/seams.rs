@@ -10,7 +10,7 @@ use aurora_raster::{
     block::Samples,
     cache::BlockCache,
     crs::Crs,
-    pixels::Pixels,
+    pixels::{Gathered, Pixels},
     render::{self, ReadOptions, Resampling, Sizing, View},
 };
 use aurora_tile::{Bounds, TileId, TileMatrixSet};
@@ -122,6 +122,40 @@ fn tiles_near_the_dateline_and_far_north_join() {
     assert!(shown.valid_px() * 2 > shown.mask.len(), "{} pixels", shown.valid_px());
     let north = open(&folder.join("cog/rio-tiler__cog.tif")).expect("a file that is read");
     compare_all(&north, 2..=8, (-56.8, 73.4));
+}
+
+/// A picture made in strips of rows is the one made in one piece, for every kernel: of a map tile, of a box on a lattice of its
+/// own and of the whole raster, with rows that show nothing of it.
+#[test]
+fn strips_of_a_picture_join() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("scene.tif");
+    Scene::cog_like().write(&path);
+    let tiff = open(&path).expect("a scene that is read");
+    let degrees = Crs::from_epsg(4326).expect("known");
+    let sizing = Sizing { max_px: Some(700), ..Sizing::default() };
+    let views = [
+        tile(9, 196, 289, 700).grown(5),
+        View::of_box(tiff.header(), degrees, Bounds::new(-42.5, -23.3, -41.3, -22.0), sizing).expect("a box"),
+    ];
+    for resampling in Resampling::names().filter_map(Resampling::named) {
+        let options = ReadOptions { resampling, ..ReadOptions::default() };
+        let joined = |whole: Pixels, plan: &dyn Fn(std::ops::Range<u32>) -> render::Plan| {
+            let (height_px, mut gathered) = (whole.height_px, Gathered::new(&whole, whole.height_px));
+            for first in (0..height_px).step_by(147) {
+                let strip = support::paint(&tiff, &plan(first..(first + 147).min(height_px))).expect("painted");
+                gathered.put(&strip, first);
+            }
+            assert!(gathered.finish() == whole && whole.valid_px() > 10_000, "{resampling:?}");
+        };
+        for view in &views {
+            let whole = render(&tiff, view, &options).expect("it is inside");
+            joined(whole, &|rows| render::plan_strip(&tiff, view, rows, &options).expect("planned"));
+        }
+        let size_px = (640, 610);
+        let whole = support::paint(&tiff, &render::plan_stretched(&tiff, size_px, &options).expect("planned"));
+        joined(whole.expect("painted"), &|rows| render::plan_rows(&tiff, size_px, rows, &options).expect("planned"));
+    }
 }
 
 /// With nodata 0 declared and every real value at 100 or more, anything below 100 has bled in.

@@ -106,12 +106,17 @@ pub(crate) struct Cutline {
 impl Cutline {
     /// Masks every pixel that the feature does not touch.
     pub(crate) fn cut(&self, pixels: &mut Pixels) {
-        let mut rows = pixels.mask.chunks_exact_mut(self.width_px as usize);
+        self.cut_mask(&mut pixels.mask);
+        pixels.all_valid = pixels.all_valid && pixels.mask.iter().all(|&mask| mask == u8::MAX);
+    }
+
+    /// The same of their mask alone.
+    pub(crate) fn cut_mask(&self, mask: &mut [u8]) {
+        let mut rows = mask.chunks_exact_mut(self.width_px as usize);
         self.rows(1, |touched| {
             let Some(row) = rows.next() else { return };
             row.iter_mut().zip(touched).filter(|(_, touched)| !**touched).for_each(|(mask, _)| *mask = 0);
         });
-        pixels.all_valid = pixels.all_valid && pixels.mask.iter().all(|&mask| mask == u8::MAX);
     }
 
     /// Part of each pixel that it covers, 0 to 1, row by row, estimated on a grid `scale` times finer.

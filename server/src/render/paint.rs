@@ -4,13 +4,18 @@
 use std::sync::Arc;
 
 use aurora_raster::{
-    GeoTiff, RasterError,
+    GeoTiff,
     pixels::Pixels,
     render::{self, Plan},
 };
 
 use super::Stages;
-use crate::{app::App, budget::Reserved, failure::Failure, pool::Piece};
+use crate::{
+    app::App,
+    budget::{self, Reserved},
+    failure::Failure,
+    pool::Piece,
+};
 
 /// How far a render came before it would have had to wait.
 enum Step<T, F> {
@@ -18,12 +23,21 @@ enum Step<T, F> {
     Planned(Box<Plan>, F),
 }
 
+/// Where the room for a render's work comes from.
+#[derive(Clone)]
+pub(super) enum Room {
+    /// It is taken for this render, which works on its pixels with so many bytes each.
+    ToTake { process_bytes_per_px: u64 },
+    /// Whoever makes it in strips has taken it.
+    Taken(Arc<Reserved>),
+}
+
 /// Makes a plan on a render thread (projecting takes too long for an async one), paints it, and lets what came with the
 /// plan make something of the pixels.
 pub(super) async fn planned<T, F>(
     app: &App,
     tiff: Arc<GeoTiff>,
-    process_bytes_per_px: u64,
+    room: Room,
     stages: &mut Stages,
     plan: impl FnOnce(&GeoTiff) -> Result<(Plan, F), Failure> + Send + 'static,
 ) -> Result<T, Failure>
@@ -31,13 +45,13 @@ where
     T: Send + 'static,
     F: FnOnce(Pixels, &mut Stages) -> Result<T, Failure> + Send + 'static,
 {
-    let (planning, blocks, room) = (Arc::clone(&tiff), Arc::clone(&app.blocks), Arc::clone(&app.in_flight));
+    let (planning, blocks, in_flight) = (Arc::clone(&tiff), Arc::clone(&app.blocks), Arc::clone(&app.in_flight));
+    let asked = room.clone();
     let step = on_thread(app, Piece::First, stages, move |stages, is_wanted| {
         let (plan, finish) = plan(&planning)?;
-        check_process(&plan, process_bytes_per_px)?;
         stages.end("plan");
         let in_one_go = plan.part_count() == 1;
-        let reserved = in_one_go.then(|| room.try_reserve(cost_bytes(&plan, process_bytes_per_px))).flatten();
+        let reserved = in_one_go.then(|| asked.try_take(&plan, &in_flight)).flatten();
         let at_hand = reserved.and_then(|reserved| Some((reserved, render::at_hand(&planning, &plan, &blocks)?)));
         let Some((_reserved, fetched)) = at_hand else { return Ok(Step::Planned(Box::new(plan), finish)) };
         go_on(is_wanted)?;
@@ -48,7 +62,7 @@ where
     });
     match step.await? {
         Step::Finished(result) => Ok(result),
-        Step::Planned(plan, finish) => paint(app, tiff, *plan, process_bytes_per_px, stages, finish).await,
+        Step::Planned(plan, finish) => paint(app, tiff, *plan, room, stages, finish).await,
     }
 }
 
@@ -57,11 +71,11 @@ pub(super) async fn paint<T: Send + 'static>(
     app: &App,
     tiff: Arc<GeoTiff>,
     plan: Plan,
-    process_bytes_per_px: u64,
+    room: Room,
     stages: &mut Stages,
     finish: impl FnOnce(Pixels, &mut Stages) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    let reserved = Arc::new(app.in_flight.reserve(cost_bytes(&plan, process_bytes_per_px)).await?);
+    let reserved = room.take(&plan, app).await?;
     stages.end("room");
     let plan = Arc::new(plan);
     let before = paint_before_last(app, &tiff, &plan, &reserved).await?;
@@ -130,7 +144,7 @@ fn go_on(is_wanted: &dyn Fn() -> bool) -> Result<(), Failure> {
 }
 
 /// Runs `work` on a render thread, and takes the stages along.
-async fn on_thread<T: Send + 'static>(
+pub(super) async fn on_thread<T: Send + 'static>(
     app: &App,
     piece: Piece,
     stages: &mut Stages,
@@ -152,30 +166,36 @@ async fn on_thread<T: Send + 'static>(
 const BUFFER_BYTES_PER_PX: u64 = 24;
 
 /// Bytes of each value: itself, and once more in the file or on its way to a picture.
-const BUFFER_BYTES_PER_VALUE: u64 = 16;
+pub(super) const BUFFER_BYTES_PER_VALUE: u64 = 16;
 
-/// Most bytes that the buffers of a processed picture may have: with more outputs of an expression than a picture has bands
-/// they would outgrow what is read by far. One so large runs alone.
-const MAX_PROCESSED_BYTES: u64 = 512 << 20;
-
-/// # Errors
-/// `TooLarge` for a picture of too many pixels for what is to be done to them.
-fn check_process(plan: &Plan, process_bytes_per_px: u64) -> Result<(), RasterError> {
-    let (value, limit) = (buffer_bytes(plan, process_bytes_per_px), MAX_PROCESSED_BYTES);
-    if process_bytes_per_px == 0 || value <= limit {
-        return Ok(());
-    }
-    Err(RasterError::TooLarge { what: "bytes of a processed picture", value, limit })
-}
-
-/// What a render needs beside its source blocks.
-fn buffer_bytes(plan: &Plan, process_bytes_per_px: u64) -> u64 {
-    let (width_px, height_px) = plan.size_px();
-    let each = BUFFER_BYTES_PER_PX + process_bytes_per_px + BUFFER_BYTES_PER_VALUE * u64::from(plan.band_count());
+/// What is held beside source blocks while so many pixels of so many bands are made in one piece.
+pub(super) fn buffer_bytes((width_px, height_px): (u32, u32), bands: usize, process_bytes_per_px: u64) -> u64 {
+    let each = BUFFER_BYTES_PER_PX + process_bytes_per_px + BUFFER_BYTES_PER_VALUE * bands as u64;
     u64::from(width_px) * u64::from(height_px) * each
 }
 
 /// What a render holds.
 fn cost_bytes(plan: &Plan, process_bytes_per_px: u64) -> u64 {
-    plan.cost_bytes().saturating_add(buffer_bytes(plan, process_bytes_per_px))
+    let bands = usize::from(plan.band_count());
+    plan.cost_bytes().saturating_add(buffer_bytes(plan.size_px(), bands, process_bytes_per_px))
+}
+
+impl Room {
+    async fn take(self, plan: &Plan, app: &App) -> Result<Arc<Reserved>, Failure> {
+        match self {
+            Self::Taken(reserved) => Ok(reserved),
+            Self::ToTake { process_bytes_per_px } => {
+                Ok(Arc::new(app.in_flight.reserve(cost_bytes(plan, process_bytes_per_px)).await?))
+            }
+        }
+    }
+
+    fn try_take(self, plan: &Plan, in_flight: &budget::Room) -> Option<Arc<Reserved>> {
+        match self {
+            Self::Taken(reserved) => Some(reserved),
+            Self::ToTake { process_bytes_per_px } => {
+                in_flight.try_reserve(cost_bytes(plan, process_bytes_per_px)).map(Arc::new)
+            }
+        }
+    }
 }

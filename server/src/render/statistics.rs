@@ -12,10 +12,17 @@ use aurora_raster::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Outline, Shown, Stages, overview_setting, paint, processed};
+use super::{
+    Outline, Shown, Stages, overview_setting,
+    paint::{self, Room},
+    processed,
+    seen::Seen,
+    strips::{self, Making},
+};
 use crate::{
     app::App,
     failure::Failure,
+    pool::Piece,
     query::{MAX_SIDE_PX, SharedQuery},
     tiles::Tile,
 };
@@ -44,7 +51,6 @@ pub(crate) async fn statistics(app: Arc<App>, tiff: Arc<GeoTiff>, survey: Survey
     let _place = app.admission.enter()?;
     let _permit = app.admission.admit(&tiff).await?;
     stages.end("queue");
-    let survey = Arc::new(survey);
     let full = &tiff.header().levels[0];
     let size_px = survey.sizing.resolve((full.width_px, full.height_px));
     let mut counted = Vec::new();
@@ -79,23 +85,28 @@ fn windows(size_px: (u32, u32), survey: &Survey) -> Result<Vec<Window>, Failure>
 async fn count(
     app: &App,
     tiff: &Arc<GeoTiff>,
-    survey: &Arc<Survey>,
+    survey: &Survey,
     (size_px, window): ((u32, u32), Window),
     counted: Vec<Counts>,
     stages: &mut Stages,
 ) -> Result<Vec<Counts>, Failure> {
-    let plan = render::plan_window(tiff, size_px, window, &survey.options)?;
     let setting = overview_setting(tiff, &survey.options, size_px);
-    let (bytes_per_px, survey) = (survey.process.bytes_per_px(), Arc::clone(survey));
-    let finish = move |pixels: Pixels, stages: &mut Stages| {
-        let pixels = processed(pixels, &survey.process, &setting, stages)?;
+    let (options, process) = (survey.options.clone(), survey.process.clone());
+    let plus = move |pixels: Pixels| {
         let more = counts_of(&pixels);
         if counted.is_empty() {
             return Ok(more);
         }
         Ok(counted.into_iter().zip(&more).map(|(counts, more)| counts.plus(more)).collect::<Result<_, _>>()?)
     };
-    paint::paint(app, Arc::clone(tiff), plan, bytes_per_px, stages, finish).await
+    if window == (0..size_px.0, 0..size_px.1) {
+        let making = Making { seen: Seen::Whole { size_px, margin_px: 0 }, options, process, setting };
+        return strips::counted(app, Arc::clone(tiff), making, stages, plus).await;
+    }
+    let plan = render::plan_window(tiff, size_px, window, &options)?;
+    let room = Room::ToTake { process_bytes_per_px: process.bytes_per_px() };
+    let finish = move |pixels: Pixels, stages: &mut Stages| plus(processed(pixels, &process, &setting, stages)?);
+    paint::paint(app, Arc::clone(tiff), plan, room, stages, finish).await
 }
 
 fn counts_of(pixels: &Pixels) -> Vec<Counts> {
@@ -109,25 +120,25 @@ pub(crate) async fn of_feature(app: &App, tiff: Arc<GeoTiff>, asked: Asked, scal
     let _permit = app.admission.admit(&tiff).await?;
     let Asked { query, options, outline, sizing } = asked;
     let (wanted, process) = (query.statistics.wanted(), query.process.clone());
-    let bytes_per_px = process.bytes_per_px();
-    let (shown, named) = (Shown::Feature(Arc::new(outline), sizing), Arc::clone(&tiff));
-    let plan = move |tiff: &GeoTiff| {
-        let planned = shown.plan(tiff, &query, &options)?;
-        let finish = move |pixels: Pixels, stages: &mut Stages| {
-            let mut pixels = processed(pixels, &process, &planned.setting, stages)?;
-            let Some(cutline) = planned.cutline else { return Ok(Value::Null) };
-            cutline.cut(&mut pixels);
-            let coverage = cutline.coverage(scale);
-            let names = value_names(&named, pixels.bands, &options, &process);
-            let mut document = document(&counts_of(&pixels), &names, &wanted);
-            for ((name, _), band) in names.iter().zip(0..) {
-                weigh(&mut document[name], &pixels, band, &coverage, &wanted);
-            }
-            Ok(document)
-        };
-        Ok((planned.plan, finish))
+    let (planning, reading, mut stages) = (Arc::clone(&tiff), options.clone(), Stages::begin());
+    let want = move |_: &mut Stages, _: &dyn Fn() -> bool| {
+        Shown::Feature(Arc::new(outline), sizing).wanted(&planning, &query, &reading)
     };
-    paint::planned(app, tiff, bytes_per_px, &mut Stages::begin(), plan).await
+    let shown = paint::on_thread(app, Piece::First, &mut stages, want).await?;
+    let Some(cutline) = shown.cutline else { return Ok(Value::Null) };
+    let (named, naming) = (Arc::clone(&tiff), (options.clone(), process.clone()));
+    let making = Making { seen: shown.seen, options, process, setting: shown.setting };
+    let count = move |mut pixels: Pixels| {
+        cutline.cut(&mut pixels);
+        let coverage = cutline.coverage(scale);
+        let names = value_names(&named, pixels.bands, &naming.0, &naming.1);
+        let mut document = document(&counts_of(&pixels), &names, &wanted);
+        for ((name, _), band) in names.iter().zip(0..) {
+            weigh(&mut document[name], &pixels, band, &coverage, &wanted);
+        }
+        Ok(document)
+    };
+    strips::counted(app, tiff, making, &mut stages, count).await
 }
 
 /// A feature of a raster of which statistics are wanted.

@@ -10,7 +10,6 @@ use aurora_raster::{
     GeoTiff,
     encode::Format,
     header::{ColorInterpretation, SampleType},
-    pixels::Pixels,
     process::Process,
     render::ReadOptions,
     statistics,
@@ -18,7 +17,11 @@ use aurora_raster::{
 };
 use moka::sync::Cache;
 
-use super::{Order, Stages, overview_setting, paint::paint, processed};
+use super::{
+    Order, Stages, overview_setting,
+    seen::Seen,
+    strips::{self, Making},
+};
 use crate::{
     admission::Permit,
     app::App,
@@ -147,11 +150,11 @@ async fn between(
 
 async fn compute(app: &App, tiff: Arc<GeoTiff>, of: Of) -> Result<Ranges, Failure> {
     let Of { options, process, percentiles: (low, high) } = of;
-    let (plan, bytes_per_px) = (statistics::plan(&tiff, &options)?, process.bytes_per_px());
-    let setting = overview_setting(&tiff, &options, plan.size_px());
-    let finish = move |pixels: Pixels, stages: &mut Stages| {
-        let pixels = processed(pixels, &process, &setting, stages)?;
+    let size_px = statistics::size_px(&tiff);
+    let setting = overview_setting(&tiff, &options, size_px);
+    let making = Making { seen: Seen::Whole { size_px, margin_px: 0 }, options, process, setting };
+    strips::counted(app, tiff, making, &mut Stages::begin(), move |pixels| {
         Ok(statistics::stretch(&pixels, low, high).into())
-    };
-    paint(app, tiff, plan, bytes_per_px, &mut Stages::begin(), finish).await
+    })
+    .await
 }

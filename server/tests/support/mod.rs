@@ -7,6 +7,7 @@
 pub(crate) mod cog;
 pub(crate) mod feed;
 pub(crate) mod origin;
+pub(crate) mod process;
 pub(crate) mod raster;
 
 use std::{

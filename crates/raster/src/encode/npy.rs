@@ -12,22 +12,65 @@ const MAGIC: &[u8] = b"\x93NUMPY\x01\x00";
 const ALIGNMENT_BYTES: usize = 64;
 
 pub(super) fn encode(pixels: &Pixels, with_mask: bool) -> Vec<u8> {
-    let mut file = header(pixels, with_mask);
-    with_samples!(&pixels.samples, values => {
-        let sample_bytes = size_of_val(&values[..]) / values.len().max(1);
-        file.reserve_exact(size_of_val(&values[..]) + usize::from(with_mask) * pixels.mask.len() * sample_bytes);
-        values.iter().for_each(|value| file.extend_from_slice(&value.to_le_bytes()));
-    });
-    if with_mask {
-        append_mask(pixels, &mut file);
-    }
-    file
+    let mut rows = NpyRows::new(pixels, pixels.height_px, with_mask);
+    rows.put(pixels, 0);
+    rows.finish(&pixels.mask)
 }
 
-fn header(pixels: &Pixels, with_mask: bool) -> Vec<u8> {
-    let (bands, rows, cols) = (u32::from(pixels.bands) + u32::from(with_mask), pixels.height_px, pixels.width_px);
-    let descr = descr(&pixels.samples);
-    let mut text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({bands}, {rows}, {cols}), }}");
+/// A file of `height_px` rows, written strip by strip: it holds no values but as bytes of the file.
+#[derive(Debug)]
+pub struct NpyRows {
+    file: Vec<u8>,
+    /// Where the values begin.
+    data_at: usize,
+    width_px: usize,
+    height_px: usize,
+    /// A mask's sample where it is valid, if there is a mask.
+    valid: Option<Vec<u8>>,
+}
+
+impl NpyRows {
+    /// A file for strips like `strip`.
+    pub fn new(strip: &Pixels, height_px: u32, with_mask: bool) -> Self {
+        let mut file = header(strip, height_px, with_mask);
+        let data_at = file.len();
+        let (width_px, height_px) = (strip.width_px as usize, height_px as usize);
+        let valid = valid(&strip.samples);
+        let data_bytes = usize::from(strip.bands) * width_px * height_px * valid.len();
+        file.reserve_exact(data_bytes + usize::from(with_mask) * width_px * height_px * valid.len());
+        file.resize(data_at + data_bytes, 0);
+        Self { file, data_at, width_px, height_px, valid: with_mask.then_some(valid) }
+    }
+
+    /// Puts a strip in its place, from row `first_row` on.
+    pub fn put(&mut self, strip: &Pixels, first_row: u32) {
+        let first = first_row as usize * self.width_px;
+        for band in 0..usize::from(strip.bands) {
+            let count = strip.pixels_per_band();
+            with_samples!(&strip.samples, values => {
+                let values = &values[band * count..][..count];
+                let sample_bytes = size_of_val(values) / count.max(1);
+                let at = self.data_at + (band * self.width_px * self.height_px + first) * sample_bytes;
+                let places = self.file[at..][..count * sample_bytes].chunks_exact_mut(sample_bytes.max(1));
+                places.zip(values).for_each(|(place, value)| place.copy_from_slice(&value.to_le_bytes()));
+            });
+        }
+    }
+
+    /// The file; `mask` is that of all rows.
+    pub fn finish(mut self, mask: &[u8]) -> Vec<u8> {
+        if let Some(valid) = &self.valid {
+            let masked = vec![0; valid.len()];
+            mask.iter().for_each(|&m| self.file.extend_from_slice(if m == 0 { &masked } else { valid }));
+        }
+        self.file
+    }
+}
+
+fn header(strip: &Pixels, height_px: u32, with_mask: bool) -> Vec<u8> {
+    let (bands, cols) = (u32::from(strip.bands) + u32::from(with_mask), strip.width_px);
+    let descr = descr(&strip.samples);
+    let mut text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({bands}, {height_px}, {cols}), }}");
     let unpadded = MAGIC.len() + 2 + text.len() + 1;
     text.extend(std::iter::repeat_n(' ', unpadded.next_multiple_of(ALIGNMENT_BYTES) - unpadded));
     text.push('\n');
@@ -50,22 +93,19 @@ fn descr(samples: &Samples) -> &'static str {
     }
 }
 
-fn append_mask(pixels: &Pixels, file: &mut Vec<u8>) {
-    let mut append = |valid: &[u8]| {
-        let masked = vec![0; valid.len()];
-        pixels.mask.iter().for_each(|&m| file.extend_from_slice(if m == 0 { &masked } else { valid }));
-    };
-    match &pixels.samples {
-        Samples::U8(_) => append(&[255]),
-        Samples::I8(_) => append(&[127]),
-        Samples::U16(_) => append(&255_u16.to_le_bytes()),
-        Samples::I16(_) => append(&255_i16.to_le_bytes()),
-        Samples::U32(_) => append(&255_u32.to_le_bytes()),
-        Samples::I32(_) => append(&255_i32.to_le_bytes()),
-        Samples::U64(_) => append(&255_u64.to_le_bytes()),
-        Samples::I64(_) => append(&255_i64.to_le_bytes()),
-        Samples::F32(_) => append(&255_f32.to_le_bytes()),
-        Samples::F64(_) => append(&255_f64.to_le_bytes()),
+/// What the mask's sample is where it is valid.
+fn valid(like: &Samples) -> Vec<u8> {
+    match like {
+        Samples::U8(_) => vec![255],
+        Samples::I8(_) => vec![127],
+        Samples::U16(_) => 255_u16.to_le_bytes().to_vec(),
+        Samples::I16(_) => 255_i16.to_le_bytes().to_vec(),
+        Samples::U32(_) => 255_u32.to_le_bytes().to_vec(),
+        Samples::I32(_) => 255_i32.to_le_bytes().to_vec(),
+        Samples::U64(_) => 255_u64.to_le_bytes().to_vec(),
+        Samples::I64(_) => 255_i64.to_le_bytes().to_vec(),
+        Samples::F32(_) => 255_f32.to_le_bytes().to_vec(),
+        Samples::F64(_) => 255_f64.to_le_bytes().to_vec(),
     }
 }
 

@@ -211,6 +211,16 @@ impl Algorithm {
         self.buffer_px
     }
 
+    /// Rows above and below a pixel that its value goes by, however much more of them the view has round it.
+    pub(super) fn reach_px(&self) -> u32 {
+        match self.work {
+            Work::HillShade(_) | Work::Slope { .. } => 1,
+            Work::Lee { reach, .. } => reach,
+            Work::RefinedLee(_) => REFINED_REACH as u32,
+            _ => 0,
+        }
+    }
+
     /// The values it makes.
     ///
     /// # Errors

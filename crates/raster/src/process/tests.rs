@@ -4,7 +4,10 @@
 use serde_json::Value;
 
 use super::{Algorithm, Expression, Process, Setting, algorithms};
-use crate::{block::Samples, pixels::Pixels};
+use crate::{
+    block::Samples,
+    pixels::{Gathered, Margins, Pixels},
+};
 
 const SETTING: Setting = Setting { scalings: Vec::new(), pixel: (10.0, 10.0), has_amplitudes: true };
 
@@ -268,4 +271,72 @@ fn scale_then_expression_then_algorithm() {
     let setting = Setting { scalings: vec![(0.5, 3.0), (10.0, 0.0)], ..SETTING };
     let made = process.apply(raw, &setting).unwrap();
     assert_eq!((made.samples, made.mask), (Samples::U8(vec![18, 0]), vec![255, 0]));
+}
+
+/// Speckle with holes in it: 40 rows of 21 pixels.
+fn with_holes(bands: usize) -> Pixels {
+    let (width, height) = (21, 40);
+    let mixed = |index: usize| (index as u32).wrapping_mul(2_654_435_761) >> 20;
+    let values: Vec<u16> = (0..bands * width * height).map(|index| 1 + (mixed(index) % 900) as u16).collect();
+    let mask = (0..width * height).map(|index| if mixed(index + 7) % 5 == 0 { 0 } else { 255 }).collect();
+    let pixels = Pixels::of_band(width as u32, height as u32, Samples::U16(values), mask);
+    Pixels { bands: bands as u16, nodata: Some(5.0), ..pixels }
+}
+
+/// Rows `from..to` of pixels.
+fn rows(pixels: &Pixels, from: u32, to: u32) -> Pixels {
+    let margins = Margins { above_px: from, below_px: pixels.height_px - to, beside_px: 0 };
+    pixels.clone().without_margins(margins)
+}
+
+/// Of strips that see of each other what a process reaches, it makes what it makes of all in one piece.
+#[test]
+fn strips_become_what_the_whole_becomes() {
+    let algorithm = |name: &str, parameters: &str| Process {
+        algorithm: Some(Algorithm::named(name, Some(parameters)).unwrap_or_else(|error| panic!("{name}: {error:?}"))),
+        ..Process::default()
+    };
+    let plain = algorithms().map(|(name, _)| (algorithm(name, "{}"), name));
+    let others = [("hillshade", r#"{"buffer":0}"#), ("slope", r#"{"buffer":9}"#), ("lee", r#"{"window":15}"#)];
+    let expression = Expression::parse("b1*2;(b2-b1)/(b1-100);b3>b2").expect("understood");
+    let expression = Process { expression: Some(expression), ..Process::default() };
+    let all = plain
+        .chain(others.map(|(name, parameters)| (algorithm(name, parameters), name)))
+        .chain([(expression, "expression"), (Process { unscale: true, ..Process::default() }, "unscale")]);
+    for (process, name) in all {
+        let bands = match name {
+            "contours" | "bitonal" => 1,
+            "normalizedIndex" => 2,
+            _ => 3,
+        };
+        let (whole, buffer_px, reach_px) = (with_holes(bands), process.buffer_px(), process.reach_px());
+        let expected = process.apply(whole.clone(), &SETTING).unwrap_or_else(|error| panic!("{name}: {error}"));
+        for height_px in [1, 4, 13] {
+            let mut gathered = None;
+            for first in (0..expected.height_px).step_by(height_px) {
+                let shown = first + buffer_px..(first + height_px as u32).min(expected.height_px) + buffer_px;
+                let seen = shown.start.saturating_sub(reach_px)..(shown.end + reach_px).min(whole.height_px);
+                let cut = Margins {
+                    above_px: shown.start - seen.start,
+                    below_px: seen.end - shown.end,
+                    beside_px: buffer_px,
+                };
+                let strip = process.apply_within(rows(&whole, seen.start, seen.end), &SETTING, cut).expect(name);
+                gathered.get_or_insert_with(|| Gathered::new(&strip, expected.height_px)).put(&strip, first);
+            }
+            // By their bytes, since what is no number equals nothing.
+            let made = gathered.map(Gathered::finish).expect("a strip");
+            assert!(crate::encode::npy(&made) == crate::encode::npy(&expected), "{name} by {height_px} rows");
+            assert_eq!((made.mask, made.all_valid), (expected.mask.clone(), expected.all_valid), "{name}");
+        }
+    }
+}
+
+#[test]
+fn margins_come_and_go() {
+    let (pixels, margins) = (with_holes(2), Margins { above_px: 3, below_px: 1, beside_px: 2 });
+    let wider = pixels.clone().with_margins(margins);
+    assert_eq!((wider.width_px, wider.height_px), margins.around((pixels.width_px, pixels.height_px)));
+    assert_eq!((wider.value(1, 2, 2), wider.value(1, 5, 6)), (None, pixels.value(1, 2, 4)));
+    assert_eq!(wider.without_margins(margins), pixels);
 }

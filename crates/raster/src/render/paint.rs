@@ -205,7 +205,7 @@ impl<'a, T: Pixel> Canvas<'a, T> {
         let (plan, start, level) = (self.plan, band * self.mask.len(), mosaic.level());
         let stands_for_px = level.stands_for_px();
         let (level_px, ratio) = (mosaic.size_px(), plan.source_px_per_view_px);
-        let most_per_side = footprint::most_per_side(method, level_px, ratio, plan.size_px());
+        let most_per_side = footprint::most_per_side(method, level_px, ratio, plan.picture_px);
         for cell in &plan.cells {
             let footprint = Footprint::of(cell, plan.source_px_per_view_px);
             let is_plain = footprint.magnifies() && !plan.thinned;

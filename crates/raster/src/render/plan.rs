@@ -30,6 +30,8 @@ pub(super) const MASK_PLANE: u16 = u16::MAX;
 pub struct Plan {
     pub(super) width_px: u32,
     pub(super) height_px: u32,
+    /// Width and height of the picture that the view is a part of.
+    pub(super) picture_px: (u32, u32),
     pub(super) level: u16,
     pub(super) resampling: Resampling,
     /// Source pixels a view pixel, by raster and zoom alone.
@@ -189,7 +191,7 @@ pub fn plan_point(tiff: &GeoTiff, lon_deg: f64, lat_deg: f64, options: &ReadOpti
     Ok(plan)
 }
 
-fn check_sides(tiff: &GeoTiff, (width_px, height_px): (u32, u32)) -> Result<()> {
+pub(super) fn check_sides(tiff: &GeoTiff, (width_px, height_px): (u32, u32)) -> Result<()> {
     let (value, limit) = (width_px.max(height_px), tiff.limits().max_view_side_px);
     if value > limit {
         return Err(RasterError::TooLarge {
@@ -227,6 +229,7 @@ fn finish(
     let mut plan = Plan {
         width_px: size_px.0,
         height_px: size_px.1,
+        picture_px: size_px,
         level: choice.level,
         resampling: options.resampling,
         source_px_per_view_px: choice.source_px_per_view_px,

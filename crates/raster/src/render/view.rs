@@ -1,5 +1,7 @@
 //! A rectangle of pixels to be filled, north up, in some coordinate reference system.
 
+use std::ops::Range;
+
 use aurora_tile::{Bounds, TileId, TileMatrixSet};
 
 use crate::{Feature, RasterError, Result, crs::Crs, encode::Placement};
@@ -116,6 +118,14 @@ impl View {
         self.bounds = Bounds::new(minx - more_x, miny - more_y, maxx + more_x, maxy + more_y);
         (self.width_px, self.height_px) = (self.width_px + half_px, self.height_px + half_px);
         self
+    }
+
+    /// Some of the view's rows, counted from its first one, as a view whose pixels are those of the whole. Its bounds stay those of
+    /// the whole, since that is what is asked for.
+    #[must_use]
+    pub fn strip(&self, rows: Range<u32>) -> Self {
+        let lattice = Lattice { row: self.lattice.row + i64::from(rows.start), ..self.lattice };
+        Self { height_px: rows.len() as u32, lattice, ..self.clone() }
     }
 
     /// Where a GeoTIFF of the picture lies.

@@ -3,8 +3,8 @@
 use std::slice::from_mut;
 
 use super::{
-    Coloring, Colormap, Colors, Depth, Picture, Style,
-    bands::{first_band, to_u8},
+    Coloring, Colormap, Colors, Picture, Style,
+    bands::{first_band, part_to_u8},
 };
 use crate::{RasterError, Result, block::Samples, pixels::Pixels};
 
@@ -16,20 +16,20 @@ use crate::{RasterError, Result, block::Samples, pixels::Pixels};
 pub fn apply(pixels: Pixels, style: &Style) -> Result<Picture> {
     let (width_px, height_px) = (pixels.width_px, pixels.height_px);
     check(&pixels, style)?;
-    let is_raw = style.rescale.is_empty() && style.formula.is_none() && style.coloring.is_none();
     let colors = match (&style.coloring, pixels.bands) {
         (Some(Coloring::Map(colormap)), _) => indexed(pixels, style, colormap),
         (Some(Coloring::Classes(classes)), _) => classes.paint(&pixels, style),
-        (None, _) if is_raw && style.depth == Depth::AsStored && matches!(pixels.samples, Samples::U16(_)) => {
-            wide(&pixels, style)
-        }
+        (None, _) if style.keeps_words(&pixels.samples) => wide(&pixels, style),
         (None, 0..=2) => gray(pixels, style),
         (None, _) => rgb(&pixels, style),
     };
     Ok(Picture { width_px, height_px, colors })
 }
 
-fn check(pixels: &Pixels, style: &Style) -> Result<()> {
+/// Pixels of a colour picture that are worked on together: those of a tile.
+const PIECE_PX: usize = 1 << 16;
+
+pub(super) fn check(pixels: &Pixels, style: &Style) -> Result<()> {
     if let Some(coloring) = style.coloring.as_ref().filter(|_| pixels.bands != 1) {
         let reason = format!("colours one band, and this has {}", pixels.bands);
         let name = if matches!(coloring, Coloring::Map(_)) { "colormap_name" } else { "colormap" };
@@ -82,21 +82,28 @@ fn indexed(pixels: Pixels, style: &Style, colormap: &Colormap) -> Colors {
     Colors::Indexed8 { indices, palette }
 }
 
+/// Piece by piece, so that the channels do not lie beside the picture as a whole.
 fn rgb(pixels: &Pixels, style: &Style) -> Colors {
-    let mut channels = [0, 1, 2].map(|band| to_u8(pixels, band, style));
-    if let Some(formula) = &style.formula {
-        formula.apply(&mut channels);
+    let count = pixels.pixels_per_band();
+    let with_alpha = !(pixels.all_valid || style.opaque);
+    let mut bytes = Vec::with_capacity(count * if with_alpha { 4 } else { 3 });
+    for first in (0..count).step_by(PIECE_PX) {
+        let part = first..(first + PIECE_PX).min(count);
+        let mut channels = [0, 1, 2].map(|band| part_to_u8(pixels, band, part.clone(), style));
+        if let Some(formula) = &style.formula {
+            formula.apply(&mut channels);
+        }
+        let [red, green, blue] = &channels;
+        let colors = red.iter().zip(green).zip(blue).map(|((&r, &g), &b)| [r, g, b]);
+        let masked =
+            || colors.clone().zip(&pixels.mask[part]).map(|([r, g, b], &m)| [shown(r, m), shown(g, m), shown(b, m), m]);
+        match (with_alpha, pixels.all_valid) {
+            (true, _) => bytes.extend(masked().flatten()),
+            (false, true) => bytes.extend(colors.flatten()),
+            (false, false) => bytes.extend(masked().flat_map(|[r, g, b, _]| [r, g, b])),
+        }
     }
-    let [red, green, blue] = channels;
-    let colors = red.iter().zip(&green).zip(&blue).map(|((&r, &g), &b)| [r, g, b]);
-    if pixels.all_valid {
-        return Colors::Rgb8(colors.flatten().collect());
-    }
-    let masked = colors.zip(&pixels.mask).map(|([r, g, b], &m)| [shown(r, m), shown(g, m), shown(b, m), m]);
-    if style.opaque {
-        return Colors::Rgb8(masked.flat_map(|[r, g, b, _]| [r, g, b]).collect());
-    }
-    Colors::Rgba8(masked.flatten().collect())
+    if with_alpha { Colors::Rgba8(bytes) } else { Colors::Rgb8(bytes) }
 }
 
 /// A value, or 0 where nothing of it shows.

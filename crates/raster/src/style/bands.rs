@@ -1,6 +1,6 @@
 //! A band of any type as 8 bits: the rescale.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, ops::Range};
 
 use super::{Rescale, Style, linear::Linear, lookup};
 use crate::{
@@ -26,8 +26,13 @@ pub(super) fn first_band(pixels: Pixels, style: &Style) -> (Vec<u8>, Vec<u8>, bo
 
 /// One band, counted from 0, as 8 bits.
 pub(super) fn to_u8(pixels: &Pixels, band: usize, style: &Style) -> Vec<u8> {
-    let count = pixels.pixels_per_band();
-    let part = band * count..(band + 1) * count;
+    part_to_u8(pixels, band, 0..pixels.pixels_per_band(), style)
+}
+
+/// Some pixels of a band.
+pub(super) fn part_to_u8(pixels: &Pixels, band: usize, part: Range<usize>, style: &Style) -> Vec<u8> {
+    let first = band * pixels.pixels_per_band();
+    let part = first + part.start..first + part.end;
     // rio-tiler's way: so many ranges as bands, or the first for all.
     let own = if style.rescale.len() == usize::from(pixels.bands) { band } else { 0 };
     let range = style.rescale.get(own).copied();

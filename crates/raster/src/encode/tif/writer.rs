@@ -10,9 +10,12 @@ pub(super) enum Value {
     Text(String),
 }
 
-/// A file being written: what its directories will say, and the strips so far.
+/// A file being written: the strips so far.
+#[derive(Debug)]
 pub(super) struct Writer {
-    pub(super) file: Vec<u8>,
+    file: Vec<u8>,
+    /// Room for one strip: the file must not be moved for each.
+    strip: Vec<u8>,
     /// Where the offset of the next directory is to be written.
     link_at: usize,
 }
@@ -20,14 +23,22 @@ pub(super) struct Writer {
 impl Writer {
     /// An empty file: the signature.
     pub(super) fn new() -> Self {
-        Self { file: b"II\x2a\0\0\0\0\0".to_vec(), link_at: 4 }
+        Self { file: b"II\x2a\0\0\0\0\0".to_vec(), strip: Vec::new(), link_at: 4 }
+    }
+
+    /// The whole file.
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        self.file.shrink_to_fit();
+        self.file
     }
 
     /// Appends a strip; gives its offset and size.
     pub(super) fn strip(&mut self, bytes: &[u8]) -> Result<(u32, u32)> {
         let failed = |reason: String| RasterError::Encode { format: "tif", reason };
         let start = self.file.len();
-        append_zlib(bytes, &mut self.file).map_err(failed)?;
+        self.strip.clear();
+        append_zlib(bytes, &mut self.strip).map_err(failed)?;
+        self.file.extend_from_slice(&self.strip);
         let offset = u32::try_from(start).map_err(|error| failed(error.to_string()))?;
         let size = u32::try_from(self.file.len() - start).map_err(|error| failed(error.to_string()))?;
         Ok((offset, size))

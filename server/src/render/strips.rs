@@ -1,0 +1,348 @@
+//! Pictures that are too large to be made in one piece beside others: in strips of rows, each read, worked on and kept as what
+//! is needed of it, so that what lies beside the picture itself goes by the budget and not by the picture.
+//!
+//! A strip sees so many rows above and below as its process looks at; its pixels are those of a picture made in one piece.
+
+use std::sync::Arc;
+
+use aurora_raster::{
+    GeoTiff, RasterError,
+    encode::{Format, NpyRows, Payload, Placement, Quality, TifRows, tif_rows_per_strip},
+    pixels::{Gathered, Pixels},
+    process::{Process, Setting},
+    render::ReadOptions,
+    style::Style,
+};
+
+use super::{
+    Order, Stages, Wanted,
+    cutline::Cutline,
+    encoded,
+    paint::{self, Room},
+    processed,
+    seen::{Seen, Strip},
+};
+use crate::{app::App, budget::Reserved, failure::Failure, pool::Piece, tiles::Tile};
+
+/// Part of the bytes that renders may have that the buffers of one strip aim at.
+const SHARE_OF_RENDERS: u64 = 4;
+
+/// Fewest rows of a strip, and times the rows that a process looks at beyond it: else most of the work would be done twice.
+const LEAST_ROWS: u32 = 16;
+
+/// Bytes that a strip holds for each pixel beside its values and what its process needs: the mask, and what is kept of it.
+const STRIP_BYTES_PER_PX: u64 = 16;
+
+/// Bytes for each value that is counted.
+const COUNTED_BYTES_PER_VALUE: u64 = 16;
+
+/// Bytes that libwebp takes for each pixel, with the colours that it is given.
+const WEBP_BYTES_PER_PX: u64 = 20;
+
+/// The same where nothing may be lost.
+const LOSSLESS_WEBP_BYTES_PER_PX: u64 = 36;
+
+/// What is to be made of a raster.
+pub(super) struct Making {
+    pub(super) seen: Seen,
+    pub(super) options: ReadOptions,
+    pub(super) process: Process,
+    pub(super) setting: Setting,
+}
+
+/// What becomes of what is made, and so what is kept of it.
+enum Purpose {
+    /// Its values are counted.
+    Values,
+    /// A file of its values.
+    File { format: Format, with_mask: bool },
+    /// A picture, of a format that may depend on what it shows.
+    Picture { style: Arc<Style>, format: Option<Format>, quality: Quality },
+}
+
+/// Strips that were made, put together.
+enum Sheet {
+    /// What is kept of their values.
+    Pixels(Gathered),
+    /// Bytes of a file of their values, and the mask.
+    Npy(NpyRows, Vec<u8>),
+    /// The same, compressed.
+    Tif(TifRows, Vec<u8>),
+}
+
+/// Whether something of so many pixels, with what it is made of and all that comes after, has room beside others.
+pub(super) fn fits(app: &App, size_px: (u32, u32), bands: usize, process: &Process) -> bool {
+    paint::buffer_bytes(size_px, bands, process.bytes_per_px()) <= app.budget.in_flight_bytes
+}
+
+/// Whether a picture may be too large to be made in one piece, as far as can be told without a look at where it lies.
+pub(super) fn may_be_needed(app: &App, order: &Order, tiff: &GeoTiff) -> bool {
+    let options = order.query.read_options(order.target.nodata);
+    !fits(app, order.shown.most_px(tiff, &order.query), band_count(tiff, &options), &order.query.process)
+}
+
+/// The picture in strips, unless it can be made in one piece.
+pub(super) async fn picture(
+    app: &Arc<App>,
+    order: &Order,
+    tiff: &Arc<GeoTiff>,
+    style: &Style,
+    stages: &mut Stages,
+) -> Result<Option<Tile>, Failure> {
+    let (options, process) = (order.query.read_options(order.target.nodata), order.query.process.clone());
+    let (order, planning) = (Arc::new(order.clone()), Arc::clone(tiff));
+    let (wanting, reading) = (Arc::clone(&order), options.clone());
+    let want = move |_: &mut Stages, _: &dyn Fn() -> bool| wanting.shown.wanted(&planning, &wanting.query, &reading);
+    let Wanted { seen, placement, setting, cutline } = paint::on_thread(app, Piece::First, stages, want).await?;
+    if fits(app, seen.size_px(), band_count(tiff, &options), &process) {
+        return Ok(None);
+    }
+    let making = Making { seen, options, process, setting };
+    let (purpose, limit) = (Purpose::of(&order, style), limit_bytes(app));
+    let height_px = making.seen.made_px(&making.process).1;
+    let guess = making.kept_bytes_per_px(tiff, &purpose);
+    let put =
+        move |sheet: Option<Sheet>, made: Pixels, first_row| purpose.put(sheet, made, first_row, (height_px, limit));
+    let (sheet, reserved) = made(app, tiff, making, guess, stages, put).await?;
+    let rest = style.of_narrowed();
+    let finish = move |stages: &mut Stages, _: &dyn Fn() -> bool| {
+        let _reserved = reserved;
+        sheet.finish(&order, &rest, cutline.as_ref(), placement.as_ref(), stages)
+    };
+    let (bytes, media_type) = paint::on_thread(app, Piece::Further, stages, finish).await?;
+    Ok(Some(Tile { bytes: bytes.into(), media_type, stages: stages.clone() }))
+}
+
+/// What `count` finds in what is made: in one piece, or gathered in strips.
+pub(super) async fn counted<T: Send + 'static>(
+    app: &App,
+    tiff: Arc<GeoTiff>,
+    making: Making,
+    stages: &mut Stages,
+    count: impl FnOnce(Pixels) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    if fits(app, making.seen.size_px(), band_count(&tiff, &making.options), &making.process) {
+        let Making { seen, options, process, setting } = making;
+        let room = Room::ToTake { process_bytes_per_px: process.bytes_per_px() };
+        let plan = move |tiff: &GeoTiff| {
+            let (plan, padding) = (seen.plan(tiff, &options)?, seen.padding());
+            let finish = move |pixels: Pixels, stages: &mut Stages| {
+                count(processed(pixels.with_margins(padding), &process, &setting, stages)?)
+            };
+            Ok((plan, finish))
+        };
+        return paint::planned(app, tiff, room, stages, plan).await;
+    }
+    let (height_px, limit) = (making.seen.made_px(&making.process).1, limit_bytes(app));
+    let guess = making.kept_bytes_per_px(&tiff, &Purpose::Values);
+    let put = move |gathered: Option<Gathered>, made: Pixels, first_row| {
+        if gathered.is_none() {
+            Purpose::Values.check(&made, height_px, limit)?;
+        }
+        let mut gathered = gathered.unwrap_or_else(|| Gathered::new(&made, height_px));
+        gathered.put(&made, first_row);
+        Ok(gathered)
+    };
+    let (gathered, reserved) = made(app, &tiff, making, guess, stages, put).await?;
+    let finish = move |_: &mut Stages, _: &dyn Fn() -> bool| {
+        let _reserved = reserved;
+        count(gathered.finish())
+    };
+    paint::on_thread(app, Piece::Further, stages, finish).await
+}
+
+/// Makes all strips, one after the other, within room taken once: whoever held what is made and waited for more would keep
+/// others who do the same waiting.
+async fn made<S: Send + 'static>(
+    app: &App,
+    tiff: &Arc<GeoTiff>,
+    making: Making,
+    kept_bytes_per_px: u64,
+    stages: &mut Stages,
+    put: impl Fn(Option<S>, Pixels, u32) -> Result<S, Failure> + Send + Sync + 'static,
+) -> Result<(S, Arc<Reserved>), Failure> {
+    let (planning, share_bytes) = (Arc::clone(tiff), app.budget.in_flight_bytes / SHARE_OF_RENDERS);
+    let cut = move |_: &mut Stages, _: &dyn Fn() -> bool| {
+        let (strips, cost_bytes) = making.strips(&planning, share_bytes)?;
+        Ok((Arc::new(making), strips, cost_bytes))
+    };
+    let (making, strips, strip_bytes) = paint::on_thread(app, Piece::First, stages, cut).await?;
+    let (width_px, height_px) = making.seen.made_px(&making.process);
+    let kept_bytes = u64::from(width_px) * u64::from(height_px) * kept_bytes_per_px;
+    let reserved = Arc::new(app.in_flight.reserve(strip_bytes.saturating_add(kept_bytes)).await?);
+    stages.end("room");
+    let (put, mut sheet) = (Arc::new(put), None);
+    for strip in strips {
+        let (making, put, before) = (Arc::clone(&making), Arc::clone(&put), sheet.take());
+        let plan = move |tiff: &GeoTiff| {
+            let plan = making.seen.plan_strip(tiff, &strip, &making.options)?;
+            let finish = move |pixels: Pixels, stages: &mut Stages| {
+                let made =
+                    making.process.apply_within(pixels.with_margins(strip.padding), &making.setting, strip.cut)?;
+                stages.end("process");
+                let put = put(before, made, strip.rows.start);
+                stages.end("style");
+                put
+            };
+            Ok((plan, finish))
+        };
+        let room = Room::Taken(Arc::clone(&reserved));
+        sheet = Some(paint::planned(app, Arc::clone(tiff), room, stages, plan).await?);
+    }
+    let sheet = sheet.ok_or_else(|| RasterError::BadParameter { name: "size", reason: "is nothing".into() })?;
+    Ok((sheet, reserved))
+}
+
+/// Most bytes of what is put together.
+fn limit_bytes(app: &App) -> u64 {
+    app.settings.picture_limit.0.max(app.budget.in_flight_bytes)
+}
+
+/// Bands that are read.
+pub(super) fn band_count(tiff: &GeoTiff, options: &ReadOptions) -> usize {
+    options.bands.as_ref().map_or_else(|| tiff.header().value_bands().len(), Vec::len)
+}
+
+impl Making {
+    /// The strips, and the most that one of them costs: its blocks and its own buffers.
+    fn strips(&self, tiff: &GeoTiff, share_bytes: u64) -> Result<(Vec<Strip>, u64), Failure> {
+        let (width_px, (_, height_px)) = (self.seen.size_px().0, self.seen.made_px(&self.process));
+        let values = paint::BUFFER_BYTES_PER_VALUE * band_count(tiff, &self.options) as u64;
+        let row_bytes = u64::from(width_px) * (STRIP_BYTES_PER_PX + values + self.process.bytes_per_px());
+        let fitting = u32::try_from(share_bytes / row_bytes.max(1)).unwrap_or(u32::MAX);
+        let beyond = 2 * self.process.reach_px();
+        let step = tif_rows_per_strip(self.seen.made_px(&self.process).0);
+        let rows = fitting.saturating_sub(beyond).max(LEAST_ROWS).max(beyond).max(step) / step * step;
+        let mut cost_bytes = 0;
+        let mut strips = Vec::new();
+        for first in (0..height_px).step_by(rows as usize) {
+            let strip = self.seen.strip(first..first.saturating_add(rows).min(height_px), &self.process);
+            cost_bytes = cost_bytes.max(self.seen.plan_strip(tiff, &strip, &self.options)?.cost_bytes());
+            strips.push(strip);
+        }
+        Ok((strips, cost_bytes.saturating_add(row_bytes * u64::from(rows.min(height_px) + beyond))))
+    }
+
+    /// What is kept for each pixel, as far as it is known before anything is made.
+    fn kept_bytes_per_px(&self, tiff: &GeoTiff, purpose: &Purpose) -> u64 {
+        let made = self.process.expression.as_ref().map_or(0, |expression| expression.outputs());
+        let bands = band_count(tiff, &self.options).max(made) as u64;
+        match purpose {
+            Purpose::Picture { .. } => purpose.bytes_per_px(if bands < 3 { 1 } else { 3 }, 1),
+            _ => purpose.bytes_per_px(bands, u64::from(tiff.header().sample_type.size_bytes())),
+        }
+    }
+}
+
+impl Sheet {
+    /// The file, and its media type; `style` is what is left of it to be done.
+    fn finish(
+        self,
+        order: &Order,
+        style: &Style,
+        cutline: Option<&Cutline>,
+        placement: Option<&Placement>,
+        stages: &mut Stages,
+    ) -> Result<(Vec<u8>, &'static str), Failure> {
+        let cut = |mut mask: Vec<u8>| {
+            cutline.iter().for_each(|cutline| cutline.cut_mask(&mut mask));
+            mask
+        };
+        let (bytes, format) = match self {
+            Self::Pixels(gathered) => {
+                let mut pixels = gathered.finish();
+                cutline.iter().for_each(|cutline| cutline.cut(&mut pixels));
+                return encoded(pixels, order, style, placement, stages);
+            }
+            Self::Npy(rows, mask) => (rows.finish(&cut(mask)), Format::Npy),
+            Self::Tif(rows, mask) => {
+                let mask = cut(mask);
+                (rows.finish((!order.query.opaque).then_some(&mask), placement)?, Format::Tif)
+            }
+        };
+        stages.end("encode");
+        Ok((bytes, format.media_type()))
+    }
+}
+
+impl Purpose {
+    fn of(order: &Order, style: &Style) -> Self {
+        match order.format.filter(|format| format.payload() == Payload::Values) {
+            Some(format) => Self::File { format, with_mask: !order.query.opaque },
+            None => {
+                Self::Picture { style: Arc::new(style.clone()), format: order.format, quality: order.query.quality }
+            }
+        }
+    }
+
+    /// Puts a strip that was made to those before it.
+    fn put(
+        &self,
+        sheet: Option<Sheet>,
+        made: Pixels,
+        first_row: u32,
+        (height_px, limit_bytes): (u32, u64),
+    ) -> Result<Sheet, Failure> {
+        let kept = match self {
+            Self::Picture { style, .. } => style.narrowed(made)?,
+            _ => made,
+        };
+        let mut sheet = match sheet {
+            Some(sheet) => sheet,
+            None => {
+                self.check(&kept, height_px, limit_bytes)?;
+                self.begin(&kept, height_px)
+            }
+        };
+        match &mut sheet {
+            Sheet::Pixels(gathered) => gathered.put(&kept, first_row),
+            Sheet::Npy(rows, mask) => {
+                rows.put(&kept, first_row);
+                mask.extend_from_slice(&kept.mask);
+            }
+            Sheet::Tif(rows, mask) => {
+                rows.put(&kept)?;
+                mask.extend_from_slice(&kept.mask);
+            }
+        }
+        Ok(sheet)
+    }
+
+    /// Holds what all strips will take against its limit, now that the first one shows what there is to be kept.
+    ///
+    /// # Errors
+    /// `TooLarge` beyond it.
+    fn check(&self, first: &Pixels, height_px: u32, limit: u64) -> Result<(), RasterError> {
+        let pixels = u64::from(first.width_px) * u64::from(height_px);
+        let value = pixels * self.bytes_per_px(first.bands.into(), first.samples.sample_bytes());
+        let what = "bytes of the picture until it is encoded (see --picture-limit)";
+        if value > limit { Err(RasterError::TooLarge { what, value, limit }) } else { Ok(()) }
+    }
+
+    /// Room for all strips.
+    fn begin(&self, first: &Pixels, height_px: u32) -> Sheet {
+        let mask = || Vec::with_capacity(first.width_px as usize * height_px as usize);
+        match self {
+            Self::File { format: Format::Npy, with_mask } => {
+                Sheet::Npy(NpyRows::new(first, height_px, *with_mask), mask())
+            }
+            Self::File { .. } => Sheet::Tif(TifRows::new(first, height_px), mask()),
+            _ => Sheet::Pixels(Gathered::new(first, height_px)),
+        }
+    }
+
+    /// Bytes for each pixel from the first strip to the encoded file, where so many bands of so many bytes are kept.
+    fn bytes_per_px(&self, bands: u64, sample_bytes: u64) -> u64 {
+        let kept = bands * sample_bytes + 1;
+        match self {
+            Self::Values => kept + bands * COUNTED_BYTES_PER_VALUE,
+            // Of a GeoTIFF as many if they cannot be compressed.
+            Self::File { .. } => kept + sample_bytes,
+            Self::Picture { format: Some(Format::Webp), quality, .. } => {
+                kept + if *quality == Quality::Lossless { LOSSLESS_WEBP_BYTES_PER_PX } else { WEBP_BYTES_PER_PX }
+            }
+            // Colours and alpha, as lines of a PNG or blocks of a JPEG, compressed, and once more in the file.
+            Self::Picture { .. } => kept + 4 * (bands + 1) * sample_bytes,
+        }
+    }
+}
