@@ -150,6 +150,26 @@ describe("toasts", () => {
     expect(toasts.root.children).toHaveLength(1);
   });
 
+  it("say in place what is learnt of their scene", async () => {
+    const state = store();
+    const toasts = new Toasts(
+      state,
+      () => english,
+      () => {},
+    );
+    document.body.append(toasts.root);
+    toasts.start();
+    const nameless = { kind: "detections", count: 2, satellite: null, observedAt: null } as const;
+    state.update({ news: [item("long-id", nameless)] });
+    await Promise.resolve();
+    const card = toasts.root.firstElementChild;
+    expect(card?.textContent).toBe("2 detections in long-id");
+    state.update({ news: [item("long-id", { kind: "detections", count: 2 })] });
+    await Promise.resolve();
+    expect([...toasts.root.children]).toEqual([card]);
+    expect(card?.textContent).toBe("2 detections in CSKS1 2026-03-01 08:00 UTC");
+  });
+
   it("are few, even in a flood", async () => {
     const state = store();
     const toasts = new Toasts(

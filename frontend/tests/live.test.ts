@@ -80,6 +80,17 @@ describe("detections", () => {
     });
   });
 
+  it("are named once their scene is, which may be told after them", () => {
+    const before = run(liveState(), detectionMessage("a", 2), detectionMessage("b", 2));
+    expect(before.news.map(({ satellite }) => satellite)).toEqual([null, null]);
+    const { news } = run(before, sceneMessage("a", "arrived"));
+    expect(news.map(({ sceneId, satellite }) => [sceneId, satellite])).toEqual([
+      ["a", "CSKS1"],
+      ["b", null],
+      ["a", "CSKS1"],
+    ]);
+  });
+
   it("are no news when there are none, but the scene then counts as analysed", () => {
     const state = run(liveState([scene("a")]), detectionMessage("a", 0));
     expect(state.news).toEqual([]);

@@ -4,7 +4,7 @@
  */
 import type { Job, LiveMessage } from "../api/types";
 import { mergeJobs } from "./jobs";
-import { addNews, type NewsItem } from "./news";
+import { addNews, type NewsItem, nameNews } from "./news";
 import { findScene, patchScene, type SceneList, withoutScene } from "./scenes";
 
 /** The part of the state that messages change. */
@@ -46,14 +46,19 @@ export function applyLive(state: LiveState, message: LiveMessage, nowMs: number)
 type SceneMessage = Extract<LiveMessage, { type: "scene" }>["scene"];
 type DetectionMessage = Extract<LiveMessage, { type: "detection" }>;
 
-/** The event has no footprint, so the scene is fetched; it is news when it can be looked at for the first time. */
+/**
+ * The event has no footprint, so the scene is fetched; it is news when it can be looked at for the first time. Its
+ * detections may have been told of before it.
+ */
 function refresh(state: LiveState, scene: SceneMessage, nowMs: number): LiveStep {
   const known = findScene(state.scenes.items, scene.scene_id);
   const isFirst =
     scene.change === "arrived" ||
     (known ? known.properties.status === "waiting" : scene.change === "published");
   const isNews = isFirst && scene.status !== "waiting";
-  const news = isNews ? addNews(state.news, sceneNews("scene", scene, nowMs)) : state.news;
+  const item = sceneNews("scene", scene, nowMs);
+  const named = nameNews(state.news, item);
+  const news = isNews ? addNews(named, item) : named;
   return { state: { ...state, news }, followUps: [{ kind: "scene", sceneId: scene.scene_id }] };
 }
 

@@ -27,6 +27,16 @@ export function addNews(news: readonly NewsItem[], item: NewsItem): readonly New
   return [item, ...news].slice(0, MAX_NEWS);
 }
 
+/** A scene's satellite and time, for the news that came before anything was known of it. */
+export function nameNews(
+  news: readonly NewsItem[],
+  { sceneId, satellite, observedAt }: Pick<NewsItem, "sceneId" | "satellite" | "observedAt">,
+): readonly NewsItem[] {
+  const isNameless = (item: NewsItem) => item.sceneId === sceneId && item.observedAt === null;
+  if (observedAt === null || !news.some(isNameless)) return news;
+  return news.map((item) => (isNameless(item) ? { ...item, satellite, observedAt } : item));
+}
+
 /** That a scene which was to be looked at is not there; `scene` is what was known of it, if anything. */
 export function goneNews(sceneId: string, scene: Scene | null, atMs: number): NewsItem {
   const kind = scene ? "withdrawn" : "missing";

@@ -24,7 +24,7 @@ export class Toasts {
   });
   /** Keys of the news that was announced; as bounded as the news itself. */
   private announced = new Set<string>();
-  private readonly cards = new Map<string, HTMLElement>();
+  private readonly cards = new Map<string, { card: HTMLElement; item: NewsItem }>();
 
   constructor(
     private readonly store: AppStore,
@@ -44,6 +44,7 @@ export class Toasts {
         // Oldest first, so that the newest ends up lowest, nearest to the eye; a flood shows its end only.
         for (const item of fresh.slice(0, MAX_TOASTS).reverse()) this.announce(item);
         this.retire(news);
+        this.rewrite(news);
       },
     );
     this.store.watch(
@@ -70,16 +71,27 @@ export class Toasts {
   private announce(item: NewsItem): void {
     const card = this.card(newsTitle(item, this.t()), newsDetail(item, this.t()), `toast-${item.kind}`);
     card.querySelector(".toast-body")?.addEventListener("click", () => this.open(item));
-    this.cards.set(item.key, card);
+    this.cards.set(item.key, { card, item });
     this.put(card, NEWS_MS);
   }
 
   /** Opening a scene settles all that was said about it. */
   private retire(news: readonly NewsItem[]): void {
     const unseen = new Set(news.filter(({ seen }) => !seen).map(({ key }) => key));
-    for (const [key, card] of this.cards) {
+    for (const [key, { card }] of this.cards) {
       if (!unseen.has(key)) card.remove();
       if (!card.isConnected) this.cards.delete(key);
+    }
+  }
+
+  /** What is learnt of a scene while its news is on the screen is said there. */
+  private rewrite(news: readonly NewsItem[]): void {
+    for (const item of news) {
+      const told = this.cards.get(item.key);
+      const detail = told?.card.querySelector(".toast-detail");
+      if (!told || !detail || told.item === item) continue;
+      detail.textContent = newsDetail(item, this.t());
+      this.cards.set(item.key, { ...told, item });
     }
   }
 
@@ -89,7 +101,8 @@ export class Toasts {
       "button",
       { type: "button", class: "toast-body" },
       el("strong", {}, title),
-      detail ? el("span", {}, " ", detail) : null,
+      detail ? " " : null,
+      detail ? el("span", { class: "toast-detail" }, detail) : null,
     );
     const card = el("div", { class: `toast ${kind}`, "data-testid": "toast" }, body, close);
     close.addEventListener("click", () => card.remove());
