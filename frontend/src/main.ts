@@ -8,6 +8,7 @@ import { DetectionActions } from "./actions/detections";
 import { LiveActions } from "./actions/live";
 import { SceneActions } from "./actions/scenes";
 import { SideActions } from "./actions/sides";
+import { SourceWatch } from "./actions/source";
 import { fetchColorMaps } from "./api/client";
 import { StaticTexts, Translator } from "./i18n";
 import { bindMap } from "./map/bind-map";
@@ -73,9 +74,10 @@ function wire(store: AppStore, container: HTMLElement): UiContext {
 
 /** The first view: what the address names, else the newest scene; then everything live. */
 async function open(context: UiContext): Promise<void> {
-  const { scenes, live, link, toasts, store } = context;
+  const { scenes, sides, live, link, toasts, store } = context;
   toasts.start();
   live.start();
+  new SourceWatch(store, sides).start();
   void live.loadJobs();
   void fetchColorMaps(new AbortController().signal).then(
     (colormaps) => colormaps.length > 0 && store.update({ colormaps }),

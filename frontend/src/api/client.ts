@@ -7,6 +7,7 @@ import type {
   BandStatistics,
   Detection,
   DetectionPage,
+  Health,
   Job,
   JobState,
   Scene,
@@ -65,6 +66,11 @@ export async function fetchReadiness(signal: AbortSignal): Promise<boolean> {
     ({ status }) => status !== 503,
     () => false,
   );
+}
+
+/** How the server and its indexers are. */
+export function fetchHealth(signal: AbortSignal): Promise<Health> {
+  return getJson("/health", signal);
 }
 
 /** Zoom range and bounds of a scene's tiles. */

@@ -117,6 +117,13 @@ export interface BandStatistics {
   histogram: [number[], number[]];
 }
 
+/** Answer of `/health`, as far as it says where scenes come from. */
+export interface Health {
+  /** `degraded` while an indexer is missed: one that was named to the server, or that it has heard before. */
+  status: string;
+  indexers: { connected: boolean; last_answer_at: string | null }[];
+}
+
 /** What a `scene` event says changed. */
 export type SceneChange = "arrived" | "published" | "updated" | "withdrawn";
 

@@ -16,6 +16,7 @@ import {
   type Side,
   type Sides,
 } from "./sides";
+import { type Source, UNKNOWN_SOURCE } from "./source";
 import { Store } from "./store";
 
 /** Which list a narrow screen shows, and which of the two lists the side panel shows. */
@@ -27,6 +28,8 @@ export interface AppState extends Sides {
   coordinates: CoordinateStyle;
   tab: Tab;
   link: LinkState;
+  /** Whether the server hears the indexers that its scenes come from. */
+  source: Source;
   filter: SceneFilter;
   scenes: SceneList;
   /** The scene under the pointer, in the list or on the map. */
@@ -61,6 +64,7 @@ export function createAppStore(settings: Settings): AppStore {
     comparison: FIRST_COMPARISON,
     tab: "scenes",
     link: "connecting",
+    source: UNKNOWN_SOURCE,
     filter: NO_FILTER,
     scenes: NO_SCENES,
     hoveredSceneId: null,

@@ -1,5 +1,6 @@
 /** The bar at the top: name, state of the line, news, language, keyboard help. */
 
+import { lineState } from "../state/source";
 import markUrl from "../styles/icon.svg?url";
 import type { UiContext } from "./context";
 import { el, iconButton } from "./dom";
@@ -24,7 +25,7 @@ export function header(context: UiContext, openHelp: () => void): HTMLElement {
   );
   const link = el("span", { class: "link-state", role: "status" });
   store.watch(
-    (s) => [s.link, s.language],
+    (s) => [lineState(s.link, s.source), s.language],
     (state) => {
       link.dataset.state = state;
       link.textContent = t().text(`link.${state}`);

@@ -4,10 +4,12 @@
  */
 import type { Job, Scene } from "../api/types";
 import { formatDay } from "../format";
+import type { MessageKey } from "../i18n";
 import { filterScenes, isOpen, type SceneFilter } from "../state/filter";
 import { jobsByScene, troubleOf } from "../state/jobs";
 import { type SceneList, sceneTime } from "../state/scenes";
 import { inFront, isComparing, SIDE_LETTERS } from "../state/sides";
+import type { Source } from "../state/source";
 import type { UiContext } from "./context";
 import { el, KeyedList } from "./dom";
 import { markSelected, rovingOptions } from "./roving";
@@ -37,13 +39,13 @@ export function sceneList(context: UiContext): HTMLElement {
   };
 
   store.watch(
-    (s) => [s.scenes, s.filter, s.jobs, s.language],
-    (sceneState, filter, jobs) => {
+    (s) => [s.scenes, s.filter, s.jobs, s.source, s.language],
+    (sceneState, filter, jobs, source) => {
       const shown = filterScenes(sceneState.items, filter);
       const drawn = groupByDay(shown.slice(0, limit), jobsByScene(jobs));
       rows.set(drawn, languageChanged(list, t().language));
       more.hidden = shown.length <= limit && sceneState.next === null;
-      drawNote(note, context, sceneState, filter, shown.length);
+      drawNote(note, context, { ...sceneState, filter, source, shown: shown.length });
       mark();
     },
   );
@@ -85,23 +87,34 @@ function drawRow(row: Row, { store, sides, t }: UiContext): HTMLElement {
   return node;
 }
 
-function drawNote(
-  note: HTMLElement,
-  { scenes, t }: UiContext,
-  { phase, items }: SceneList,
-  filter: SceneFilter,
-  shown: number,
-): void {
+/** What the note below the filter speaks of. */
+interface Noted extends Pick<SceneList, "phase" | "items"> {
+  filter: SceneFilter;
+  source: Source;
+  /** Scenes that pass the filter. */
+  shown: number;
+}
+
+function drawNote(note: HTMLElement, { scenes, t }: UiContext, noted: Noted): void {
+  const { phase, shown } = noted;
   note.replaceChildren();
   note.hidden = shown > 0 && phase !== "failed" && phase !== "starting";
   if (note.hidden) return;
-  if (phase === "starting") note.append(t().text("scenes.starting"));
-  else if (phase === "loading") note.append(t().text("scenes.loading"));
-  else if (phase === "failed") {
-    const retry = el("button", { type: "button", class: "text-button" }, t().text("scenes.retry"));
-    retry.addEventListener("click", () => void scenes.load());
-    note.append(t().text("scenes.failed"), " ", retry);
-  } else note.append(t().text(items.length > 0 || !isOpen(filter) ? "scenes.noMatch" : "scenes.empty"));
+  note.append(t().text(noteKey(noted)));
+  if (phase !== "failed") return;
+  const retry = el("button", { type: "button", class: "text-button" }, t().text("scenes.retry"));
+  retry.addEventListener("click", () => void scenes.load());
+  note.append(" ", retry);
+}
+
+/** Why there is no list, or nothing in it. */
+function noteKey({ phase, items, filter, source: { kind } }: Noted): MessageKey {
+  // A server without its catalogue is asked again and again, which is no news.
+  if (phase !== "ready" && phase !== "failed" && kind === "waiting") return "scenes.waiting";
+  if (phase !== "ready") return `scenes.${phase}`;
+  if (items.length > 0 || !isOpen(filter)) return "scenes.noMatch";
+  if (kind === "none") return "scenes.emptyNone";
+  return kind === "away" ? "scenes.emptyAway" : "scenes.empty";
 }
 
 /** Rows with a heading before each new day; the list is newest first already. */
