@@ -2,7 +2,7 @@
 //!
 //! An origin is a file server (scheme, host, port) or an allowed folder, which may be a mount. Each has its own share
 //! of the requests that may be under way, and a circuit breaker: after some failures in a row nobody asks it for a
-//! while, then one request tries whether it is back. Only a connection that cannot be made and an answer that does not
+//! while, then one request tries whether it is back, and others wait a little for what becomes of it. Only a connection that cannot be made and an answer that does not
 //! come in time are failures of an origin; one that answers badly may do so of one file alone.
 
 use std::{
@@ -14,7 +14,7 @@ use std::{
 use aurora_daemon::token::Token;
 use aurora_raster::source::SourceError;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
 
@@ -28,6 +28,10 @@ const FIRST_REST: Duration = Duration::from_secs(1);
 
 /// Longest time for which it is left alone.
 const MAX_REST: Duration = Duration::from_secs(30);
+
+/// Time for which requests wait to hear whether an origin is back, when one has gone to see: an origin that is back answers at
+/// once, and nobody is to be held by one that is not.
+const TRIAL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Weight of the newest answer in the time that answers take of late.
 const NEWEST_WEIGHT: f64 = 0.125;
@@ -60,6 +64,8 @@ pub(crate) struct Origin {
     room: Option<Arc<Room>>,
     token: Option<Token>,
     health: Mutex<Health>,
+    /// Told whenever a trial has ended.
+    tried: Notify,
     habits: Mutex<Habits>,
 }
 
@@ -89,9 +95,11 @@ struct Health {
     is_tried: bool,
 }
 
-/// A request under way. Tell how it ended; one that was given up tells nothing.
+/// A request under way. Tell how it ended; one that was given up tells nothing, and lets another try in its place.
 pub(crate) struct Visit {
     origin: Arc<Origin>,
+    /// It tries whether the origin is back, and nothing is known of that yet.
+    tries: bool,
     _permits: [OwnedSemaphorePermit; 2],
     _read_ahead: Option<Reserved>,
 }
@@ -133,6 +141,7 @@ impl Origins {
                 room: self.room.clone(),
                 token: self.token.clone().filter(|_| self.shown_to.contains(name)),
                 health: Mutex::default(),
+                tried: Notify::new(),
                 habits: Mutex::default(),
             })
         });
@@ -147,6 +156,7 @@ impl Origin {
     /// `Unavailable` while the origin is left alone, or when others wait for it for too long already.
     pub(crate) async fn enter(self: &Arc<Self>) -> Result<Visit, SourceError> {
         self.check(Instant::now())?;
+        timeout(TRIAL_PATIENCE, self.trial()).await.ok();
         let places = async {
             // Its own places first: who waits for a slow origin must not hold a place that others could use.
             let own = Arc::clone(&self.requests).acquire_owned().await.ok()?;
@@ -156,9 +166,9 @@ impl Origin {
         let places = timeout(self.patience, places).await.ok().flatten();
         let permits = places.ok_or_else(|| self.unavailable("too many others wait for it"))?;
         // It may have been given up meanwhile.
-        self.try_again(Instant::now())?;
+        let tries = self.try_again(Instant::now())?;
         let read_ahead = self.room.as_ref().map(|room| room.hold(READ_AHEAD_BYTES));
-        Ok(Visit { origin: Arc::clone(self), _permits: permits, _read_ahead: read_ahead })
+        Ok(Visit { origin: Arc::clone(self), tries, _permits: permits, _read_ahead: read_ahead })
     }
 
     /// Whether it answers several ranges at once.
@@ -202,22 +212,48 @@ impl Origin {
         self.token.as_ref()
     }
 
+    /// Whether it may be asked, or at least waited for.
     fn check(&self, now: Instant) -> Result<(), SourceError> {
-        match self.lock().rests_until {
-            Some(until) if now < until => Err(self.unavailable("it failed several times in a row")),
-            _ => Ok(()),
+        let health = self.lock();
+        if health.rests(now) && !health.is_tried { Err(self.rests()) } else { Ok(()) }
+    }
+
+    /// Waits until nobody tries whether it is back.
+    async fn trial(&self) {
+        loop {
+            let mut ended = std::pin::pin!(self.tried.notified());
+            // From now on nothing is missed.
+            ended.as_mut().enable();
+            let health = *self.lock();
+            if !(health.is_tried && health.rests(Instant::now())) {
+                return;
+            }
+            ended.await;
         }
     }
 
-    /// As [`Self::check`]; after a rest only one goes, and the others wait for what becomes of it.
-    fn try_again(&self, now: Instant) -> Result<(), SourceError> {
-        self.check(now)?;
+    /// Whether this request tries if it is back: after a rest only one does.
+    fn try_again(&self, now: Instant) -> Result<bool, SourceError> {
         let mut health = self.lock();
-        if health.rests_until.is_some() {
+        if health.rests(now) {
+            return Err(self.rests());
+        }
+        let tries = health.rests_until.is_some();
+        if tries {
             health.rests_until = Some(now + self.patience);
             health.is_tried = true;
         }
-        Ok(())
+        Ok(tries)
+    }
+
+    /// Who tried was given up, as when its requester left: the next one tries.
+    fn untried(&self) {
+        let mut health = self.lock();
+        if health.is_tried {
+            (health.rests_until, health.is_tried) = (Some(Instant::now()), false);
+        }
+        drop(health);
+        self.tried.notify_waiters();
     }
 
     fn succeeded(&self) {
@@ -226,12 +262,13 @@ impl Origin {
             tracing::info!(origin = &*self.name, "it answers again");
         }
         *health = Health::default();
+        drop(health);
+        self.tried.notify_waiters();
     }
 
     pub(super) fn failed(&self) {
         let (mut health, now) = (self.lock(), Instant::now());
-        let rests = health.rests_until.is_some_and(|until| now < until);
-        if rests && !health.is_tried {
+        if health.rests(now) && !health.is_tried {
             // It was under way when the others failed, and says nothing new.
             return;
         }
@@ -246,10 +283,16 @@ impl Origin {
         let rest = FIRST_REST.saturating_mul(1 << health.rests.min(16)).min(MAX_REST);
         *health =
             Health { rests: health.rests.saturating_add(1), rests_until: Some(now + rest), is_tried: false, ..*health };
+        drop(health);
+        self.tried.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, Health> {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn rests(&self) -> SourceError {
+        self.unavailable("it failed several times in a row")
     }
 
     fn unavailable(&self, reason: &str) -> SourceError {
@@ -257,15 +300,31 @@ impl Origin {
     }
 }
 
+impl Health {
+    fn rests(&self, now: Instant) -> bool {
+        self.rests_until.is_some_and(|until| now < until)
+    }
+}
+
 impl Visit {
     /// The origin answered, be it badly, or that it does not have what was asked for.
-    pub(crate) fn succeeded(self) {
+    pub(crate) fn succeeded(mut self) {
+        self.tries = false;
         self.origin.succeeded();
     }
 
     /// The origin could not be connected to, or did not answer in time.
-    pub(crate) fn failed(self) {
+    pub(crate) fn failed(mut self) {
+        self.tries = false;
         self.origin.failed();
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if self.tries {
+            self.origin.untried();
+        }
     }
 }
 

@@ -43,6 +43,28 @@ async fn an_origin_that_fails_is_left_alone_until_one_request_finds_it_back() {
     assert!(fails.enter().await.is_ok() && fails.enter().await.is_ok());
 }
 
+/// A render reads several ranges at once: were those refused that do not try, it would fail and take the one that tries with it,
+/// again and again.
+#[tokio::test]
+async fn whoever_comes_while_one_tries_waits_for_what_becomes_of_it() {
+    let (fails, _) = origins(Duration::from_secs(60));
+    for _ in 0..MAX_FAILURES {
+        fails.enter().await.unwrap().failed();
+    }
+    fails.lock().rests_until = Some(Instant::now());
+    let trying = fails.enter().await.unwrap();
+    let waiting = tokio::spawn({
+        let fails = Arc::clone(&fails);
+        async move { fails.enter().await.map(Visit::succeeded) }
+    });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    // Its requester leaves: who waits tries in its place, and finds it back.
+    drop(trying);
+    waiting.await.unwrap().expect("it is asked in place of the one that was given up");
+    assert!(fails.enter().await.is_ok() && fails.enter().await.is_ok());
+}
+
 #[tokio::test]
 async fn a_success_between_failures_begins_the_count_anew() {
     let (flickers, _) = origins(Duration::from_secs(60));
