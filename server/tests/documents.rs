@@ -210,6 +210,8 @@ async fn a_raster_is_a_stac_item() {
     assert_eq!((&item["id"], &item["collection"]), (&json!("mine"), &json!("c")));
     assert_eq!(link(&item, "collection"), "c");
     assert_eq!(item["properties"]["datetime"], "2024-01-02T00:00:00Z");
+    let dated = server.json(&format!("/cog/stac?{query}&datetime=2024-01-02")).await;
+    assert_eq!(dated["properties"]["datetime"], "2024-01-02T00:00:00Z");
     assert_eq!(item["properties"]["proj:shape"], json!([1024, 1024]));
     let band = &item["assets"]["data"]["raster:bands"][0];
     assert_eq!((&band["data_type"], &band["statistics"]["minimum"]), (&json!("uint16"), &json!(2.0)));
@@ -388,6 +390,18 @@ async fn statistics_of_features_weigh_pixels_by_their_cover() {
         .unwrap();
     assert_eq!(both["features"][0], feature);
     assert!(both["features"][1]["properties"]["statistics"]["b1"]["count"].as_f64().unwrap() > 190.0);
+    // One beside the raster takes nothing from the others; alone it is told so.
+    let mut beside = triangle(8.0);
+    beside["geometry"]["coordinates"] = json!([[[40, 40], [40, 39], [41, 39], [40, 40]]]);
+    let sent = json!({ "type": "FeatureCollection", "features": [beside.clone(), triangle(8.0)] });
+    let answered: Value = post(sent).await.json().await.unwrap();
+    let nothing = &answered["features"][0]["properties"]["statistics"]["b1"];
+    assert_eq!(
+        (&nothing["count"], &nothing["valid_percent"], &nothing["mean"]),
+        (&json!(0.0), &json!(0.0), &Value::Null)
+    );
+    assert_eq!(answered["features"][1], feature);
+    assert_eq!(post(beside).await.status(), StatusCode::NOT_FOUND);
     assert_eq!(post(json!({ "type": "Point", "coordinates": [0, 0] })).await.status(), StatusCode::BAD_REQUEST);
 }
 

@@ -38,7 +38,7 @@ pub use carry::carried_bounds;
 pub use fetch::{Fetched, at_hand, fetch};
 pub use fit::{Sizing, placement_of_whole};
 pub use paint::{paint, paint_onto};
-pub use plan::{Plan, plan, plan_point, plan_stretched, plan_whole, plan_window};
+pub use plan::{Plan, plan, plan_anywhere, plan_point, plan_stretched, plan_whole, plan_window};
 pub use resampling::Resampling;
 pub use strips::{plan_rows, plan_strip};
 pub use view::View;

@@ -112,6 +112,17 @@ impl Interval {
     pub(crate) fn contains(&self, at: Timestamp) -> bool {
         self.start.is_none_or(|start| start <= at) && self.end.is_none_or(|end| at <= end)
     }
+
+    /// From a text as below, where a date at the end is all of its day or its midnight alone.
+    pub(crate) fn between(text: &str, whole_days: bool) -> Result<Self, &'static str> {
+        let (start, end) = text.split_once('/').unwrap_or((text, text));
+        let interval = Self { start: instant(start, false)?, end: instant(end, whole_days)? };
+        match (interval.start, interval.end) {
+            (None, None) => Err("has neither start nor end"),
+            (Some(start), Some(end)) if start > end => Err("ends before it starts"),
+            _ => Ok(interval),
+        }
+    }
 }
 
 impl FromStr for Interval {
@@ -119,13 +130,7 @@ impl FromStr for Interval {
 
     /// `2024-01-01T00:00:00Z`, `…/…`, open ends as `..` or nothing; a bare date is its whole day in UTC.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (start, end) = text.split_once('/').unwrap_or((text, text));
-        let interval = Self { start: instant(start, false)?, end: instant(end, true)? };
-        match (interval.start, interval.end) {
-            (None, None) => Err("has neither start nor end"),
-            (Some(start), Some(end)) if start > end => Err("ends before it starts"),
-            _ => Ok(interval),
-        }
+        Self::between(text, true)
     }
 }
 

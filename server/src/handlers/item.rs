@@ -1,6 +1,6 @@
 //! `stac`: a raster as a STAC item of its own, as rio-stac makes it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, str::FromStr, sync::Arc};
 
 use aurora_raster::{
     GeoTiff,
@@ -49,6 +49,17 @@ struct Wanted {
     with_eo: bool,
 }
 
+/// When the raster was taken: a date is its midnight, as rio-stac reads it, and not a day to search in.
+struct Times(Interval);
+
+impl FromStr for Times {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Interval::between(text, false).map(Self)
+    }
+}
+
 /// The item.
 pub(crate) async fn item(
     State(app): State<Arc<App>>,
@@ -88,7 +99,7 @@ impl Wanted {
             values.map(|(_, value)| value.clone()).collect()
         };
         Ok(Self {
-            interval: pairs.get("datetime")?,
+            interval: pairs.get("datetime")?.map(|Times(interval)| interval),
             extensions: all("extensions"),
             collection: pairs.get("collection")?,
             collection_url: pairs.get("collection_url")?,
@@ -191,10 +202,12 @@ impl Wanted {
             asset["raster:bands"] = (0..usize::from(header.bands)).map(band).collect();
         }
         if self.with_eo {
-            let names = color_names(header).into_iter().enumerate();
-            asset["eo:bands"] = names
-                .map(|(index, color)| json!({ "name": format!("b{}", index + 1), "description": color }))
-                .collect();
+            let described = |index: usize| header.band_info.get(index).map(|band| &*band.description);
+            let names = color_names(header).into_iter().enumerate().map(|(index, color)| {
+                let description = described(index).filter(|text| !text.is_empty()).unwrap_or(color);
+                json!({ "name": format!("b{}", index + 1), "description": description })
+            });
+            asset["eo:bands"] = names.collect();
         }
         asset
     }

@@ -75,11 +75,14 @@ pub(crate) async fn of_features(
         return Err(Problem::parameter("cover_scale", reason).into());
     }
     let answered = match sent {
-        GeoJson::Feature(feature) => GeoJson::Feature(with_statistics(&app, &target, &query, scale, feature).await?),
+        GeoJson::Feature(feature) => {
+            GeoJson::Feature(with_statistics(&app, &target, &query, (scale, false), feature).await?)
+        }
         GeoJson::FeatureCollection(mut collection) if collection.features.len() <= MAX_FEATURES => {
+            // One that overhangs, or lies beside the raster, takes nothing from the others.
             for feature in &mut collection.features {
                 let sent = std::mem::take(feature);
-                *feature = with_statistics(&app, &target, &query, scale, sent).await?;
+                *feature = with_statistics(&app, &target, &query, (scale, true), sent).await?;
             }
             GeoJson::FeatureCollection(collection)
         }
@@ -99,13 +102,13 @@ async fn with_statistics(
     app: &Arc<App>,
     target: &Target,
     query: &SharedQuery,
-    scale: u32,
+    how: (u32, bool),
     mut feature: Feature,
 ) -> Result<Feature, Failure> {
-    let numbers = match numbers(app, target, query, scale, &feature).await {
+    let numbers = match numbers(app, target, query, how, &feature).await {
         Err(failure) if failure.is_changed() => {
             app.rasters.forget(target);
-            numbers(app, target, query, scale, &feature).await
+            numbers(app, target, query, how, &feature).await
         }
         numbers => numbers,
     }?;
@@ -117,7 +120,7 @@ async fn numbers(
     app: &Arc<App>,
     target: &Target,
     query: &SharedQuery,
-    scale: u32,
+    (scale, may_miss): (u32, bool),
     feature: &Feature,
 ) -> Result<serde_json::Value, Failure> {
     let pinned = app.rasters.pin(target).await?;
@@ -132,6 +135,7 @@ async fn numbers(
             height_px: query.height_px,
             on_pixel_edges: true,
         },
+        may_miss,
     };
     render::of_feature(app, tiff, asked, scale).await
 }

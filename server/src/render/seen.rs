@@ -16,6 +16,8 @@ use crate::failure::Failure;
 pub(super) enum Seen {
     /// A view, in which an algorithm's surroundings lie already.
     View(View),
+    /// The same, of which nothing is valid where it misses the raster.
+    Anywhere(View),
     /// All of a raster in its own rows and columns, with masked pixels round it.
     Whole { size_px: (u32, u32), margin_px: u32 },
 }
@@ -33,10 +35,18 @@ pub(super) struct Strip {
 }
 
 impl Seen {
+    /// The same, wherever it lies.
+    pub(super) fn anywhere(self) -> Self {
+        match self {
+            Self::View(view) => Self::Anywhere(view),
+            other => other,
+        }
+    }
+
     /// Width and height in pixels, with what is round it.
     pub(super) fn size_px(&self) -> (u32, u32) {
         match self {
-            Self::View(view) => (view.width_px(), view.height_px()),
+            Self::View(view) | Self::Anywhere(view) => (view.width_px(), view.height_px()),
             Self::Whole { size_px, margin_px } => Margins::even(*margin_px).around(*size_px),
         }
     }
@@ -44,7 +54,7 @@ impl Seen {
     /// Masked pixels that are put round it.
     pub(super) fn padding(&self) -> Margins {
         match self {
-            Self::View(_) => Margins::default(),
+            Self::View(_) | Self::Anywhere(_) => Margins::default(),
             Self::Whole { margin_px, .. } => Margins::even(*margin_px),
         }
     }
@@ -60,6 +70,7 @@ impl Seen {
     pub(super) fn plan(&self, tiff: &GeoTiff, options: &ReadOptions) -> Result<Plan, Failure> {
         Ok(match self {
             Self::View(view) => render::plan(tiff, view, options)?,
+            Self::Anywhere(view) => render::plan_anywhere(tiff, view, options)?,
             Self::Whole { size_px, .. } => render::plan_stretched(tiff, *size_px, options)?,
         })
     }
@@ -85,7 +96,7 @@ impl Seen {
     pub(super) fn plan_strip(&self, tiff: &GeoTiff, strip: &Strip, options: &ReadOptions) -> Result<Plan, Failure> {
         let rows = strip.read.clone();
         Ok(match self {
-            Self::View(view) => render::plan_strip(tiff, view, rows, options)?,
+            Self::View(view) | Self::Anywhere(view) => render::plan_strip(tiff, view, rows, options)?,
             Self::Whole { size_px, .. } => render::plan_rows(tiff, *size_px, rows, options)?,
         })
     }

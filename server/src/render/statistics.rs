@@ -118,7 +118,7 @@ fn counts_of(pixels: &Pixels) -> Vec<Counts> {
 pub(crate) async fn of_feature(app: &App, tiff: Arc<GeoTiff>, asked: Asked, scale: u32) -> Result<Value, Failure> {
     let _place = app.admission.enter()?;
     let _permit = app.admission.admit(&tiff).await?;
-    let Asked { query, options, outline, sizing } = asked;
+    let Asked { query, options, outline, sizing, may_miss } = asked;
     let (wanted, process) = (query.statistics.wanted(), query.process.clone());
     let (planning, reading, mut stages) = (Arc::clone(&tiff), options.clone(), Stages::begin());
     let want = move |_: &mut Stages, _: &dyn Fn() -> bool| {
@@ -127,7 +127,8 @@ pub(crate) async fn of_feature(app: &App, tiff: Arc<GeoTiff>, asked: Asked, scal
     let shown = paint::on_thread(app, Piece::First, &mut stages, want).await?;
     let Some(cutline) = shown.cutline else { return Ok(Value::Null) };
     let (named, naming) = (Arc::clone(&tiff), (options.clone(), process.clone()));
-    let making = Making { seen: shown.seen, options, process, setting: shown.setting };
+    let seen = if may_miss { shown.seen.anywhere() } else { shown.seen };
+    let making = Making { seen, options, process, setting: shown.setting };
     let count = move |mut pixels: Pixels| {
         cutline.cut(&mut pixels);
         let coverage = cutline.coverage(scale);
@@ -147,6 +148,8 @@ pub(crate) struct Asked {
     pub(crate) options: ReadOptions,
     pub(crate) outline: Outline,
     pub(crate) sizing: Sizing,
+    /// Whether nothing is to be counted where it misses the raster, which else is an error.
+    pub(crate) may_miss: bool,
 }
 
 /// Puts weighted numbers in the place of plain ones.

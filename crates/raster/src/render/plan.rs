@@ -114,6 +114,18 @@ impl Plan {
 /// `OutsideBounds` when the view misses the box round the raster, `BadParameter` for a band that does not exist, `TooLarge` beyond
 /// the limits on a view's side or a render's bytes, `Unsupported` without georeferencing.
 pub fn plan(tiff: &GeoTiff, view: &View, options: &ReadOptions) -> Result<Plan> {
+    let plan = plan_anywhere(tiff, view, options)?;
+    if plan.data.is_empty() && !meets_bounds(tiff.header(), view) {
+        return Err(RasterError::OutsideBounds);
+    }
+    Ok(plan)
+}
+
+/// Plans a view wherever it lies: one that misses the raster gets a plan without blocks, too.
+///
+/// # Errors
+/// As [`plan`], but for `OutsideBounds`.
+pub fn plan_anywhere(tiff: &GeoTiff, view: &View, options: &ReadOptions) -> Result<Plan> {
     let header = tiff.header();
     let size_px = (view.width_px(), view.height_px());
     check_sides(tiff, size_px)?;
@@ -126,11 +138,7 @@ pub fn plan(tiff: &GeoTiff, view: &View, options: &ReadOptions) -> Result<Plan> 
         level_px: (source.width_px, source.height_px),
     };
     let cells = grid::cells(&projection, &sizes, choice);
-    let plan = finish(tiff, options, size_px, choice, cells)?;
-    if plan.data.is_empty() && !meets_bounds(header, view) {
-        return Err(RasterError::OutsideBounds);
-    }
-    Ok(plan)
+    finish(tiff, options, size_px, choice, cells)
 }
 
 /// Plans the whole raster, its longest side `max_side_px` or the raster's own if that is less. Needs no georeferencing; row

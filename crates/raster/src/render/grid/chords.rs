@@ -1,7 +1,7 @@
 //! Rows of the lattice placed by straight pieces between exact points, as GDAL's warp places them.
 //!
 //! A row is straight where its middle then errs little, else each half is looked at by itself, down to a few pixels, which are
-//! placed one by one. [`super::grid`] takes this way for rasters that are shown so small that each of their pixels weighs
+//! placed one by one. [`super::rows`] takes this way for rasters that are shown so small that each of their pixels weighs
 //! much in their mean; others follow a patch, which is quicker and differs here and there by a neighbour.
 //! Source: alg/gdaltransformer.cpp, `GDALApproxTransform`.
 
