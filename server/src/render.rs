@@ -4,6 +4,7 @@
 mod cutline;
 mod paint;
 mod seen;
+mod sheet;
 mod stages;
 mod statistics;
 mod stretch;

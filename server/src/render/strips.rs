@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use aurora_raster::{
     GeoTiff, RasterError,
-    encode::{Format, NpyRows, Payload, Placement, Quality, TifRows, tif_rows_per_strip},
+    encode::tif_rows_per_strip,
     pixels::{Gathered, Pixels},
     process::{Process, Setting},
     render::ReadOptions,
@@ -16,11 +16,10 @@ use aurora_raster::{
 
 use super::{
     Order, Stages, Wanted,
-    cutline::Cutline,
-    encoded,
     paint::{self, Room},
     processed,
     seen::{Seen, Strip},
+    sheet::{Purpose, Sheet},
 };
 use crate::{app::App, budget::Reserved, failure::Failure, pool::Piece, tiles::Tile};
 
@@ -33,41 +32,12 @@ const LEAST_ROWS: u32 = 16;
 /// Bytes that a strip holds for each pixel beside its values and what its process needs: the mask, and what is kept of it.
 const STRIP_BYTES_PER_PX: u64 = 16;
 
-/// Bytes for each value that is counted.
-const COUNTED_BYTES_PER_VALUE: u64 = 16;
-
-/// Bytes that libwebp takes for each pixel, with the colours that it is given.
-const WEBP_BYTES_PER_PX: u64 = 20;
-
-/// The same where nothing may be lost.
-const LOSSLESS_WEBP_BYTES_PER_PX: u64 = 36;
-
 /// What is to be made of a raster.
 pub(super) struct Making {
     pub(super) seen: Seen,
     pub(super) options: ReadOptions,
     pub(super) process: Process,
     pub(super) setting: Setting,
-}
-
-/// What becomes of what is made, and so what is kept of it.
-enum Purpose {
-    /// Its values are counted.
-    Values,
-    /// A file of its values.
-    File { format: Format, with_mask: bool },
-    /// A picture, of a format that may depend on what it shows.
-    Picture { style: Arc<Style>, format: Option<Format>, quality: Quality },
-}
-
-/// Strips that were made, put together.
-enum Sheet {
-    /// What is kept of their values.
-    Pixels(Gathered),
-    /// Bytes of a file of their values, and the mask.
-    Npy(NpyRows, Vec<u8>),
-    /// The same, compressed.
-    Tif(TifRows, Vec<u8>),
 }
 
 /// Whether something of so many pixels, with what it is made of and all that comes after, has room beside others.
@@ -230,119 +200,6 @@ impl Making {
         match purpose {
             Purpose::Picture { .. } => purpose.bytes_per_px(if bands < 3 { 1 } else { 3 }, 1),
             _ => purpose.bytes_per_px(bands, u64::from(tiff.header().sample_type.size_bytes())),
-        }
-    }
-}
-
-impl Sheet {
-    /// The file, and its media type; `style` is what is left of it to be done.
-    fn finish(
-        self,
-        order: &Order,
-        style: &Style,
-        cutline: Option<&Cutline>,
-        placement: Option<&Placement>,
-        stages: &mut Stages,
-    ) -> Result<(Vec<u8>, &'static str), Failure> {
-        let cut = |mut mask: Vec<u8>| {
-            cutline.iter().for_each(|cutline| cutline.cut_mask(&mut mask));
-            mask
-        };
-        let (bytes, format) = match self {
-            Self::Pixels(gathered) => {
-                let mut pixels = gathered.finish();
-                cutline.iter().for_each(|cutline| cutline.cut(&mut pixels));
-                return encoded(pixels, order, style, placement, stages);
-            }
-            Self::Npy(rows, mask) => (rows.finish(&cut(mask)), Format::Npy),
-            Self::Tif(rows, mask) => {
-                let mask = cut(mask);
-                (rows.finish((!order.query.opaque).then_some(&mask), placement)?, Format::Tif)
-            }
-        };
-        stages.end("encode");
-        Ok((bytes, format.media_type()))
-    }
-}
-
-impl Purpose {
-    fn of(order: &Order, style: &Style) -> Self {
-        match order.format.filter(|format| format.payload() == Payload::Values) {
-            Some(format) => Self::File { format, with_mask: !order.query.opaque },
-            None => {
-                Self::Picture { style: Arc::new(style.clone()), format: order.format, quality: order.query.quality }
-            }
-        }
-    }
-
-    /// Puts a strip that was made to those before it.
-    fn put(
-        &self,
-        sheet: Option<Sheet>,
-        made: Pixels,
-        first_row: u32,
-        (height_px, limit_bytes): (u32, u64),
-    ) -> Result<Sheet, Failure> {
-        let kept = match self {
-            Self::Picture { style, .. } => style.narrowed(made)?,
-            _ => made,
-        };
-        let mut sheet = match sheet {
-            Some(sheet) => sheet,
-            None => {
-                self.check(&kept, height_px, limit_bytes)?;
-                self.begin(&kept, height_px)
-            }
-        };
-        match &mut sheet {
-            Sheet::Pixels(gathered) => gathered.put(&kept, first_row),
-            Sheet::Npy(rows, mask) => {
-                rows.put(&kept, first_row);
-                mask.extend_from_slice(&kept.mask);
-            }
-            Sheet::Tif(rows, mask) => {
-                rows.put(&kept)?;
-                mask.extend_from_slice(&kept.mask);
-            }
-        }
-        Ok(sheet)
-    }
-
-    /// Holds what all strips will take against its limit, now that the first one shows what there is to be kept.
-    ///
-    /// # Errors
-    /// `TooLarge` beyond it.
-    fn check(&self, first: &Pixels, height_px: u32, limit: u64) -> Result<(), RasterError> {
-        let pixels = u64::from(first.width_px) * u64::from(height_px);
-        let value = pixels * self.bytes_per_px(first.bands.into(), first.samples.sample_bytes());
-        let what = "bytes of the picture until it is encoded (see --picture-limit)";
-        if value > limit { Err(RasterError::TooLarge { what, value, limit }) } else { Ok(()) }
-    }
-
-    /// Room for all strips.
-    fn begin(&self, first: &Pixels, height_px: u32) -> Sheet {
-        let mask = || Vec::with_capacity(first.width_px as usize * height_px as usize);
-        match self {
-            Self::File { format: Format::Npy, with_mask } => {
-                Sheet::Npy(NpyRows::new(first, height_px, *with_mask), mask())
-            }
-            Self::File { .. } => Sheet::Tif(TifRows::new(first, height_px), mask()),
-            _ => Sheet::Pixels(Gathered::new(first, height_px)),
-        }
-    }
-
-    /// Bytes for each pixel from the first strip to the encoded file, where so many bands of so many bytes are kept.
-    fn bytes_per_px(&self, bands: u64, sample_bytes: u64) -> u64 {
-        let kept = bands * sample_bytes + 1;
-        match self {
-            Self::Values => kept + bands * COUNTED_BYTES_PER_VALUE,
-            // Of a GeoTIFF as many if they cannot be compressed.
-            Self::File { .. } => kept + sample_bytes,
-            Self::Picture { format: Some(Format::Webp), quality, .. } => {
-                kept + if *quality == Quality::Lossless { LOSSLESS_WEBP_BYTES_PER_PX } else { WEBP_BYTES_PER_PX }
-            }
-            // Colours and alpha, as lines of a PNG or blocks of a JPEG, compressed, and once more in the file.
-            Self::Picture { .. } => kept + 4 * (bands + 1) * sample_bytes,
         }
     }
 }
