@@ -163,7 +163,7 @@ impl HttpSource {
         let response = self.insist(ranged(&self.url, &bytes)).await?;
         self.check_status(&response)?;
         let (sent, size) = content_range_of(&self.url, response.headers())?;
-        if size != self.size_bytes || Validator::of(response.headers()) != self.validator {
+        if size != self.size_bytes || !self.validator.is_of(response.headers()) {
             return Err(self.changed());
         }
         if sent != bytes {
@@ -212,7 +212,7 @@ impl HttpSource {
         let Some(mut multipart) = multipart.filter(|_| response.status() == StatusCode::PARTIAL_CONTENT) else {
             return Ok(None);
         };
-        if Validator::of(response.headers()) != self.validator {
+        if !self.validator.is_of(response.headers()) {
             return Err(self.changed());
         }
         let mut scatter = Scatter::new(group.clone());
@@ -245,7 +245,7 @@ impl HttpSource {
         if answered.status() == StatusCode::PRECONDITION_FAILED {
             return Err(bad(&self.url, "it refuses a condition that was not made"));
         }
-        if Validator::of(answered.headers()) == self.validator {
+        if self.validator.is_of(answered.headers()) {
             self.origin.refuses_conditions();
         }
         Ok(answered)
@@ -259,7 +259,7 @@ impl HttpSource {
             }
             // 416: it has shrunk. 200: a server that honours If-Match by sending the whole new version.
             StatusCode::PRECONDITION_FAILED | StatusCode::RANGE_NOT_SATISFIABLE => Err(self.changed()),
-            StatusCode::OK if Validator::of(response.headers()) != self.validator => Err(self.changed()),
+            StatusCode::OK if !self.validator.is_of(response.headers()) => Err(self.changed()),
             StatusCode::OK => Err(SourceError::NoRanges { name: self.url.to_string() }),
             status => Err(refused(&self.url, status)),
         }

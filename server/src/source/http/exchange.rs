@@ -89,6 +89,10 @@ pub(super) async fn send(
             origin.answered_after(begun.elapsed());
             Ok(Answered { response, visit })
         }
+        Err(error) if of_http(&error).any(hyper::Error::is_parse) => {
+            visit.succeeded();
+            Err(bad(url, innermost(&error)))
+        }
         Err(error) => {
             if error.is_connect() || error.is_timeout() {
                 visit.failed();
@@ -103,11 +107,11 @@ fn is_unanswered(error: &reqwest::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
     let ended = [BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof];
     let is_end = |cause: &(dyn Error + 'static)| {
-        let of_http = cause.downcast_ref::<hyper::Error>();
-        of_http.is_some_and(|error| error.is_incomplete_message() || error.is_canceled() || error.is_closed())
-            || cause.downcast_ref::<io::Error>().is_some_and(|error| ended.contains(&error.kind()))
+        cause.downcast_ref::<io::Error>().is_some_and(|error| ended.contains(&error.kind()))
     };
-    !error.is_connect() && !error.is_timeout() && causes(error).any(is_end)
+    let is_ended = |error: &hyper::Error| error.is_incomplete_message() || error.is_canceled() || error.is_closed();
+    let had_time = !error.is_connect() && !error.is_timeout();
+    had_time && (of_http(error).any(is_ended) || causes(error).any(is_end))
 }
 
 /// Whether the server, or one behind it, may do better in a while.
@@ -209,6 +213,11 @@ fn unavailable(url: &Url, error: &reqwest::Error) -> SourceError {
 /// What happened: the outer texts only repeat the address.
 fn innermost(error: &reqwest::Error) -> String {
     causes(error).last().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+/// What the speaking of HTTP came to, of all that an error came from.
+fn of_http(error: &reqwest::Error) -> impl Iterator<Item = &hyper::Error> {
+    causes(error).filter_map(|cause| cause.downcast_ref())
 }
 
 /// What an error came from, the nearest cause first.

@@ -36,11 +36,18 @@ impl Validator {
         }
     }
 
+    /// Whether an answer with these headers is of this version. Where both have a tag, that alone tells: an answer of some
+    /// bytes may go without its date (RFC 9110, section 15.3.7).
+    pub(super) fn is_of(&self, headers: &HeaderMap) -> bool {
+        let named = Self::of(headers);
+        if self.etag.is_some() && named.etag.is_some() { named.etag == self.etag } else { named == *self }
+    }
+
     /// Whether a server that refuses this version with these headers may have it all the same: it names no other.
     pub(super) fn may_be_of(&self, headers: &HeaderMap) -> bool {
         let named = Self::of(headers);
-        let is_other = |named: Option<String>, own: &Option<String>| named.is_some() && named != *own;
-        !is_other(named.etag, &self.etag) && !is_other(named.last_modified, &self.last_modified)
+        let is_of_date = || named.last_modified.is_none() || named.last_modified == self.last_modified;
+        if named.etag.is_some() { named.etag == self.etag } else { is_of_date() }
     }
 
     pub(super) fn version(&self, size_bytes: u64) -> String {

@@ -95,9 +95,14 @@ fn told(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
 
 /// The bytes asked for, of version `etag`.
 fn whole(asked: &Asked, etag: &str) -> Vec<u8> {
+    part(asked, &format!("ETag: \"{etag}\"\r\n"), &bytes_of(&asked.range))
+}
+
+/// `body` as the bytes asked for.
+fn part(asked: &Asked, headers: &str, body: &[u8]) -> Vec<u8> {
     let Range { start, end } = asked.range;
-    let headers = format!("ETag: \"{etag}\"\r\nContent-Range: bytes {start}-{}/{FILE_BYTES}\r\n", end - 1);
-    told("206 Partial Content", &headers, &bytes_of(&asked.range))
+    let headers = format!("{headers}Content-Range: bytes {start}-{}/{FILE_BYTES}\r\n", end - 1);
+    told("206 Partial Content", &headers, body)
 }
 
 /// Six stretches far from each other, behind the bytes that opening brings.
@@ -172,23 +177,33 @@ async fn a_version_that_is_no_more_is_told_from_one_that_is_refused() {
 }
 
 #[tokio::test]
+async fn a_tag_tells_a_version_whether_its_date_is_told_or_not() {
+    let odd = Odd::start(|asked| {
+        let headers = match asked.before[1] {
+            0 => "ETag: \"1\"\r\nLast-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n",
+            _ => "ETag: \"1\"\r\n",
+        };
+        Some(part(asked, headers, &bytes_of(&asked.range)))
+    })
+    .await;
+    read(&odd.open().await.expect("opens").clone()).await.expect("read");
+}
+
+#[tokio::test]
 async fn answers_of_no_use_are_told_as_such_and_their_server_is_asked_on() {
     let cut: Answer = |asked| {
-        let mut bytes = whole(asked, "1\"\r\nConnection: close\r\nX-Tag: \"");
+        let mut bytes = part(asked, "Connection: close\r\n", &bytes_of(&asked.range));
         bytes.truncate(bytes.len() / 2);
         Some(bytes)
     };
-    let short: Answer = |asked| {
-        let Range { start, end } = asked.range;
-        let headers = format!("ETag: \"1\"\r\nContent-Range: bytes {start}-{}/{FILE_BYTES}\r\n", end - 1);
-        Some(told("206 Partial Content", &headers, b"short"))
-    };
-    let answers: [Answer; 5] = [
+    let short: Answer = |asked| Some(part(asked, "", b"short"));
+    let answers: [Answer; 6] = [
         short,
         |_| Some(told("500 Ill", "", b"")),
         |_| Some(told("304 Not Modified", "ETag: \"1\"\r\n", b"")),
         |_| Some(told("416 No", &format!("Content-Range: bytes */{FILE_BYTES}\r\n"), b"")),
         cut,
+        |_| Some(b"never heard of HTTP\r\nConnection: close\r\n\r\n".to_vec()),
     ];
     for (number, answer) in answers.into_iter().enumerate() {
         let odd = Odd::start(answer).await;
