@@ -210,7 +210,7 @@ fn cutline(outline: &Outline, query: &RasterQuery, view: &View) -> Result<Cutlin
     Ok(outline.on(view, &coord_crs).ok_or_else(nowhere)?)
 }
 
-fn degrees() -> Result<Crs, Failure> {
+pub(crate) fn degrees() -> Result<Crs, Failure> {
     Ok(Crs::from_epsg(WGS84)?)
 }
 
@@ -268,12 +268,12 @@ fn encoded(
     Ok((bytes, format.media_type()))
 }
 
-/// The values of every band at a place after the process, and which bands they are; masked ones are `None`. An algorithm
+/// The values of every band at a place in a system after the process, and which bands they are; masked ones are `None`. An algorithm
 /// that looks round a pixel has nothing to look at here and is left out.
 pub(crate) async fn point(
     app: &App,
     tiff: Arc<GeoTiff>,
-    (lon_deg, lat_deg): (f64, f64),
+    (crs, place): (Crs, (f64, f64)),
     options: &ReadOptions,
     process: &Process,
 ) -> Result<Vec<Option<f64>>, Failure> {
@@ -288,7 +288,7 @@ pub(crate) async fn point(
             let pixels = processed(pixels, &process, &setting, stages)?;
             Ok((0..pixels.bands).map(|band| pixels.value(band, 0, 0)).collect())
         };
-        Ok((render::plan_point(tiff, lon_deg, lat_deg, &options)?, finish))
+        Ok((render::plan_point(tiff, &crs, place, &options)?, finish))
     };
     paint::planned(app, tiff, Room::ToTake { process_bytes_per_px: 0 }, &mut Stages::begin(), plan).await
 }

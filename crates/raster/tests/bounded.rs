@@ -173,7 +173,8 @@ fn within_the_bounds_but_off_the_frame_there_is_no_data_and_beyond_them_an_error
     }
     assert!(empty > 0 && beyond > 0 && shown > 0, "{empty} empty, {beyond} beyond, {shown} shown");
     // The place of such a tile is still on no pixel.
-    let corner = render::plan_point(&tiff, west + 1e-4, north - 1e-4, &ReadOptions::default());
+    let degrees = Crs::from_epsg(4326).expect("known");
+    let corner = render::plan_point(&tiff, &degrees, (west + 1e-4, north - 1e-4), &ReadOptions::default());
     assert!(matches!(corner, Err(RasterError::OutsideBounds)), "{corner:?}");
 }
 

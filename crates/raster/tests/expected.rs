@@ -9,10 +9,13 @@ mod support;
 use std::path::Path;
 
 use aurora_raster::{
-    GeoTiff, RasterError, facts,
+    GeoTiff, RasterError,
+    crs::Crs,
+    facts,
     render::{self, ReadOptions},
     statistics,
 };
+use gdal::{DriverManager, raster::Buffer, spatial_ref::SpatialRef};
 use serde_json::Value;
 use support::{open, paint, sample_data, tile};
 
@@ -78,7 +81,9 @@ fn numbers(value: &Value) -> Vec<Option<f64>> {
 
 fn point_difference(name: &str, tiff: &GeoTiff, point: &Value) -> Option<String> {
     let (lon, lat) = (point["lon"].as_f64()?, point["lat"].as_f64()?);
-    let pixels = render::plan_point(tiff, lon, lat, &ReadOptions::default()).and_then(|plan| paint(tiff, &plan));
+    let degrees = Crs::from_epsg(4326).expect("known");
+    let plan = render::plan_point(tiff, &degrees, (lon, lat), &ReadOptions::default());
+    let pixels = plan.and_then(|plan| paint(tiff, &plan));
     let values = match pixels {
         Ok(pixels) => (0..pixels.bands).map(|band| pixels.value(band, 0, 0)).collect(),
         Err(RasterError::OutsideBounds) => vec![None],
@@ -161,4 +166,44 @@ fn files_render_as_rio_tiler_reads_them() {
     let not_placed: Vec<_> = not_placed.iter().map(|(name, reason)| (*name, reason.as_str())).collect();
     assert_eq!(not_placed, NOT_PLACED);
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A raster of which every pixel's value is its place.
+fn write_places(path: &Path, side_px: usize, epsg: u32, transform: &[f64]) {
+    let driver = DriverManager::get_driver_by_name("GTiff").expect("GDAL reads TIFF");
+    let mut file = driver.create_with_band_type::<u16, _>(path, side_px, side_px, 1).expect("created");
+    file.set_spatial_ref(&SpatialRef::from_epsg(epsg).expect("known")).expect("written");
+    let &[a, b, c, d, e, f] = transform else { panic!("six numbers") };
+    file.set_geo_transform(&[c, a, b, f, d, e]).expect("written");
+    let places = (0..side_px * side_px).map(|place| place as u16).collect();
+    let mut band = file.rasterband(1).expect("a band");
+    band.write((0, 0), (side_px, side_px), &mut Buffer::new((side_px, side_px), places)).expect("written");
+    file.close().expect("written");
+}
+
+/// Where rounding decides: at the corners of pixels, in the raster's own system (`expected/corners.py` says how it was made).
+#[test]
+fn the_corner_of_a_pixel_belongs_to_whom_rio_tiler_gives_it() {
+    let expected: Value = serde_json::from_str(include_str!("expected/corners.json")).expect("JSON");
+    let side_px = expected["side_px"].as_u64().expect("a number") as usize;
+    let folder = tempfile::tempdir().expect("a folder");
+    for raster in expected["rasters"].as_array().expect("a list") {
+        let transform: Vec<f64> = numbers(&raster["transform"]).into_iter().flatten().collect();
+        let (epsg, path) = (raster["epsg"].as_u64().expect("a code") as u32, folder.path().join("a.tif"));
+        write_places(&path, side_px, epsg, &transform);
+        let (tiff, crs) = (open(&path).expect("it is read"), Crs::from_epsg(epsg).expect("known"));
+        let corners = (0..=side_px).flat_map(|row| (0..=side_px).map(move |col| (col as f64, row as f64)));
+        for ((col, row), found) in corners.zip(raster["found"].as_array().expect("a list")) {
+            let [a, b, c, d, e, f] = transform[..] else { panic!("six numbers") };
+            let place = (a * col + b * row + c, d * col + e * row + f);
+            let plan = render::plan_point(&tiff, &crs, place, &ReadOptions::default());
+            let ours = match plan.and_then(|plan| paint(&tiff, &plan)) {
+                Ok(pixels) => pixels.value(0, 0, 0).map_or(Value::Null, Value::from),
+                Err(RasterError::OutsideBounds) => "outside".into(),
+                Err(error) => panic!("{place:?}: {error}"),
+            };
+            let same = ours == *found || ours.as_f64().is_some() && ours.as_f64() == found.as_f64();
+            assert!(same, "{epsg} {transform:?}: {col},{row} is {ours}, not {found}");
+        }
+    }
 }

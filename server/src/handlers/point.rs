@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use aurora_daemon::problem::Problem;
-use aurora_raster::render::{ReadOptions, Resampling};
+use aurora_raster::{
+    crs::Crs,
+    render::{ReadOptions, Resampling},
+};
 use axum::{extract::State, response::Response};
 use serde::Deserialize;
 use serde_json::json;
@@ -13,14 +16,7 @@ use super::{
     parameters::Parts,
     walk::{JSON, Walk},
 };
-use crate::{
-    app::App,
-    failure::Failure,
-    query::{RasterQuery, SharedQuery},
-    render,
-    target::Target,
-    tiles::Tile,
-};
+use crate::{app::App, failure::Failure, query::SharedQuery, render, target::Target, tiles::Tile};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct PointPath {
@@ -37,16 +33,18 @@ pub(crate) async fn point(
     conditions: Conditions,
 ) -> Result<Response, Failure> {
     let (x, y) = path.numbers()?;
-    let (lon_deg, lat_deg) = place(&query, (x, y))?;
+    let crs = query.coord_crs.clone().map_or_else(render::degrees, Ok)?;
+    check_on_earth(&crs, (x, y))?;
     // The pixel itself, whatever kernel pictures are made with.
     let options = ReadOptions { resampling: Resampling::Nearest, ..query.read_options(target.nodata) };
     let walk = Walk { app: &app, target: &target, revision: query.revision, conditions: &conditions };
-    let parts = ["point", &format!("{x} {y} {lon_deg} {lat_deg} {options:?} {:?}", query.process)];
+    let parts = ["point", &format!("{x} {y} {crs} {options:?} {:?}", query.process)];
     let make = |app: Arc<App>, pinned| {
-        let (target, options, process) = (target.clone(), options.clone(), query.process.clone());
+        let (target, crs) = (target.clone(), crs.clone());
+        let (options, process) = (options.clone(), query.process.clone());
         async move {
             let tiff = Arc::clone(&app.rasters.open(&target, &pinned).await?.tiff);
-            let values = render::point(&app, Arc::clone(&tiff), (lon_deg, lat_deg), &options, &process).await?;
+            let values = render::point(&app, Arc::clone(&tiff), (crs, (x, y)), &options, &process).await?;
             let names = render::value_names(&tiff, values.len() as u16, &options, &process);
             let (names, descriptions): (Vec<_>, Vec<_>) = names.into_iter().unzip();
             let document = json!({
@@ -71,12 +69,9 @@ impl PointPath {
     }
 }
 
-/// Longitude and latitude in degrees of a place in the query's `coord_crs`.
-fn place(query: &RasterQuery, (x, y): (f64, f64)) -> Result<(f64, f64), Problem> {
-    let carried = match &query.coord_crs {
-        Some(crs) => crs.to_wgs84(x, y),
-        None => Some((x, y)),
-    };
+/// Whether a system has such a place.
+fn check_on_earth(crs: &Crs, (x, y): (f64, f64)) -> Result<(), Problem> {
     let on_earth = |&(lon, lat): &(f64, f64)| lon.abs() <= 360.0 && lat.abs() <= 90.0;
-    carried.filter(on_earth).ok_or_else(|| Problem::parameter("lon,lat", format!("{x},{y} is not a place on Earth")))
+    let refused = || Problem::parameter("lon,lat", format!("{x},{y} is not a place on Earth"));
+    crs.to_wgs84(x, y).filter(on_earth).map(|_| ()).ok_or_else(refused)
 }

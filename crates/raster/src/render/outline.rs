@@ -26,13 +26,12 @@ pub(super) fn meets_bounds(header: &Header, view: &View) -> bool {
     boxes.is_none_or(|(raster, view)| meet_on_globe(raster, view))
 }
 
-/// Whether a place lies within the box round the raster, where a raster that lies askew has no pixels.
-pub(super) fn holds_place(header: &Header, lon_deg: f64, lat_deg: f64) -> bool {
+/// Whether a place in the raster's own system lies within the box round the raster, where one that lies askew has no pixels.
+pub(super) fn holds_place(header: &Header, (x, y): (f64, f64)) -> bool {
     let Some(georef) = &header.georef else { return false };
     let full = &header.levels[0];
     let [minx, miny, maxx, maxy] = place::bounds_native(&georef.placement, (full.width_px, full.height_px));
-    let holds = |(x, y)| minx < x && x < maxx && miny < y && y < maxy;
-    georef.crs.from_wgs84(lon_deg, lat_deg).is_some_and(holds)
+    minx < x && x < maxx && miny < y && y < maxy
 }
 
 /// Whether two boxes `[west, south, east, north]` in degrees meet; west > east crosses the antimeridian.

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, ops::Range};
 use crate::{
     GeoTiff, RasterError, Result,
     block::BlockId,
+    crs::Crs,
     header::{Header, Level, Planar},
     render::{
         ReadOptions, Resampling, Sizing, View,
@@ -184,16 +185,18 @@ pub fn plan_window(
     finish(tiff, options, window_px, choice, vec![Cell::new(0..window_px.0, 0..window_px.1, shape)])
 }
 
-/// Plans the one full-resolution pixel under a place. One within the box round the raster that is on no pixel gets a plan
+/// Plans the one full-resolution pixel under a place in a system. One within the box round the raster that is on no pixel gets a plan
 /// without blocks: no data.
 ///
 /// # Errors
 /// As [`plan`]; `OutsideBounds` for a place beyond that box.
-pub fn plan_point(tiff: &GeoTiff, lon_deg: f64, lat_deg: f64, options: &ReadOptions) -> Result<Plan> {
-    let place = project::raster_pixel_at(tiff.header(), lon_deg, lat_deg)?;
+pub fn plan_point(tiff: &GeoTiff, crs: &Crs, place: (f64, f64), options: &ReadOptions) -> Result<Plan> {
+    let own_place = project::to_own_system(tiff.header(), crs, place)?;
+    let place = project::raster_pixel_at(tiff.header(), own_place)?;
     let choice = Choice { level: 0, source_px_per_view_px: 1.0 };
     let plan = finish(tiff, options, (1, 1), choice, vec![Cell::of_place(place)])?;
-    if plan.data.is_empty() && !holds_place(tiff.header(), lon_deg, lat_deg) {
+    // On the very edge of the box is beyond it, as rio-tiler has it, whatever pixel lies there.
+    if !holds_place(tiff.header(), own_place) {
         return Err(RasterError::OutsideBounds);
     }
     Ok(plan)

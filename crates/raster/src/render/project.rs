@@ -6,7 +6,7 @@ use aurora_tile::Bounds;
 
 use crate::{
     Feature, GeoTiff, RasterError, Result,
-    crs::WEB_MERCATOR,
+    crs::{Crs, WEB_MERCATOR},
     header::{Affine, Georef, Header, Placement},
     render::view::{Lattice, View},
 };
@@ -142,19 +142,33 @@ pub(super) fn nearest_turn(x: f64, middle: f64, turn: f64) -> f64 {
     x + turn * (away.abs() - HALF_TURN).ceil().max(0.0).copysign(away)
 }
 
-/// Full-resolution pixel, with its fraction, at a longitude and latitude; not a number where the raster's projection does
-/// not reach.
+/// A place in the raster's own system, on the raster's side of the antimeridian; not a number where that does not reach. One that is in it already stays what the numbers
+/// say: on its way through degrees it might fall from the edge of a pixel.
 ///
 /// # Errors
 /// As [`Projection::new`].
-pub(super) fn raster_pixel_at(header: &Header, lon_deg: f64, lat_deg: f64) -> Result<(f64, f64)> {
+pub(super) fn to_own_system(header: &Header, crs: &Crs, place: (f64, f64)) -> Result<(f64, f64)> {
     let georef = georef_of(header)?;
-    let mut place = georef.crs.from_wgs84(lon_deg, lat_deg).unwrap_or((f64::NAN, f64::NAN));
+    let mut own = place;
+    if *crs != georef.crs {
+        let degrees = crs.to_wgs84(place.0, place.1);
+        let carried = degrees.and_then(|(lon_deg, lat_deg)| georef.crs.from_wgs84(lon_deg, lat_deg));
+        own = carried.unwrap_or((f64::NAN, f64::NAN));
+    }
     if let Some(turn) = georef.crs.turn() {
         let (width_px, height_px) = (f64::from(header.levels[0].width_px), f64::from(header.levels[0].height_px));
         let (middle, _) = georef.placement.to_crs((width_px / 2.0, height_px / 2.0));
-        place.0 = nearest_turn(place.0, middle, turn);
+        own.0 = nearest_turn(own.0, middle, turn);
     }
+    Ok(own)
+}
+
+/// Full-resolution pixel, with its fraction, at a place in the raster's own system.
+///
+/// # Errors
+/// As [`Projection::new`].
+pub(super) fn raster_pixel_at(header: &Header, mut place: (f64, f64)) -> Result<(f64, f64)> {
+    let georef = georef_of(header)?;
     if let Placement::ControlPoints(points) = &georef.placement {
         // The place is on a pixel of the grid that stands for the raster, and that pixel is the nearest one's.
         let (grid, _) = points.grid();

@@ -256,8 +256,7 @@ fn a_place_beside_a_raster_askew_has_no_data() {
     let opened = open(tiff(&tags, &pixels(4, 4), end)).expect("opens");
     let georef = opened.header().georef.as_ref().expect("georeferenced");
     let blocks_at = |x: f64, y: f64| {
-        let (lon, lat) = georef.crs.to_wgs84(x, y).expect("on the globe");
-        render::plan_point(&opened, lon, lat, &ReadOptions::default()).map(|plan| plan.blocks().len())
+        render::plan_point(&opened, &georef.crs, (x, y), &ReadOptions::default()).map(|plan| plan.blocks().len())
     };
     assert_eq!(blocks_at(500_040.0, 5e6).expect("on a pixel"), 1);
     assert_eq!(blocks_at(500_005.0, 5e6 + 35.0).expect("in the box"), 0);
