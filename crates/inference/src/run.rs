@@ -32,6 +32,9 @@ const CACHE_DIVISOR: u64 = 8;
 /// Bytes of a name that leave room for `.detections.geojson` within the 255 that file systems have.
 const MAX_NAME_BYTES: usize = 255 - ".detections.geojson".len();
 
+/// Name of the COG until it is published: GDAL makes files beside it under names that are longer.
+const STAGED_COG: &str = "light.tif";
+
 /// What to detect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Model {
@@ -160,11 +163,12 @@ pub fn run(job: &Job) -> Result<Summary> {
         note: outcome.note,
         model: detector.name().to_owned(),
     };
-    cog::write(&prepared, &staging.path().join(&cog_name), job.threads)?;
+    cog::write(&prepared, &staging.path().join(STAGED_COG), job.threads)?;
     clock.lap("cog");
     let summary = summarise(job, &scene_name, &prepared, facts, clock)?;
     report::write(&staging.path().join(&summary_name), &summary)?;
-    staging.publish(&[&cog_name, &detections_name, &summary_name])?;
+    let results = [(STAGED_COG, &cog_name), (&detections_name, &detections_name), (&summary_name, &summary_name)];
+    staging.publish(&results.map(|(staged, name)| (staged, &**name)))?;
     Ok(summary)
 }
 

@@ -40,17 +40,18 @@ impl Staging {
         &self.path
     }
 
-    /// Moves files to the output folder in the order given, each on disk before it gets its name.
+    /// Moves files to the output folder in the order given, from the names that they have here to those that they get there,
+    /// each on disk before it gets its name.
     ///
     /// # Errors
     /// [`Error::Output`] if the disk will not take them.
-    pub(crate) fn publish(&self, names: &[&str]) -> Result<()> {
-        for name in names {
-            let file = File::open(self.path.join(name)).map_err(Error::output("open a result"))?;
+    pub(crate) fn publish(&self, names: &[(&str, &str)]) -> Result<()> {
+        for (staged, _) in names {
+            let file = File::open(self.path.join(staged)).map_err(Error::output("open a result"))?;
             file.sync_all().map_err(Error::output("write a result to disk"))?;
         }
-        for name in names {
-            fs::rename(self.path.join(name), self.target.join(name)).map_err(Error::output("publish a result"))?;
+        for (staged, name) in names {
+            fs::rename(self.path.join(staged), self.target.join(name)).map_err(Error::output("publish a result"))?;
         }
         let folder = File::open(&self.target).map_err(Error::output("open the output folder"))?;
         folder.sync_all().map_err(Error::output("write the output folder to disk"))
@@ -85,9 +86,9 @@ mod tests {
     fn a_living_run_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let first = Staging::create(folder.path(), "scene").unwrap();
-        fs::write(first.path().join("result"), b"whole").unwrap();
+        fs::write(first.path().join("staged"), b"whole").unwrap();
         assert!(matches!(Staging::create(folder.path(), "scene"), Err(Error::Busy { .. })));
-        first.publish(&["result"]).unwrap();
+        first.publish(&[("staged", "result")]).unwrap();
         assert_eq!(fs::read(folder.path().join("result")).unwrap(), b"whole");
     }
 }

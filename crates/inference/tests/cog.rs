@@ -122,3 +122,18 @@ fn nothing_but_the_three_results_is_left() {
     names.sort();
     assert_eq!(names, ["in.MBI_light.tif", "in.detections.geojson", "in.summary.json"]);
 }
+
+#[test]
+fn the_longest_name_that_a_file_may_have_is_none_too_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join(format!("{}.tif", "L".repeat(251)));
+    // Large enough for overviews, and with nodata, so that GDAL needs all the files beside it that it ever does.
+    geotiff(&input, (1600, 1600), Some((UTM_23_S, north_up(30.0))), None, rotated);
+    let out = folder.path().join("out");
+    run(&job(&input, &out)).unwrap();
+    let names: Vec<String> =
+        fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(names.len(), 3, "{names:?}");
+    let light = names.iter().find(|name| name.ends_with(".MBI_light.tif")).unwrap();
+    assert!(light.starts_with("LLLL") && Dataset::open(out.join(light)).is_ok(), "{light}");
+}
