@@ -108,7 +108,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     };
     let work = Arc::new(Trouble::new("work"));
     let dispatcher =
-        Dispatcher::new(Arc::clone(&database), executor, terms(&settings, &places, &folder), Arc::clone(&work));
+        Dispatcher::new(Arc::clone(&database), executor, terms(&settings, &places, &folder, &watch), Arc::clone(&work));
     let janitor = Janitor {
         database: Arc::clone(&database),
         folder: Arc::clone(&folder),
@@ -216,12 +216,13 @@ fn job_limits(settings: &Settings) -> local::Limits {
     }
 }
 
-fn terms(settings: &Settings, places: &Places, folder: &Arc<Folder>) -> Terms {
+fn terms(settings: &Settings, places: &Places, folder: &Arc<Folder>, watch: &Arc<WatchStatus>) -> Terms {
     let max_delay = settings.max_retry_delay.0;
     Terms {
         root: places.root.path.clone(),
         results: places.results.clone(),
         folder: Arc::clone(folder),
+        watch: Arc::clone(watch),
         concurrency: usize::from(settings.jobs),
         policy: RetryPolicy {
             max_attempts: settings.max_attempts,

@@ -1,4 +1,4 @@
-//! How the watching goes, for `/health` and `/metrics`.
+//! How the watching goes, for `/health` and `/metrics`, and for whoever is about to use a file below the root.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -40,7 +40,7 @@ pub struct Figures {
     pub unseen: Unseen,
 }
 
-/// Shared between the watcher and the HTTP side.
+/// Shared between the watcher, the dispatcher and the HTTP side.
 #[derive(Debug, Default)]
 pub struct WatchStatus {
     figures: Mutex<Figures>,
@@ -51,6 +51,11 @@ impl WatchStatus {
     /// The figures as they are.
     pub fn figures(&self) -> Figures {
         self.figures.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why the root is degraded, if it is.
+    pub fn doubt(&self) -> Option<String> {
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner).degraded.clone()
     }
 
     /// Changes the figures.

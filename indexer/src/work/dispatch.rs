@@ -1,7 +1,8 @@
 //! The one loop that moves jobs: takes leases while there is room, asks the executor how its tasks stand, sends what
 //! ended to be verified and published, and keeps its leases.
 //!
-//! The parts: `leases` holds on to jobs, `begin` takes them and submits attempts, `aside` lets those wait that do not fit,
+//! The parts: `leases` holds on to jobs, `begin` takes them and submits attempts, `aside` lets those wait that do not fit
+//! or whose files are away,
 //! `hold` pauses all, `finish` ends them,
 //! `drain` stops.
 //!
@@ -23,7 +24,7 @@ use super::{
     folder::Folder,
     publish::Publisher,
 };
-use crate::{database::Database, error::Result, trouble::Trouble};
+use crate::{database::Database, error::Result, trouble::Trouble, watch::status::WatchStatus};
 
 mod aside;
 mod begin;
@@ -32,6 +33,7 @@ mod finish;
 mod hold;
 mod leases;
 
+use aside::Aside;
 use finish::Finish;
 use hold::Hold;
 
@@ -56,6 +58,8 @@ pub struct Terms {
     pub policy: RetryPolicy,
     /// Detections taken of one scene.
     pub max_detections: usize,
+    /// What the watcher thinks of the root.
+    pub watch: Arc<WatchStatus>,
 }
 
 /// The loop and what it holds.
@@ -70,8 +74,10 @@ pub struct Dispatcher {
     /// Work on the results folder that did not end in time.
     making: Option<JoinHandle<()>>,
     hold: Hold,
-    /// Which jobs are put aside since they do not fit where others do, in words; read from the queue.
-    aside: Option<String>,
+    /// Which jobs are put aside while others are not; read from the queue.
+    aside: Aside,
+    /// The watcher doubted the root in the last round.
+    was_doubted: bool,
     /// Why nothing is begun, or nothing known of what was, for whoever asks.
     trouble: Arc<Trouble>,
 }
@@ -91,8 +97,22 @@ impl Dispatcher {
         let publisher = Publisher::new(Arc::clone(&database), Arc::clone(&terms.folder));
         let (active, finishing) = (HashMap::new(), JoinSet::new());
         let (next_heartbeat, hold) = (Instant::now(), Hold::default());
-        let (making, aside) = (None, None);
-        Self { database, executor, publisher, terms, active, finishing, next_heartbeat, making, hold, aside, trouble }
+        let (making, aside) = (None, Aside::default());
+        let was_doubted = false;
+        Self {
+            database,
+            executor,
+            publisher,
+            terms,
+            active,
+            finishing,
+            next_heartbeat,
+            making,
+            hold,
+            aside,
+            was_doubted,
+            trouble,
+        }
     }
 
     /// Dispatches until `stop`, then gives its jobs back.
@@ -123,18 +143,28 @@ impl Dispatcher {
         self.drop_lost().await?;
         self.catch_up().await?;
         self.ask().await?;
+        self.heed_root();
         let goes_on = self.fill().await?;
-        if self.aside.is_some() {
+        if self.aside.is_any() {
             self.read_aside().await?;
         }
         self.tell_trouble();
         if goes_on { Ok(Duration::ZERO) } else { self.pause().await }
     }
 
+    /// A root that the watcher doubts no more is worth a try at once.
+    fn heed_root(&mut self) {
+        let is_doubted = self.terms.watch.doubt().is_some();
+        if std::mem::replace(&mut self.was_doubted, is_doubted) && !is_doubted {
+            self.hold.ease();
+        }
+    }
+
     /// Says what stands in the way of all attempts, or of some, or that nothing does.
     fn tell_trouble(&self) {
         let stands_still = self.terms.folder.away().or_else(|| self.executor.trouble()).or_else(|| self.hold.reason());
-        match stands_still.or_else(|| self.aside.clone()).or_else(|| self.executor.complaint()) {
+        let waits = || self.aside.told(self.terms.watch.doubt().as_deref());
+        match stands_still.or_else(waits).or_else(|| self.executor.complaint()) {
             Some(reason) => self.trouble.is(reason),
             None => self.trouble.over(),
         }

@@ -112,3 +112,54 @@ fn a_root_swapped_while_nobody_looked_keeps_even_a_single_scene() {
     fs::remove_file(indexer.root().join("a.tif")).unwrap();
     until("withdrawal", || indexer.scene("a").is_null());
 }
+
+/// A command that stands in the middle of its attempt while it is told to, and then reads its input.
+const WAITS: &str = r#"echo x >> "$4/began"; while test -e "$4/wait"; do sleep 0.05; done; test -e "$1" || exit 66; "#;
+
+#[test]
+fn scenes_wait_for_a_root_that_is_away_and_spend_no_attempt_on_it() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("root")).unwrap();
+    fs::write(dir.path().join("wait"), "").unwrap();
+    let mut indexer = Indexer::start_in(dir, &format!("{WAITS}{COPY}"), &["--jobs", "1", "--max-attempts", "1"]);
+    let names = ["a", "b", "c"];
+    for (name, seed) in names.iter().zip(1..) {
+        fs::write(indexer.root().join(format!("{name}.tif")), tiff(seed)).unwrap();
+    }
+    until("three scenes and an attempt", || {
+        let states: Vec<_> = indexer.jobs().iter().map(|job| job["state"].clone()).collect();
+        states.len() == 3 && states.contains(&"running".into())
+    });
+    let aside = indexer.dir.path().join("aside");
+    fs::rename(indexer.root(), &aside).unwrap();
+    fs::remove_file(indexer.dir.path().join("wait")).unwrap();
+    let is_held = |indexer: &Indexer| {
+        let health = indexer.json("/health");
+        health["work"] == "degraded" && health["work_trouble"]["reason"].as_str().unwrap().contains("wait for the root")
+    };
+    let spent = |indexer: &Indexer| {
+        let jobs = indexer.jobs();
+        jobs.iter().any(|job| job["state"] != "queued" || job["attempt"] != 0)
+    };
+    until("all to wait", || is_held(&indexer) && !spent(&indexer));
+    long_enough();
+    assert!(is_held(&indexer) && !spent(&indexer), "{:?}", indexer.jobs());
+
+    // Another folder lies there when it starts.
+    assert!(indexer.stop().success());
+    fs::create_dir(indexer.root()).unwrap();
+    indexer.restart();
+    degraded(&indexer, "mounted");
+    until("trouble told", || is_held(&indexer));
+    long_enough();
+    assert!(!spent(&indexer), "{:?}", indexer.jobs());
+    let began = fs::read_to_string(indexer.dir.path().join("began")).unwrap();
+    assert_eq!(began.lines().count(), 1, "attempts that began");
+
+    fs::remove_dir(indexer.root()).unwrap();
+    fs::rename(&aside, indexer.root()).unwrap();
+    names.iter().for_each(|name| drop(indexer.scene_at(name, 2, "published")));
+    let health = indexer.json("/health");
+    assert_eq!((&health["work"], &health["watch"]), (&"ok".into(), &"ok".into()));
+    assert!(indexer.jobs().iter().all(|job| job["attempt"] == 1), "{:?}", indexer.jobs());
+}

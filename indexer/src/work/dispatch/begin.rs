@@ -58,7 +58,7 @@ impl Dispatcher {
 
     async fn submit(&mut self, job: Job) -> Result<()> {
         if let Err(error) = self.make_room(&job).await {
-            return self.hold_up(&job, format!("no room for an attempt: {error}")).await;
+            return self.hold_up(&job, format!("an attempt cannot begin: {error}")).await;
         }
         step::reached(Step::FolderMade);
         let task = task(&self.terms.root, &self.terms.results, &job);
@@ -77,7 +77,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Makes the attempt's folder, where there is room for its result.
+    /// Makes the attempt's folder, where its file is there and there is room for its result.
     async fn make_room(&mut self, job: &Job) -> io::Result<()> {
         let dir = AttemptDir::of(&self.terms.results, job);
         let (folder, input) = (Arc::clone(&self.terms.folder), self.terms.root.join(&job.input));
@@ -85,18 +85,18 @@ impl Dispatcher {
             folder.check().map_err(io::Error::other)?;
             match room::lacking(folder.path(), &[input])?.pop() {
                 None => dir.make(),
-                Some(reason) => Err(io::Error::new(io::ErrorKind::StorageFull, reason)),
+                Some(reason) => Err(io::Error::other(reason)),
             }
         };
         self.on_results(making).await
     }
 
-    /// Does `work` on the results folder, which may hang: then what hangs is waited for before more is begun.
+    /// Does `work` on the results folder or the root, which may hang: then what hangs is waited for before more is begun.
     pub(super) async fn on_results<T: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
-        let hangs = || io::Error::new(io::ErrorKind::TimedOut, "the folder of results does not answer");
+        let hangs = || io::Error::new(io::ErrorKind::TimedOut, "the folder of results, or the root, does not answer");
         if self.making.as_ref().is_some_and(|making| !making.is_finished()) {
             // Another thread would only hang beside it.
             return Err(hangs());

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use aurora_queue::{Job, QueueError, State, attempt};
 use tokio::task::JoinError;
 
-use super::{Dispatcher, Terms, advance};
+use super::{Dispatcher, Terms, advance, aside::ASIDE};
 use crate::{
     error::{IndexerError, Result},
     step::{self, Step},
@@ -14,6 +14,7 @@ use crate::{
         collect,
         executor::Outcome,
         publish::{Publication, Publisher},
+        room,
     },
 };
 
@@ -43,6 +44,11 @@ impl Dispatcher {
         }
         let job = held.job.clone();
         let outcome = self.unless_away(outcome).await;
+        if matches!(outcome, Outcome::Failed(_) | Outcome::Refused(_))
+            && let Some(reason) = self.lacks_file(&job).await
+        {
+            return self.set_back(key, &job, reason).await;
+        }
         match &outcome {
             Outcome::Unready(_) => {}
             Outcome::Lost(_) => self.hold.ease(),
@@ -88,6 +94,22 @@ impl Dispatcher {
             Ok(()) => outcome,
             Err(reason) => Outcome::Unready(reason),
         }
+    }
+
+    /// Why the attempt's input cannot be looked at, if it cannot: a root that has gone away is not the command's fault either.
+    async fn lacks_file(&mut self, job: &Job) -> Option<String> {
+        let input = self.terms.root.join(&job.input);
+        let looked = self.on_results(move || Ok(room::absent(&input))).await;
+        looked.unwrap_or_else(|error| Some(room::no_file(&error)))
+    }
+
+    /// The attempt is none: its job waits for its file. One whose file has left is cancelled by the watcher.
+    async fn set_back(&mut self, key: &str, job: &Job, reason: String) -> Result<()> {
+        self.hold.ended();
+        self.end(job, End::Released, &reason).await?;
+        self.put_aside(std::slice::from_ref(job), &[reason], ASIDE).await?;
+        self.let_go(key).await;
+        Ok(())
     }
 
     pub(super) async fn finished(&mut self, finished: Result<(String, Finish), JoinError>) {

@@ -13,6 +13,7 @@ use super::*;
 use crate::{
     database::Database,
     trouble::Trouble,
+    watch::status::WatchStatus,
     work::{
         dispatch::Terms,
         executor::{Executor, Status, Task},
@@ -79,7 +80,9 @@ async fn dispatcher(dir: &tempfile::TempDir, start: Duration) -> (Dispatcher, Ar
         concurrency: 3,
         policy: RetryPolicy::default(),
         max_detections: 1,
+        watch: Arc::new(WatchStatus::default()),
     };
+    terms.watch.turn(true);
     let shared: Arc<dyn Executor> = Arc::clone(&executor) as _;
     (Dispatcher::new(database, shared, terms, Arc::new(Trouble::new("work"))), executor)
 }
@@ -148,7 +151,7 @@ async fn what_does_not_fit_waits_aside_and_what_fits_goes_on() {
     std::fs::File::options().write(true).open(dir.path().join("a")).unwrap().set_len(1 << 43).unwrap();
     assert!(!dispatcher.fill().await.unwrap());
     assert_eq!(executor.asked().len(), 2);
-    let aside = dispatcher.aside.clone().unwrap();
+    let aside = dispatcher.aside.told(None).unwrap();
     assert!(aside.contains(": 1, first a: no room for its result: ") && aside.contains("8796093022208"), "{aside}");
     assert_eq!(dispatcher.hold.reason(), None);
     let mut conn = dispatcher.database.read().await.unwrap();
@@ -162,7 +165,7 @@ async fn what_does_not_fit_waits_aside_and_what_fits_goes_on() {
     lease::put_aside(write.conn(), "a", &job.reason.unwrap(), past).await.unwrap();
     write.commit().await.unwrap();
     dispatcher.fill().await.unwrap();
-    assert!(dispatcher.aside.is_some() && dispatcher.database.feed().borrow().head == told);
+    assert!(dispatcher.aside.is_any() && dispatcher.database.feed().borrow().head == told);
 
     let mut write = dispatcher.database.begin().await.unwrap();
     lease::put_aside(write.conn(), "a", room::NO_ROOM, past).await.unwrap();
@@ -170,5 +173,72 @@ async fn what_does_not_fit_waits_aside_and_what_fits_goes_on() {
     std::fs::write(dir.path().join("a"), "smaller").unwrap();
     dispatcher.fill().await.unwrap();
     dispatcher.read_aside().await.unwrap();
-    assert_eq!((executor.asked().len(), dispatcher.aside.clone()), (3, None));
+    assert_eq!((executor.asked().len(), dispatcher.aside.told(None)), (3, None));
+}
+
+/// All of `dispatcher`'s jobs that wait, by how many attempts they have had.
+async fn waiting(dispatcher: &Dispatcher) -> Vec<(String, u32)> {
+    let mut conn = dispatcher.database.read().await.unwrap();
+    let due = lease::due(&mut conn, 100, dispatcher.database.now()).await.unwrap();
+    due.into_iter().map(|job| (job.job_id, job.attempt)).collect()
+}
+
+#[tokio::test]
+async fn a_scene_whose_file_is_not_there_waits_aside_and_is_no_trouble_until_the_root_is_in_doubt() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut dispatcher, executor) = dispatcher(&dir, Duration::ZERO).await;
+    std::fs::remove_file(dir.path().join("a")).unwrap();
+    dispatcher.round().await.unwrap();
+    assert_eq!((executor.asked().len(), dispatcher.hold.reason(), dispatcher.trouble.standing()), (2, None, None));
+    let mut conn = dispatcher.database.read().await.unwrap();
+    let job = aurora_queue::list::get(&mut conn, "a").await.unwrap();
+    drop(conn);
+    assert_eq!((job.state, job.attempt, job.fence), (State::Queued, 0, 0));
+    assert!(job.reason.unwrap().starts_with(room::NO_FILE));
+
+    dispatcher.terms.watch.judge(Err("gone at once".to_owned()));
+    dispatcher.round().await.unwrap();
+    let told = dispatcher.trouble.standing().unwrap().reason;
+    assert!(told.contains("their files: 1, first a: ") && told.ends_with("gone at once"), "{told}");
+    dispatcher.terms.watch.judge(Ok(()));
+    dispatcher.round().await.unwrap();
+    assert_eq!(dispatcher.trouble.standing(), None);
+}
+
+#[tokio::test]
+async fn all_wait_for_a_root_that_is_in_doubt_and_go_on_as_soon_as_it_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut dispatcher, executor) = dispatcher(&dir, Duration::ZERO).await;
+    let root = dir.path().join("elsewhere");
+    let there = std::mem::replace(&mut dispatcher.terms.root, root);
+    let before = waiting(&dispatcher).await;
+    for doubt in [Err("another folder is mounted".to_owned()), Ok(())] {
+        // Where another indexer watches, this one knows only what it sees.
+        let is_watching = doubt.is_err();
+        dispatcher.terms.watch.judge(doubt);
+        dispatcher.terms.watch.turn(is_watching);
+        dispatcher.hold.over();
+        for _ in 0..3 {
+            dispatcher.round().await.unwrap();
+        }
+        let told = dispatcher.trouble.standing().unwrap().reason;
+        assert!(told.starts_with("attempts wait for the root: "), "{told}");
+        assert!(told.ends_with("another folder is mounted") == is_watching, "{told}");
+        assert_eq!(
+            (executor.asked().len(), waiting(&dispatcher).await),
+            (0, before.clone()),
+            "nothing is written of it"
+        );
+    }
+
+    dispatcher.terms.watch.turn(true);
+    dispatcher.terms.watch.judge(Err("another folder is mounted".to_owned()));
+    dispatcher.hold.over();
+    dispatcher.round().await.unwrap();
+    dispatcher.terms.root = there;
+    dispatcher.round().await.unwrap();
+    assert_eq!(executor.asked().len(), 0, "the pause is not over");
+    dispatcher.terms.watch.judge(Ok(()));
+    dispatcher.round().await.unwrap();
+    assert_eq!((executor.asked().len(), dispatcher.trouble.standing()), (3, None));
 }
