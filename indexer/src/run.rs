@@ -38,9 +38,11 @@ use crate::{
     },
 };
 
+mod opening;
 mod places;
 mod turns;
 
+use opening::{Opened, opened};
 use places::Places;
 
 /// Descriptors kept from clients besides those for files: database, logs, pipes of attempts.
@@ -90,13 +92,11 @@ pub fn run_until_signal(settings: Settings) -> Result<()> {
 /// # Errors
 /// What keeps it from starting.
 pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
-    let places = Places::make(&settings)?;
     let guard = Guard::new(settings.listen, settings.token_file.as_deref())
         .map_err(|error| IndexerError::Setting { setting: "token-file", reason: error.to_string() })?;
     let executor = executor(&settings)?;
     let recorder = metrics::install().map_err(|error| IndexerError::Metrics { reason: error.to_string() })?;
-    let database = Arc::new(Database::open(&places.state, &places.database).await?);
-    let folder = Folder::claim(&places.results, &places.state, &database, &places.database).await?;
+    let Some(Opened { places, database, folder }) = opened(&settings, &stop).await? else { return Ok(()) };
     let (listeners, admin) = listeners(&settings)?;
     tracing::info!(listen = %settings.listen, root = %places.root.path.display(), results = %places.results.display(), "ready");
 

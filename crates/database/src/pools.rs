@@ -156,7 +156,17 @@ async fn pool(
             Box::pin(async move { in_time(Some(END_PATIENCE), sqlx::Connection::ping(conn)).await.map(|()| true) })
         });
     }
-    pool.connect_with(options).await
+    match pool.connect_with(options.clone()).await {
+        // It has tried again and again, and does not say of what.
+        Err(sqlx::Error::PoolTimedOut) => Err(reason(&options, patience).await.unwrap_or(sqlx::Error::PoolTimedOut)),
+        connected => connected,
+    }
+}
+
+/// Why there is no connection, if that can be told within `patience`.
+async fn reason(options: &AnyConnectOptions, patience: Duration) -> Option<sqlx::Error> {
+    use sqlx::ConnectOptions;
+    tokio::time::timeout(patience, options.connect()).await.ok()?.err()
 }
 
 /// The driver's address of the file at `path`.

@@ -39,7 +39,7 @@ impl Places {
     /// Finds the root and makes the others.
     ///
     /// # Errors
-    /// When there is no such root, or it lies in one of the others.
+    /// When there is no such root, it is no folder, or it lies in one of the others.
     pub(super) fn make(settings: &Settings) -> Result<Self> {
         let missing = || IndexerError::Setting { setting: "root", reason: "is missing".to_owned() };
         let state = std::path::absolute(&settings.state).map_err(IndexerError::io("find", &settings.state))?;
@@ -74,7 +74,7 @@ fn found(root: &Path, was_here_before: bool) -> Result<Found> {
     let asked = root.to_owned();
     // Nobody waits any more when a send fails.
     let asking = move || {
-        let found = resolved(&asked).map(|path| {
+        let found = resolved(&asked).and_then(folder).map(|path| {
             let network = file_system::network_name(&path).ok().flatten();
             Found { path, network, is_away: false }
         });
@@ -100,6 +100,15 @@ fn found(root: &Path, was_here_before: bool) -> Result<Found> {
         tracing::error!(root = %root.display(), "the root is away or does not answer");
     }
     Ok(found)
+}
+
+/// `path`, if a folder lies there.
+fn folder(path: PathBuf) -> Result<PathBuf> {
+    let found = fs::metadata(&path).map_err(IndexerError::io("look at", &path))?;
+    if found.is_dir() {
+        return Ok(path);
+    }
+    Err(IndexerError::Setting { setting: "root", reason: format!("{} is no folder", path.display()) })
 }
 
 /// Makes a folder that may hang: then it is taken as it is named.
