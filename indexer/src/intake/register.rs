@@ -59,11 +59,12 @@ impl Intake {
         // Only what is still planned inside the transaction is told; a carried folder of other plans is left untold.
         let plan = plan(write.conn(), path, file, gone).await?;
         let carried = carried.filter(|_| plan == planned);
-        let moved_from = carry_out(&mut write, plan, path, file, carried).await?;
+        let done = carry_out(&mut write, plan, path, file, carried).await?;
         cancel_incomplete(&mut write, path, None).await?;
         write.commit().await?;
+        done.tell(path);
         metrics::counter!("aurora_indexer_settled_total").increment(1);
-        Ok(moved_from)
+        Ok(done.moved_from())
     }
 
     /// Brings the result of the same content into its new place, where there is one.
@@ -93,11 +94,15 @@ impl Intake {
         // Listed before a restart: it stands as it stood.
         let before = list::find(write.conn(), &new.job_id).await?;
         let job = enqueue::incomplete(write.conn(), new, missing, now).await?;
-        if before.as_ref() != Some(&job) {
+        let is_news = before.as_ref() != Some(&job);
+        if is_news {
             write.job_moved(&job);
+        }
+        write.commit().await?;
+        if is_news {
             tracing::warn!(path, missing, "incomplete");
         }
-        write.commit().await
+        Ok(())
     }
 
     /// The file at `path` left: its scene is withdrawn, its jobs are cancelled.
@@ -108,11 +113,15 @@ impl Intake {
         let mut write = self.database.begin_watching(&self.turn).await?;
         cancel_incomplete(&mut write, path, None).await?;
         let entry = scenes::by_path(write.conn(), path).await?;
-        if let Some(entry) = entry.filter(|entry| !entry.withdrawn) {
+        let is_listed = entry.as_ref().is_some_and(|entry| !entry.withdrawn);
+        if let Some(entry) = entry.filter(|_| is_listed) {
             withdraw(&mut write, entry, "its file left").await?;
+        }
+        write.commit().await?;
+        if is_listed {
             tracing::info!(path, "withdrawn");
         }
-        write.commit().await
+        Ok(())
     }
 
     /// The file that was listed as incomplete at `path` is there no more.

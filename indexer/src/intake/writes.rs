@@ -17,27 +17,57 @@ use crate::{
     work::{collect::Outputs, publish},
 };
 
-/// Does as planned; answers the path that the file was moved from.
+/// What was done with a file that settled; told once it is committed.
+#[derive(Debug)]
+pub(super) enum Done {
+    /// Nothing that anybody sees has changed.
+    Touched,
+    /// The same content at another path under the same id.
+    Moved { from: String },
+    /// A new revision, which may have been at another path or have brought its result along.
+    Settled { scene_id: String, revision: u64, carried: bool, moved_from: Option<String> },
+}
+
+impl Done {
+    /// Says so of the file at `path`.
+    pub(super) fn tell(&self, path: &str) {
+        match self {
+            Self::Touched => tracing::debug!(path, "touched"),
+            Self::Moved { from } => tracing::info!(path, from, "moved"),
+            Self::Settled { scene_id: scene, revision, carried, moved_from } => {
+                tracing::info!(path, scene, revision, carried, moved_from = moved_from.as_deref(), "settled");
+            }
+        }
+    }
+
+    /// The path that the file was moved from.
+    pub(super) fn moved_from(self) -> Option<String> {
+        match self {
+            Self::Touched => None,
+            Self::Moved { from } => Some(from),
+            Self::Settled { moved_from, .. } => moved_from,
+        }
+    }
+}
+
+/// Does as planned.
 pub(super) async fn carry_out(
     write: &mut Write<'_>,
     plan: Plan,
     path: &str,
     file: &Examined,
     carried: Option<Outputs>,
-) -> Result<Option<String>> {
+) -> Result<Done> {
     match plan {
-        // Nothing that anybody sees has changed.
         Plan::Touch(entry) => {
             let identity = file.identity.kept().to_owned();
             scenes::put(write.conn(), &Entry { stamp: file.stamp, identity, ..entry }).await?;
-            tracing::debug!(path, "touched");
-            Ok(None)
+            Ok(Done::Touched)
         }
         Plan::Move(entry) => {
             let from = entry.scene.path.clone();
             moved(write, entry, path, file).await?;
-            tracing::info!(path, from, "moved");
-            Ok(Some(from))
+            Ok(Done::Moved { from })
         }
         Plan::Register(registration) => register(write, *registration, path, file, carried).await,
     }
@@ -49,7 +79,7 @@ async fn register(
     path: &str,
     file: &Examined,
     carried: Option<Outputs>,
-) -> Result<Option<String>> {
+) -> Result<Done> {
     let Registration { scene_id, revision, old, renamed, .. } = registration;
     if old.is_some() {
         cancel_jobs(write, &scene_id, "its file was replaced").await?;
@@ -60,14 +90,7 @@ async fn register(
     if let Some(entry) = renamed {
         withdraw(write, entry, "its file was renamed").await?;
     }
-    tracing::info!(
-        path,
-        scene = scene_id,
-        revision,
-        carried = carried.is_some(),
-        moved_from = moved_from.as_deref(),
-        "settled"
-    );
+    let is_carried = carried.is_some();
     let scene = describe::scene(&scene_id, revision, path, &file.content, write.now());
     match carried {
         Some(outputs) => {
@@ -76,7 +99,7 @@ async fn register(
         }
         None => put_with_job(write, scene, file).await?,
     }
-    Ok(moved_from)
+    Ok(Done::Settled { scene_id, revision, carried: is_carried, moved_from })
 }
 
 /// The same content at another path under the same id: what is shown stays as it is, but a job under way reads a path
