@@ -8,7 +8,9 @@ use std::{io::Write, process::ExitCode};
 use aurora_indexer::Settings;
 
 fn main() -> ExitCode {
-    let settings: Settings = aurora_daemon::config::parse();
+    let mut settings: Settings = aurora_daemon::config::parse();
+    // That a folder which left cannot be left unwatched any more is no news. What an operator asks for comes later, and holds.
+    settings.log.log_level.insert_str(0, "notify=warn,");
     aurora_daemon::log::init(&settings.log);
     let done = match &settings.verb {
         Some(verb) => aurora_indexer::cli::run(verb).and_then(|text| print(&text)),

@@ -59,7 +59,9 @@ fn matches(command: Command, argv: impl Iterator<Item = OsString>) -> Result<(Co
     }
     if let Some(path) = config_path(&argv) {
         let table = read(Path::new(&path)).map_err(|reason| command.error(ErrorKind::Io, reason))?;
-        command = apply(command.clone(), &table).map_err(|reason| command.error(ErrorKind::InvalidValue, reason))?;
+        command = apply(command.clone(), &table).map_err(|reason| {
+            command.error(ErrorKind::InvalidValue, format!("{}: {reason}", Path::new(&path).display()))
+        })?;
     }
     let matches = command.clone().try_get_matches_from(argv)?;
     Ok((command, matches))
@@ -197,8 +199,10 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_refused_by_name() {
-        let error = parse_with("root = '/nas'\nsetle = '5s'", &[]).unwrap_err();
-        assert!(error.to_string().contains("unknown key `setle`"), "{error}");
+        let file = file("root = '/nas'\nsetle = '5s'");
+        let path = file.path().to_str().unwrap();
+        let error = try_parse::<Settings>(&["program", "--config", path]).unwrap_err();
+        assert!(error.to_string().contains(&format!("{path}: unknown key `setle`")), "{error}");
     }
 
     #[test]
