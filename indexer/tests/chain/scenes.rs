@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use serde_json::Value;
+use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 
 use crate::{
     long_enough,
@@ -105,4 +106,38 @@ fn two_files_of_one_name_are_two_scenes() {
     fs::write(indexer.root().join("sub/a.tif"), tiff(2)).unwrap();
     let hash = blake3::hash(b"sub/a.tif").to_hex();
     indexer.scene_at(&format!("a~{}", &hash[..8]), 2, "published");
+}
+
+/// Changes the indexer's database behind its back.
+fn change(indexer: &Indexer, statements: &'static str) {
+    let options = SqliteConnectOptions::new().filename(indexer.dir.path().join("state/indexer.db"));
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut conn = options.connect().await.unwrap();
+        sqlx::raw_sql(statements).execute(&mut conn).await.unwrap();
+        conn.close().await.unwrap();
+    });
+}
+
+#[test]
+fn the_log_tells_of_a_file_once_it_is_committed_and_of_no_folder_that_left() {
+    let indexer = Indexer::start(COPY, &[]);
+    let log = || fs::read_to_string(indexer.dir.path().join("log")).unwrap();
+    // What it asks for is looked at only by the commit, and is never there.
+    change(
+        &indexer,
+        "CREATE TABLE trial_parent (id INTEGER PRIMARY KEY);
+         CREATE TABLE trial_child (id INTEGER REFERENCES trial_parent DEFERRABLE INITIALLY DEFERRED);
+         CREATE TRIGGER trial AFTER INSERT ON scene BEGIN INSERT INTO trial_child VALUES (1); END",
+    );
+    fs::create_dir_all(indexer.root().join("day/pass")).unwrap();
+    fs::write(indexer.root().join("day/pass/a.tif"), tiff(1)).unwrap();
+    until("a commit that fails", || log().contains("FOREIGN KEY"));
+    assert_eq!(log().matches("settled path=").count(), 0);
+    change(&indexer, "DROP TRIGGER trial");
+    indexer.scene_at("a", 2, "published");
+    assert_eq!(log().matches("settled path=").count(), 1);
+
+    fs::rename(indexer.root().join("day"), indexer.dir.path().join("gone")).unwrap();
+    until("withdrawal", || indexer.scene("a").is_null());
+    assert!(!log().contains("watch descriptor"), "{}", log());
 }
