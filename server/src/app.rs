@@ -70,6 +70,10 @@ impl App {
         let timeout = settings.request_timeout.0;
         let descriptors = Descriptors::raise();
         let indexers = settings.indexers();
+        if let Some(folder) = &settings.state {
+            let refused = || format!("--state {}: not a folder that can be made", folder.display());
+            std::fs::create_dir_all(folder).with_context(refused)?;
+        }
         let mirrors = catalogue::load(settings.state.as_deref(), &indexers);
         let (patience, stall) = (timeout.mul_f64(PATIENCE), source::stall_timeout(timeout));
         let clients = source::Clients::new(timeout, stall)?;

@@ -15,7 +15,7 @@ mod snapshot;
 use std::{
     fmt::Display,
     sync::{
-        Arc, RwLock, RwLockReadGuard,
+        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicU64, Ordering::SeqCst},
     },
 };
@@ -43,6 +43,8 @@ pub(crate) struct Catalogue {
     moved: watch::Sender<()>,
     /// Changes so far, counted under the mirrors' lock.
     moves: AtomicU64,
+    /// Why the snapshot could not be written when it was last tried.
+    unsaved: Mutex<Option<String>>,
 }
 
 /// A scene and where it comes from.
@@ -58,7 +60,21 @@ pub(crate) struct Found {
 impl Catalogue {
     /// Starts from what the snapshot held. Indexers that nobody named may be missing for good.
     pub(crate) fn new(mirrors: Vec<Mirror>, are_named: bool) -> Self {
-        Self { mirrors: RwLock::new(mirrors), are_named, moved: watch::Sender::new(()), moves: AtomicU64::new(0) }
+        let (moved, moves) = (watch::Sender::new(()), AtomicU64::new(0));
+        Self { mirrors: RwLock::new(mirrors), are_named, moved, moves, unsaved: Mutex::default() }
+    }
+
+    /// Why the snapshot could not be written when it was last tried, if it could not.
+    pub(crate) fn unsaved(&self) -> Option<String> {
+        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Remembers how it went; answers whether that is news.
+    fn saved(&self, failed: Option<String>) -> bool {
+        let mut unsaved = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = *unsaved != failed;
+        *unsaved = failed;
+        is_news
     }
 
     /// Takes in a listener, who last saw the event of that id if any.
@@ -73,12 +89,12 @@ impl Catalogue {
 
     /// The mirrors as they are now; hold it briefly.
     pub(crate) fn mirrors(&self) -> RwLockReadGuard<'_, Vec<Mirror>> {
-        self.mirrors.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.mirrors.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes one mirror.
     pub(crate) fn with_mirror<T>(&self, index: usize, change: impl FnOnce(&mut Mirror) -> T) -> T {
-        let mut mirrors = self.mirrors.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut mirrors = self.mirrors.write().unwrap_or_else(PoisonError::into_inner);
         change(&mut mirrors[index])
     }
 

@@ -31,7 +31,7 @@ pub struct Settings {
 
     /// Indexer whose catalogue is followed and whose files are read; may be given several times [default: without
     /// `--allow` the one at http://127.0.0.1:8081, should it be there]
-    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    #[arg(long, value_name = "URL", value_delimiter = ',', value_parser = web_address)]
     pub indexer: Vec<Url>,
 
     /// Address prefix or folder that `url=` may name; may be given several times [default: the indexers' files]
@@ -48,7 +48,7 @@ pub struct Settings {
     pub picture_limit: ByteSize,
 
     /// Render threads [default: one a core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<NonZeroUsize>,
 
     /// Renders that may wait for a thread; beyond it requests are answered 503
@@ -101,6 +101,21 @@ fn lasting(text: &str) -> Result<Span, String> {
     if span.0.is_zero() { Err("nothing is done in no time".to_owned()) } else { Ok(span) }
 }
 
+/// Most render threads: more than any machine has cores, and no more than a process can have threads.
+const MAX_THREADS: usize = 1024;
+
+/// A number of threads that can be started.
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    let threads: NonZeroUsize = text.parse().map_err(|error| format!("{error}"))?;
+    if threads.get() > MAX_THREADS { Err(format!("more than {MAX_THREADS}")) } else { Ok(threads) }
+}
+
+/// An address that can be asked.
+fn web_address(text: &str) -> Result<Url, String> {
+    let url: Url = text.parse().map_err(|error| format!("{error}"))?;
+    if matches!(url.scheme(), "http" | "https") { Ok(url) } else { Err("neither http:// nor https://".to_owned()) }
+}
+
 impl Settings {
     /// The indexers that are followed: those named, or the usual one when neither it nor anything else to read is.
     pub fn indexers(&self) -> Vec<Url> {
@@ -125,6 +140,17 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let parse = |flag: &str, value: &str| {
+            aurora_daemon::config::try_parse::<Settings>(&["aurora-server", flag, value]).map(drop)
+        };
+        assert!(parse("--threads", "1024").is_ok() && parse("--indexer", "https://a").is_ok());
+        for (flag, value) in [("--threads", "1025"), ("--threads", "0"), ("--indexer", "ftp://a"), ("--indexer", "a")] {
+            assert!(parse(flag, value).is_err(), "{flag} {value}");
+        }
+    }
 
     #[test]
     fn no_flag_is_needed() {

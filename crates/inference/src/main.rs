@@ -9,6 +9,9 @@ use aurora_daemon::{
 use aurora_inference::{Job, Model, NodataChoice, run};
 use clap::Parser;
 
+/// Most threads that may be asked for: more than any machine has cores.
+const MAX_THREADS: i64 = 1024;
+
 /// Turns any georeferenced raster into an optimised COG and looks for dark spots on the sea
 #[derive(Parser, Debug)]
 #[command(
@@ -35,8 +38,8 @@ struct Args {
     #[arg(long, default_value = "512MiB", value_name = "SIZE", value_parser = parse_memory)]
     memory: ByteSize,
     /// Threads; 0 is one a core
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    threads: usize,
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u16).range(..=MAX_THREADS))]
+    threads: u16,
     /// Nodata value: `auto` takes the declared one, else 0 where unsigned data has a zero border
     #[arg(long, default_value = "auto", value_name = "auto|none|NUMBER", allow_hyphen_values = true)]
     nodata: NodataChoice,
@@ -77,7 +80,7 @@ fn main() -> ExitCode {
     let args: Args = config::parse();
     log::init(&args.log);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = if args.threads == 0 { cores } else { args.threads };
+    let threads = if args.threads == 0 { cores } else { args.threads.into() };
     if let Err(error) = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
         tracing::warn!(%error, "threads left at their default");
     }

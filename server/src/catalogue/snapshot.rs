@@ -69,8 +69,18 @@ pub(crate) async fn save_regularly(catalogue: Arc<Catalogue>, folder: PathBuf, s
         let now = positions(&catalogue);
         if now != saved {
             match save_now(&catalogue, &folder).await {
-                Ok(()) => saved = now,
-                Err(error) => tracing::warn!(%error, "the snapshot cannot be written"),
+                Ok(()) => {
+                    saved = now;
+                    if catalogue.saved(None) {
+                        tracing::info!("the snapshot is written again");
+                    }
+                }
+                Err(error) => {
+                    let path = path(&folder);
+                    if catalogue.saved(Some(format!("{}: {error}", path.display()))) {
+                        tracing::warn!(path = %path.display(), %error, "the snapshot cannot be written");
+                    }
+                }
             }
         }
         if stopped {
@@ -115,6 +125,29 @@ mod tests {
         let mirrors = load(Some(dir.path()), &[other, known]);
         assert_eq!(mirrors[0].position(), (String::new(), 0));
         assert_eq!(mirrors[1].position(), ("e".to_owned(), 7));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_written_is_told_until_it_can() {
+        let dir = tempfile::tempdir().unwrap();
+        let mirror = Mirror::new("http://a".parse().unwrap()).of_epoch("e");
+        let catalogue = Arc::new(Catalogue::new(vec![mirror], true));
+        let in_the_way = dir.path().join("catalogue.json.new");
+        fs::create_dir(&in_the_way).unwrap();
+        for (number, is_free) in [(1, false), (2, true)] {
+            if is_free {
+                fs::remove_dir(&in_the_way).unwrap();
+            }
+            let stop = CancellationToken::new();
+            let saving = save_regularly(Arc::clone(&catalogue), dir.path().to_owned(), stop.clone());
+            let moving = async {
+                catalogue.with_mirror(0, |mirror| mirror.advance(number));
+                stop.cancel();
+            };
+            tokio::join!(saving, moving);
+            assert_eq!(catalogue.unsaved().is_none(), is_free, "{:?}", catalogue.unsaved());
+        }
+        assert!(path(dir.path()).is_file());
     }
 
     #[test]

@@ -43,7 +43,8 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> impl IntoResponse {
     let is_missed = |indexer: &Value| {
         indexer["connected"] != true && (app.settings.expects_indexers() || !indexer["last_answer_at"].is_null())
     };
-    let is_whole = !indexers.iter().any(is_missed);
+    let database = database(&app);
+    let is_whole = !indexers.iter().any(is_missed) && database["status"] == "ok";
     let document = json!({
         "status": if is_whole { "ok" } else { "degraded" },
         "version": env!("CARGO_PKG_VERSION"),
@@ -67,7 +68,7 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> impl IntoResponse {
         "wasted_ms": u64::try_from(app.pool.wasted().as_millis()).unwrap_or(u64::MAX),
         "listeners": app.catalogue.listeners(),
         "indexers": indexers,
-        "database": database(&app),
+        "database": database,
         "gpus": gpus::all().await,
     });
     ([(CACHE_CONTROL, "no-store")], Json(document))
@@ -75,8 +76,13 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> impl IntoResponse {
 
 /// What the server keeps on disk: the catalogue's snapshot, and nothing else.
 fn database(app: &App) -> Value {
-    let folder = app.settings.state.as_ref();
-    json!({ "kind": folder.map_or("none", |_| "snapshot"), "path": folder, "status": "ok" })
+    let (folder, unsaved) = (app.settings.state.as_ref(), app.catalogue.unsaved());
+    let status = if unsaved.is_none() { "ok" } else { "degraded" };
+    let mut told = json!({ "kind": folder.map_or("none", |_| "snapshot"), "path": folder, "status": status });
+    if let Some(reason) = unsaved {
+        told["reason"] = reason.into();
+    }
+    told
 }
 
 /// How far renders fill their places; lists that had no room are counted with the renders that were sent away.
