@@ -100,6 +100,30 @@ async fn features_and_statistics_in_strips_are_those_in_one_piece() {
     }
 }
 
+/// Features so large that they are counted in strips, one of them beside the raster: the other is counted as by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_features_are_counted_in_strips_wherever_they_lie() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tif");
+    std::fs::write(&path, tiff(3)).unwrap();
+    let (servers, url) = (servers(folder.path()), encoded(path.to_str().unwrap()));
+    let feature = |west: f64| {
+        let ring = [[west, -9.0], [west + 9.0, -9.0], [west + 9.0, -1.0], [west, -1.0], [west, -9.0]];
+        json!({"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [ring]}})
+    };
+    let both = json!({"type": "FeatureCollection", "features": [feature(0.5), feature(100.0)]});
+    let mut first: Option<Value> = None;
+    for server in &servers {
+        let path = format!("{}/cog/statistics?width=1400&height=1200&url={url}", server.address);
+        let answer = server.client.post(&path).json(&both).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        let told: Value = answer.json().await.unwrap();
+        let counts = [0, 1].map(|at| told["features"][at]["properties"]["statistics"]["b1"]["count"].as_f64().unwrap());
+        assert!(counts[0] > 100_000.0 && counts[1] == 0.0, "{counts:?}");
+        assert_eq!(first.get_or_insert_with(|| told.clone()), &told);
+    }
+}
+
 /// Kinds of picture, and the bytes of the file where it is as large as what it shows.
 const KINDS: [(&str, u64); 9] = [
     ("png?algorithm=lee", 0),

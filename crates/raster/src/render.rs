@@ -40,7 +40,7 @@ pub use fit::{Sizing, placement_of_whole};
 pub use paint::{paint, paint_onto};
 pub use plan::{Plan, plan, plan_anywhere, plan_point, plan_stretched, plan_whole, plan_window};
 pub use resampling::Resampling;
-pub use strips::{plan_rows, plan_strip};
+pub use strips::{plan_rows, plan_strip, plan_strip_anywhere};
 pub use view::View;
 pub(crate) use zooms::of_header as zooms_of_header;
 pub use zooms::zooms;

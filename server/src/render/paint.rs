@@ -171,7 +171,7 @@ pub(super) const BUFFER_BYTES_PER_VALUE: u64 = 16;
 /// What is held beside source blocks while so many pixels of so many bands are made in one piece.
 pub(super) fn buffer_bytes((width_px, height_px): (u32, u32), bands: usize, process_bytes_per_px: u64) -> u64 {
     let each = BUFFER_BYTES_PER_PX + process_bytes_per_px + BUFFER_BYTES_PER_VALUE * bands as u64;
-    u64::from(width_px) * u64::from(height_px) * each
+    (u64::from(width_px) * u64::from(height_px)).saturating_mul(each)
 }
 
 /// What a render holds.

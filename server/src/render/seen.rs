@@ -77,7 +77,9 @@ impl Seen {
 
     /// What is read for some rows of the picture.
     pub(super) fn strip(&self, rows: Range<u32>, process: &Process) -> Strip {
-        let (reach_px, buffer_px, height_px) = (process.reach_px(), process.buffer_px(), self.size_px().1);
+        let (reach_px, height_px) = (process.reach_px(), self.size_px().1);
+        // Nothing is cut off a picture that is all buffer.
+        let buffer_px = (height_px - self.made_px(process).1) / 2;
         // Rows of what is seen, and of what is read of it.
         let shown = rows.start + buffer_px..rows.end + buffer_px;
         let seen = shown.start.saturating_sub(reach_px)..(shown.end + reach_px).min(height_px);
@@ -96,8 +98,33 @@ impl Seen {
     pub(super) fn plan_strip(&self, tiff: &GeoTiff, strip: &Strip, options: &ReadOptions) -> Result<Plan, Failure> {
         let rows = strip.read.clone();
         Ok(match self {
-            Self::View(view) | Self::Anywhere(view) => render::plan_strip(tiff, view, rows, options)?,
+            Self::View(view) => render::plan_strip(tiff, view, rows, options)?,
+            Self::Anywhere(view) => render::plan_strip_anywhere(tiff, view, rows, options)?,
             Self::Whole { size_px, .. } => render::plan_rows(tiff, *size_px, rows, options)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aurora_raster::process::Algorithm;
+
+    use super::*;
+
+    /// An algorithm looks farther than a narrow raster reaches: nothing is cut off it, and its rows are all made.
+    #[test]
+    fn a_raster_that_is_all_buffer_is_cut_into_strips_all_the_same() {
+        let algorithm = Algorithm::named("hillshade", Some("{\"buffer\": 99}")).expect("known");
+        let process = Process { algorithm: Some(algorithm), ..Process::default() };
+        for (size_px, margin_px, made_px) in [((190, 2000), 0, (190, 2000)), ((500, 2000), 99, (500, 2000))] {
+            let seen = Seen::Whole { size_px, margin_px };
+            assert_eq!(seen.made_px(&process), made_px);
+            for first in (0..made_px.1).step_by(64) {
+                let rows = first..(first + 64).min(made_px.1);
+                let strip = seen.strip(rows.clone(), &process);
+                let seen_px = strip.read.len() as u32 + strip.padding.above_px + strip.padding.below_px;
+                assert_eq!(seen_px, rows.len() as u32 + strip.cut.above_px + strip.cut.below_px, "{rows:?}");
+            }
+        }
     }
 }

@@ -195,11 +195,17 @@ impl Making {
 
     /// What is kept for each pixel, as far as it is known before anything is made.
     fn kept_bytes_per_px(&self, tiff: &GeoTiff, purpose: &Purpose) -> u64 {
-        let made = self.process.expression.as_ref().map_or(0, |expression| expression.outputs());
+        let Process { unscale, expression, algorithm } = &self.process;
+        let sample_bytes = match u64::from(tiff.header().sample_type.size_bytes()) {
+            _ if expression.is_some() || algorithm.is_some() => 8,
+            own if *unscale => own.max(4),
+            own => own,
+        };
+        let made = expression.as_ref().map_or(0, |expression| expression.outputs());
         let bands = band_count(tiff, &self.options).max(made) as u64;
         match purpose {
             Purpose::Picture { .. } => purpose.bytes_per_px(if bands < 3 { 1 } else { 3 }, 1),
-            _ => purpose.bytes_per_px(bands, u64::from(tiff.header().sample_type.size_bytes())),
+            _ => purpose.bytes_per_px(bands, sample_bytes),
         }
     }
 }

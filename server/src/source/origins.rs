@@ -15,7 +15,7 @@ use aurora_daemon::token::Token;
 use aurora_raster::source::SourceError;
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
-    time::timeout,
+    time::{timeout, timeout_at},
 };
 
 use crate::budget::{Reserved, Room};
@@ -155,8 +155,28 @@ impl Origin {
     /// # Errors
     /// `Unavailable` while the origin is left alone, or when others wait for it for too long already.
     pub(crate) async fn enter(self: &Arc<Self>) -> Result<Visit, SourceError> {
-        self.check(Instant::now())?;
-        timeout(TRIAL_PATIENCE, self.trial()).await.ok();
+        let until = tokio::time::Instant::now() + TRIAL_PATIENCE;
+        loop {
+            self.check(Instant::now())?;
+            timeout_at(until, self.trial()).await.ok();
+            let permits = self.places().await?;
+            // It may have been given up meanwhile, or somebody else goes to see.
+            match self.try_again(Instant::now()) {
+                Err(_) if self.is_tried() && tokio::time::Instant::now() < until => {}
+                tries => {
+                    let read_ahead = self.room.as_ref().map(|room| room.hold(READ_AHEAD_BYTES));
+                    return Ok(Visit {
+                        origin: Arc::clone(self),
+                        tries: tries?,
+                        _permits: permits,
+                        _read_ahead: read_ahead,
+                    });
+                }
+            }
+        }
+    }
+
+    async fn places(&self) -> Result<[OwnedSemaphorePermit; 2], SourceError> {
         let places = async {
             // Its own places first: who waits for a slow origin must not hold a place that others could use.
             let own = Arc::clone(&self.requests).acquire_owned().await.ok()?;
@@ -164,11 +184,7 @@ impl Origin {
             Some([own, all])
         };
         let places = timeout(self.patience, places).await.ok().flatten();
-        let permits = places.ok_or_else(|| self.unavailable("too many others wait for it"))?;
-        // It may have been given up meanwhile.
-        let tries = self.try_again(Instant::now())?;
-        let read_ahead = self.room.as_ref().map(|room| room.hold(READ_AHEAD_BYTES));
-        Ok(Visit { origin: Arc::clone(self), tries, _permits: permits, _read_ahead: read_ahead })
+        places.ok_or_else(|| self.unavailable("too many others wait for it"))
     }
 
     /// Whether it answers several ranges at once.
@@ -246,6 +262,10 @@ impl Origin {
         Ok(tries)
     }
 
+    fn is_tried(&self) -> bool {
+        self.lock().is_tried
+    }
+
     /// Who tried was given up, as when its requester left: the next one tries.
     fn untried(&self) {
         let mut health = self.lock();
@@ -307,6 +327,12 @@ impl Health {
 }
 
 impl Visit {
+    /// The origin has answered, whatever becomes of the rest.
+    pub(crate) fn answered(&mut self) {
+        self.tries = false;
+        self.origin.succeeded();
+    }
+
     /// The origin answered, be it badly, or that it does not have what was asked for.
     pub(crate) fn succeeded(mut self) {
         self.tries = false;

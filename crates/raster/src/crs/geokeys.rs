@@ -80,16 +80,15 @@ impl<'a> GeoKeys<'a> {
     }
 
     fn user_defined_projection(&self) -> Result<Crs, String> {
-        let (body, unit_m, unit_deg) = (Body::of(self)?, units::metres(self)?, units::degrees(self)?);
-        let is_wgs84 = matches!(body, Body::Wgs84);
+        let (body, unit_m) = (Body::of(self)?, units::metres(self)?);
         match (self.code(key::PROJECTION), self.code(key::METHOD)) {
             (Some(code @ (16001..=16060 | 16101..=16160)), _) if !body.is_sphere() => utm(code, unit_m, &body),
-            (_, Some(methods::TRANSVERSE_MERCATOR)) if unit_m == 1.0 && is_wgs84 => {
-                let parameters = methods::transverse_mercator(unit_deg, |keys| self.double_of(keys));
+            (_, Some(methods::TRANSVERSE_MERCATOR)) if unit_m == 1.0 && matches!(body, Body::Wgs84) => {
+                let parameters = methods::transverse_mercator(units::degrees(self)?, |keys| self.double_of(keys));
                 Crs::transverse_mercator(parameters).map_err(|error| error.to_string())
             }
             (_, Some(method)) => {
-                let units = (unit_m, unit_deg);
+                let units = (unit_m, units::degrees(self)?);
                 let definition = methods::definition(method, units, body.words(), |keys| self.double_of(keys));
                 let definition = definition.ok_or_else(|| format!("user-defined projection by method {method}"))?;
                 Crs::from_definition(&definition)

@@ -36,7 +36,8 @@ impl Sizing {
     /// The same of what is so many pixels wide and high, and not whole ones: a box has its own ratio of sides.
     fn resolve_extent(&self, (native_width, native_height): (f64, f64)) -> (u32, u32) {
         let ratio = native_height / native_width;
-        let whole = |side: f64| (side as u32).max(1);
+        // Half of what numbers reach leaves room for what is put round it, until it is refused.
+        let whole = |side: f64| (side as u32).clamp(1, u32::MAX / 2);
         // A side that is whole but for rounding is not one more.
         let up = |side: f64| whole(if (side - side.round()).abs() < ON_EDGE_PX { side.round() } else { side.ceil() });
         let longest = native_width.max(native_height);
@@ -145,6 +146,8 @@ mod tests {
         };
         assert_eq!([of_box(Some(600), None, None), of_box(None, Some(600), None)], [(600, 350), (1029, 600)]);
         assert_eq!([of_box(None, None, Some(1024)), of_box(None, None, Some(3))], [(4, 2), (3, 2)]);
+        let slit = Sizing { width_px: Some(2048), ..Sizing::default() }.resolve_extent((1e-9, 1.0));
+        assert_eq!(slit, (2048, u32::MAX / 2));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::{
     GeoTiff, Result,
     render::{
         Plan, ReadOptions, View,
-        plan::{check_sides, plan, plan_window},
+        plan::{check_sides, plan, plan_anywhere, plan_window},
     },
 };
 
@@ -22,6 +22,16 @@ pub fn plan_strip(tiff: &GeoTiff, view: &View, rows: Range<u32>, options: &ReadO
     let picture_px = (view.width_px(), view.height_px());
     check_sides(tiff, picture_px)?;
     Ok(Plan { picture_px, ..plan(tiff, &view.strip(rows), options)? })
+}
+
+/// The same of a view wherever it lies.
+///
+/// # Errors
+/// As [`plan_anywhere`].
+pub fn plan_strip_anywhere(tiff: &GeoTiff, view: &View, rows: Range<u32>, options: &ReadOptions) -> Result<Plan> {
+    let picture_px = (view.width_px(), view.height_px());
+    check_sides(tiff, picture_px)?;
+    Ok(Plan { picture_px, ..plan_anywhere(tiff, &view.strip(rows), options)? })
 }
 
 /// Plans some rows of the whole raster stretched to a size of its own.

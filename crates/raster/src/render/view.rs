@@ -116,7 +116,8 @@ impl View {
         let (more_x, more_y) = (more * lattice.pixel_x, more * lattice.pixel_y);
         let Bounds { minx, miny, maxx, maxy } = self.bounds;
         self.bounds = Bounds::new(minx - more_x, miny - more_y, maxx + more_x, maxy + more_y);
-        (self.width_px, self.height_px) = (self.width_px + half_px, self.height_px + half_px);
+        (self.width_px, self.height_px) =
+            (self.width_px.saturating_add(half_px), self.height_px.saturating_add(half_px));
         self
     }
 

@@ -54,6 +54,11 @@ fn angles_count_in_the_units_that_a_file_names() {
         assert_near(&format!("unit {unit}"), facts.bounds_wgs84, ZONE_32);
         assert_eq!(facts.epsg, Some(32_632));
     }
+    // A degree of its own, in the digits that files have.
+    let own = [[2048, 0, 1, 4326], [2054, 0, 1, 32767], [2055, IN_DOUBLES, 1, 5]];
+    let keys = [&own[..], &TRANSVERSE_MERCATOR].concat();
+    let facts = facts_of(&scene_of(&keys, &[9.0, 0.0, 500_000.0, 0.0, 0.9996, 0.017_453_292_519_943_3]));
+    assert_eq!(facts.epsg, Some(32_632));
     // Degrees, minutes and seconds in one number are not guessed.
     let keys = [&[[2048, 0, 1, 4326], [2054, 0, 1, 9110]], &TRANSVERSE_MERCATOR[..]].concat();
     let facts = facts_of(&scene_of(&keys, &[9.0, 0.0, 500_000.0, 0.0, 0.9996]));

@@ -66,7 +66,7 @@ pub(super) async fn send(
     url: &Url,
     mut request: Request,
 ) -> Result<Answered, SourceError> {
-    let visit = origin.enter().await?;
+    let mut visit = origin.enter().await?;
     if let Some(token) = origin.token() {
         request.headers_mut().insert(header::AUTHORIZATION, token.authorization());
     }
@@ -87,6 +87,10 @@ pub(super) async fn send(
         }
         Ok(response) => {
             origin.answered_after(begun.elapsed());
+            if !response.status().is_success() {
+                // That there is no such file, or not for us, is an answer, too.
+                visit.answered();
+            }
             Ok(Answered { response, visit })
         }
         Err(error) if of_http(&error).any(hyper::Error::is_parse) => {
@@ -165,9 +169,13 @@ pub(super) async fn each_chunk(
         };
         received += chunk.len() as u64;
         if received > most {
+            visit.succeeded();
             return Err(bad(url, format!("more than the {most} bytes asked for")));
         }
-        take(&chunk)?;
+        if let Err(error) = take(&chunk) {
+            visit.succeeded();
+            return Err(error);
+        }
     }
     visit.succeeded();
     metrics::counter!("aurora_source_bytes_total").increment(received);

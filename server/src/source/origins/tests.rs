@@ -66,6 +66,18 @@ async fn whoever_comes_while_one_tries_waits_for_what_becomes_of_it() {
 }
 
 #[tokio::test]
+async fn an_answer_of_no_use_is_one_all_the_same() {
+    let (fails, _) = origins(Duration::from_secs(60));
+    for _ in 0..MAX_FAILURES {
+        fails.enter().await.unwrap().failed();
+    }
+    fails.lock().rests_until = Some(Instant::now());
+    // Status 404, of which nobody reads the body.
+    fails.enter().await.unwrap().answered();
+    assert!(fails.enter().await.is_ok() && fails.enter().await.is_ok());
+}
+
+#[tokio::test]
 async fn a_success_between_failures_begins_the_count_anew() {
     let (flickers, _) = origins(Duration::from_secs(60));
     for _ in 0..3 * MAX_FAILURES {
