@@ -16,8 +16,9 @@ impl Process {
     /// and returns its address.
     pub(crate) fn start(first: &str, stdin: Stdio, flags: &[&str]) -> (Self, SocketAddr) {
         let script = format!("{first} exec \"$0\" --log json \"$@\"");
-        let mut child = Command::new("sh")
-            .args(["-c", &script, env!("CARGO_BIN_EXE_aurora-server")])
+        // Whoever runs the tests may have them outlive a terminal, which children inherit and no shell can take back.
+        let mut child = Command::new("env")
+            .args(["--default-signal=HUP", "sh", "-c", &script, env!("CARGO_BIN_EXE_aurora-server")])
             .args(flags)
             .stdin(stdin)
             .stderr(Stdio::piped())
