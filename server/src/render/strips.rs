@@ -131,6 +131,10 @@ async fn made<S: Send + 'static>(
     stages: &mut Stages,
     put: impl Fn(Option<S>, Pixels, u32) -> Result<S, Failure> + Send + Sync + 'static,
 ) -> Result<(S, Arc<Reserved>), Failure> {
+    let (whole, reading) = (making.seen.clone(), making.options.clone());
+    // What goes wrong is told by the strips, which would read their blocks one after the other.
+    let _ = paint::ahead(app, Arc::clone(tiff), move |tiff| whole.plan(tiff, &reading)).await;
+    stages.end("ahead");
     let (planning, share_bytes) = (Arc::clone(tiff), app.budget.in_flight_bytes / SHARE_OF_RENDERS);
     let cut = move |_: &mut Stages, _: &dyn Fn() -> bool| {
         let (strips, cost_bytes) = making.strips(&planning, share_bytes)?;

@@ -97,15 +97,17 @@ impl<'a, T: Pixel> Mosaic<'a, T> {
         Ok(Some(Held { samples: values.get(self.sample..).unwrap_or_default(), rows }))
     }
 
-    /// The block that holds a pixel of the level, which must lie in the window.
+    /// The block that holds a pixel of the level; beyond the window there is none.
     pub(super) fn patch_at(&self, col: i64, row: i64) -> Patch<'a, T> {
         let (block_width, block_height) = (i64::from(self.level.block_width_px), i64::from(self.level.block_height_px));
         let (across, down) = (col / block_width, row / block_height);
-        let in_window = (across - i64::from(self.first_block.0)) as usize
-            + (down - i64::from(self.first_block.1)) as usize * self.blocks_across;
+        let within = |index: i64, first: u32| usize::try_from(index - i64::from(first)).ok();
+        let col_in_window = within(across, self.first_block.0).filter(|&col| col < self.blocks_across);
+        let in_window = col_in_window.zip(within(down, self.first_block.1));
         let area =
             |index: i64, block_px: i64, side_px: u32| index * block_px..((index + 1) * block_px).min(side_px.into());
-        let held = self.blocks.get(in_window).and_then(Option::as_ref);
+        let place = in_window.and_then(|(col, row)| row.checked_mul(self.blocks_across)?.checked_add(col));
+        let held = place.and_then(|place| self.blocks.get(place)?.as_ref());
         Patch {
             samples: held.map(|held| held.samples),
             cols: area(across, block_width, self.level.width_px),
