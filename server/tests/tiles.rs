@@ -112,13 +112,13 @@ async fn values_can_be_made_of_values() {
     assert_eq!(placed.bytes().await.unwrap()[..4], *b"II\x2a\0");
     let refused = server.problem(&path(&url, &tile(3, 5), ".png?algorithm=normalizedIndex&")).await;
     assert_eq!(refused.0, 400);
-    // What is made of a picture is bounded, too.
-    let outputs = ["b1"; 16].join(";");
+    // What is made of a picture is bounded, too: here 16 numbers of 64 bits for each pixel.
+    let outputs = ["b1*0.5"; 16].join(";");
     let preview =
         |side_px: u32| format!("/cog/preview/{side_px}x{side_px}.npy?expression={outputs}&url={}", encoded(&url));
     assert_eq!(server.get(&preview(256)).await.status(), StatusCode::OK);
     let refused = server.problem(&preview(2048)).await;
-    assert!(refused.0 == 413 && format!("{refused:?}").contains("processed picture"), "{refused:?}");
+    assert!(refused.0 == 413 && format!("{refused:?}").contains("--picture-limit"), "{refused:?}");
 }
 
 #[tokio::test]
