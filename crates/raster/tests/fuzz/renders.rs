@@ -151,13 +151,15 @@ fn mutants_are_rendered_or_refused() {
 }
 
 /// Mutants that once held too much or panicked: a WebP whose partitions claim 16 MiB each, a raster of which a view pixel
-/// spans more pixels than numbers reach, and one whose blocks are together longer than numbers reach.
+/// spans more pixels than numbers reach, one whose blocks are together longer than numbers reach,
+/// and one of which a kernel looks beyond the blocks that were read.
 #[test]
 fn what_was_found_once_stays_bounded() {
-    let found: [&'static [u8]; 3] = [
+    let found: [&'static [u8]; 4] = [
         include_bytes!("found/webp-partitions.tif"),
         include_bytes!("found/flat-pixels.tif"),
         include_bytes!("found/endless-blocks.tif"),
+        include_bytes!("found/taps-beyond-blocks.tif"),
     ];
     for bytes in found {
         let tiff = open(&bytes.into()).expect("its header is valid");
@@ -165,8 +167,10 @@ fn what_was_found_once_stays_bounded() {
         assert!(held <= BLOCK_BYTES, "{held} bytes for blocks");
         for resampling in Resampling::names().filter_map(Resampling::named) {
             let wish = Wish { resampling, ..Wish::plain() };
-            let (_, held) = peak_bytes(|| drop(wish.of(&tiff, SYSTEMS[0])));
-            assert!(held <= RENDER_BYTES, "{held} bytes by {resampling:?}");
+            for epsg in SYSTEMS {
+                let (_, held) = peak_bytes(|| drop(wish.of(&tiff, epsg)));
+                assert!(held <= RENDER_BYTES, "{held} bytes by {resampling:?} in EPSG:{epsg}");
+            }
         }
     }
 }
