@@ -126,92 +126,65 @@ describe("toasts", () => {
     seen: false,
     ...change,
   });
-  const store = () => createAppStore(loadSettings(null, "en"));
 
   beforeEach(() => document.body.replaceChildren());
 
-  it("announce each piece of news once, and lead to it", async () => {
-    const [state, opened] = [store(), vi.fn()];
+  const shown = () => {
+    const [state, opened] = [createAppStore(loadSettings(null, "en")), vi.fn()];
     const toasts = new Toasts(state, () => english, opened);
     document.body.append(toasts.root);
     toasts.start();
-    state.update({ news: [item("a")] });
-    await Promise.resolve();
-    state.update({ news: [item("b"), item("a")] });
-    await Promise.resolve();
-    expect([...toasts.root.children].map((card) => card.textContent)).toEqual([
+    const tell = async (news: Parameters<typeof state.update>[0]) => {
+      state.update(news);
+      await Promise.resolve();
+    };
+    return { root: toasts.root, opened, tell };
+  };
+
+  it("announce each piece of news once, and lead to it", async () => {
+    const { root, opened, tell } = shown();
+    await tell({ news: [item("a")] });
+    await tell({ news: [item("b"), item("a")] });
+    expect([...root.children].map((card) => card.textContent)).toEqual([
       "New scene CSKS1 2026-03-01 08:00 UTC",
       "New scene CSKS1 2026-03-01 08:00 UTC",
     ]);
-    toasts.root.querySelector<HTMLElement>(".toast-body")?.click();
+    root.querySelector<HTMLElement>(".toast-body")?.click();
     expect(opened).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ key: "a" }));
-    state.update({ news: [item("b"), item("a", { seen: true })] });
-    await Promise.resolve();
-    expect(toasts.root.children).toHaveLength(1);
+    await tell({ news: [item("b"), item("a", { seen: true })] });
+    expect(root.children).toHaveLength(1);
   });
 
   it("say in place what is learnt of their scene", async () => {
-    const state = store();
-    const toasts = new Toasts(
-      state,
-      () => english,
-      () => {},
-    );
-    document.body.append(toasts.root);
-    toasts.start();
+    const { root, tell } = shown();
     const nameless = { kind: "detections", count: 2, satellite: null, observedAt: null } as const;
-    state.update({ news: [item("long-id", nameless)] });
-    await Promise.resolve();
-    const card = toasts.root.firstElementChild;
+    await tell({ news: [item("long-id", nameless)] });
+    const card = root.firstElementChild;
     expect(card?.textContent).toBe("2 detections in long-id");
-    state.update({ news: [item("long-id", { kind: "detections", count: 2 })] });
-    await Promise.resolve();
-    expect([...toasts.root.children]).toEqual([card]);
+    await tell({ news: [item("long-id", { kind: "detections", count: 2 })] });
+    expect([...root.children]).toEqual([card]);
     expect(card?.textContent).toBe("2 detections in CSKS1 2026-03-01 08:00 UTC");
   });
 
   it("are few, even in a flood", async () => {
-    const state = store();
-    const toasts = new Toasts(
-      state,
-      () => english,
-      () => {},
-    );
-    document.body.append(toasts.root);
-    toasts.start();
-    state.update({ news: Array.from({ length: 40 }, (_, i) => item(`s${i}`)) });
-    await Promise.resolve();
-    expect(toasts.root.children.length).toBeLessThanOrEqual(4);
-    expect(toasts.root.getAttribute("aria-live")).toBe("polite");
+    const { root, tell } = shown();
+    await tell({ news: Array.from({ length: 40 }, (_, i) => item(`s${i}`)) });
+    expect(root.children.length).toBeLessThanOrEqual(4);
+    expect(root.getAttribute("aria-live")).toBe("polite");
   });
 
   it("tell one fault once, however often it happens", async () => {
-    const state = store();
-    const toasts = new Toasts(
-      state,
-      () => english,
-      () => {},
-    );
-    document.body.append(toasts.root);
-    toasts.start();
+    const { root, tell } = shown();
     for (const [serial, text] of ["no answer", "no answer", "unwell"].entries()) {
-      state.update({ fault: { text, serial } });
-      await Promise.resolve();
+      await tell({ fault: { text, serial } });
     }
-    const texts = [...toasts.root.children].map((card) => card.textContent);
+    const texts = [...root.children].map((card) => card.textContent);
     expect(texts).toEqual(["Something went wrong no answer", "Something went wrong unwell"]);
   });
 
   it("say nothing of old news", async () => {
-    const state = store();
-    const toasts = new Toasts(
-      state,
-      () => english,
-      () => {},
-    );
-    toasts.start();
-    state.update({ news: [item("a", { atMs: Date.now() - 600_000 })] });
-    await Promise.resolve();
-    expect(toasts.root.children).toHaveLength(0);
+    const { root, tell } = shown();
+    await tell({ news: [item("a", { atMs: Date.now() - 600_000 })] });
+    expect(root.children).toHaveLength(0);
   });
 });

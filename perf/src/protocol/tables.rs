@@ -2,8 +2,8 @@
 
 use super::{Group, Route, RouteGroup, Run, SERVER, Step, by_group, operator_figure};
 use crate::{
-    measure::{Count, Tally, Trend, Usage},
-    report::{Language, Table, dash, failure_table, whole},
+    measure::{Count, Tally, Trend},
+    report::{Language, Table, dash, failure_table, usage_cells, whole},
     user::WalkKind,
 };
 
@@ -65,17 +65,6 @@ fn process_table(run: &Run, process: &str, target: &str, lang: Language) -> Opti
     let rows: Vec<_> = run.steps.iter().filter(|step| step.target == target).filter_map(row).collect();
     let title = format!("{} {process}", lang.say("Process", "Processo"));
     (!rows.is_empty()).then(|| Table::new(title, &head, rows))
-}
-
-fn usage_cells(usage: &Usage) -> [String; 6] {
-    [
-        format!("{:.0}", usage.rss_mb),
-        format!("{:.0}", usage.rss_max_mb),
-        usage.pss_max_mb.map_or_else(dash, |pss_mb| format!("{pss_mb:.0}")),
-        format!("{:.2}", usage.cpu_cores),
-        usage.threads_max.to_string(),
-        usage.fds_max.map_or_else(dash, |fds| fds.to_string()),
-    ]
 }
 
 fn operator_cells(step: &Step) -> [String; 3] {

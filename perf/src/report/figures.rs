@@ -1,7 +1,7 @@
 //! Figures that several commands show alike: tallies, failures, and processes over time.
 
 use super::{Language, Line, Part, Plot, Table};
-use crate::measure::{Count, Durations, MACHINE, Sample, Tally, Trend};
+use crate::measure::{Count, Durations, MACHINE, Sample, Tally, Trend, Usage};
 
 /// What stands where there is no figure.
 pub fn dash() -> String {
@@ -19,6 +19,18 @@ pub fn whole(n: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// What a process used: memory in MB at the end, its most, the most of its own share, CPU cores, most threads and files.
+pub fn usage_cells(usage: &Usage) -> [String; 6] {
+    [
+        format!("{:.0}", usage.rss_mb),
+        format!("{:.0}", usage.rss_max_mb),
+        usage.pss_max_mb.map_or_else(dash, |pss_mb| format!("{pss_mb:.0}")),
+        format!("{:.2}", usage.cpu_cores),
+        usage.threads_max.to_string(),
+        usage.fds_max.map_or_else(dash, |fds| fds.to_string()),
+    ]
 }
 
 /// Durations, counts, checks, kinds of request and failures.

@@ -12,7 +12,7 @@ mod secrets;
 
 pub use circumstances::{Circumstances, Host};
 pub use document::{Document, Part, Table};
-pub use figures::{dash, failure_table, over_time, process_name, process_plots, tally_tables, whole};
+pub use figures::{dash, failure_table, over_time, process_name, process_plots, tally_tables, usage_cells, whole};
 pub use language::Language;
 pub use note::{Bottleneck, Note};
 pub use plots::{Line, Plot};

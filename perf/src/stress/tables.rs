@@ -3,7 +3,7 @@
 use super::{Run, StageFigures, quantile_ms};
 use crate::{
     measure::{Account, Count, Tally, Trend, Usage},
-    report::{Language, Table, dash, process_name, tally_tables, whole},
+    report::{Language, Table, dash, process_name, tally_tables, usage_cells, whole},
 };
 
 /// Those that every load has.
@@ -74,15 +74,9 @@ fn served_table(total: &Tally, lang: Language) -> Table {
 
 fn usage_table(run: &Run, lang: Language) -> Table {
     let row = |usage: &Usage| {
-        vec![
-            process_name(&usage.process, lang),
-            format!("{:.0}", usage.rss_mb),
-            format!("{:.0}", usage.rss_max_mb),
-            usage.pss_max_mb.map_or_else(dash, |pss| format!("{pss:.0}")),
-            format!("{:.2}", usage.cpu_cores),
-            usage.threads_max.to_string(),
-            usage.fds_max.map_or_else(dash, |fds| fds.to_string()),
-        ]
+        let mut row = vec![process_name(&usage.process, lang)];
+        row.extend(usage_cells(usage));
+        row
     };
     let head = [
         "",
