@@ -31,6 +31,9 @@ const NOT_BUILT: &str = "<!doctype html><title>Aurora</title><p>The map is not p
 
 /// `/` and everything that no route takes.
 pub(crate) async fn asset(method: Method, uri: Uri, headers: HeaderMap, conditions: Conditions) -> Response {
+    if let Some(place) = without_slash(&uri) {
+        return (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, place)]).into_response();
+    }
     if !matches!(method, Method::GET | Method::HEAD) {
         return Problem::not_found(format!("{method} {}", uri.path())).into_response();
     }
@@ -41,6 +44,13 @@ pub(crate) async fn asset(method: Method, uri: Uri, headers: HeaderMap, conditio
         None if path == INDEX => not_built(),
         None => Problem::not_found(uri.path()).into_response(),
     }
+}
+
+/// The same address without the slash at its end, as TiTiler redirects to it: relative, so that it holds behind a proxy that puts
+/// something in front.
+fn without_slash(uri: &Uri) -> Option<String> {
+    let last = uri.path().strip_suffix('/')?.rsplit('/').next().filter(|last| !last.is_empty())?;
+    Some(uri.query().map_or_else(|| format!("../{last}"), |query| format!("../{last}?{query}")))
 }
 
 /// One of the built pages, whatever the address it is asked for under.

@@ -22,6 +22,27 @@ async fn everything_that_goes_wrong_is_a_problem() {
     assert_eq!(response.headers()["content-type"], "application/problem+json");
 }
 
+/// As TiTiler's clients may write them; behind a proxy, too, which may have put something in front of the path.
+#[tokio::test]
+async fn an_address_with_a_slash_at_its_end_leads_to_the_one_without() {
+    let server = Server::start(&[]);
+    let plain = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    for (path, place) in [
+        ("/tileMatrixSets/", "../tileMatrixSets"),
+        ("/scenes/?limit=1&f=a/", "../scenes?limit=1&f=a/"),
+        ("/docs/", "../docs"),
+    ] {
+        let told = plain.get(format!("{}{path}", server.address)).send().await.unwrap();
+        assert_eq!(
+            (told.status(), &told.headers()["location"]),
+            (StatusCode::TEMPORARY_REDIRECT, &place.parse().unwrap())
+        );
+    }
+    assert_eq!(server.json("/tileMatrixSets/").await, server.json("/tileMatrixSets").await);
+    assert_eq!((server.get("/").await.status(), server.get("//").await.status()), (StatusCode::OK, StatusCode::OK));
+    assert_eq!(server.problem("/no/such/thing/").await.0, 404);
+}
+
 #[tokio::test]
 async fn every_answer_has_an_id_and_may_be_read_from_anywhere() {
     let server = Server::start(&[]);
