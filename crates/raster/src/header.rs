@@ -76,8 +76,6 @@ pub struct Header {
     pub sample_type: SampleType,
     /// How every sample is stored.
     pub encoding: Encoding,
-    /// Whether pictures in blocks are YCbCr, to be served as RGB.
-    pub ycbcr: bool,
     /// Whether multi-byte samples are big-endian in the file.
     pub big_endian: bool,
     /// Declared nodata value.

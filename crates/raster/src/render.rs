@@ -28,20 +28,20 @@ mod pixel;
 mod plan;
 mod project;
 mod resampling;
-mod strips;
 mod taps;
 mod touch;
 mod view;
+mod whole;
 mod zooms;
 
 pub use carry::carried_bounds;
 pub use fetch::{Fetched, at_hand, fetch};
 pub use fit::{Sizing, placement_of_whole};
-pub use paint::{paint, paint_onto};
-pub use plan::{Plan, plan, plan_anywhere, plan_point, plan_stretched, plan_whole, plan_window};
+pub use paint::{decode, paint, paint_onto};
+pub use plan::{Plan, plan, plan_anywhere, plan_point};
 pub use resampling::Resampling;
-pub use strips::{plan_rows, plan_strip, plan_strip_anywhere};
 pub use view::View;
+pub use whole::{plan_rows, plan_stretched, plan_whole, plan_window};
 pub(crate) use zooms::of_header as zooms_of_header;
 pub use zooms::zooms;
 

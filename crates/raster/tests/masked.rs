@@ -7,7 +7,7 @@ mod support;
 use std::path::Path;
 
 use aurora_raster::{
-    GeoTiff, encode,
+    GeoTiff, Limits, encode,
     pixels::Pixels,
     render::{ReadOptions, Resampling, plan_stretched},
     style::{self, Style},
@@ -18,7 +18,7 @@ use gdal::{
     raster::{Buffer, ColorInterpretation, GdalType, RasterCreationOptions},
     spatial_ref::SpatialRef,
 };
-use support::{open, paint, render, tile};
+use support::{open, open_within, paint, render, tile};
 
 /// Side of the scene in pixels.
 const SIDE_PX: usize = 1024;
@@ -27,8 +27,8 @@ const SIDE_PX: usize = 1024;
 const GROUND: u8 = 200;
 const HIDDEN: u8 = 9;
 
-/// Tiles in which the scene, 60 m a pixel, is shrunk eightfold, shown about as it is, and magnified.
-const TILES: [(u8, u32, u32); 3] = [(8, 98, 144), (11, 788, 1156), (13, 3152, 4624)];
+/// Tiles in which the scene, 60 m a pixel, is shrunk eightfold, shown about as it is, magnified, and hidden by whole blocks.
+const TILES: [(u8, u32, u32); 4] = [(8, 98, 144), (11, 788, 1156), (13, 3152, 4624), (11, 787, 1158)];
 
 /// What says that pixels are masked.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,8 @@ enum By {
     Mask,
     /// Written when the overviews were there, which so have none.
     LateMask,
+    /// Beside stored rows without overviews, which are read in other blocks than its own.
+    MaskOfRows,
 }
 
 /// Single holes all over, and a wide one.
@@ -45,12 +47,16 @@ fn is_hole(at: usize) -> bool {
     let (col, row) = (at % SIDE_PX, at / SIDE_PX);
     let mixed = (col as u32).wrapping_mul(73_856_093) ^ (row as u32).wrapping_mul(19_349_663);
     let single = mixed.wrapping_mul(2_654_435_761) >> 24 < 20;
-    single || (300..520).contains(&col) && (280..(400 + col / 4)).contains(&row)
+    let wide = (300..520).contains(&col) && (280..(400 + col / 4)).contains(&row);
+    single || wide || col >= 640 && row >= 640
 }
 
 fn write<T: Copy + GdalType>(path: &Path, by: By, number: fn(f64) -> T) {
-    let options: RasterCreationOptions =
-        ["TILED=YES", "BLOCKXSIZE=128", "BLOCKYSIZE=128", "COMPRESS=DEFLATE"].into_iter().collect();
+    let tiled = ["TILED=YES", "BLOCKXSIZE=128", "BLOCKYSIZE=128", "COMPRESS=DEFLATE"];
+    let options: RasterCreationOptions = match by {
+        By::MaskOfRows => ["TILED=NO"].into_iter().collect(),
+        _ => tiled.into_iter().collect(),
+    };
     let driver = DriverManager::get_driver_by_name("GTiff").expect("GDAL reads TIFF");
     let bands = if matches!(by, By::Alpha) { 2 } else { 1 };
     let mut file =
@@ -59,7 +65,7 @@ fn write<T: Copy + GdalType>(path: &Path, by: By, number: fn(f64) -> T) {
     file.set_geo_transform(&[200_000.0, 60.0, 0.0, 7_500_000.0, 0.0, -60.0]).expect("written");
     let under = match by {
         By::Nodata(nodata) => nodata,
-        By::Alpha | By::Mask | By::LateMask => HIDDEN.into(),
+        _ => HIDDEN.into(),
     };
     let size = (SIDE_PX, SIDE_PX);
     let plane = |hole: f64, ground: f64| {
@@ -73,10 +79,12 @@ fn write<T: Copy + GdalType>(path: &Path, by: By, number: fn(f64) -> T) {
             alpha.set_color_interpretation(ColorInterpretation::AlphaBand).expect("written");
             alpha.write((0, 0), size, &mut plane(0.0, 255.0)).expect("written");
         }
-        By::Mask => write_mask(&file),
+        By::Mask | By::MaskOfRows => write_mask(&file),
         By::LateMask => {}
     }
-    file.build_overviews("NEAREST", &[2, 4, 8], &[]).expect("built");
+    if !matches!(by, By::MaskOfRows) {
+        file.build_overviews("NEAREST", &[2, 4, 8], &[]).expect("built");
+    }
     if matches!(by, By::LateMask) {
         write_mask(&file);
     }
@@ -93,20 +101,32 @@ fn write_mask(file: &Dataset) {
     mask_band.write((0, 0), size, &mut Buffer::<u8>::new(size, mask)).expect("written");
 }
 
+/// The same file of which no block is stored that hides all.
+fn copy_sparse(from: &Path, to: &Path) {
+    let options = ["COMPRESS=DEFLATE", "BLOCKSIZE=128", "SPARSE_OK=YES", "OVERVIEWS=AUTO"].into_iter().collect();
+    let driver = DriverManager::get_driver_by_name("COG").expect("GDAL writes COGs");
+    let copy = Dataset::open(from).expect("written before").create_copy(&driver, to, &options).expect("copied");
+    copy.close().expect("written");
+    let tiff = open(to).expect("a scene that is read");
+    let blocks = tiff.header().mask(0).expect("it has a mask").blocks_in_plane() as u32;
+    let left_out = (0..blocks).filter(|&index| tiff.mask_parts(0, index).expect("known").is_empty()).count();
+    assert!(left_out > 0, "all {blocks} blocks of the mask are stored");
+}
+
 fn painted(tiff: &GeoTiff, (z, x, y): (u8, u32, u32), resampling: Resampling) -> Pixels {
     let options = ReadOptions { resampling, ..ReadOptions::default() };
     render(tiff, &tile(z, x, y, 256), &options).expect("the tile shows the scene")
 }
 
-fn check(path: &Path, what: &str) {
-    let tiff = open(path).expect("a scene that is read");
+fn check(path: &Path, what: &str, limits: Limits) {
+    let tiff = open_within(path, limits).expect("a scene that is read");
     for place in TILES {
         let nearest = painted(&tiff, place, Resampling::Nearest);
         let masked = nearest.mask.iter().filter(|&&m| m == 0).count();
         assert!(masked > 1000 && nearest.valid_px() > 1000, "{what} {place:?}: {masked} masked");
         for name in Resampling::names().filter(|name| *name != "sum") {
             let shown = painted(&tiff, place, Resampling::named(name).expect("a listed name"));
-            assert_eq!(shown.mask, nearest.mask, "{what} {place:?} {name}");
+            assert!(shown.mask == nearest.mask, "{what} {place:?} {name}");
             let values = shown.valid_values(0);
             let other = values.iter().find(|&&value| (value - f64::from(GROUND)).abs() > 1e-3);
             assert_eq!(other, None, "{what} {place:?} {name}");
@@ -120,7 +140,7 @@ fn what_is_masked_neither_bleeds_in_nor_eats_away() {
     let path = folder.path().join("scene.tif");
     let with = |what: &str, make: &dyn Fn(&Path)| {
         make(&path);
-        check(&path, what);
+        check(&path, what, Limits::default());
     };
     with("16-bit, nodata 0", &|path| write::<u16>(path, By::Nodata(0.0), |value| value as u16));
     with("16-bit, nodata 65535", &|path| write::<u16>(path, By::Nodata(65_535.0), |value| value as u16));
@@ -130,6 +150,16 @@ fn what_is_masked_neither_bleeds_in_nor_eats_away() {
     with("bytes and alpha", &|path| write::<u8>(path, By::Alpha, |value| value as u8));
     with("bytes and a mask", &|path| write::<u8>(path, By::Mask, |value| value as u8));
     with("bytes and a mask of the full size only", &|path| write::<u8>(path, By::LateMask, |value| value as u8));
+    with("bytes and a sparse mask", &|path| {
+        let whole = path.with_extension("whole.tif");
+        write::<u8>(&whole, By::Mask, |value| value as u8);
+        copy_sparse(&whole, path);
+    });
+    with("rows and a mask", &|path| write::<u8>(path, By::MaskOfRows, |value| value as u8));
+    // So little that the scene is walked over in parts, and so little that kernels are confined to the blocks under their centres.
+    for max_render_bytes in [1 << 20, 3 << 20] {
+        check(&path, "rows and a mask in parts", Limits { max_render_bytes, ..Limits::default() });
+    }
 }
 
 #[test]

@@ -150,7 +150,7 @@ fn strips_of_a_picture_join() {
         };
         for view in &views {
             let whole = render(&tiff, view, &options).expect("it is inside");
-            joined(whole, &|rows| render::plan_strip(&tiff, view, rows, &options).expect("planned"));
+            joined(whole, &|rows| render::plan(&tiff, &view.strip(rows), &options).expect("planned"));
         }
         let size_px = (640, 610);
         let whole = support::paint(&tiff, &render::plan_stretched(&tiff, size_px, &options).expect("planned"));

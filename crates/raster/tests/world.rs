@@ -10,7 +10,7 @@ use aurora_raster::{
     block::Samples,
     crs::Crs,
     facts,
-    render::{ReadOptions, Sizing, View, carried_bounds},
+    render::{ReadOptions, Resampling, Sizing, View, carried_bounds, plan},
 };
 use aurora_tile::Bounds;
 use gdal::{
@@ -111,6 +111,47 @@ fn the_whole_is_shown_as_far_as_a_system_reaches() {
                 let (valid, right) = right(&tiff, &view);
                 println!("  {valid:.3} valid, {right:.3} right");
                 assert!(valid >= least_valid && right > 0.97, "{code}: {valid} valid, {right} right");
+            }
+        }
+    }
+}
+
+/// The middle of such a raster lies beside the pole, where a pixel of the web map spans next to nothing; what the map shows of it is
+/// far away.
+#[test]
+fn a_raster_round_a_pole_is_read_from_an_overview_where_the_map_shows_it_small() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("polar.tif");
+    let driver = DriverManager::get_driver_by_name("GTiff").expect("GDAL writes TIFF");
+    let options: RasterCreationOptions = ["TILED=YES", "COMPRESS=DEFLATE"].into_iter().collect();
+    let side_px = 2001_usize;
+    let mut file =
+        driver.create_with_band_type_with_options::<u8, _>(&path, side_px, side_px, 1, &options).expect("made");
+    file.set_spatial_ref(&SpatialRef::from_epsg(3031).expect("known")).expect("set");
+    let metres = 3000.0;
+    for off_px in [0.0, 0.5, 0.01] {
+        let corner = (side_px as f64 / 2.0 + off_px) * metres;
+        file.set_geo_transform(&[-corner, metres, 0.0, corner, 0.0, -metres]).expect("set");
+        let values = vec![7; side_px * side_px];
+        let mut band = file.rasterband(1).expect("a band");
+        band.write((0, 0), (side_px, side_px), &mut Buffer::new((side_px, side_px), values)).expect("written");
+        if off_px == 0.0 {
+            file.build_overviews("NEAREST", &[2, 4, 8, 16], &[]).expect("built");
+        }
+        file.flush_cache().expect("written");
+        let tiff = open(&path).expect("a raster that is read");
+        for (code, bounds) in [
+            (3857, Bounds::new(-20_037_508.34, -20_037_508.34, 20_037_508.34, 20_037_508.34)),
+            (4326, Bounds::new(-180.0, -90.0, 180.0, 90.0)),
+        ] {
+            let view = View::of_bounds(crs(code), bounds, 256, 256).expect("a view");
+            for resampling in [Resampling::Nearest, Resampling::Bilinear, Resampling::Average] {
+                let options = ReadOptions { resampling, ..ReadOptions::default() };
+                let plan = plan(&tiff, &view, &options).expect("planned");
+                assert!(plan.level() >= 2, "{code} {resampling:?} {off_px}: level {}", plan.level());
+                let pixels = render(&tiff, &view, &options).expect("rendered");
+                let share = pixels.valid_px() as f64 / 65_536.0;
+                assert!((0.05..0.3).contains(&share), "{code} {resampling:?} {off_px}: {share} valid");
             }
         }
     }

@@ -103,15 +103,16 @@ pub(super) async fn ahead(
 ) -> Result<(), Failure> {
     let (planning, mut stages) = (Arc::clone(&tiff), Stages::begin());
     let plan = on_thread(app, Piece::First, &mut stages, move |_, _| plan(&planning)).await?;
-    let reserved = app.in_flight.try_reserve(cost_bytes(&plan, 0)).filter(|_| plan.part_count() == 1);
+    let reserved = app.in_flight.try_reserve(plan.cost_bytes()).filter(|_| plan.part_count() == 1);
     let Some(reserved) = reserved else { return Ok(()) };
     let fetched = render::fetch(&tiff, &plan, &app.blocks).await?;
+    if fetched.missing_blocks() == 0 {
+        return Ok(());
+    }
     let blocks = Arc::clone(&app.blocks);
     let work = move |_: &mut Stages, _: &dyn Fn() -> bool| {
         let _reserved = reserved;
-        // Painting decodes, and keeps what it decoded.
-        render::paint(&tiff, &plan, fetched, &blocks)?;
-        Ok(())
+        Ok(render::decode(&tiff, &plan, fetched, &blocks)?)
     };
     on_thread(app, Piece::Further, &mut stages, work).await
 }

@@ -98,8 +98,8 @@ impl Seen {
     pub(super) fn plan_strip(&self, tiff: &GeoTiff, strip: &Strip, options: &ReadOptions) -> Result<Plan, Failure> {
         let rows = strip.read.clone();
         Ok(match self {
-            Self::View(view) => render::plan_strip(tiff, view, rows, options)?,
-            Self::Anywhere(view) => render::plan_strip_anywhere(tiff, view, rows, options)?,
+            Self::View(view) => render::plan(tiff, &view.strip(rows), options)?,
+            Self::Anywhere(view) => render::plan_anywhere(tiff, &view.strip(rows), options)?,
             Self::Whole { size_px, .. } => render::plan_rows(tiff, *size_px, rows, options)?,
         })
     }

@@ -158,7 +158,7 @@ impl Stored<'_> {
         match level.compression {
             Compression::Jpeg => {
                 let target = picture::Target { width_px: width, height_px: height, most_rows, samples, bytes };
-                picture::jpeg(&level.jpeg_tables, self.compressed, self.header.ycbcr, target)?;
+                picture::jpeg(&level.jpeg_tables, self.compressed, level.ycbcr, target)?;
             }
             Compression::WebP => {
                 let target = picture::Target { width_px: width, height_px: height, most_rows, samples, bytes };

@@ -32,6 +32,8 @@ pub struct Level {
     pub reversed_bits: bool,
     /// Tables that the level's JPEG pictures leave out, as a stream of their own; else empty.
     pub jpeg_tables: Bytes,
+    /// Whether pictures in its blocks are YCbCr, to be served as RGB: an overview may be stored otherwise than what it is of.
+    pub ycbcr: bool,
     /// Where its blocks lie.
     pub storage: Storage,
 }

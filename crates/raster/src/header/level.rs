@@ -6,7 +6,7 @@ use super::{
     ComplexPart, Compression, Encoding, Header, LercWrap, Level, Planar, Predictor, SampleType, Storage, StoredRows,
     broken,
     directory::{Directory, tag},
-    samples::Samples,
+    samples::{self, Samples},
     unsupported,
     window::Window,
 };
@@ -59,6 +59,7 @@ pub(super) fn read(
     check_samples(compression, layout, planar)?;
     let predictor = predictor(directory, window, compression, layout)?;
     let jpeg_tables = directory.bytes(window, tag::JPEG_TABLES)?;
+    let ycbcr = samples::photometric(directory, window)? == samples::YCBCR;
     let storage = Storage::Blocks(Vec::new());
     let mut level = Level {
         width_px,
@@ -71,6 +72,7 @@ pub(super) fn read(
         planar,
         reversed_bits,
         jpeg_tables,
+        ycbcr,
         storage,
     };
     let blocks = blocks_of(directory, window, &level, layout, *block_budget)?;

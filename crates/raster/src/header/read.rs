@@ -113,7 +113,6 @@ fn assemble(pages: &Pages<'_>, window: &Window<'_>, limits: &Limits) -> Result<H
         bands: samples.bands,
         sample_type: samples.sample_type,
         encoding: samples.encoding,
-        ycbcr: samples::photometric(pages.full, window)? == samples::YCBCR,
         big_endian: false,
         nodata,
         alpha_band,

@@ -14,9 +14,9 @@ pub(super) struct Validity<'a, T> {
     pub(super) nodata: Option<T>,
     /// The value of pixels that no block is stored for.
     pub(super) sparse: T,
-    /// Internal mask: 0 does not count.
+    /// Internal mask: 0 does not count, nor does what it stores no block for.
     pub(super) mask: Option<&'a Mosaic<'a, u8>>,
-    /// Alpha: 0 does not count.
+    /// Alpha, likewise.
     pub(super) alpha: Option<&'a Mosaic<'a, T>>,
 }
 
@@ -27,8 +27,8 @@ impl<T: Pixel> Validity<'_, T> {
 
     pub(super) fn counts(&self, col: i64, row: i64, value: T) -> bool {
         is_valid(value, self.nodata)
-            && self.mask.is_none_or(|mask| mask.value(col, row) != Some(0))
-            && self.alpha.is_none_or(|alpha| alpha.value(col, row) != Some(T::default()))
+            && self.mask.is_none_or(|mask| mask.value(col, row).unwrap_or_default() != 0)
+            && self.alpha.is_none_or(|alpha| alpha.value(col, row).unwrap_or_default() != T::default())
     }
 }
 

@@ -34,9 +34,9 @@ pub(super) struct Position {
 }
 
 impl Position {
-    /// From numbers of pixels, which must be finite; those beyond 2³¹ are cut.
+    /// From numbers of pixels, which must be finite; those beyond 2³¹ are cut, to numbers that can be turned round.
     pub(super) fn of((x, y): (f64, f64)) -> Self {
-        let fixed = |value: f64| (value * ONE as f64) as i64;
+        let fixed = |value: f64| ((value * ONE as f64) as i64).max(-i64::MAX);
         Self { x: fixed(x), y: fixed(y) }
     }
 
@@ -72,7 +72,7 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// Position of the last pixel's centre.
+    /// Position of the last pixel's centre; of a span that has been cut to a level, or where it surely lies near one.
     pub(super) fn end(&self) -> Position {
         self.start.plus(self.step, i64::from(self.len) - 1)
     }
@@ -80,13 +80,16 @@ impl Span {
     /// The part whose centres lie inside a level of that size, if there is one. Positions along a span are monotone.
     pub(super) fn clipped(&self, width_px: u32, height_px: u32) -> Option<Self> {
         let (x_end, y_end) = (i64::from(width_px) << FRACTION_BITS, i64::from(height_px) << FRACTION_BITS);
-        let inside = |p: Position| (0..x_end).contains(&p.x) && (0..y_end).contains(&p.y);
-        let end = self.end();
-        if inside(self.start) && inside(end) {
+        // Wide numbers: a view pixel may be said to span so many source pixels that the end goes round to the start.
+        let far = |start: i64, step: i64| i128::from(start) + i128::from(step) * i128::from(self.len - 1);
+        let (end_x, end_y) = (far(self.start.x, self.step.x), far(self.start.y, self.step.y));
+        let is_inside = |at: i128, side: i64| (0..i128::from(side)).contains(&at);
+        let both_inside = |start: i64, end: i128, side: i64| is_inside(start.into(), side) && is_inside(end, side);
+        if both_inside(self.start.x, end_x, x_end) && both_inside(self.start.y, end_y, y_end) {
             return Some(*self);
         }
-        let beyond = |a: i64, b: i64, side: i64| a.max(b) < 0 || a.min(b) >= side;
-        if beyond(self.start.x, end.x, x_end) || beyond(self.start.y, end.y, y_end) {
+        let beyond = |a: i128, b: i128, side: i64| a.max(b) < 0 || a.min(b) >= i128::from(side);
+        if beyond(self.start.x.into(), end_x, x_end) || beyond(self.start.y.into(), end_y, y_end) {
             return None;
         }
         let columns = within(self.start.x, self.step.x, x_end, self.len);
@@ -162,6 +165,15 @@ impl Cell {
     /// A cell that is read as it is.
     pub(super) fn new(cols: Range<u32>, rows: Range<u32>, shape: Shape) -> Self {
         Self { cols, rows, shape, decimation: None }
+    }
+
+    /// Bytes of its spans or points.
+    pub(super) fn held_bytes(&self) -> usize {
+        match &self.shape {
+            Shape::Patch(_) => 0,
+            Shape::Rows { spans, .. } => size_of_val(spans.as_slice()),
+            Shape::Points(points) => size_of_val(points.as_slice()),
+        }
     }
 
     /// Whether all its pixels surely lie inside a level of that size.

@@ -24,7 +24,8 @@ pub(super) const BYTES_PER_BLOCK: u64 = 512;
 /// Bytes of a plan, see above.
 pub(super) fn of(tiff: &GeoTiff, plan: &Plan) -> u64 {
     let header = tiff.header();
-    let mut sum = ((plan.cells.len() * size_of::<Cell>()) as u64).saturating_add(painted_bytes(header, plan));
+    let cells: usize = plan.cells.iter().map(|cell| size_of::<Cell>() + cell.held_bytes()).sum();
+    let mut sum = (cells as u64).saturating_add(painted_bytes(header, plan));
     let (mut largest, mut whole_bytes, mut parts_bytes, mut longest_part) = (0, 0_u64, 0_u64, 0);
     for &id in plan.blocks() {
         let grid = grid_of(header, id);

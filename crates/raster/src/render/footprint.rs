@@ -1,7 +1,7 @@
 //! How many source pixels a view pixel spans, in either direction of the source.
 
 use super::{
-    cell::{Cell, Shape},
+    cell::{Cell, Patch, Shape},
     resampling::{Method, Resampling},
     taps::{Filter, Form, UNWIDENED},
 };
@@ -31,19 +31,26 @@ pub(super) struct Footprint {
 
 impl Footprint {
     /// That of a cell. It is taken from the cell of the zoom's lattice, of which the view may show a part only, so that it
-    /// is the same in every view; single points take `usual_px`, which depends on raster and zoom alone.
+    /// is the same in every view. Single points take `usual_px`, which depends on raster and zoom alone, and so do cells by whose
+    /// middle the raster's system ends: there the span is no number.
     pub(super) fn of(cell: &Cell, usual_px: f64) -> Self {
-        let patch = match &cell.shape {
-            Shape::Patch(patch) => patch,
-            &Shape::Rows { span_px: (x_px, y_px), .. } => return Self { x_px, y_px },
-            Shape::Points(_) => return Self { x_px: usual_px, y_px: usual_px },
+        let (x_px, y_px) = match &cell.shape {
+            Shape::Patch(patch) => Self::span_px(patch),
+            &Shape::Rows { span_px, .. } => span_px,
+            Shape::Points(_) => (usual_px, usual_px),
         };
+        let or_usual = |px: f64| if px.is_nan() { usual_px } else { px };
+        Self { x_px: or_usual(x_px), y_px: or_usual(y_px) }
+    }
+
+    /// Source columns and rows that a pixel of a patch spans.
+    fn span_px(patch: &Patch) -> (f64, f64) {
         let [above, middle, below] = &patch.nodes;
         let per_px = |a: f64, b: f64, side_px: u32| (b - a) / f64::from(side_px);
         let right = |get: fn((f64, f64)) -> f64| per_px(get(middle[0]), get(middle[2]), patch.size_px.0);
         let down = |get: fn((f64, f64)) -> f64| per_px(get(above[1]), get(below[1]), patch.size_px.1);
         let span = |get: fn((f64, f64)) -> f64| right(get).hypot(down(get));
-        Self { x_px: span(|point| point.0), y_px: span(|point| point.1) }
+        (span(|point| point.0), span(|point| point.1))
     }
 
     /// Whether filters keep their own width: the view shrinks in neither direction.
@@ -87,8 +94,19 @@ pub(super) fn most_per_side(
 
 #[cfg(test)]
 mod tests {
-    use super::{Method, most_per_side};
+    use super::{Cell, Footprint, Method, Shape, most_per_side, reach_px};
     use crate::render::Resampling;
+
+    /// Blocks are read as far as a kernel reaches, so both must go by the same number.
+    #[test]
+    fn a_span_that_is_no_number_is_the_usual_one() {
+        let cell = |span_px| Cell::new(0..64, 0..64, Shape::Rows { spans: Vec::new(), span_px });
+        for span_px in [(f64::NAN, 2.0), (2.0, f64::NAN), (f64::NAN, f64::NAN)] {
+            let Footprint { x_px, y_px } = Footprint::of(&cell(span_px), 4.0);
+            assert!([2.0, 4.0].contains(&x_px) && [2.0, 4.0].contains(&y_px) && x_px.max(y_px) == 4.0);
+            assert_eq!(reach_px(Resampling::Average, &[cell(span_px)], 4.0), 2);
+        }
+    }
 
     #[test]
     fn small_rasters_are_looked_at_whole_and_large_ones_within_bounds() {

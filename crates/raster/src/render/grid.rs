@@ -23,6 +23,10 @@ const SMALLEST_CELL_PX: i64 = 8;
 /// converges fast, and nearest pixels show every error.
 const PATCH_TOLERANCE_PX: f64 = 0.01;
 
+/// The least of it, however much the view magnifies: below it the rounding of coordinates fits no patch, and every pixel of the view
+/// would be placed by itself.
+const LEAST_TOLERANCE_PX: f64 = 1e-7;
+
 /// Longest side in view pixels of a raster that is placed row by row: each of its few pixels weighs much in their mean.
 const SMALL_RASTER_PX: f64 = 256.0;
 
@@ -114,7 +118,7 @@ impl Grid<'_> {
         let by_rows_round = self.by_rows_round.filter(|_| points.iter().all(|(x, y)| x.is_finite() && y.is_finite()));
         if let Some(middle_col) = by_rows_round {
             self.keep_rows(square, &cols, &rows, middle_col);
-        } else if fits(&patch, &points, PATCH_TOLERANCE_PX * self.error_scale) {
+        } else if fits(&patch, &points, (PATCH_TOLERANCE_PX * self.error_scale).max(LEAST_TOLERANCE_PX)) {
             self.keep_patch(square, cols, rows, patch);
         } else if !self.may_hold_raster(square) {
         } else if square.side_px > SMALLEST_CELL_PX {
@@ -174,7 +178,9 @@ impl Grid<'_> {
         let columns = |row| cols.clone().map(move |col| (centre(lattice.col, col), centre(lattice.row, row)));
         let mut points: Vec<_> = rows.clone().flat_map(columns).collect();
         self.to_level(&mut points);
-        self.cells.push(Cell::of_points(cols, rows, &points));
+        if points.iter().any(|(x, y)| x.is_finite() && y.is_finite()) {
+            self.cells.push(Cell::of_points(cols, rows, &points));
+        }
     }
 
     fn may_hold_raster(&mut self, square: Square) -> bool {

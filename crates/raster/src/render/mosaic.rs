@@ -100,7 +100,7 @@ impl<'a, T: Pixel> Mosaic<'a, T> {
     /// The block that holds a pixel of the level; beyond the window there is none.
     pub(super) fn patch_at(&self, col: i64, row: i64) -> Patch<'a, T> {
         let (block_width, block_height) = (i64::from(self.level.block_width_px), i64::from(self.level.block_height_px));
-        let (across, down) = (col / block_width, row / block_height);
+        let (across, down) = (col.div_euclid(block_width), row.div_euclid(block_height));
         let within = |index: i64, first: u32| usize::try_from(index - i64::from(first)).ok();
         let col_in_window = within(across, self.first_block.0).filter(|&col| col < self.blocks_across);
         let in_window = col_in_window.zip(within(down, self.first_block.1));
@@ -120,7 +120,7 @@ impl<'a, T: Pixel> Mosaic<'a, T> {
     /// Rows of the level that lie in the same row of blocks as one of them, or in the same group of so many of these.
     pub(super) fn rows_px_together(&self, row: i64, rows_together: u32) -> Range<i64> {
         let height_px = i64::from(self.level.block_height_px) * i64::from(rows_together);
-        let first = row / height_px * height_px;
+        let first = row.div_euclid(height_px) * height_px;
         first..(first + height_px).min(self.level.height_px.into())
     }
 

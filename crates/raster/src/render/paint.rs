@@ -53,10 +53,20 @@ pub fn paint_onto(
     cache: &BlockCache,
     painted: Option<Pixels>,
 ) -> Result<Pixels> {
-    let blocks = decode(tiff, plan, fetched, cache)?;
+    let blocks = decoded(tiff, plan, fetched, cache)?;
     let painted = warp_any(tiff, plan, &blocks, painted);
     blocks.into_iter().filter_map(Arc::into_inner).for_each(spare::give_block);
     painted
+}
+
+/// Decodes the missing blocks for the cache alone: for who will paint them later, in strips or beside something else.
+///
+/// # Errors
+/// As [`paint`].
+pub fn decode(tiff: &GeoTiff, plan: &Plan, fetched: Fetched, cache: &BlockCache) -> Result<()> {
+    let blocks = decoded(tiff, plan, fetched, cache)?;
+    blocks.into_iter().filter_map(Arc::into_inner).for_each(spare::give_block);
+    Ok(())
 }
 
 fn warp_any(tiff: &GeoTiff, plan: &Plan, blocks: &[SharedBlock], painted: Option<Pixels>) -> Result<Pixels> {
@@ -74,7 +84,7 @@ fn warp_any(tiff: &GeoTiff, plan: &Plan, blocks: &[SharedBlock], painted: Option
     }
 }
 
-fn decode(tiff: &GeoTiff, plan: &Plan, fetched: Fetched, cache: &BlockCache) -> Result<Vec<SharedBlock>> {
+fn decoded(tiff: &GeoTiff, plan: &Plan, fetched: Fetched, cache: &BlockCache) -> Result<Vec<SharedBlock>> {
     let Fetched { key, pieces } = fetched;
     let pairs = plan.blocks().iter().zip(pieces);
     let rows_needed = |id| plan.rows_needed(tiff.header(), id);
@@ -162,6 +172,7 @@ struct Canvas<'a, T> {
 
 fn warp<T: Pixel>(tiff: &GeoTiff, plan: &Plan, blocks: &[SharedBlock], painted: Option<Pixels>) -> Result<Pixels> {
     let sources = sources::<T>(tiff, plan, blocks)?;
+    let level = &tiff.header().levels[usize::from(plan.level())];
     let mut canvas = Canvas::new(plan, tiff.header().nodata, painted);
     for (band, mosaic) in sources.bands.iter().enumerate() {
         match plan.resampling.method() {
@@ -170,9 +181,9 @@ fn warp<T: Pixel>(tiff: &GeoTiff, plan: &Plan, blocks: &[SharedBlock], painted: 
         }
     }
     if plan.resampling == Resampling::Nearest {
-        sources.mask.iter().for_each(|mask| canvas.hide(mask, |m| u8::from(m != 0) * u8::MAX));
+        sources.mask.iter().for_each(|mask| canvas.hide(mask, level, |m| u8::from(m != 0) * u8::MAX));
     }
-    sources.alpha.iter().for_each(|alpha| canvas.hide(alpha, T::opacity));
+    sources.alpha.iter().for_each(|alpha| canvas.hide(alpha, level, T::opacity));
     Ok(canvas.into_pixels())
 }
 
@@ -226,11 +237,11 @@ impl<'a, T: Pixel> Canvas<'a, T> {
         }
     }
 
-    /// Lets no pixel be more opaque than a mask or an alpha band says, by its nearest pixel whatever the kernel.
-    fn hide<M: Pixel>(&mut self, hiding: &Mosaic<'_, M>, opacity_of: impl Fn(M) -> u8) {
+    /// Lets no pixel of a level be more opaque than a mask or an alpha band says, by its nearest pixel whatever the kernel.
+    fn hide<M: Pixel>(&mut self, hiding: &Mosaic<'_, M>, level: &Level, opacity_of: impl Fn(M) -> u8) {
         let mut opacity = vec![M::default(); self.plan.width_px as usize];
         let mut sampler = Sampler::new(hiding, M::default());
-        for_each_span(self.plan, hiding.level(), |span| {
+        for_each_span(self.plan, level, |span| {
             let opacity = &mut opacity[..span.len as usize];
             if !sampler.sample_near(&span, opacity) {
                 sampler.sample(&span, opacity);

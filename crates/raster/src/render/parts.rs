@@ -8,8 +8,13 @@ use std::borrow::Cow;
 
 use crate::{
     GeoTiff, RasterError, Result,
+    block::BlockId,
     header::{Header, Level, Planar},
-    render::{Plan, cost, plan::block_bytes},
+    render::{
+        Plan, cost,
+        plan::{MASK_PLANE, block_bytes},
+        touch::{self, Touched},
+    },
 };
 
 /// Part of the bytes of a render that one part of a plan aims at: the next render finds room beside it.
@@ -41,7 +46,7 @@ impl Plan {
         let Some(&end) = self.part_ends.get(index) else { return Cow::Borrowed(self) };
         let first = index.checked_sub(1).map_or(0, |before| self.part_ends[before]);
         let mut part = Self { data: self.data.part(first..end), is_part: true, ..self.clone_without_blocks() };
-        part.mask = self.mask.as_ref().map(|_| part.data.clone());
+        part.mask = part.mask_under(tiff.header());
         part.list_blocks(tiff.header());
         Cow::Owned(part)
     }
@@ -56,25 +61,38 @@ impl Plan {
         if self.cost_bytes <= limit {
             return Ok(());
         }
-        let too_large = |value| RasterError::TooLarge { what: "source bytes of one render", value, limit };
-        if !has_one_grid(tiff.header(), self.level) {
-            return Err(too_large(self.cost_bytes));
-        }
+        self.mask = self.mask_under(tiff.header());
+        self.list_blocks(tiff.header());
         self.check_walk(tiff)?;
         self.part_ends = self.ends_of_parts(tiff, limit / SHARE_OF_LIMIT);
         self.thinned = true;
         let costs = (0..self.part_count()).map(|index| cost::of(tiff, &self.part(tiff, index)));
         self.cost_bytes = costs.max().unwrap_or(0);
-        if self.cost_bytes > limit { Err(too_large(self.cost_bytes)) } else { Ok(()) }
+        if self.cost_bytes > limit {
+            return Err(RasterError::TooLarge { what: "source bytes of one render", value: self.cost_bytes, limit });
+        }
+        Ok(())
+    }
+
+    /// Blocks of the internal mask, if there is one, under the data's: a kernel looks all over them.
+    fn mask_under(&self, header: &Header) -> Option<Touched> {
+        Some(self.data.over(&header.levels[usize::from(self.level)], header.mask(self.level)?))
     }
 
     /// Ends of parts of which each holds no more than `part_bytes` of blocks, or one place, but for rows that are looked over together. By what each block holds: of a raster
     /// that leaves most of them out, those that it stores may lie side by side.
     fn ends_of_parts(&self, tiff: &GeoTiff, part_bytes: u64) -> Vec<usize> {
+        let header = tiff.header();
+        let level = &header.levels[usize::from(self.level)];
         let places = self.data.blocks().count();
         let mut held = vec![0_u64; places];
-        for (at, &id) in self.blocks.iter().enumerate() {
+        for (at, &id) in self.blocks[..places * self.planes(level.planar).len()].iter().enumerate() {
             held[at % places] += cost::held_bytes(tiff, id);
+        }
+        if let Some(mask) = header.mask(self.level) {
+            let bytes_at =
+                |place| mask_blocks_under(self.level, level, place, mask).map(|id| cost::held_bytes(tiff, id));
+            held.iter_mut().zip(self.data.blocks()).for_each(|(held, place)| *held += bytes_at(place).sum::<u64>());
         }
         let (mut ends, mut sum, mut before) = (Vec::new(), 0, None);
         for ((place, held_bytes), (_, row)) in held.into_iter().enumerate().zip(self.data.blocks()) {
@@ -101,8 +119,14 @@ impl Plan {
     }
 }
 
-/// Whether the mask of a level, if it has one, lies in the same blocks as its pixels.
-fn has_one_grid(header: &Header, level: u16) -> bool {
-    let sides = |level: &Level| (level.block_width_px, level.block_height_px);
-    header.mask(level).is_none_or(|mask| sides(mask) == sides(&header.levels[usize::from(level)]))
+/// Blocks of a level's mask that lie under one block of it.
+fn mask_blocks_under(
+    index: u16,
+    level: &Level,
+    place: (u32, u32),
+    mask: &Level,
+) -> impl Iterator<Item = BlockId> + use<> {
+    let ((cols, rows), across) = (touch::under(level, place, mask), mask.blocks_across());
+    let id = move |row: u32, col: u32| BlockId { level: index, plane: MASK_PLANE, index: row * across + col };
+    rows.flat_map(move |row| cols.clone().map(move |col| id(row, col)))
 }

@@ -8,8 +8,8 @@ use crate::{
     crs::Crs,
     header::{Header, Level, Planar},
     render::{
-        ReadOptions, Resampling, Sizing, View,
-        cell::{Cell, Patch, Shape},
+        ReadOptions, Resampling, View,
+        cell::Cell,
         cost,
         decimate::{self, Decimation},
         fetch::{grid_of, plane_of},
@@ -128,61 +128,17 @@ pub fn plan(tiff: &GeoTiff, view: &View, options: &ReadOptions) -> Result<Plan> 
 /// As [`plan`], but for `OutsideBounds`.
 pub fn plan_anywhere(tiff: &GeoTiff, view: &View, options: &ReadOptions) -> Result<Plan> {
     let header = tiff.header();
-    let size_px = (view.width_px(), view.height_px());
-    check_sides(tiff, size_px)?;
+    check_sides(tiff, view.picture_px())?;
     let projection = Projection::new(tiff, view)?;
     let choice = level::choose(tiff, view, &projection, options.resampling);
     let (full, source) = (&header.levels[0], &header.levels[usize::from(choice.level)]);
     let sizes = Sizes {
-        view_px: size_px,
+        view_px: (view.width_px(), view.height_px()),
         full_px: (full.width_px, full.height_px),
         level_px: (source.width_px, source.height_px),
     };
     let cells = grid::cells(&projection, &sizes, choice);
-    finish(tiff, options, size_px, choice, cells)
-}
-
-/// Plans the whole raster, its longest side `max_side_px` or the raster's own if that is less. Needs no georeferencing; row
-/// 0 is the raster's first row.
-///
-/// # Errors
-/// As [`plan`].
-pub fn plan_whole(tiff: &GeoTiff, max_side_px: u32, options: &ReadOptions) -> Result<Plan> {
-    let full = &tiff.header().levels[0];
-    let sizing = Sizing { max_px: Some(max_side_px), ..Sizing::default() };
-    plan_stretched(tiff, sizing.resolve((full.width_px, full.height_px)), options)
-}
-
-/// Plans the whole raster stretched to a size of its own.
-///
-/// # Errors
-/// As [`plan`].
-pub fn plan_stretched(tiff: &GeoTiff, size_px: (u32, u32), options: &ReadOptions) -> Result<Plan> {
-    plan_window(tiff, size_px, (0..size_px.0, 0..size_px.1), options)
-}
-
-/// Plans a window, columns and rows, of the whole raster stretched to `size_px`, of any size itself: its pixels are those of
-/// the whole.
-///
-/// # Errors
-/// As [`plan`].
-pub fn plan_window(
-    tiff: &GeoTiff,
-    size_px: (u32, u32),
-    (cols, rows): (Range<u32>, Range<u32>),
-    options: &ReadOptions,
-) -> Result<Plan> {
-    let window_px = (cols.len() as u32, rows.len() as u32);
-    check_sides(tiff, window_px)?;
-    let header = tiff.header();
-    let index = level::choose_for_size(header, size_px, options.resampling);
-    let level = &header.levels[index];
-    let (right, bottom) = (f64::from(level.width_px), f64::from(level.height_px));
-    let corners = [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)];
-    let shape = Shape::Patch(Patch { offset_px: (cols.start, rows.start), ..Patch::plane(corners, size_px) });
-    let source_px_per_view_px = (right / f64::from(size_px.0)).min(bottom / f64::from(size_px.1));
-    let choice = Choice { level: index as u16, source_px_per_view_px };
-    finish(tiff, options, window_px, choice, vec![Cell::new(0..window_px.0, 0..window_px.1, shape)])
+    Ok(Plan { picture_px: view.picture_px(), ..finish(tiff, options, sizes.view_px, choice, cells)? })
 }
 
 /// Plans the one full-resolution pixel under a place in a system. One within the box round the raster that is on no pixel gets a plan
@@ -214,7 +170,7 @@ pub(super) fn check_sides(tiff: &GeoTiff, (width_px, height_px): (u32, u32)) -> 
     Ok(())
 }
 
-fn finish(
+pub(super) fn finish(
     tiff: &GeoTiff,
     options: &ReadOptions,
     size_px: (u32, u32),
@@ -235,8 +191,11 @@ fn finish(
         false => footprint::reach_px(options.resampling, &cells, choice.source_px_per_view_px),
     };
     let data = touched(level, &cells, reach_px);
-    let mask_level = header.mask(choice.level);
-    let mask = mask_level.map(|level| touched(level, &cells, reach_px));
+    let mask = header.mask(choice.level).map(|mask| match confined {
+        // A kernel looks all over a block of the data, whatever blocks the mask has.
+        true => data.over(level, mask),
+        false => touched(mask, &cells, reach_px),
+    });
     let mut plan = Plan {
         width_px: size_px.0,
         height_px: size_px.1,

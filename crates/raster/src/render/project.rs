@@ -14,6 +14,10 @@ use crate::{
 /// Raster points to a side when the raster's outline is looked for in the view.
 const OUTLINE_STEPS: u32 = 16;
 
+/// Part of what is usual in a raster below which the scale at its middle is not taken for it: beside a pole a view pixel may span
+/// next to nothing.
+const LEAST_SHARE_OF_SCALE: f64 = 0.25;
+
 /// The way from a view's lattice to a raster's pixels.
 pub(super) struct Projection<'a> {
     view: &'a View,
@@ -119,7 +123,12 @@ impl<'a> Projection<'a> {
     /// raster. Depends on raster and zoom alone, never on where the view lies.
     pub(super) fn raster_px_per_view_px(&self) -> Option<f64> {
         let anchors = [(0.5, 0.5), (0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25)];
-        anchors.into_iter().find_map(|(x, y)| self.scale_at((x * self.width_px, y * self.height_px)))
+        let scale = |(x, y): (f64, f64)| self.scale_at((x * self.width_px, y * self.height_px));
+        let mut scales: Vec<f64> = anchors.into_iter().filter_map(scale).collect();
+        let first = *scales.first()?;
+        scales.sort_unstable_by(f64::total_cmp);
+        let middle = scales[scales.len() / 2];
+        Some(if first < middle * LEAST_SHARE_OF_SCALE { middle } else { first })
     }
 
     fn scale_at(&self, raster_point: (f64, f64)) -> Option<f64> {
@@ -129,8 +138,9 @@ impl<'a> Projection<'a> {
         let mut ends = [(col - 0.5, row), (col + 0.5, row), (col, row - 0.5), (col, row + 0.5)];
         self.to_raster(&mut ends);
         let length = |a: (f64, f64), b: (f64, f64)| (b.0 - a.0).hypot(b.1 - a.1);
-        let scale = length(ends[0], ends[1]).min(length(ends[2], ends[3]));
-        (scale.is_finite() && scale > 0.0).then_some(scale)
+        let (across, down) = (length(ends[0], ends[1]), length(ends[2], ends[3]));
+        let is_known = across.is_finite() && down.is_finite();
+        Some(across.min(down)).filter(|&scale| is_known && scale > 0.0)
     }
 }
 

@@ -76,6 +76,24 @@ impl Touched {
         part.trimmed()
     }
 
+    /// The blocks of another level of the same size that these lie over, such as those of a mask.
+    pub(super) fn over(&self, level: &Level, other: &Level) -> Self {
+        if sides(level) == sides(other) {
+            return self.clone();
+        }
+        let mut over = Self { rows_px: self.rows_px.clone(), ..Self::all_of(other) };
+        self.blocks().for_each(|place| over.mark(under(level, place, other)));
+        over.trimmed()
+    }
+
+    /// Marks columns and rows of blocks, in a window of all of them.
+    fn mark(&mut self, (cols, rows): (Range<u32>, Range<u32>)) {
+        let across = self.cols.len();
+        for row in rows {
+            self.marks[row as usize * across..][cols.start as usize..cols.end as usize].fill(true);
+        }
+    }
+
     /// The same marks in the smallest window.
     fn trimmed(&self) -> Self {
         let range = |values: &mut dyn Iterator<Item = u32>| {
@@ -92,6 +110,22 @@ impl Touched {
         }
         Self { cols, rows, rows_px: self.rows_px.clone(), marks }
     }
+}
+
+fn sides(level: &Level) -> (u32, u32) {
+    (level.block_width_px, level.block_height_px)
+}
+
+/// Columns and rows of another level's blocks that lie under one block of a level of the same size.
+pub(super) fn under(level: &Level, (col, row): (u32, u32), other: &Level) -> (Range<u32>, Range<u32>) {
+    let range = |index: u32, block_px: u32, other_px: u32, count: u32| {
+        let (first_px, end_px) = (u64::from(index) * u64::from(block_px), u64::from(index + 1) * u64::from(block_px));
+        let at = |px: u64| (px / u64::from(other_px)).min(count.saturating_sub(1).into()) as u32;
+        at(first_px)..at(end_px - 1) + 1
+    };
+    let ((width_px, height_px), (other_width_px, other_height_px)) = (sides(level), sides(other));
+    let cols = range(col, width_px, other_width_px, other.blocks_across());
+    (cols, range(row, height_px, other_height_px, other.blocks_down()))
 }
 
 struct Walk<'a> {
@@ -177,6 +211,8 @@ impl Walk<'_> {
                 self.mark_part(patch, &room, &part);
             }
             _ => cell.for_each_span(|span| {
+                // Pixels whose centres lie beyond the level are not painted.
+                let Some(span) = span.clipped(self.level.width_px, self.level.height_px) else { return };
                 self.need_rows(span.start.y, span.end().y);
                 self.mark_span(&span);
             }),
@@ -255,12 +291,7 @@ impl Walk<'_> {
         if blocks == self.last {
             return;
         }
-        if let Some((cols, rows)) = &blocks {
-            let across = self.touched.cols.len();
-            for row in rows.clone() {
-                self.touched.marks[row as usize * across..][cols.start as usize..cols.end as usize].fill(true);
-            }
-        }
+        blocks.iter().cloned().for_each(|blocks| self.touched.mark(blocks));
         self.last = blocks;
     }
 }

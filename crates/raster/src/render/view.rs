@@ -13,6 +13,8 @@ pub struct View {
     bounds: Bounds,
     width_px: u32,
     height_px: u32,
+    /// Height of the picture of which it may be some rows.
+    picture_height_px: u32,
     lattice: Lattice,
 }
 
@@ -77,7 +79,7 @@ impl View {
             row: i64::from(tile.y) * i64::from(tile_size_px),
             square_px: SQUARE_PX,
         };
-        Ok(Self { crs, bounds, width_px: tile_size_px, height_px: tile_size_px, lattice })
+        Ok(Self::whole(crs, bounds, (tile_size_px, tile_size_px), lattice))
     }
 
     /// The view of any box, on a lattice of its own.
@@ -100,7 +102,11 @@ impl View {
             // No other view has this lattice, and a short row is straighter than a long one.
             square_px: width_px.max(height_px).min(SQUARE_PX as u32).next_power_of_two().into(),
         };
-        Ok(Self { crs, bounds, width_px, height_px, lattice })
+        Ok(Self::whole(crs, bounds, (width_px, height_px), lattice))
+    }
+
+    fn whole(crs: Crs, bounds: Bounds, (width_px, height_px): (u32, u32), lattice: Lattice) -> Self {
+        Self { crs, bounds, width_px, height_px, picture_height_px: height_px, lattice }
     }
 
     /// The view with `half_px` half pixels more on every side.
@@ -116,13 +122,14 @@ impl View {
         let (more_x, more_y) = (more * lattice.pixel_x, more * lattice.pixel_y);
         let Bounds { minx, miny, maxx, maxy } = self.bounds;
         self.bounds = Bounds::new(minx - more_x, miny - more_y, maxx + more_x, maxy + more_y);
-        (self.width_px, self.height_px) =
-            (self.width_px.saturating_add(half_px), self.height_px.saturating_add(half_px));
+        for side_px in [&mut self.width_px, &mut self.height_px, &mut self.picture_height_px] {
+            *side_px = side_px.saturating_add(half_px);
+        }
         self
     }
 
-    /// Some of the view's rows, counted from its first one, as a view whose pixels are those of the whole. Its bounds stay those of
-    /// the whole, since that is what is asked for.
+    /// Some of the view's rows, counted from its first one, as a view whose pixels are those of the whole: for pictures too large
+    /// to be made in one piece. Its bounds stay those of the whole, since that is what is asked for.
     #[must_use]
     pub fn strip(&self, rows: Range<u32>) -> Self {
         let lattice = Lattice { row: self.lattice.row + i64::from(rows.start), ..self.lattice };
@@ -153,6 +160,11 @@ impl View {
     /// Height in pixels.
     pub fn height_px(&self) -> u32 {
         self.height_px
+    }
+
+    /// Width and height of the picture of which it may be some rows: what a kernel looks at goes by them.
+    pub(super) fn picture_px(&self) -> (u32, u32) {
+        (self.width_px, self.picture_height_px)
     }
 
     /// The lesser side of a pixel in units of its coordinate reference system.

@@ -135,8 +135,12 @@ fn suggested_size(header: &Header, target: &Crs, longitudes: Longitudes) -> Opti
     let georef = header.georef.as_ref()?;
     let (to_crs, size_px) = georef.placement.grid((header.levels[0].width_px, header.levels[0].height_px));
     if georef.crs == *target {
-        let resolution = to_crs.a.abs().max(to_crs.e.abs());
-        let (corner, pixel) = ((to_crs.c, to_crs.f), (to_crs.a.abs(), to_crs.e.abs()));
+        let mut pixel = (to_crs.a.abs(), to_crs.e.abs());
+        if pixel.0 == 0.0 || pixel.1 == 0.0 {
+            // Columns run north: its axes are as long as others, but rio-tiler's two numbers are none.
+            pixel = (to_crs.a.hypot(to_crs.d), to_crs.b.hypot(to_crs.e));
+        }
+        let (resolution, corner) = (pixel.0.max(pixel.1), (to_crs.c, to_crs.f));
         return Some(SuggestedSize { resolution, width_px: size_px.0, height_px: size_px.1, corner, pixel });
     }
     let (width, height) = (f64::from(size_px.0), f64::from(size_px.1));

@@ -13,6 +13,7 @@ mod pixels;
 mod refusals;
 mod rounds;
 mod sample;
+mod tiny_pixels;
 mod user_defined;
 mod variants;
 

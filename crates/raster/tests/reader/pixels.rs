@@ -40,7 +40,7 @@ fn every_file_is_equal_to_the_sample_or_refused_by_name() {
                 ]);
                 if found == wanted {
                     equal += 1;
-                } else if tiff.header().ycbcr && is_as_gdal_reads(&tiff, &folder.join(name)) {
+                } else if tiff.header().levels[0].ycbcr && is_as_gdal_reads(&tiff, &folder.join(name)) {
                     by_this_gdal.push(name);
                 } else {
                     wrong.push(format!("{name}: {found} is not {wanted}"));

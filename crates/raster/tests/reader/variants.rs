@@ -169,6 +169,40 @@ fn jpegs_of_two_and_four_bands_are_read_as_gdal_reads_them() {
     }
 }
 
+/// Overviews may be stored otherwise than what they are of: as pictures in other colours, or the other way round.
+#[test]
+fn overviews_in_other_colours_are_read_as_gdal_reads_them() {
+    use gdal::config::{clear_thread_local_config_option, set_thread_local_config_option};
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("overviews.tif");
+    let tiled = ["TILED=YES", "BLOCKXSIZE=32", "BLOCKYSIZE=32", "INTERLEAVE=PIXEL"];
+    for (own, overviews) in [
+        (["COMPRESS=DEFLATE", "PHOTOMETRIC=RGB"], [("COMPRESS_OVERVIEW", "JPEG"), ("PHOTOMETRIC_OVERVIEW", "YCBCR")]),
+        (["COMPRESS=JPEG", "PHOTOMETRIC=YCBCR"], [("COMPRESS_OVERVIEW", "DEFLATE"), ("PHOTOMETRIC_OVERVIEW", "RGB")]),
+    ] {
+        let options: Vec<String> = tiled.iter().chain(&own).map(|&option| option.to_owned()).collect();
+        // Reds and blues apart, as gray is the same in both.
+        let color = |index: usize, band: usize| (slope(index, 1) as usize * [1, 0, 0][band - 1] + 60 * band) as u8;
+        assert!(write(&path, &options, 3, None, color));
+        overviews.iter().for_each(|(name, value)| set_thread_local_config_option(name, value).expect("set"));
+        let update = gdal::DatasetOptions { open_flags: gdal::GdalOpenFlags::GDAL_OF_UPDATE, ..Default::default() };
+        let mut file = gdal::Dataset::open_ex(&path, update).expect("GDAL opens it");
+        file.build_overviews("AVERAGE", &[2], &[]).expect("built");
+        file.close().expect("written");
+        overviews.iter().for_each(|(name, _)| clear_thread_local_config_option(name).expect("cleared"));
+        let theirs = gdal::Dataset::open(&path).expect("GDAL opens it");
+        let tiff = sample::open(&path).expect("read");
+        let is_ycbcr: Vec<bool> = tiff.header().levels.iter().map(|level| level.ycbcr).collect();
+        assert_eq!(is_ycbcr, [own[1].ends_with("YCBCR"), overviews[1].1 == "YCBCR"], "{own:?}");
+        for band in 1..=3 {
+            let theirs = theirs.rasterband(band).expect("a band").overview(0).expect("one").read_band_as::<f64>();
+            let (ours, theirs) = (band_values(&tiff, 1, band - 1), theirs.expect("read"));
+            let most = ours.iter().zip(theirs.data()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            assert!(ours.len() == theirs.data().len() && most <= 2.0, "{own:?} band {band}: {most} apart");
+        }
+    }
+}
+
 /// GDAL's crate has no complex numbers: a dataset of floats is copied to one of pairs, all imaginary parts 0, by way of a virtual one.
 #[test]
 fn differences_of_complex_samples_are_read_as_gdal_reads_them() {

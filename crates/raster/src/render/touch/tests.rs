@@ -18,6 +18,7 @@ fn level() -> Level {
         planar: Planar::Contiguous,
         reversed_bits: false,
         jpeg_tables: bytes::Bytes::new(),
+        ycbcr: false,
         storage: Storage::Blocks(Vec::new()),
     }
 }
