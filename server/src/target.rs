@@ -74,7 +74,7 @@ impl Target {
     async fn of_url(app: &Arc<App>, text: &str) -> Result<Self, Failure> {
         let located = match text.starts_with('/') {
             true => app.files.locate(text).await?.map(Locator::File),
-            false => app.allow.locate(text),
+            false => app.allow.locate_url(text).map(Locator::Url),
         };
         let locator = located.map_err(|refusal| match refusal {
             Refusal::Forbidden => Problem::client(StatusCode::FORBIDDEN, format!("`url` is {refusal}")),

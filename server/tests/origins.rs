@@ -142,6 +142,26 @@ async fn an_origin_that_hangs_takes_only_its_own_requests_with_it() {
 }
 
 #[tokio::test]
+async fn a_path_is_what_it_is_spelt_to_be_below_an_allowed_folder_or_nothing() {
+    let parent = tempfile::tempdir().unwrap();
+    let (real, link) = (parent.path().join("real"), parent.path().join("link"));
+    std::fs::create_dir(&real).unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    place(&real.join("a.tif"), &tiff(1));
+    let server = Server::start(&["--allow", name(&link)]);
+    let status = async |file: &Path| server.get(&path(name(file), &tile(3, 3))).await.status().as_u16();
+    for file in [link.join("a.tif"), real.join("a.tif"), link.join("none/../a.tif"), link.join("../none/../real/a.tif")]
+    {
+        // The second time its name is known.
+        assert_eq!([status(&file).await, status(&file).await], [200, 200], "{}", file.display());
+    }
+    assert_eq!(status(&link.join("none")).await, 404);
+    for file in [parent.path().join("a.tif"), link.join("../a.tif"), link.join("../../net/10.255.255.1/x")] {
+        assert_eq!(status(&file).await, 403, "{}", file.display());
+    }
+}
+
+#[tokio::test]
 async fn a_header_that_has_no_room_is_refused_and_one_that_has_is_read() {
     let origin = Origin::start().await;
     let server = Server::start(&["--allow", &origin.address, "--memory", "32MiB"]);

@@ -1,7 +1,9 @@
 //! What `url=` may name: addresses below a listed prefix, files below a listed folder, and nothing else.
 //!
 //! Prefixes match whole path segments of the parsed, normalised address, so neither `..`, credentials, another port
-//! nor an encoded slash leads out. Local paths are resolved through every link before they are compared.
+//! nor an encoded slash leads out. Local paths are taken apart in the same way before the file system hears of them: a
+//! look elsewhere could hang, as where an automounter waits for a host that is away. What is spelt below a folder is
+//! resolved through every link and compared once more.
 
 use std::{
     io,
@@ -9,15 +11,28 @@ use std::{
     sync::Arc,
 };
 
+use aurora_raster::source::SourceError;
 use reqwest::Url;
+use rustix::io::Errno;
 
-use super::{LocalFile, Locator};
+use super::LocalFile;
 
 /// The list in force.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AllowList {
     prefixes: Vec<Url>,
-    folders: Vec<PathBuf>,
+    folders: Vec<Folder>,
+}
+
+/// An allowed folder, in the two spellings that paths below it may have.
+#[derive(Debug, Clone)]
+struct Folder {
+    /// As `--allow` has it, without dots.
+    typed: PathBuf,
+    /// With its links resolved.
+    real: PathBuf,
+    /// The name of its origin.
+    origin: Arc<str>,
 }
 
 /// Why `url=` was not taken.
@@ -47,7 +62,9 @@ impl AllowList {
 
     fn add(&mut self, entry: &str) -> anyhow::Result<()> {
         if entry.starts_with('/') {
-            self.folders.push(Path::new(entry).canonicalize()?);
+            let real = Path::new(entry).canonicalize()?;
+            let origin = real.display().to_string().into();
+            self.folders.push(Folder { typed: without_dots(Path::new(entry)), real, origin });
             return Ok(());
         }
         let prefix: Url = entry.parse()?;
@@ -56,42 +73,71 @@ impl AllowList {
         Ok(())
     }
 
-    /// Finds what `text` names. Blocks on the file system for local paths.
-    pub(crate) fn locate(&self, text: &str) -> Result<Locator, Refusal> {
-        if text.starts_with('/') {
-            return self.locate_file(Path::new(text)).map(Locator::File);
-        }
+    /// The address that `text` names.
+    pub(crate) fn locate_url(&self, text: &str) -> Result<Url, Refusal> {
         // Whatever is neither an absolute path nor an address cannot be below anything that is allowed.
         let url: Url = text.parse().map_err(|_| Refusal::Forbidden)?;
         let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
         let plain = plain && !ENCODED_SEPARATORS.iter().any(|separator| url.path().contains(separator));
         let allowed = plain && self.prefixes.iter().any(|prefix| is_below(prefix, &url));
-        allowed.then_some(Locator::Url(url)).ok_or(Refusal::Forbidden)
+        allowed.then_some(url).ok_or(Refusal::Forbidden)
     }
 
-    /// Finds what `path` names and looks at it. Blocks on the file system.
-    pub(super) fn locate_file(&self, path: &Path) -> Result<LocalFile, Refusal> {
-        match path.canonicalize() {
-            Ok(real) if !self.holds(&real) => Err(Refusal::Forbidden),
-            // What does not exist is only admitted to for places that may be asked about.
-            Ok(real) => LocalFile::find(self.folder_of(&real), real).map_err(|_| Refusal::NotFound),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.would_hold(path) => Err(Refusal::NotFound),
-            Err(_) => Err(Refusal::Forbidden),
+    /// The path that `text` spells, and the origin of the allowed folder that it is spelt to lie in, if there is one.
+    /// Leaves the file system alone.
+    pub(super) fn by_spelling(&self, text: &str) -> Option<(PathBuf, Arc<str>)> {
+        let path = without_dots(Path::new(text));
+        let holds = |folder: &&Folder| path.starts_with(&folder.typed) || path.starts_with(&folder.real);
+        let origin = self.folders.iter().find(holds).map(|folder| Arc::clone(&folder.origin))?;
+        Some((path, origin))
+    }
+
+    /// Finds what `path` leads to, which is spelt to lie in an allowed folder, and looks at it. Blocks on the file
+    /// system.
+    ///
+    /// # Errors
+    /// `Unavailable` when its file system cannot tell, as while the server behind a mount is away.
+    pub(super) fn find(&self, path: &Path) -> Result<Result<LocalFile, Refusal>, SourceError> {
+        let real = match path.canonicalize() {
+            Ok(real) => real,
+            Err(error) => return refusal_by(path, &error).map(Err),
+        };
+        let Some(folder) = self.folders.iter().find(|folder| real.starts_with(&folder.real)) else {
+            return Ok(Err(Refusal::Forbidden));
+        };
+        match LocalFile::find(Arc::clone(&folder.origin), &real) {
+            Ok(file) => Ok(Ok(file)),
+            Err(SourceError::Unavailable { .. }) if real.metadata().is_ok_and(|found| !found.is_file()) => {
+                Ok(Err(Refusal::NotFound))
+            }
+            Err(error @ SourceError::Unavailable { .. }) => Err(error),
+            Err(_) => Ok(Err(Refusal::NotFound)),
         }
     }
+}
 
-    /// The allowed folder that `path` lies in, by its spelling alone: the name of its origin.
-    pub(super) fn folder_of(&self, path: &Path) -> Arc<str> {
-        let folder = self.folders.iter().find(|folder| path.starts_with(folder));
-        folder.map_or_else(|| "elsewhere".into(), |folder| folder.display().to_string().into())
+/// `path` with each `..` taking away the part before it, as in an address: the file system, which would follow a link
+/// first, is not asked.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            // The root stays.
+            Component::ParentDir => _ = plain.pop(),
+            part => plain.push(part),
+        }
     }
+    plain
+}
 
-    fn holds(&self, real: &Path) -> bool {
-        self.folders.iter().any(|folder| real.starts_with(folder))
-    }
-
-    fn would_hold(&self, path: &Path) -> bool {
-        self.holds(path) && !path.components().any(|part| part == Component::ParentDir)
+/// What it means that the links of an allowed path cannot be followed: it is not there, or not for us. Anything else is
+/// an ailment of the file system, which says nothing of the path.
+fn refusal_by(path: &Path, error: &io::Error) -> Result<Refusal, SourceError> {
+    match Errno::from_io_error(error) {
+        Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => Ok(Refusal::NotFound),
+        // Without a number it never came to the file system: a name with a zero in it.
+        Some(Errno::ACCESS | Errno::PERM | Errno::INVAL) | None => Ok(Refusal::Forbidden),
+        Some(_) => Err(SourceError::Unavailable { name: path.display().to_string(), reason: error.to_string() }),
     }
 }
 
@@ -123,20 +169,20 @@ mod tests {
     #[test]
     fn the_indexers_files_are_the_default() {
         let list = list(&[]);
-        assert!(list.locate("http://nas:8081/files/a.tif").is_ok());
-        assert!(list.locate("http://nas:8081/results/a/2/a.tif?x=1").is_ok());
+        assert!(list.locate_url("http://nas:8081/files/a.tif").is_ok());
+        assert!(list.locate_url("http://nas:8081/results/a/2/a.tif?x=1").is_ok());
         for other in
             ["http://nas:8081/health", "http://nas:8082/files/a.tif", "https://nas:8081/files/a.tif", "/etc/passwd"]
         {
-            assert_eq!(list.locate(other), Err(Refusal::Forbidden), "{other}");
+            assert_eq!(list.locate_url(other), Err(Refusal::Forbidden), "{other}");
         }
     }
 
     #[test]
     fn no_spelling_leads_out_of_a_prefix() {
         let list = list(&["http://host/a/b"]);
-        assert!(list.locate("http://host/a/b/c.tif").is_ok());
-        assert!(list.locate("http://host/a/b").is_ok());
+        assert!(list.locate_url("http://host/a/b/c.tif").is_ok());
+        assert!(list.locate_url("http://host/a/b").is_ok());
         for outside in [
             "http://host/a/bc.tif",
             "http://host/a/b/../c.tif",
@@ -149,24 +195,33 @@ mod tests {
             "http://host.evil/a/b/c.tif",
             "http://host:81/a/b/c.tif",
         ] {
-            assert_eq!(list.locate(outside), Err(Refusal::Forbidden), "{outside}");
+            assert_eq!(list.locate_url(outside), Err(Refusal::Forbidden), "{outside}");
         }
         for nonsense in ["", "a.tif", "file:///a/b", "ftp://host/a/b/c.tif", "s3://a/b"] {
-            assert_eq!(list.locate(nonsense), Err(Refusal::Forbidden), "{nonsense}");
+            assert_eq!(list.locate_url(nonsense), Err(Refusal::Forbidden), "{nonsense}");
         }
+    }
+
+    /// As [`super::super::LocalFiles`] asks, on a file system that answers.
+    fn locate(list: &AllowList, path: &Path) -> Result<PathBuf, Refusal> {
+        let (path, _) = list.by_spelling(path.to_str().unwrap()).ok_or(Refusal::Forbidden)?;
+        list.find(&path).unwrap().map(|file| file.path.to_path_buf())
+    }
+
+    /// A folder with a file `a.tif`.
+    fn folder(at: PathBuf) -> PathBuf {
+        std::fs::create_dir(&at).unwrap();
+        std::fs::write(at.join("a.tif"), b"II").unwrap();
+        at
     }
 
     #[test]
     fn no_link_and_no_dots_lead_out_of_a_folder() {
         let dir = tempfile::tempdir().unwrap();
-        let (inside, outside) = (dir.path().join("in"), dir.path().join("out"));
-        for folder in [&inside, &outside] {
-            std::fs::create_dir(folder).unwrap();
-            std::fs::write(folder.join("a.tif"), b"II").unwrap();
-        }
+        let (inside, outside) = (folder(dir.path().join("in")), folder(dir.path().join("out")));
         std::os::unix::fs::symlink(&outside, inside.join("link")).unwrap();
         let list = list(&[inside.to_str().unwrap()]);
-        let locate = |path: PathBuf| list.locate(path.to_str().unwrap());
+        let locate = |path: PathBuf| locate(&list, &path);
         assert!(locate(inside.join("a.tif")).is_ok());
         assert!(locate(inside.join("../in/a.tif")).is_ok());
         assert_eq!(locate(inside.join("b.tif")), Err(Refusal::NotFound));
@@ -175,6 +230,76 @@ mod tests {
             [inside.join("link/a.tif"), inside.join("../out/a.tif"), inside.join("../out/none"), outside.join("none")]
         {
             assert_eq!(locate(path.clone()), Err(Refusal::Forbidden), "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn the_file_system_hears_of_nothing_that_is_spelt_outside() {
+        let dir = tempfile::tempdir().unwrap();
+        let inside = folder(dir.path().join("in"));
+        let list = list(&[inside.to_str().unwrap()]);
+        for outside in ["../../net/10.255.255.1/x", "..", "a/../../in2/a.tif", "/net/10.255.255.1/x"] {
+            assert_eq!(list.by_spelling(inside.join(outside).to_str().unwrap()), None, "{outside}");
+        }
+        // It would say that there is no way through what is not there.
+        for way in ["none/../a.tif", "../none/../in/a.tif", "./a.tif/x/../../a.tif"] {
+            assert_eq!(locate(&list, &inside.join(way)), Ok(inside.canonicalize().unwrap().join("a.tif")), "{way}");
+        }
+    }
+
+    #[test]
+    fn a_folder_behind_a_link_is_known_in_either_spelling_and_as_one_origin() {
+        let dir = tempfile::tempdir().unwrap();
+        let (real, link) = (folder(dir.path().join("real")), dir.path().join("link"));
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        for typed in [link.clone(), link.join("../link/"), real.clone()] {
+            let list = list(&[typed.to_str().unwrap()]);
+            let spellings = [&real, &link].map(|folder| folder.join("a.tif"));
+            let known = spellings.map(|path| list.by_spelling(path.to_str().unwrap()));
+            let [by_real, by_link] = known.map(|known| known.map(|(_, origin)| origin));
+            assert!(by_real.is_some_and(|origin| *origin == *real.canonicalize().unwrap().to_str().unwrap()));
+            assert_eq!(by_link.is_some(), typed != real);
+            assert!(locate(&list, &real.join("a.tif")).is_ok());
+            assert_eq!(locate(&list, &link.join("a.tif")).is_ok(), typed != real);
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_from_a_file_system_that_cannot_tell() {
+        let dir = tempfile::tempdir().unwrap();
+        let inside = folder(dir.path().join("in"));
+        std::os::unix::fs::symlink("circle", inside.join("circle")).unwrap();
+        let list = list(&[inside.to_str().unwrap()]);
+        let long = "x".repeat(300);
+        for (name, refusal) in [
+            ("none", Refusal::NotFound),
+            ("a.tif/none", Refusal::NotFound),
+            ("circle", Refusal::NotFound),
+            (&long, Refusal::NotFound),
+            ("zero\0", Refusal::Forbidden),
+        ] {
+            assert_eq!(locate(&list, &inside.join(name)), Err(refusal), "{name}");
+        }
+        let said = |errno: Errno| refusal_by(&inside, &errno.into());
+        for not_for_us in [Errno::ACCESS, Errno::PERM] {
+            assert!(matches!(said(not_for_us), Ok(Refusal::Forbidden)), "{not_for_us}");
+        }
+        // What network file systems say while their server is away, and what a host says that is short of something.
+        for passing in [
+            Errno::IO,
+            Errno::HOSTDOWN,
+            Errno::HOSTUNREACH,
+            Errno::NETUNREACH,
+            Errno::STALE,
+            Errno::TIMEDOUT,
+            Errno::NOTCONN,
+            Errno::CONNABORTED,
+            Errno::AGAIN,
+            Errno::NODEV,
+            Errno::NFILE,
+            Errno::NOMEM,
+        ] {
+            assert!(matches!(said(passing), Err(SourceError::Unavailable { .. })), "{passing}");
         }
     }
 }

@@ -52,11 +52,11 @@ impl LocalFile {
     ///
     /// # Errors
     /// As [`FileSource::version_at`].
-    pub(super) fn find(folder: Arc<str>, path: PathBuf) -> Result<Self, SourceError> {
-        let network = file_system::network_name(&path);
+    pub(super) fn find(folder: Arc<str>, path: &Path) -> Result<Self, SourceError> {
+        let network = file_system::network_name(path);
         let (is_at_hand, has_change_time) =
             (matches!(network, Ok(None)), file_system::has_change_times(network.ok().flatten()));
-        let seen = Arc::new(Mutex::new(Some(FileSource::version_at(&path, has_change_time)?)));
+        let seen = Arc::new(Mutex::new(Some(FileSource::version_at(path, has_change_time)?)));
         Ok(Self { path: path.into(), folder, is_at_hand, has_change_time, seen })
     }
 
@@ -83,7 +83,7 @@ struct Known {
 
 impl Known {
     /// The file, if `name` leads to the same one still and its way was followed lately. Blocks on the file system.
-    fn still(&self, name: &str) -> Option<LocalFile> {
+    fn still(&self, name: &Path) -> Option<LocalFile> {
         let is_recent = self.followed_at.elapsed() < WAYS_KNOWN_FOR;
         let is_same = || self.file.seen().is_some_and(|seen| seen.is_at(name));
         (is_recent && is_same()).then(|| self.file.afresh())
@@ -101,7 +101,7 @@ pub(crate) struct LocalFiles {
     allow: Arc<AllowList>,
     origins: Arc<Origins>,
     open: Cache<PathBuf, Shelf<FileSource>>,
-    known: Cache<String, Known>,
+    known: Cache<PathBuf, Known>,
     patience: Duration,
 }
 
@@ -116,44 +116,41 @@ impl LocalFiles {
         Self { allow, origins, open, known: Cache::new(KNOWN_NAMES), patience }
     }
 
-    /// The allowed file that `text` names, as it is now; as it was last while its folder hangs.
+    /// The allowed file that `text` names, as it is now; as it was last while its folder hangs or cannot tell.
     pub(crate) async fn locate(&self, text: &str) -> Result<Result<LocalFile, Refusal>, SourceError> {
-        if let Some(known) = self.known.get(text).filter(|known| known.file.is_at_hand) {
-            return Ok(known.still(text).map_or_else(|| self.follow(text), Ok));
-        }
-        let (allow, path) = (Arc::clone(&self.allow), PathBuf::from(text));
-        let folder = self.allow.folder_of(&path);
-        match self.off_thread(&folder, text, move || Ok(allow.locate_file(&path))).await {
-            Ok(Ok(file)) => {
-                self.remember(text, &file);
-                Ok(Ok(file))
+        let Some((path, folder)) = self.allow.by_spelling(text) else { return Ok(Err(Refusal::Forbidden)) };
+        let found = match self.known.get(&path).filter(|known| known.file.is_at_hand) {
+            Some(known) => match known.still(&path) {
+                Some(file) => return Ok(Ok(file)),
+                None => self.allow.find(&path),
+            },
+            None => {
+                let (allow, sought) = (Arc::clone(&self.allow), path.clone());
+                self.off_thread(&folder, text, move || allow.find(&sought)).await
             }
-            Err(error @ SourceError::Unavailable { .. }) => {
-                self.known.get(text).map(|known| Ok(known.file.afresh())).ok_or(error)
-            }
-            other => other,
-        }
+        };
+        self.settle(path, found)
     }
 
     /// Whether `text` leads to that version still, if another look at it waits for nobody and its way was followed lately.
     pub(crate) fn leads_to(&self, text: &str, version: &FileVersion) -> bool {
         let is_near = |known: &Known| known.file.is_at_hand && known.followed_at.elapsed() < WAYS_KNOWN_FOR;
-        self.known.get(text).is_some_and(|known| is_near(&known)) && version.is_at(text)
+        // A text with dots is no name that is known.
+        self.known.get(Path::new(text)).is_some_and(|known| is_near(&known)) && version.is_at(text)
     }
 
-    /// Follows a name that led to a file at hand: what it leads to now. Blocks on the file system.
-    fn follow(&self, text: &str) -> Result<LocalFile, Refusal> {
-        let found = self.allow.locate_file(Path::new(text));
+    /// Remembers what a path was found to lead to; where that cannot be told, what is known goes on.
+    fn settle(
+        &self,
+        path: PathBuf,
+        found: Result<Result<LocalFile, Refusal>, SourceError>,
+    ) -> Result<Result<LocalFile, Refusal>, SourceError> {
         match &found {
-            Ok(file) if file.is_at_hand => self.remember(text, file),
-            _ => self.known.invalidate(text),
+            Ok(Ok(file)) => self.known.insert(path, Known { file: file.afresh(), followed_at: Instant::now() }),
+            Ok(Err(_)) => self.known.invalidate(&path),
+            Err(_) => return self.known.get(&path).map_or(found, |known| Ok(Ok(known.file.afresh()))),
         }
         found
-    }
-
-    fn remember(&self, text: &str, file: &LocalFile) {
-        let known = Known { file: file.afresh(), followed_at: Instant::now() };
-        self.known.insert(text.to_owned(), known);
     }
 
     /// The file's version now, or at the look that found it.

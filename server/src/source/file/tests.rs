@@ -79,3 +79,21 @@ async fn a_file_replaced_while_it_was_closed_is_another_version() {
     assert!(matches!(source.read(std::slice::from_ref(&(0..3))).await, Err(SourceError::Changed { .. })));
     assert_ne!(&*files.version(&file).await.unwrap().validator, source.version());
 }
+
+#[tokio::test]
+async fn a_file_that_cannot_be_told_of_stays_as_it_was_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    place(&path, b"known");
+    let files = files(folder.path(), 4);
+    let away = || Err(unavailable("a", &"Input/output error"));
+    let unknown = files.settle(path.clone(), away());
+    assert!(matches!(unknown, Err(SourceError::Unavailable { .. })), "{unknown:?}");
+    let found = files.locate(path.to_str().unwrap()).await.unwrap().unwrap();
+    let known = files.settle(path.clone(), away()).unwrap().unwrap();
+    assert_eq!(known, found);
+    assert_eq!(files.version(&known).await.unwrap(), files.version(&found).await.unwrap());
+    // What its folder has said since is known better.
+    assert_eq!(files.settle(path.clone(), Ok(Err(Refusal::NotFound))).unwrap(), Err(Refusal::NotFound));
+    assert!(files.settle(path, away()).is_err());
+}
