@@ -142,6 +142,22 @@ async fn an_origin_that_hangs_takes_only_its_own_requests_with_it() {
 }
 
 #[tokio::test]
+async fn a_file_of_which_no_version_is_named_shows_once_it_is_replaced_by_one_as_long() {
+    let origin = Origin::start().await;
+    let server = Server::start(&["--allow", &origin.address, "--revalidate", "0s"]);
+    let url = origin.put("a.tif", tiff(1));
+    origin.misbehave(Fault::NamesNoVersion);
+    let at = path(&url, &tile(1, 1));
+    let old = server.get(&at).await;
+    let again = server.get(&at).await;
+    assert_eq!(old.headers()["etag"], again.headers()["etag"]);
+    origin.put("a.tif", tiff(300));
+    let new = server.get(&at).await;
+    assert_ne!(old.headers()["etag"], new.headers()["etag"]);
+    assert_ne!(old.bytes().await.unwrap(), new.bytes().await.unwrap());
+}
+
+#[tokio::test]
 async fn a_path_is_what_it_is_spelt_to_be_below_an_allowed_folder_or_nothing() {
     let parent = tempfile::tempdir().unwrap();
     let (real, link) = (parent.path().join("real"), parent.path().join("link"));

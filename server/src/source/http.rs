@@ -93,7 +93,7 @@ impl HttpSource {
             status => return Err(refused(&url, status)),
         };
         let head = if size_bytes == 0 { Bytes::new() } else { body(&url, response, expected).await? };
-        let version = validator.version(size_bytes);
+        let version = validator.version(size_bytes, &head);
         let whole = status == StatusCode::OK;
         Ok(Arc::new(Self {
             clients: clients.clone(),

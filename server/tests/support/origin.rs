@@ -36,6 +36,8 @@ pub(crate) enum Fault {
     IgnoresConditions,
     /// Sends a body byte by byte, so slowly that it never ends while somebody waits, and never stops either.
     Trickles,
+    /// Says nothing of which version it gives.
+    NamesNoVersion,
 }
 
 #[derive(Default)]
@@ -141,6 +143,7 @@ async fn file(State(files): State<Arc<Mutex<Files>>>, Path(name): Path<String>, 
     match fault {
         Fault::Fails => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         Fault::IgnoresRanges => (tags, bytes).into_response(),
+        Fault::NamesNoVersion => partial(&bytes, &headers, false),
         Fault::Trickles => (tags, trickling(partial(&bytes, &headers, false))).into_response(),
         _ => (tags, partial(&bytes, &headers, fault == Fault::ShortBodies)).into_response(),
     }
