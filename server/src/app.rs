@@ -76,7 +76,7 @@ impl App {
         }
         let mirrors = catalogue::load(settings.state.as_deref(), &indexers);
         let (patience, stall) = (timeout.mul_f64(PATIENCE), source::stall_timeout(timeout));
-        let clients = source::Clients::new(timeout, stall)?;
+        let clients = source::Clients::new(stall)?;
         let token = settings.token_file.as_deref().map(Token::read).transpose()?;
         let shown_to = indexers.iter().map(|indexer| Locator::Url(indexer.clone()).origin()).collect();
         let allow = Arc::new(AllowList::new(&settings.allow, &indexers)?);

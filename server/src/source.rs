@@ -89,25 +89,28 @@ pub(crate) struct Clients {
     kept: Client,
     /// Over a connection of its own, for what a kept one was closed on.
     fresh: Client,
+    /// Time in which a source may send nothing.
+    stall: Duration,
 }
 
 impl Clients {
-    /// Clients as [`client`] makes them, which show nothing of their own.
-    pub(crate) fn new(timeout: Duration, stall: Duration) -> reqwest::Result<Self> {
-        let kept = client(timeout, stall, None)?;
-        Ok(Self { kept, fresh: client_keeping(0, timeout, stall, None)? })
+    /// Clients that show nothing of their own. A request gets `stall` in which nothing comes, and no time in all: a
+    /// slow line is no dead one, and what nobody waits for is dropped.
+    pub(crate) fn new(stall: Duration) -> reqwest::Result<Self> {
+        let keeping = |idle_connections| client_keeping(idle_connections, None, stall, None);
+        Ok(Self { kept: keeping(IDLE_CONNECTIONS)?, fresh: keeping(0)?, stall })
     }
 }
 
 /// A client that goes where it is sent and nowhere else: no redirects, no proxy from the environment. A request gets
 /// `timeout` in all, and `stall` in which nothing comes; all of them show `token`.
 pub(crate) fn client(timeout: Duration, stall: Duration, token: Option<&Token>) -> reqwest::Result<Client> {
-    client_keeping(IDLE_CONNECTIONS, timeout, stall, token)
+    client_keeping(IDLE_CONNECTIONS, Some(timeout), stall, token)
 }
 
 fn client_keeping(
     idle_connections: usize,
-    timeout: Duration,
+    timeout: Option<Duration>,
     stall: Duration,
     token: Option<&Token>,
 ) -> reqwest::Result<Client> {
@@ -115,16 +118,16 @@ fn client_keeping(
     let _ = rustls::crypto::ring::default_provider().install_default();
     let headers: HeaderMap = token.map(|token| (header::AUTHORIZATION, token.authorization())).into_iter().collect();
     let builder = || {
-        Client::builder()
+        let builder = Client::builder()
             .user_agent(concat!("aurora-server/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+            .connect_timeout(CONNECT_TIMEOUT.min(stall))
             .read_timeout(stall)
             .default_headers(headers.clone())
-            .timeout(timeout)
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(idle_connections)
+            .pool_max_idle_per_host(idle_connections);
+        timeout.into_iter().fold(builder, reqwest::ClientBuilder::timeout)
     };
     builder().build().or_else(|error| {
         // A small host without certificates can still read from plain HTTP.

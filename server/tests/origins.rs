@@ -16,7 +16,7 @@ use futures_util::future::join_all;
 use reqwest::StatusCode;
 use support::{
     LIVENESS, Server, encoded,
-    origin::{Fault, Origin},
+    origin::{Fault, Origin, STEADY_TIME},
     place,
     raster::{tiff, tile},
 };
@@ -139,6 +139,28 @@ async fn an_origin_that_hangs_takes_only_its_own_requests_with_it() {
         }
     };
     tokio::time::timeout(LIVENESS, again).await.expect("it is asked again");
+}
+
+#[tokio::test]
+async fn a_line_that_is_slow_and_steady_is_waited_for_and_left_alone_by_nobody() {
+    let origin = Origin::start().await;
+    let (time, time_text) = (STEADY_TIME * 2 / 3, format!("{}ms", (STEADY_TIME * 2 / 3).as_millis()));
+    let server = Server::start(&["--allow", &origin.address, "--request-timeout", &time_text]);
+    let url = encoded(&origin.put("a.tif", tiff(1)));
+    server.json(&format!("/cog/info?url={url}")).await;
+    origin.misbehave(Fault::Steady);
+    // Without limits they are worked out from the whole file, whose bytes take longer than a request has. Two viewers
+    // ask again and again, by turns, so that there is always one who waits.
+    let tile = format!("/cog/tiles/WebMercatorQuad/{}.png?url={url}", tile(3, 3));
+    let shown = |wait: Duration| {
+        let (server, tile) = (&server, &tile);
+        async move {
+            tokio::time::sleep(wait).await;
+            while server.get(tile).await.status() != StatusCode::OK {}
+        }
+    };
+    let both = join_all([shown(Duration::ZERO), shown(time / 2)]);
+    tokio::time::timeout(LIVENESS, both).await.expect("what comes slowly comes in the end");
 }
 
 #[tokio::test]

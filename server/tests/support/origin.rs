@@ -36,9 +36,14 @@ pub(crate) enum Fault {
     IgnoresConditions,
     /// Sends a body byte by byte, so slowly that it never ends while somebody waits, and never stops either.
     Trickles,
+    /// Sends a body piece by piece in [`STEADY_TIME`], never silent for long.
+    Steady,
     /// Says nothing of which version it gives.
     NamesNoVersion,
 }
+
+/// How long a body takes that comes slowly and steadily.
+pub(crate) const STEADY_TIME: Duration = Duration::from_secs(3);
 
 #[derive(Default)]
 struct Files {
@@ -144,22 +149,32 @@ async fn file(State(files): State<Arc<Mutex<Files>>>, Path(name): Path<String>, 
         Fault::Fails => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         Fault::IgnoresRanges => (tags, bytes).into_response(),
         Fault::NamesNoVersion => partial(&bytes, &headers, false),
-        Fault::Trickles => (tags, trickling(partial(&bytes, &headers, false))).into_response(),
+        Fault::Trickles => {
+            let one_by_one = |_| (1, Duration::from_millis(20));
+            (tags, in_pieces(partial(&bytes, &headers, false), one_by_one)).into_response()
+        }
+        Fault::Steady => {
+            const PIECES: u32 = 30;
+            let steadily = |length: usize| (length.div_ceil(PIECES as usize), STEADY_TIME / PIECES);
+            (tags, in_pieces(partial(&bytes, &headers, false), steadily)).into_response()
+        }
         _ => (tags, partial(&bytes, &headers, fault == Fault::ShortBodies)).into_response(),
     }
 }
 
-/// The same answer, a byte every 20 milliseconds.
-fn trickling(answer: Response) -> Response {
-    const PAUSE: Duration = Duration::from_millis(20);
+/// The same answer in pieces so long, each after such a pause, as `pace` says of its length.
+fn in_pieces(answer: Response, pace: impl Fn(usize) -> (usize, Duration) + Send + 'static) -> Response {
     let (parts, body) = answer.into_parts();
-    let bytes = futures_util::stream::once(axum::body::to_bytes(body, usize::MAX)).flat_map(|whole| {
+    let pieces = futures_util::stream::once(axum::body::to_bytes(body, usize::MAX)).flat_map(move |whole| {
         let whole = whole.unwrap_or_default();
-        futures_util::stream::iter((0..whole.len()).map(move |at| whole.slice(at..=at)))
+        let (step, pause) = pace(whole.len());
+        let starts = (0..whole.len()).step_by(step.max(1));
+        let piece = move |at: usize| (whole.slice(at..whole.len().min(at + step)), pause);
+        futures_util::stream::iter(starts.map(piece))
     });
-    let slowly = bytes.then(async |byte| {
-        tokio::time::sleep(PAUSE).await;
-        Ok::<_, std::io::Error>(byte)
+    let slowly = pieces.then(async |(piece, pause)| {
+        tokio::time::sleep(pause).await;
+        Ok::<_, std::io::Error>(piece)
     });
     Response::from_parts(parts, Body::from_stream(slowly))
 }

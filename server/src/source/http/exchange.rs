@@ -1,12 +1,12 @@
 //! One request to a file server and its answer: within the origin's share, read as it arrives and no further than was asked
-//! for, and what its failures mean.
+//! for, and what its failures mean. An answer that has begun may take its time as long as it goes on.
 
 use std::{
     error::Error,
     io,
     ops::{Deref, Range},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use aurora_raster::source::SourceError;
@@ -43,10 +43,18 @@ fn request(url: &Url, ranges: &str) -> Request {
     request
 }
 
+/// Least bytes a second of a body, over each time in which a source may send nothing: what each of a hundred requests
+/// gets of a line of eight megabits a second. Slower, it would hold its place among the origin's requests, and the
+/// permit of who waits for it, for longer than ten minutes. That the line is full may be our own doing: no failure of
+/// the origin.
+const LEAST_BYTES_PER_S: f64 = 8192.0;
+
 /// An answer that has begun, and the visit to its origin, which lasts until the body has been read.
 pub(super) struct Answered {
     response: Response,
     visit: Visit,
+    /// Time in which a source may send nothing.
+    stall: Duration,
 }
 
 impl Deref for Answered {
@@ -91,7 +99,7 @@ pub(super) async fn send(
                 // That there is no such file, or not for us, is an answer, too.
                 visit.answered();
             }
-            Ok(Answered { response, visit })
+            Ok(Answered { response, visit, stall: clients.stall })
         }
         Err(error) if of_http(&error).any(hyper::Error::is_parse) => {
             visit.succeeded();
@@ -151,8 +159,8 @@ pub(super) async fn each_chunk(
     most: u64,
     mut take: impl FnMut(&[u8]) -> Result<(), SourceError>,
 ) -> Result<(), SourceError> {
-    let Answered { mut response, visit } = answered;
-    let mut received = 0;
+    let Answered { mut response, mut visit, stall } = answered;
+    let (mut received, mut pace) = (0, Pace { since: Instant::now(), bytes: 0 });
     loop {
         let chunk = match response.chunk().await {
             Ok(Some(chunk)) => chunk,
@@ -176,10 +184,38 @@ pub(super) async fn each_chunk(
             visit.succeeded();
             return Err(error);
         }
+        match pace.is_kept(chunk.len(), stall) {
+            Some(false) if received < most => {
+                visit.succeeded();
+                let reason = format!("fewer than {LEAST_BYTES_PER_S} bytes a second come");
+                return Err(SourceError::Unavailable { name: url.to_string(), reason });
+            }
+            // Who waits to hear whether it is back need not wait for the end.
+            Some(_) => visit.answered(),
+            None => {}
+        }
     }
     visit.succeeded();
     metrics::counter!("aurora_source_bytes_total").increment(received);
     Ok(())
+}
+
+/// What of a body has come since a moment.
+struct Pace {
+    since: Instant,
+    bytes: usize,
+}
+
+impl Pace {
+    /// Counts what has come now. Whether it was enough, once `time` is over, which then begins anew.
+    fn is_kept(&mut self, bytes: usize, time: Duration) -> Option<bool> {
+        self.bytes += bytes;
+        let took = self.since.elapsed();
+        (took >= time).then(|| {
+            let over = std::mem::replace(self, Self { since: Instant::now(), bytes: 0 });
+            over.bytes as f64 >= took.as_secs_f64() * LEAST_BYTES_PER_S
+        })
+    }
 }
 
 /// Which bytes of how many an answer of one range holds.
@@ -231,4 +267,21 @@ fn of_http(error: &reqwest::Error) -> impl Iterator<Item = &hyper::Error> {
 /// What an error came from, the nearest cause first.
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
     std::iter::successors(error.source(), |&cause| cause.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pace_is_judged_by_what_came_in_a_time_and_then_anew() {
+        let time = Duration::from_secs(10);
+        let least = 10 * LEAST_BYTES_PER_S as usize;
+        let after = |took: Duration, bytes| Pace { since: Instant::now() - took, bytes };
+        assert_eq!(after(time / 2, 0).is_kept(1, time), None);
+        assert_eq!(after(time, least / 2).is_kept(least / 4, time), Some(false));
+        let mut quick = after(time, least);
+        assert_eq!(quick.is_kept(least, time), Some(true));
+        assert_eq!((quick.bytes, quick.is_kept(1, time)), (0, None));
+    }
 }

@@ -73,7 +73,7 @@ async fn requests_for_many(answers_several: bool, pause: Duration) -> [usize; 2]
     let router = Router::new().route("/a.tif", get(file)).with_state(Arc::clone(&server));
     tokio::spawn(async move { axum::serve(listener, router).await });
     let time = Duration::from_secs(20);
-    let clients = Clients::new(time, time).expect("clients");
+    let clients = Clients::new(time).expect("clients");
     let origin = super::super::Origins::new(16, time).named(&"it".into());
     let source = HttpSource::open(&clients, origin, url).await.expect("opens");
     // In disorder; the first lies in the bytes that opening brought, the last two adjoin.
@@ -102,4 +102,29 @@ async fn a_request_is_worth_what_could_be_sent_in_its_time() {
     assert!(first <= 101 && second <= 100, "{first} {second}");
     // A hundred answers would take long: four megabytes at a time come sooner.
     assert_eq!(requests_for_many(false, Duration::from_millis(50)).await, [4, 3]);
+}
+
+/// The first bytes of a file, one every ten milliseconds.
+async fn trickling() -> axum::response::Response {
+    let one = |_| async {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        Ok::<_, std::io::Error>(Bytes::from_static(b"I"))
+    };
+    let body = axum::body::Body::from_stream(stream::iter(0..HEAD_BYTES).then(one));
+    let head = [(header::CONTENT_RANGE, format!("bytes 0-{}/{SIZE_BYTES}", HEAD_BYTES - 1))];
+    (StatusCode::PARTIAL_CONTENT, head, body).into_response()
+}
+
+#[tokio::test]
+async fn an_answer_that_only_trickles_is_given_up_and_its_server_is_asked_on() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url: Url = format!("http://{}/a.tif", listener.local_addr().expect("bound")).parse().expect("an address");
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/a.tif", get(trickling))).await });
+    let clients = Clients::new(Duration::from_millis(500)).expect("clients");
+    let origin = super::super::Origins::new(16, Duration::from_secs(20)).named(&"it".into());
+    let answers = (0..6).map(|_| HttpSource::open(&clients, Arc::clone(&origin), url.clone()));
+    for ended in futures_util::future::join_all(answers).await {
+        assert!(matches!(ended, Err(SourceError::Unavailable { .. })), "{:?}", ended.err());
+    }
+    origin.enter().await.expect("nobody leaves it alone").succeeded();
 }

@@ -45,7 +45,7 @@ impl Odd {
             }
         });
         let origin = Origins::new(16, TIME).named(&"it".into());
-        Self { origin, clients: Clients::new(TIME, TIME).expect("clients"), url, requests }
+        Self { origin, clients: Clients::new(TIME).expect("clients"), url, requests }
     }
 
     async fn open(&self) -> Result<Arc<HttpSource>, SourceError> {
