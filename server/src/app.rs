@@ -83,7 +83,7 @@ impl App {
         let folders = Arc::new(Origins::new(FILE_THREADS, stall));
         let files = Arc::new(LocalFiles::new(Arc::clone(&allow), folders, descriptors.files, stall));
         let blocks = Arc::new(BlockCache::new(budget.blocks_bytes));
-        let room = Arc::new(Room::new(&budget, Arc::clone(&blocks), patience));
+        let room = Arc::new(Room::new(&budget, settings.picture_limit.0, Arc::clone(&blocks), patience));
         let origins = Origins::new(descriptors.requests, stall).charging(Arc::clone(&room));
         let origins = Arc::new(origins.showing(token.clone(), shown_to));
         let lists = Lists::new(budget.lists_bytes, patience);

@@ -2,11 +2,15 @@
 //!
 //! Every cache weighs its own entries, and has a part of its own, so that a flood of headers cannot push out tiles.
 //! [`Room`] accounts for everything else that lives: what renders and header reads hold, and encoded tiles until the last
-//! client has taken them; what these leave is lent to the blocks. Lists account for themselves
+//! client has taken them; what these leave is lent to the blocks. Pictures too large for their part are held to
+//! `--picture-limit`, all together ([`beyond`]). Lists account for themselves
 //! ([`crate::features`]). The rest of the process (code, connections, the catalogue) is the overhead that comes on top.
 
+mod account;
+mod beyond;
+
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -16,9 +20,21 @@ use bytes::Bytes;
 use tokio::{sync::oneshot, time::timeout};
 
 use crate::{admission::Overloaded, lending::Loan};
+pub(crate) use account::Reserved;
+use account::{Account, Of, lock};
+pub(crate) use beyond::Place;
+use beyond::Places;
 
 /// Below this a single render of a large block has no room.
 pub(crate) const MIN_MEMORY_BYTES: u64 = 32 << 20;
+
+/// Part of what renders may have that answers may take of blocks' part, beside what the cache of tiles may hold: clients take
+/// their time.
+const SLOW_ANSWERS_PART: u64 = 2;
+
+/// An answer may take this part of what others leave, so that there is room for some tiles however many large ones are
+/// taken slowly; a larger one counts beyond `--memory`.
+const ANSWER_PART: u64 = 2;
 
 /// The parts, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -53,27 +69,26 @@ impl Budget {
     }
 }
 
-/// Bytes that live outside of the caches of headers and blocks. Tiles count as long as they live, be it in their cache
-/// or in the answers of clients that take their time: the latter leave less room for renders.
+/// Bytes that live outside of the caches of headers and blocks, in two accounts. What renders hold has a part that
+/// answers never touch, or one client that takes its time would keep all others from renders. What encoded tiles hold,
+/// be it in their cache or in the answers of such clients, has another; where it is more than their cache may hold,
+/// blocks give way to it.
 pub(crate) struct Room {
     account: Arc<Mutex<Account>>,
     /// What one reservation may take.
     render_bytes: u64,
+    /// Answers that may be larger than this are given their place before they are made.
+    small_answer_bytes: u64,
+    beyond: Places,
     patience: Duration,
 }
 
-struct Account {
-    limit_bytes: u64,
-    used_bytes: u64,
-    loan: Loan,
-    waiting: FairQueue<(u64, oneshot::Sender<Reserved>)>,
-}
-
-/// Bytes taken, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Reserved {
-    account: Option<Arc<Mutex<Account>>>,
-    bytes: u64,
+/// The bytes of an answer, until its last client has taken it.
+pub(crate) enum Answer {
+    /// Within `--memory`.
+    Within { _reserved: Reserved },
+    /// Too large for that beside what is there.
+    Beyond { _place: Place },
 }
 
 /// `bytes`, for which `taken` was taken, until the last who holds them has let go.
@@ -92,20 +107,28 @@ impl<T> AsRef<[u8]> for Held<T> {
     }
 }
 
-impl std::fmt::Debug for Account {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Account").field("used_bytes", &self.used_bytes).finish_non_exhaustive()
-    }
-}
-
 impl Room {
-    /// Room for renders and for the tiles in their cache, of which `blocks` get what is left; nobody waits for longer than
-    /// `patience`.
-    pub(crate) fn new(budget: &Budget, blocks: Arc<BlockCache>, patience: Duration) -> Self {
+    /// Room for renders and for the tiles in their cache, of which `blocks` get what is left, and for as much as
+    /// `beyond_bytes` on top of all that; nobody waits for longer than `patience`.
+    pub(crate) fn new(budget: &Budget, beyond_bytes: u64, blocks: Arc<BlockCache>, patience: Duration) -> Self {
         let limit_bytes = budget.in_flight_bytes + budget.tiles_bytes;
-        let loan = Loan::new(blocks, budget.blocks_bytes, limit_bytes);
-        let account = Account { limit_bytes, used_bytes: 0, loan, waiting: FairQueue::default() };
-        Self { account: Arc::new(Mutex::new(account)), render_bytes: budget.in_flight_bytes, patience }
+        let slow_bytes = budget.in_flight_bytes / SLOW_ANSWERS_PART;
+        let account = Account {
+            limit_bytes,
+            tiles_bytes: budget.tiles_bytes,
+            answers_limit_bytes: budget.tiles_bytes + slow_bytes,
+            renders_bytes: 0,
+            answers_bytes: 0,
+            loan: Loan::new(blocks, budget.blocks_bytes, limit_bytes),
+            waiting: FairQueue::default(),
+        };
+        Self {
+            account: Arc::new(Mutex::new(account)),
+            render_bytes: budget.in_flight_bytes,
+            small_answer_bytes: slow_bytes / ANSWER_PART,
+            beyond: Places::new(beyond_bytes.max(budget.in_flight_bytes)),
+            patience,
+        }
     }
 
     /// Waits for room for `cost_bytes`. What costs more than all renders may have runs alone; the raster's own limits
@@ -123,6 +146,25 @@ impl Room {
         timeout(self.patience, waits).await.ok().and_then(Result::ok).ok_or(Overloaded)
     }
 
+    /// The same for what may be larger than all renders may have, or become an answer of as much as `answer_bytes` that is too
+    /// large to be sent beside others: that is given a place beyond `--memory` before anything is made.
+    pub(crate) async fn reserve_large(
+        &self,
+        cost_bytes: u64,
+        answer_bytes: u64,
+    ) -> Result<(Reserved, Option<Place>), Overloaded> {
+        let excess_bytes = cost_bytes.saturating_sub(self.render_bytes);
+        let sent_bytes = Some(answer_bytes).filter(|&bytes| bytes > self.small_answer_bytes).unwrap_or(0);
+        let reserving = async {
+            let place = match excess_bytes.max(sent_bytes) {
+                0 => None,
+                bytes => Some(self.beyond.take(bytes).await),
+            };
+            Ok((self.reserve(cost_bytes).await?, place))
+        };
+        timeout(self.patience, reserving).await.map_err(|_| Overloaded)?
+    }
+
     /// Room for `cost_bytes` if there is some and nobody waits for it.
     pub(crate) fn try_reserve(&self, cost_bytes: u64) -> Option<Reserved> {
         self.take(&mut lock(&self.account), cost_bytes)
@@ -131,126 +173,47 @@ impl Room {
     fn take(&self, account: &mut Account, cost_bytes: u64) -> Option<Reserved> {
         let bytes = cost_bytes.min(self.render_bytes);
         let may = account.waiting.is_empty() && account.fits(bytes);
-        if may {
-            account.change(|used| used + bytes);
-        }
-        may.then(|| Reserved { account: Some(Arc::clone(&self.account)), bytes })
+        may.then(|| {
+            account.add(Of::Renders, bytes);
+            self.reserved(Of::Renders, bytes)
+        })
     }
 
     /// Accounts for bytes that are there already.
     pub(crate) fn hold(&self, bytes: u64) -> Reserved {
-        lock(&self.account).change(|used| used + bytes);
-        Reserved { account: Some(Arc::clone(&self.account)), bytes }
+        lock(&self.account).add(Of::Renders, bytes);
+        self.reserved(Of::Renders, bytes)
+    }
+
+    /// Accounts for an answer of `bytes` that was made, for which `place` may have been taken.
+    ///
+    /// # Errors
+    /// Those that clients are still taking leave no room for it.
+    pub(crate) fn answer(&self, bytes: u64, place: Option<Place>) -> Result<Answer, Overloaded> {
+        let mut account = lock(&self.account);
+        if bytes.saturating_mul(ANSWER_PART) <= account.answers_limit_bytes.saturating_sub(account.answers_bytes) {
+            account.add(Of::Answers, bytes);
+            return Ok(Answer::Within { _reserved: self.reserved(Of::Answers, bytes) });
+        }
+        drop(account);
+        Ok(Answer::Beyond { _place: self.beyond.resize(place, bytes).ok_or(Overloaded)? })
+    }
+
+    fn reserved(&self, of: Of, bytes: u64) -> Reserved {
+        Reserved { account: Some(Arc::clone(&self.account)), bytes, of }
     }
 
     /// Bytes taken now.
     pub(crate) fn used_bytes(&self) -> u64 {
-        lock(&self.account).used_bytes
+        lock(&self.account).used_bytes() + self.beyond.taken_bytes()
     }
 }
 
-impl Account {
-    fn fits(&self, bytes: u64) -> bool {
-        self.used_bytes + bytes <= self.limit_bytes
+impl Answer {
+    pub(crate) fn is_beyond(&self) -> bool {
+        matches!(self, Self::Beyond { .. })
     }
-
-    fn change(&mut self, change: impl FnOnce(u64) -> u64) {
-        self.used_bytes = change(self.used_bytes);
-        self.loan.settle(self.used_bytes);
-    }
-}
-
-impl Drop for Reserved {
-    fn drop(&mut self) {
-        let Some(account) = self.account.take() else { return };
-        lock(&account).change(|used| used - self.bytes);
-        while let Some((bytes, sender)) = next(&account) {
-            if let Err(mut back) = sender.send(Reserved { account: Some(Arc::clone(&account)), bytes }) {
-                // Whoever waited has gone.
-                back.account = None;
-                lock(&account).change(|used| used - bytes);
-            }
-        }
-    }
-}
-
-/// Takes the next one who waits, if there is room for it; until then nobody passes it, or what is large would starve.
-fn next(account: &Arc<Mutex<Account>>) -> Option<(u64, oneshot::Sender<Reserved>)> {
-    let mut account = lock(account);
-    let (bytes, sender) = account.waiting.peek()?;
-    let (bytes, has_gone) = (*bytes, sender.is_closed());
-    if !has_gone && !account.fits(bytes) {
-        return None;
-    }
-    account.change(|used| used + bytes);
-    account.waiting.pop(bytes).map(|(_, waiting)| waiting)
-}
-
-fn lock(account: &Arc<Mutex<Account>>) -> MutexGuard<'_, Account> {
-    account.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
-mod tests {
-    use futures_util::FutureExt;
-
-    use super::*;
-
-    fn room(render_bytes: u64, tiles_bytes: u64) -> Room {
-        let budget = Budget { tiles_bytes, in_flight_bytes: render_bytes, ..Budget::split(0) };
-        Room::new(&budget, Arc::new(BlockCache::new(0)), Duration::from_secs(60))
-    }
-
-    #[test]
-    fn the_parts_stay_within_the_whole() {
-        for memory in [MIN_MEMORY_BYTES, 64 << 20, (256 << 20) + 5] {
-            let parts = Budget::split(memory);
-            let sum = parts.headers_bytes
-                + parts.blocks_bytes
-                + parts.tiles_bytes
-                + parts.recall_bytes
-                + parts.lists_bytes
-                + parts.in_flight_bytes;
-            assert!(sum <= memory && sum > memory / 16 * 14);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_render_waits_for_room_and_a_huge_one_runs_alone() {
-        let room = room(100, 0);
-        let small = room.reserve(1).await.unwrap();
-        let mut huge = Box::pin(room.reserve(u64::MAX));
-        assert!(huge.as_mut().now_or_never().is_none());
-        let mut after = Box::pin(room.reserve(1));
-        assert!(after.as_mut().now_or_never().is_none(), "nobody passes who waits");
-        drop(small);
-        let huge = huge.await.unwrap();
-        assert_eq!(room.used_bytes(), 100);
-        assert!(after.as_mut().now_or_never().is_none());
-        drop(huge);
-        drop(after.await.unwrap());
-        assert_eq!(room.used_bytes(), 0);
-    }
-
-    #[tokio::test]
-    async fn tiles_that_clients_still_hold_leave_less_room_for_renders() {
-        let room = room(100, 50);
-        let held = room.hold(80);
-        let mut render = Box::pin(room.reserve(100));
-        assert!(render.as_mut().now_or_never().is_none());
-        drop(held);
-        assert!(render.await.is_ok());
-    }
-
-    #[tokio::test]
-    async fn who_has_gone_leaves_no_trace_and_who_waits_for_long_is_sent_away() {
-        let mut room = room(100, 0);
-        room.patience = Duration::from_millis(5);
-        let all = room.reserve(100).await.unwrap();
-        drop(Box::pin(room.reserve(60)).now_or_never());
-        assert!(matches!(room.reserve(60).await, Err(Overloaded)));
-        drop(all);
-        assert_eq!(room.used_bytes(), 0);
-        assert!(room.reserve(100).await.is_ok());
-    }
-}
+mod tests;

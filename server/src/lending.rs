@@ -1,7 +1,7 @@
 //! What renders and answers leave of their part of `--memory` for a while, lent to the block cache.
 //!
-//! They get it back when they take it, before anything else happens, so the whole never grows beyond `--memory`. The caller
-//! is [`crate::budget::Room`], under its lock.
+//! They get it back when they take it, before anything else happens, so the whole never grows beyond `--memory`; where they take more
+//! than their part, blocks give way for as long. The caller is [`crate::budget::Room`], under its lock.
 
 use std::{
     sync::Arc,
@@ -24,6 +24,8 @@ pub(crate) struct Loan {
     /// The room's part.
     room_bytes: u64,
     lent_bytes: u64,
+    /// What is taken of the cache's own part.
+    owed_bytes: u64,
     /// The most that was taken of the room since.
     most_taken_bytes: u64,
     since: Instant,
@@ -32,30 +34,35 @@ pub(crate) struct Loan {
 impl Loan {
     /// Nothing is lent at first.
     pub(crate) fn new(blocks: Arc<BlockCache>, own_bytes: u64, room_bytes: u64) -> Self {
-        Self { blocks, own_bytes, room_bytes, lent_bytes: 0, most_taken_bytes: 0, since: Instant::now() }
+        Self { blocks, own_bytes, room_bytes, lent_bytes: 0, owed_bytes: 0, most_taken_bytes: 0, since: Instant::now() }
     }
 
     /// `taken_bytes` of the room are taken now.
     pub(crate) fn settle(&mut self, taken_bytes: u64) {
         self.most_taken_bytes = self.most_taken_bytes.max(taken_bytes);
-        let left_bytes = self.room_bytes.saturating_sub(taken_bytes);
-        if self.lent_bytes > left_bytes {
-            self.lend(left_bytes);
+        let (mut lent_bytes, left_bytes) = (self.lent_bytes, self.room_bytes.saturating_sub(taken_bytes));
+        if lent_bytes > left_bytes {
+            lent_bytes = self.whole_parts(left_bytes);
         } else if self.since.elapsed() >= LEFT_FOR {
             let left_bytes = self.room_bytes.saturating_sub(self.most_taken_bytes + self.room_bytes / PARTS);
-            self.lend(left_bytes.max(self.lent_bytes));
+            lent_bytes = self.whole_parts(left_bytes.max(lent_bytes));
             (self.most_taken_bytes, self.since) = (taken_bytes, Instant::now());
+        }
+        let more_bytes = taken_bytes.saturating_sub(self.room_bytes);
+        let owed_bytes = more_bytes.div_ceil(self.part_bytes()) * self.part_bytes();
+        if (lent_bytes, owed_bytes) != (self.lent_bytes, self.owed_bytes) {
+            (self.lent_bytes, self.owed_bytes) = (lent_bytes, owed_bytes);
+            self.blocks.set_capacity_bytes((self.own_bytes + lent_bytes).saturating_sub(owed_bytes));
         }
     }
 
-    /// Lends as many whole parts as `bytes` make.
-    fn lend(&mut self, bytes: u64) {
-        let part_bytes = (self.room_bytes / PARTS).max(1);
-        let lent_bytes = bytes / part_bytes * part_bytes;
-        if lent_bytes != self.lent_bytes {
-            self.lent_bytes = lent_bytes;
-            self.blocks.set_capacity_bytes(self.own_bytes + lent_bytes);
-        }
+    fn part_bytes(&self) -> u64 {
+        (self.room_bytes / PARTS).max(1)
+    }
+
+    /// As many whole parts as `bytes` make.
+    fn whole_parts(&self, bytes: u64) -> u64 {
+        bytes / self.part_bytes() * self.part_bytes()
     }
 }
 
@@ -79,7 +86,9 @@ mod tests {
         assert_eq!(settled(&mut loan, 10), 1000 + 2800);
         assert_eq!(settled(&mut loan, 400), 1000 + 2800);
         assert_eq!(settled(&mut loan, 401), 1000 + 2700);
-        assert_eq!(settled(&mut loan, 5000), 1000);
+        assert_eq!(settled(&mut loan, 3200), 1000);
+        assert_eq!(settled(&mut loan, 3650), 1000 - 500, "blocks give way to more than there is room for");
+        assert_eq!(settled(&mut loan, 5000), 0);
         assert_eq!(settled(&mut loan, 0), 1000);
         // The most that was taken meanwhile counts, then only what is taken still.
         loan.since = long_ago;

@@ -123,7 +123,7 @@ async fn admitted(
         Ok((plan, finish))
     };
     let (bytes, media_type) = paint::planned(&app, tiff, room, &mut stages, plan).await?;
-    Ok(Tile { bytes: bytes.into(), media_type, stages })
+    Ok(Tile::new(bytes, media_type, stages))
 }
 
 /// Brings the picture's blocks beside those that its stretch is taken of, if that must be read: a round to a file server

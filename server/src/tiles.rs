@@ -22,7 +22,7 @@ use quick_cache::{
 };
 
 use crate::{
-    budget::{Room, held},
+    budget::{Place, Room, held},
     failure::Failure,
     flights::Flights,
     render::Stages,
@@ -98,12 +98,23 @@ pub(crate) struct Tile {
     pub(crate) bytes: Bytes,
     pub(crate) media_type: &'static str,
     pub(crate) stages: Stages,
+    /// What was taken for it before it was made, as it may be large.
+    place: Option<Place>,
 }
 
 impl Tile {
+    pub(crate) fn new(bytes: impl Into<Bytes>, media_type: &'static str, stages: Stages) -> Self {
+        Self { bytes: bytes.into(), media_type, stages, place: None }
+    }
+
+    /// The same with the place that was taken for it.
+    pub(crate) fn at(self, place: Option<Place>) -> Self {
+        Self { place, ..self }
+    }
+
     /// A document that is kept among the tiles.
     pub(crate) fn document(media_type: &'static str, document: &serde_json::Value) -> Self {
-        Self { bytes: document.to_string().into(), media_type, stages: Stages::begin() }
+        Self::new(document.to_string(), media_type, Stages::begin())
     }
 }
 
@@ -197,11 +208,11 @@ impl Tiles {
         let (flight, joined) = self.flights.join(key, || {
             let render = render();
             async move {
-                let Tile { bytes, media_type, stages } = render.await?;
-                let reserved = room.hold(weight_bytes(&bytes));
-                let bytes = held(bytes, reserved);
-                let tile = Arc::new(Tile { bytes, media_type, stages });
-                kept.insert(key, Arc::clone(&tile));
+                let Tile { bytes, media_type, stages, place } = render.await?;
+                let taken = room.answer(weight_bytes(&bytes), place)?;
+                let is_beyond = taken.is_beyond();
+                let tile = Arc::new(Tile::new(held(bytes, taken), media_type, stages));
+                (!is_beyond).then(|| kept.insert(key, Arc::clone(&tile)));
                 let share = share.lock().unwrap_or_else(PoisonError::into_inner).made(key, hits.load(Relaxed));
                 share.into_iter().for_each(|capacity_bytes| kept.set_capacity(capacity_bytes));
                 Ok(tile)
@@ -247,12 +258,13 @@ mod tests {
     use crate::budget::Budget;
 
     fn tiles() -> (Tiles, Arc<Room>) {
-        let room = Arc::new(Room::new(&Budget::split(64 << 20), Arc::new(BlockCache::new(0)), Duration::from_secs(60)));
+        let room =
+            Arc::new(Room::new(&Budget::split(64 << 20), 0, Arc::new(BlockCache::new(0)), Duration::from_secs(60)));
         (Tiles::new(100_000, Arc::clone(&room)), room)
     }
 
     fn tile(size_bytes: usize) -> Tile {
-        Tile { bytes: vec![1; size_bytes].into(), media_type: "image/png", stages: Stages::default() }
+        Tile::new(vec![1; size_bytes], "image/png", Stages::default())
     }
 
     #[test]

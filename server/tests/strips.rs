@@ -12,7 +12,11 @@ use support::{
     cog::{Tables, cog},
     encoded,
     process::Process,
-    raster::tiff,
+    raster::{tiff, tile},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
 };
 
 /// Budgets by which pictures are made in strips of as many heights, and one by which they are made in one piece.
@@ -194,4 +198,41 @@ async fn a_picture_beyond_the_limit_is_refused_by_its_name() {
         assert_eq!(status, if refused { 413 } else { 200 }, "{kind}");
         assert_eq!(String::from_utf8_lossy(&text).contains("--picture-limit"), refused, "{kind}");
     }
+}
+
+/// Asks for `path` on a connection of its own, and takes no more than the status of the answer.
+async fn taken_slowly(server: &Server, path: &str) -> (TcpStream, String) {
+    let host = server.address.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(host).await.unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await.unwrap();
+    let mut status = vec![0; 12];
+    tokio::time::timeout(LIVENESS, stream.read_exact(&mut status)).await.expect("an answer").unwrap();
+    (stream, String::from_utf8(status).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_picture_that_is_taken_slowly_keeps_nobody_from_tiles() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tif");
+    std::fs::write(&path, tiff(3)).unwrap();
+    let flags = ["--allow", folder.path().to_str().unwrap(), "--memory", "64MiB", "--picture-limit", "200MiB"];
+    let server = Server::start(&[&flags[..], &["--request-timeout", "12s"]].concat());
+    let url = encoded(path.to_str().unwrap());
+    let four = ["b1*0.5"; 4].join(";");
+    // Four bands and a mask of 8 bytes each: 160 MiB.
+    let huge = |side_px: u32| format!("/cog/preview/{side_px}x2048.npy?expression={four}&url={url}");
+    let (slow, status) = taken_slowly(&server, &huge(2048)).await;
+    assert_eq!(status, "HTTP/1.1 200");
+    // Neither for tiles nor for what is looked at of all of the raster.
+    for place in [tile(1, 1), tile(2, 2), tile(3, 3)] {
+        let answer = server.get(&format!("/cog/tiles/WebMercatorQuad/{place}.png?url={url}")).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
+    assert_eq!(server.get(&format!("/cog/statistics?url={url}")).await.status(), StatusCode::OK);
+    // But together they are held to what is granted.
+    assert_eq!(server.get(&huge(2047)).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(server.get(&format!("/cog/tiles/WebMercatorQuad/{}.png?url={url}", tile(4, 4))).await.status(), 200);
+    drop(slow);
+    let again = async { while server.get(&huge(2047)).await.status() != StatusCode::OK {} };
+    tokio::time::timeout(LIVENESS, again).await.expect("there is room again");
 }

@@ -14,6 +14,7 @@ mod accept;
 mod answers;
 mod body;
 mod connection;
+mod dues;
 mod entry;
 mod ledger;
 mod quantum;
@@ -40,6 +41,8 @@ pub struct Bounds {
     pub header_timeout: Duration,
     /// Time in which a client must take some of its answer.
     pub write_timeout: Duration,
+    /// Time in which a client must have taken all of a large answer, however steadily it takes it.
+    pub answer_time: Duration,
     /// Time that a connection is kept for a next request. Four seconds at most while it is crowded.
     pub idle_timeout: Duration,
     /// Bytes of a request's head; 431 beyond.
@@ -55,6 +58,7 @@ impl Default for Bounds {
         Self {
             header_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(15),
+            answer_time: Duration::from_secs(600),
             idle_timeout: Duration::from_secs(75),
             max_head_bytes: 64 * 1024,
             max_body_bytes: 2 * 1024 * 1024,

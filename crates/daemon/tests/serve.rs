@@ -225,7 +225,7 @@ async fn a_client_that_does_not_read_its_answer_is_closed() {
 }
 
 #[tokio::test]
-async fn a_client_that_reads_steadily_gets_all_of_its_answer_however_long_it_takes() {
+async fn a_client_that_reads_steadily_gets_all_of_its_answer() {
     let server = start(10, short(|bounds, time| bounds.write_timeout = time));
     let mut stream = connect(server.address).await;
     stream.write_all(b"GET /huge HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
@@ -239,6 +239,21 @@ async fn a_client_that_reads_steadily_gets_all_of_its_answer_however_long_it_tak
         tokio::time::sleep(Duration::from_millis(60)).await;
     }
     assert!(length > HUGE_BYTES, "{length}");
+}
+
+#[tokio::test]
+async fn a_client_that_takes_a_large_answer_for_too_long_is_closed() {
+    let server = start(10, short(|bounds, time| bounds.answer_time = time));
+    let mut stream = connect(server.address).await;
+    stream.write_all(b"GET /huge HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    until(&server.connections, 1).await;
+    let takes_steadily = async {
+        let mut some = vec![0; 64 << 10];
+        while stream.read(&mut some).await.is_ok_and(|length| length > 0) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::join!(until(&server.connections, 0), takes_steadily);
 }
 
 #[tokio::test]

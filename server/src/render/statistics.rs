@@ -59,7 +59,7 @@ pub(crate) async fn statistics(app: Arc<App>, tiff: Arc<GeoTiff>, survey: Survey
     }
     let names = value_names(&tiff, counted.len() as u16, &survey.options, &survey.process);
     let bytes = serde_json::to_vec(&document(&counted, &names, &survey.wanted)).unwrap_or_default();
-    Ok(Tile { bytes: bytes.into_boxed_slice().into(), media_type: "application/json", stages })
+    Ok(Tile::new(bytes.into_boxed_slice(), "application/json", stages))
 }
 
 /// The windows to look at, one after the other; one where all may be painted at once.

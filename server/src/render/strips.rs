@@ -21,7 +21,13 @@ use super::{
     seen::{Seen, Strip},
     sheet::{Purpose, Sheet},
 };
-use crate::{app::App, budget::Reserved, failure::Failure, pool::Piece, tiles::Tile};
+use crate::{
+    app::App,
+    budget::{Place, Reserved},
+    failure::Failure,
+    pool::Piece,
+    tiles::Tile,
+};
 
 /// Part of the bytes that renders may have that the buffers of one strip aim at.
 const SHARE_OF_RENDERS: u64 = 4;
@@ -38,6 +44,13 @@ pub(super) struct Making {
     pub(super) options: ReadOptions,
     pub(super) process: Process,
     pub(super) setting: Setting,
+}
+
+/// What is kept of each pixel that is made, before the first one shows it.
+struct Guess {
+    bytes_per_px: u64,
+    /// Whether it becomes an answer.
+    is_sent: bool,
 }
 
 /// Whether something of so many pixels, with what it is made of and all that comes after, has room beside others.
@@ -70,17 +83,17 @@ pub(super) async fn picture(
     let making = Making { seen, options, process, setting };
     let (purpose, limit) = (Purpose::of(&order, style), limit_bytes(app));
     let height_px = making.seen.made_px(&making.process).1;
-    let guess = making.kept_bytes_per_px(tiff, &purpose);
+    let guess = Guess { bytes_per_px: making.kept_bytes_per_px(tiff, &purpose), is_sent: true };
     let put =
         move |sheet: Option<Sheet>, made: Pixels, first_row| purpose.put(sheet, made, first_row, (height_px, limit));
-    let (sheet, reserved) = made(app, tiff, making, guess, stages, put).await?;
+    let (sheet, (reserved, place)) = made(app, tiff, making, guess, stages, put).await?;
     let rest = style.of_narrowed();
     let finish = move |stages: &mut Stages, _: &dyn Fn() -> bool| {
         let _reserved = reserved;
-        sheet.finish(&order, &rest, cutline.as_ref(), placement.as_ref(), stages)
+        Ok((sheet.finish(&order, &rest, cutline.as_ref(), placement.as_ref(), stages)?, place))
     };
-    let (bytes, media_type) = paint::on_thread(app, Piece::Further, stages, finish).await?;
-    Ok(Some(Tile { bytes: bytes.into(), media_type, stages: stages.clone() }))
+    let ((bytes, media_type), place) = paint::on_thread(app, Piece::Further, stages, finish).await?;
+    Ok(Some(Tile::new(bytes, media_type, stages.clone()).at(place)))
 }
 
 /// What `count` finds in what is made: in one piece, or gathered in strips.
@@ -104,7 +117,7 @@ pub(super) async fn counted<T: Send + 'static>(
         return paint::planned(app, tiff, room, stages, plan).await;
     }
     let (height_px, limit) = (making.seen.made_px(&making.process).1, limit_bytes(app));
-    let guess = making.kept_bytes_per_px(&tiff, &Purpose::Values);
+    let guess = Guess { bytes_per_px: making.kept_bytes_per_px(&tiff, &Purpose::Values), is_sent: false };
     let put = move |gathered: Option<Gathered>, made: Pixels, first_row| {
         if gathered.is_none() {
             Purpose::Values.check(&made, height_px, limit)?;
@@ -113,9 +126,9 @@ pub(super) async fn counted<T: Send + 'static>(
         gathered.put(&made, first_row);
         Ok(gathered)
     };
-    let (gathered, reserved) = made(app, &tiff, making, guess, stages, put).await?;
+    let (gathered, room) = made(app, &tiff, making, guess, stages, put).await?;
     let finish = move |_: &mut Stages, _: &dyn Fn() -> bool| {
-        let _reserved = reserved;
+        let _room = room;
         count(gathered.finish())
     };
     paint::on_thread(app, Piece::Further, stages, finish).await
@@ -127,10 +140,10 @@ async fn made<S: Send + 'static>(
     app: &App,
     tiff: &Arc<GeoTiff>,
     making: Making,
-    kept_bytes_per_px: u64,
+    kept: Guess,
     stages: &mut Stages,
     put: impl Fn(Option<S>, Pixels, u32) -> Result<S, Failure> + Send + Sync + 'static,
-) -> Result<(S, Arc<Reserved>), Failure> {
+) -> Result<(S, (Arc<Reserved>, Option<Place>)), Failure> {
     let (whole, reading) = (making.seen.clone(), making.options.clone());
     // What goes wrong is told by the strips, which would read their blocks one after the other.
     let _ = paint::ahead(app, Arc::clone(tiff), move |tiff| whole.plan(tiff, &reading)).await;
@@ -142,8 +155,10 @@ async fn made<S: Send + 'static>(
     };
     let (making, strips, strip_bytes) = paint::on_thread(app, Piece::First, stages, cut).await?;
     let (width_px, height_px) = making.seen.made_px(&making.process);
-    let kept_bytes = u64::from(width_px) * u64::from(height_px) * kept_bytes_per_px;
-    let reserved = Arc::new(app.in_flight.reserve(strip_bytes.saturating_add(kept_bytes)).await?);
+    let kept_bytes = u64::from(width_px) * u64::from(height_px) * kept.bytes_per_px;
+    let (cost_bytes, sent_bytes) = (strip_bytes.saturating_add(kept_bytes), if kept.is_sent { kept_bytes } else { 0 });
+    let (reserved, place) = app.in_flight.reserve_large(cost_bytes, sent_bytes).await?;
+    let reserved = Arc::new(reserved);
     stages.end("room");
     let (put, mut sheet) = (Arc::new(put), None);
     for strip in strips {
@@ -164,7 +179,7 @@ async fn made<S: Send + 'static>(
         sheet = Some(paint::planned(app, Arc::clone(tiff), room, stages, plan).await?);
     }
     let sheet = sheet.ok_or_else(|| RasterError::BadParameter { name: "size", reason: "is nothing".into() })?;
-    Ok((sheet, reserved))
+    Ok((sheet, (reserved, place)))
 }
 
 /// Most bytes of what is put together.

@@ -3,12 +3,13 @@
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use axum::body::{Body, Bytes};
 use http_body::{Body as _, Frame, SizeHint};
 
-use super::entry::UnderWay;
+use super::{dues::due, entry::UnderWay};
 
 /// Bytes handed at once to an HTTP/2 connection, which keeps what the client's window does not take.
 const MULTIPLEXED_BYTES: usize = 64 << 10;
@@ -22,16 +23,18 @@ pub(super) struct Answer {
     /// What is left of the body's present piece.
     rest: Bytes,
     piece_bytes: usize,
+    /// Time in which a client must have taken a large piece.
+    time: Duration,
     under_way: Option<UnderWay>,
     /// It has something to give, as far as is known.
     offers: bool,
 }
 
 impl Answer {
-    pub(super) fn new(body: Body, under_way: UnderWay) -> Self {
+    pub(super) fn new(body: Body, under_way: UnderWay, time: Duration) -> Self {
         under_way.entry().offer();
         let piece_bytes = if under_way.entry().is_multiplexed() { MULTIPLEXED_BYTES } else { usize::MAX };
-        Self { body, rest: Bytes::new(), piece_bytes, under_way: Some(under_way), offers: true }
+        Self { body, rest: Bytes::new(), piece_bytes, time, under_way: Some(under_way), offers: true }
     }
 
     /// The next piece that the connection is to get.
@@ -39,7 +42,12 @@ impl Answer {
         if self.rest.is_empty() {
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.rest = data,
+                    Ok(data) => {
+                        self.rest = match &self.under_way {
+                            Some(under_way) => due(data, under_way.entry(), self.time),
+                            None => data,
+                        };
+                    }
                     Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
                 },
                 end => return Poll::Ready(end),

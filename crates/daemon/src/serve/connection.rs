@@ -272,7 +272,7 @@ impl<A: Answers> Visit<A> {
                 false => drop(response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"))),
             }
         }
-        Ok(response.map(|body| Answer::new(body, under_way)))
+        Ok(response.map(|body| Answer::new(body, under_way, self.host.bounds.answer_time)))
     }
 
     async fn within_bounds(&self, request: Request<Incoming>) -> axum::response::Response {

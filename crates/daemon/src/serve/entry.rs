@@ -16,6 +16,7 @@ use std::{
 
 use tokio::sync::Notify;
 
+use super::dues::Dues;
 use crate::fair::Client;
 
 /// [`Phase::Silent`] of a connection that nobody has looked at yet: it has not begun.
@@ -43,6 +44,8 @@ pub(super) enum Phase {
 /// What is known of one connection. All methods are cheap and lock nothing.
 pub(super) struct Entry {
     pub(super) client: Client,
+    /// Until when its large answers must have been taken.
+    pub(super) dues: Dues,
     of_client: Arc<AtomicUsize>,
     /// Answers so far.
     answers: AtomicU32,
@@ -74,6 +77,7 @@ impl Entry {
     pub(super) fn new(client: Client, of_client: Arc<AtomicUsize>, born: Instant) -> Self {
         Self {
             client,
+            dues: Dues::default(),
             of_client,
             answers: AtomicU32::new(0),
             born,
@@ -89,6 +93,11 @@ impl Entry {
             killed: AtomicBool::new(false),
             told: Notify::new(),
         }
+    }
+
+    /// Milliseconds on its clock.
+    pub(super) fn now_ms(&self) -> u64 {
+        since_ms(self.born)
     }
 
     fn set(&self, phase: Phase) {
@@ -259,7 +268,7 @@ pub(super) struct UnderWay(Arc<Entry>);
 
 impl UnderWay {
     /// The connection that it came in on.
-    pub(super) fn entry(&self) -> &Entry {
+    pub(super) fn entry(&self) -> &Arc<Entry> {
         &self.0
     }
 }

@@ -121,7 +121,8 @@ impl Look<'_> {
 
     /// Its client keeps us waiting.
     fn must_go(&self, entry: &Entry) -> bool {
-        if entry.write_deadline_ms().is_some_and(|deadline_ms| deadline_ms <= self.now_ms) {
+        let is_over = |deadline_ms: u64| deadline_ms <= self.now_ms;
+        if entry.write_deadline_ms().is_some_and(is_over) || entry.dues.first_ms().is_some_and(is_over) {
             return true;
         }
         if entry.is_multiplexed() && self.does_not_take(entry) {
