@@ -21,7 +21,7 @@ use tokio::{sync::oneshot, time::timeout};
 
 use crate::{admission::Overloaded, lending::Loan};
 pub(crate) use account::Reserved;
-use account::{Account, Of, lock};
+use account::{Account, Leaving, Of, lock};
 pub(crate) use beyond::Place;
 use beyond::Places;
 
@@ -143,6 +143,8 @@ impl Room {
             account.waiting.push(Client::current(), (cost_bytes.min(self.render_bytes), sender));
             receiver
         };
+        // Whoever gives up lets those behind pass.
+        let _leaving = Leaving(&self.account);
         timeout(self.patience, waits).await.ok().and_then(Result::ok).ok_or(Overloaded)
     }
 

@@ -90,6 +90,15 @@ impl Drop for Reserved {
     }
 }
 
+/// One who waits, and has gone when it is dropped.
+pub(super) struct Leaving<'a>(pub(super) &'a Arc<Mutex<Account>>);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        hand_on(self.0);
+    }
+}
+
 /// Gives what is free to those who wait.
 fn hand_on(account: &Arc<Mutex<Account>>) {
     loop {

@@ -84,6 +84,21 @@ async fn what_is_large_has_its_place_before_it_is_made_and_keeps_what_it_needs()
 }
 
 #[tokio::test]
+async fn who_gives_up_lets_those_behind_pass() {
+    let room = room(100, 0);
+    let slow = room.reserve(60).await.unwrap();
+    let mut large = Box::pin(room.reserve(80));
+    assert!(large.as_mut().now_or_never().is_none());
+    let mut behind = Box::pin(room.reserve(3));
+    assert!(behind.as_mut().now_or_never().is_none(), "nobody passes who waits");
+    drop(large);
+    assert!(behind.now_or_never().is_some_and(|reserved| reserved.is_ok()));
+    assert!(room.try_reserve(3).is_some());
+    drop(slow);
+    assert_eq!(room.used_bytes(), 0);
+}
+
+#[tokio::test]
 async fn who_has_gone_leaves_no_trace_and_who_waits_for_long_is_sent_away() {
     let mut room = room(100, 0);
     room.patience = Duration::from_millis(5);
