@@ -2,9 +2,11 @@
 //!
 //! A few renders are under way at once (enough to keep all threads busy while others wait for their bytes); a bounded
 //! number waits, in turns by client; everybody else is answered 503 at once, which costs next to nothing. No client
-//! can take all places, and the rasters of no one origin all permits: an origin that hangs holds only its own.
+//! can take all places, and the rasters of no one origin all permits: an origin that hangs holds only its own, and up only
+//! those who wait for it, also where all users come by one proxy and so are one client.
 
 use std::{
+    cell::RefCell,
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -178,8 +180,22 @@ impl State {
     /// The next who waits and may run now; it counts as running from here on.
     fn next(&mut self) -> Option<Waiting> {
         let mut waiting = std::mem::take(&mut self.waiting);
-        let next =
-            waiting.pop_if(1, |waiting| waiting.go.is_closed() || self.may_run(&waiting.origin, waiting.at_hand));
+        // Hundreds may wait for an origin that hangs; whether it has permits left is looked up once.
+        let refused = RefCell::new(Vec::new());
+        let next = waiting.pop_if(1, |waiting| {
+            let Waiting { origin, at_hand, go } = waiting;
+            if go.is_closed() {
+                return true;
+            }
+            if refused.borrow().iter().any(|refused: &(Arc<str>, bool)| refused.0 == *origin && refused.1 == *at_hand) {
+                return false;
+            }
+            let may = self.may_run(origin, *at_hand);
+            if !may {
+                refused.borrow_mut().push((Arc::clone(origin), *at_hand));
+            }
+            may
+        });
         self.waiting = waiting;
         let (_, next) = next?;
         self.run(&next.origin);
@@ -224,11 +240,11 @@ impl Drop for Permit {
         loop {
             let next = lock().next();
             let Some(Waiting { origin, go, .. }) = next else { return };
-            if let Err(mut back) = go.send(Permit { state: Some(Arc::clone(&shared)), origin }) {
-                // Whoever waited has gone: the permit is for the next.
-                back.state = None;
-                lock().end(&back.origin);
-            }
+            // One permit given back lets one more run.
+            let Err(mut back) = go.send(Permit { state: Some(Arc::clone(&shared)), origin }) else { return };
+            // Whoever waited has gone: the permit is for the next.
+            back.state = None;
+            lock().end(&back.origin);
         }
     }
 }

@@ -93,13 +93,15 @@ impl<T> FairQueue<T> {
         self.pop_if(cost, |_| true)
     }
 
-    /// The next item that `may` go, in the order of clients; only the first of each lane is looked at.
+    /// The next item that `may` go: in the order of clients, of each the first that may. One that may not holds up nothing
+    /// behind it.
     pub fn pop_if(&mut self, cost: u64, may: impl Fn(&T) -> bool) -> Option<(Client, T)> {
-        let first = |client: &Client| self.lanes.get(client).and_then(|lane| lane.items.front());
-        let &(begins, client) = self.order.iter().find(|(_, client)| first(client).is_some_and(&may))?;
+        let first = |client: &Client| self.lanes.get(client)?.items.iter().position(&may);
+        let (begins, client, at) =
+            self.order.iter().find_map(|&(begins, client)| Some((begins, client, first(&client)?)))?;
         self.order.remove(&(begins, client));
         let lane = self.lanes.get_mut(&client)?;
-        let item = lane.items.pop_front()?;
+        let item = lane.items.remove(at)?;
         self.now = self.now.max(begins);
         lane.begins = begins.saturating_add(cost);
         if !lane.items.is_empty() {
@@ -171,7 +173,11 @@ mod tests {
         queue.push(client(2), 2);
         assert_eq!(queue.pop_if(1, |item| *item != 1), Some((client(2), 2)));
         assert_eq!(queue.pop_if(1, |item| *item != 1), None);
+        queue.push(client(1), 3);
+        queue.push(client(1), 4);
+        assert_eq!(queue.pop_if(1, |item| *item != 1), Some((client(1), 3)), "nor of its own client");
         assert_eq!(queue.pop(1), Some((client(1), 1)));
+        assert_eq!(queue.pop(1), Some((client(1), 4)));
         assert!(queue.is_empty() && queue.pop(1).is_none());
     }
 

@@ -87,6 +87,28 @@ async fn an_origin_that_hangs_holds_no_more_than_half_of_the_permits() {
 }
 
 #[tokio::test]
+async fn those_who_wait_for_an_origin_that_hangs_hold_up_nobody_of_their_own_client() {
+    let admission = Admission::new(1, 100, Duration::from_secs(60));
+    let (hangs, files) = (origin("hangs"), origin("files at hand"));
+    let stuck: Vec<_> =
+        (0..RENDERS_PER_THREAD).filter_map(|_| admission.admit_from(&hangs, false).now_or_never()).collect();
+    let mut running: Vec<_> = (0..3).filter_map(|_| admission.admit_from(&files, true).now_or_never()).collect();
+    assert_eq!((stuck.len(), running.len()), (RENDERS_PER_THREAD / 2, 2));
+    let mut in_vain = Box::pin(admission.admit_from(&hangs, false));
+    let mut behind: Vec<_> = (0..2).map(|_| Box::pin(admission.admit_from(&files, true))).collect();
+    assert!(in_vain.as_mut().now_or_never().is_none());
+    assert!(behind.iter_mut().all(|waiting| waiting.as_mut().now_or_never().is_none()));
+    running.pop();
+    assert!(behind.remove(0).now_or_never().is_some_and(|admitted| admitted.is_ok()));
+    assert!(in_vain.as_mut().now_or_never().is_none());
+    drop(in_vain);
+    running.pop();
+    assert!(behind.remove(0).now_or_never().is_some_and(|admitted| admitted.is_ok()));
+    drop((stuck, running));
+    assert_eq!(admission.lock().running_all, 0);
+}
+
+#[tokio::test]
 async fn of_files_at_hand_one_render_more_than_there_are_threads_is_under_way() {
     let admission = Admission::new(2, 100, Duration::from_secs(60));
     let files = origin("files at hand");
