@@ -1,9 +1,10 @@
 //! The ranges that `rescale=auto` and percentiles stand for: of the whole raster, so that neighbouring tiles match.
 //!
 //! Worked out once for each version, bands and nodata from an overview, and kept. Runs under the permit of the tile
-//! that needs it first, and to its end, whether or not somebody still waits for that tile.
+//! that needs it first. When nobody waits for it any more a few run to their end, and the others stop: without overviews
+//! it may read gigabytes, and those who ask and leave at once would take an origin's permits from all others.
 
-use std::sync::Arc;
+use std::{future::Future, pin::pin, sync::Arc};
 
 use aurora_daemon::fair::Client;
 use aurora_raster::{
@@ -16,6 +17,7 @@ use aurora_raster::{
     style::{Coloring, Colormap, Depth, Rescale, Style},
 };
 use moka::sync::Cache;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::{
     Order, Stages, overview_setting,
@@ -35,17 +37,23 @@ use crate::{
 /// Stretches kept; each is a few numbers.
 const MAX_STRETCHES: u64 = 10_000;
 
+/// Stretches that run on when nobody waits for them any more: fewer than the permits of one origin by half.
+const MAX_OUTLIVING: usize = 2;
+
 type Ranges = Arc<[Rescale]>;
 
 /// Stretches at hand.
 pub(crate) struct Stretches {
     kept: Cache<Key, Ranges>,
     flights: Flights<Key, Result<Ranges, Failure>>,
+    /// Those that run on without anybody who waits.
+    outliving: Arc<Semaphore>,
 }
 
 impl Stretches {
     pub(crate) fn new() -> Self {
-        Self { kept: Cache::new(MAX_STRETCHES), flights: Flights::new() }
+        let outliving = Arc::new(Semaphore::new(MAX_OUTLIVING));
+        Self { kept: Cache::new(MAX_STRETCHES), flights: Flights::new(), outliving }
     }
 }
 
@@ -140,12 +148,33 @@ async fn between(
         working.stretches.kept.insert(key, Arc::clone(&ranges));
         Ok(ranges)
     };
-    // Whoever pans away will ask for other tiles of the same raster, which need the same: what is begun is done to its end.
+    let (waits, left) = oneshot::channel();
+    let work = outliving(work, left, Arc::clone(&app.stretches.outliving));
     let (flight, _) = app.stretches.flights.join(key, || {
         let task = tokio::spawn(Client::current().scope(work));
-        async move { task.await.unwrap_or(Err(Panicked.into())) }
+        async move {
+            let _waits: oneshot::Sender<()> = waits;
+            task.await.unwrap_or(Err(Panicked.into()))
+        }
     });
     flight.await
+}
+
+/// `work`, which goes on when all who wait have `left` if it finds a place among those that do: whoever pans away will ask
+/// for other tiles of the same raster, which need the same.
+async fn outliving<T>(
+    work: impl Future<Output = Result<T, Failure>>,
+    left: oneshot::Receiver<()>,
+    places: Arc<Semaphore>,
+) -> Result<T, Failure> {
+    let mut work = pin!(work);
+    tokio::select! {
+        biased;
+        done = &mut work => return done,
+        _ = left => {}
+    }
+    let _place = places.try_acquire_owned().map_err(|_| Failure::Unwanted)?;
+    work.await
 }
 
 async fn compute(app: &App, tiff: Arc<GeoTiff>, of: Of) -> Result<Ranges, Failure> {
@@ -157,4 +186,32 @@ async fn compute(app: &App, tiff: Arc<GeoTiff>, of: Of) -> Result<Ranges, Failur
         Ok(statistics::stretch(&pixels, low, high).into())
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn of_those_that_nobody_waits_for_a_few_go_on_and_the_others_stop() {
+        let places = Arc::new(Semaphore::new(1));
+        let begin = || {
+            let ((go, gate), (waits, left)) = (oneshot::channel::<u8>(), oneshot::channel::<()>());
+            let work = async move { Ok(gate.await.unwrap_or_default()) };
+            (go, waits, Box::pin(outliving(work, left, Arc::clone(&places))))
+        };
+        let [(go, waits, mut outlives), (stopped, left, mut stops), (still, _waits, mut wanted)] =
+            [begin(), begin(), begin()];
+        let all = [&mut outlives, &mut stops, &mut wanted];
+        assert!(all.into_iter().all(|work| work.as_mut().now_or_never().is_none()));
+        drop((waits, left));
+        assert!(outlives.as_mut().now_or_never().is_none());
+        assert!(matches!(stops.await, Err(Failure::Unwanted)) && stopped.is_closed());
+        assert!(wanted.as_mut().now_or_never().is_none() && !still.is_closed());
+        go.send(7).unwrap();
+        assert_eq!(outlives.await.unwrap(), 7);
+        assert_eq!(places.available_permits(), 1, "the place is for the next");
+    }
 }
