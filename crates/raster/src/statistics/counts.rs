@@ -158,15 +158,19 @@ impl Counts {
             found.map_or(0, |at| self.runs[at].1)
         };
         let all = || self.runs.iter().map(|run| run.0).collect();
-        let stored = || asked.iter().map(|&value| (self.as_stored)(value)).collect();
+        let stored = || asked.iter().map(|&value| (self.as_stored)(value) + ZERO).collect();
         let edges: Vec<f64> = if asked.is_empty() { all() } else { stored() };
         Histogram { counts: edges.iter().map(|&value| count(value)).collect(), edges }
     }
 }
 
+/// Added to a number it makes zero of negative zero, which is ordered below it but is the same number, and nothing else of others.
+const ZERO: f64 = 0.0;
+
 fn sorted_values(pixels: &Pixels, band: u16) -> Vec<f64> {
     let mut values = pixels.valid_values(band);
     values.retain(|value| value.is_finite());
+    values.iter_mut().for_each(|value| *value += ZERO);
     values.sort_unstable_by(f64::total_cmp);
     values
 }

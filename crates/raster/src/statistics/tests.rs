@@ -86,6 +86,22 @@ fn categories_are_counted_one_by_one() {
     assert_eq!((found.counts, found.edges), (vec![1, 2], vec![3.0, 44.0]));
 }
 
+/// Expected numbers are those of rio-tiler 9.4.12's `get_array_statistics`.
+#[test]
+fn negative_zero_is_zero() {
+    let zeros = pixels(vec![-0.0, 0.0, 0.0, 1.0], vec![255; 4]);
+    for categories in [vec![0.0, 1.0], vec![-0.0, 1.0], vec![]] {
+        let wanted = Wanted { categorical: true, categories, ..Wanted::default() };
+        let numbers = summarise(&zeros, 0, &wanted).expect("valid");
+        assert_eq!((numbers.histogram.counts, numbers.histogram.edges), (vec![3, 1], vec![0.0, 1.0]));
+        assert_eq!((numbers.unique, numbers.majority, numbers.minority), (2, 0.0, 1.0));
+    }
+    // Over two windows.
+    let of = |value| Counts::of(&pixels(vec![value; 2], vec![255; 2]), 0);
+    let numbers = of(-0.0).plus(&of(0.0)).expect("few values").summarise(&Wanted::default()).expect("valid");
+    assert_eq!((numbers.unique, numbers.valid_px), (1, 4));
+}
+
 /// Expected numbers are those of rio-tiler 9.4.12's `get_array_statistics` with this coverage.
 #[test]
 fn weights_count_as_coverage_does() {
