@@ -9,7 +9,7 @@ use support::{
     Server, encoded,
     feed::{Feed, scene},
     origin::Origin,
-    raster::{gray_alpha_other, npy, tiff, value, value_at},
+    raster::{gray_alpha_other, npy, tiff, tiff_round_the_south_pole, value, value_at},
 };
 
 /// A server of one raster, and the query that names it.
@@ -218,6 +218,29 @@ async fn a_raster_is_a_stac_item() {
     let bare = server.json(&format!("/cog/stac?{query}&with_raster=false&with_proj=false&with_eo=false")).await;
     assert!(bare["assets"]["data"]["raster:bands"].is_null() && bare["stac_extensions"] == json!([]), "{bare}");
     assert!(bare["assets"]["data"]["href"].as_str().unwrap().ends_with("/files/a.tif"));
+}
+
+/// Its frame goes once round the globe, and what lies within has the pole at its other edge.
+#[tokio::test]
+async fn the_item_of_a_raster_round_a_pole_holds_the_pole() {
+    let origin = Origin::start().await;
+    let server = Server::start(&["--allow", &origin.address]);
+    let url = encoded(&origin.put("pole.tif", tiff_round_the_south_pole(1, 5000.0)));
+    let item = server.json(&format!("/cog/stac?url={url}&with_raster=false")).await;
+    assert_eq!((&item["bbox"][0], &item["bbox"][1], &item["bbox"][2]), (&json!(-180.0), &json!(-90.0), &json!(180.0)));
+    let geometry = &item["geometry"];
+    let polygons = match geometry["type"].as_str() {
+        Some("Polygon") => vec![geometry["coordinates"].clone()],
+        _ => geometry["coordinates"].as_array().unwrap().clone(),
+    };
+    let mut area_deg2 = 0.0;
+    for ring in polygons.iter().map(|polygon| polygon[0].as_array().unwrap()) {
+        let ring: Vec<(f64, f64)> = ring.iter().map(|at| (at[0].as_f64().unwrap(), at[1].as_f64().unwrap())).collect();
+        assert!(ring.iter().all(|(lon, lat)| lon.abs() <= 180.0 && (-90.0..=-50.0).contains(lat)), "{geometry}");
+        area_deg2 += ring.windows(2).map(|side| side[0].0 * side[1].1 - side[1].0 * side[0].1).sum::<f64>().abs() / 2.0;
+    }
+    // Its edges lie 23.4 degrees from the pole where they are nearest, and its corners 32.6.
+    assert!((360.0 * 23.0..360.0 * 33.0).contains(&area_deg2), "{area_deg2} in {geometry}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, str::FromStr, sync::Arc};
 
+use aurora_catalog::Footprint;
 use aurora_raster::{
     GeoTiff,
     facts::{self, Facts},
@@ -213,12 +214,10 @@ impl Wanted {
     }
 }
 
-/// The raster's frame; its bounds where that would run over the antimeridian.
+/// What lies within the raster's frame, as the catalogue has it of scenes: cut at the antimeridian, and led to the pole that it
+/// goes round. Its bounds where there is no frame.
 fn frame(facts: &Facts, bounds: [f64; 4]) -> Value {
-    match &facts.footprint_wgs84[..] {
-        ring @ [_, _, _, _, ..] if bounds[0] <= bounds[2] => json!({ "type": "Polygon", "coordinates": [ring] }),
-        _ => box_polygon(bounds),
-    }
+    Footprint::of_ring(facts.footprint_wgs84.clone()).geometry().unwrap_or_else(|| box_polygon(bounds))
 }
 
 fn raster_band(header: &Header, facts: &Facts, nodata: Option<f64>, statistics: Option<&Value>, index: usize) -> Value {

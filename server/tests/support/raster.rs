@@ -23,17 +23,26 @@ pub(crate) fn tiff(seed: u16) -> Vec<u8> {
     tiff_at(seed, 0.0)
 }
 
-/// The file of one that reaches from another meridian east, by TIFF 6.0 and OGC GeoTIFF 1.1: header, directory, values too
-/// long for it, pixels.
+/// The file of one that reaches from another meridian east.
 pub(crate) fn tiff_at(seed: u16, west_deg: f64) -> Vec<u8> {
+    // Version 1.1.0, then: model type geographic, raster type area, EPSG:4326.
+    tiff_in(seed, [1, 1, 1, 3, 1024, 0, 1, 2, 1025, 0, 1, 1, 2048, 0, 1, 4326], PIXEL_DEG, (west_deg, 0.0))
+}
+
+/// The file of one with a pole in its middle: EPSG:3031, of so many metres a pixel.
+pub(crate) fn tiff_round_the_south_pole(seed: u16, pixel_m: f64) -> Vec<u8> {
+    let half_m = pixel_m * f64::from(SIDE_PX) / 2.0;
+    tiff_in(seed, [1, 1, 1, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 3031], pixel_m, (-half_m, half_m))
+}
+
+/// The file of one in the system of its keys, by TIFF 6.0 and OGC GeoTIFF 1.1: header, directory, values too long for it, pixels.
+fn tiff_in(seed: u16, keys: [u16; 16], pixel: f64, (left, top): (f64, f64)) -> Vec<u8> {
     let strips = SIDE_PX / ROWS_PER_STRIP;
     let strip_bytes = SIDE_PX * ROWS_PER_STRIP * 2;
     let pixels_at = 4096_u32;
     let offsets: Vec<u32> = (0..strips).map(|strip| pixels_at + strip * strip_bytes).collect();
-    let scale = [PIXEL_DEG, PIXEL_DEG, 0.0];
-    let tie_point = [0.0, 0.0, 0.0, west_deg, 0.0, 0.0];
-    // Version 1.1.0, then: model type geographic, raster type area, EPSG:4326.
-    let keys: [u16; 16] = [1, 1, 1, 3, 1024, 0, 1, 2, 1025, 0, 1, 1, 2048, 0, 1, 4326];
+    let scale = [pixel, pixel, 0.0];
+    let tie_point = [0.0, 0.0, 0.0, left, top, 0.0];
 
     let mut long = Vec::new();
     let mut entries = Vec::new();
