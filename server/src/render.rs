@@ -38,7 +38,7 @@ use crate::{
 
 use cutline::Cutline;
 pub(crate) use cutline::Outline;
-use paint::Room;
+use paint::{IsWanted, Room};
 use seen::Seen;
 pub(crate) use stages::Stages;
 pub(crate) use statistics::{Asked, Survey, of_feature, statistics, value_names};
@@ -115,7 +115,7 @@ async fn admitted(
         let options = order.query.read_options(order.target.nodata);
         let Wanted { seen, placement, setting, cutline } = order.shown.wanted(tiff, &order.query, &options)?;
         let (plan, padding) = (seen.plan(tiff, &options)?, seen.padding());
-        let finish = move |pixels: Pixels, stages: &mut Stages| {
+        let finish = move |pixels: Pixels, stages: &mut Stages, _: IsWanted<'_>| {
             let mut pixels = processed(pixels.with_margins(padding), &order.query.process, &setting, stages)?;
             cutline.iter().for_each(|cutline| cutline.cut(&mut pixels));
             encoded(pixels, &order, &style, placement.as_ref(), stages)
@@ -207,7 +207,9 @@ fn box_view(header: &Header, query: &RasterQuery, bounds: Bounds, sizing: Sizing
 fn cutline(outline: &Outline, query: &RasterQuery, view: &View) -> Result<Cutline, Failure> {
     let coord_crs = query.coord_crs.clone().map_or_else(degrees, Ok)?;
     let nowhere = || Problem::parameter("geometry", "lies where the coordinate reference system does not reach");
-    Ok(outline.on(view, &coord_crs).ok_or_else(nowhere)?)
+    let cutline = outline.on(view, &coord_crs).ok_or_else(nowhere)?;
+    cutline.check(1)?;
+    Ok(cutline)
 }
 
 pub(crate) fn degrees() -> Result<Crs, Failure> {
@@ -284,7 +286,7 @@ pub(crate) async fn point(
     let setting = Setting::of(tiff.header(), options.bands.as_deref(), (1.0, 1.0));
     let options = options.clone();
     let plan = move |tiff: &GeoTiff| {
-        let finish = move |pixels: Pixels, stages: &mut Stages| {
+        let finish = move |pixels: Pixels, stages: &mut Stages, _: IsWanted<'_>| {
             let pixels = processed(pixels, &process, &setting, stages)?;
             Ok((0..pixels.bands).map(|band| pixels.value(band, 0, 0)).collect())
         };

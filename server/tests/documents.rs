@@ -428,6 +428,27 @@ async fn statistics_of_features_weigh_pixels_by_their_cover() {
     assert_eq!(post(json!({ "type": "Point", "coordinates": [0, 0] })).await.status(), StatusCode::BAD_REQUEST);
 }
 
+/// Small requests that would hold a render thread for long.
+#[tokio::test]
+async fn a_feature_of_many_long_edges_is_refused() {
+    let (_origin, server, query) = raster().await;
+    let zigzag = (0..19_998).map(|k| [f64::from(k) * 0.0005, f64::from(k % 2) * -10.0]);
+    let ring: Vec<[f64; 2]> = zigzag.chain([[0.0, 0.0]]).collect();
+    let feature = polygon(json!(ring));
+    for (path, expected) in [
+        ("statistics?width=2048&height=2048&cover_scale=20", 413),
+        ("statistics?width=64&height=64&cover_scale=2", 200),
+        ("feature/64x64.png", 200),
+    ] {
+        let join = if path.contains('?') { '&' } else { '?' };
+        let address = format!("{}/cog/{path}{join}{query}", server.address);
+        let answer = server.client.post(address).json(&feature).send().await.unwrap();
+        let (status, text) = (answer.status(), String::from_utf8_lossy(&answer.bytes().await.unwrap()).into_owned());
+        assert_eq!(status, expected, "{path}: {text}");
+        assert!(expected != 413 || text.contains("cover_scale"), "{text}");
+    }
+}
+
 /// A catalogue of five raw scenes, one of which has a result with two detections.
 async fn catalogue() -> (Feed, Server) {
     let feed = Feed::start("e1").await;

@@ -7,12 +7,21 @@
 use aurora_daemon::problem::Problem;
 use aurora_raster::{crs::Crs, pixels::Pixels, render::View};
 use aurora_tile::Bounds;
+use axum::http::StatusCode;
 use geo::{BoundingRect, Coord, CoordsIter, Geometry, LineString, MapCoords, Polygon, Translate};
 
+use super::paint::IsWanted;
 use crate::antimeridian;
 
 /// Vertices that one feature may have.
 const MAX_VERTICES: usize = 20_000;
+
+/// Most rows of the grid that is looked at, over all edges together, each edge counted in every row that it runs through: a second or
+/// two of a core. A coast of as many vertices as may be comes to a few millions.
+const MAX_EDGE_ROWS: usize = 50_000_000;
+
+/// Rows between two looks whether anybody still waits for them.
+const ROWS_AT_ONCE: usize = 256;
 
 type Point = (f64, f64);
 
@@ -30,7 +39,7 @@ impl Outline {
         let vertices = geometry.coords_count();
         if vertices > MAX_VERTICES {
             let detail = format!("geometry: {vertices} vertices, more than the limit of {MAX_VERTICES}");
-            return Err(Problem::client(axum::http::StatusCode::PAYLOAD_TOO_LARGE, detail));
+            return Err(Problem::client(StatusCode::PAYLOAD_TOO_LARGE, detail));
         }
         let polygons = match geometry {
             Geometry::Polygon(polygon) => vec![polygon],
@@ -104,6 +113,24 @@ pub(crate) struct Cutline {
 }
 
 impl Cutline {
+    /// Holds the work of a look on a grid `scale` times finer than the pixels against its limit.
+    ///
+    /// # Errors
+    /// 413 beyond it.
+    pub(crate) fn check(&self, scale: u32) -> Result<(), Problem> {
+        let height = self.rows_in_all(scale);
+        let rows = self.finer(scale).filter_map(|edge| rows_of(&edge, height)).map(|(first, last)| last - first + 1);
+        let edge_rows: usize = rows.sum();
+        if edge_rows > MAX_EDGE_ROWS {
+            let detail = format!(
+                "geometry: its edges run through {edge_rows} rows of a grid {scale} times finer than the pixels, more than the \
+                 limit of {MAX_EDGE_ROWS}: simplify it, or ask for fewer pixels or a smaller `cover_scale`"
+            );
+            return Err(Problem::client(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
+        Ok(())
+    }
+
     /// Masks every pixel that the feature does not touch.
     pub(crate) fn cut(&self, pixels: &mut Pixels) {
         self.cut_mask(&mut pixels.mask);
@@ -113,34 +140,45 @@ impl Cutline {
     /// The same of their mask alone.
     pub(crate) fn cut_mask(&self, mask: &mut [u8]) {
         let mut rows = mask.chunks_exact_mut(self.width_px as usize);
-        self.rows(1, |touched| {
-            let Some(row) = rows.next() else { return };
+        self.rows(1, |_, touched| {
+            let Some(row) = rows.next() else { return false };
             row.iter_mut().zip(touched).filter(|(_, touched)| !**touched).for_each(|(mask, _)| *mask = 0);
+            true
         });
     }
 
-    /// Part of each pixel that it covers, 0 to 1, row by row, estimated on a grid `scale` times finer.
-    pub(crate) fn coverage(&self, scale: u32) -> Vec<f32> {
+    /// Part of each pixel that it covers, 0 to 1, row by row, estimated on a grid `scale` times finer; `None` when it is no longer
+    /// wanted.
+    pub(crate) fn coverage(&self, scale: u32, is_wanted: IsWanted<'_>) -> Option<Vec<f32>> {
         let (width, fine) = (self.width_px as usize, scale as usize);
         let mut counts = vec![0_u32; width * self.height_px as usize];
-        let mut fine_row = 0;
-        self.rows(scale, |touched| {
+        let is_whole = self.rows(scale, |fine_row, touched| {
             let row = &mut counts[fine_row / fine * width..][..width];
             for (count, cells) in row.iter_mut().zip(touched.chunks_exact(fine)) {
                 *count += cells.iter().map(|&cell| u32::from(cell)).sum::<u32>();
             }
-            fine_row += 1;
+            (fine_row + 1) % ROWS_AT_ONCE != 0 || is_wanted()
         });
         let all = (scale * scale) as f32;
-        counts.into_iter().map(|count| count as f32 / all).collect()
+        is_whole.then(|| counts.into_iter().map(|count| count as f32 / all).collect())
     }
 
-    /// Calls `each` with every row of a grid `scale` times finer than the pixels: which of its cells are touched.
-    fn rows(&self, scale: u32, mut each: impl FnMut(&[bool])) {
-        let (width, height) = ((self.width_px * scale) as usize, (self.height_px * scale) as usize);
+    /// Rows of a grid `scale` times finer than the pixels.
+    fn rows_in_all(&self, scale: u32) -> usize {
+        (self.height_px * scale) as usize
+    }
+
+    /// The edges on such a grid.
+    fn finer(&self, scale: u32) -> impl Iterator<Item = (Point, Point)> {
         let fine = f64::from(scale);
-        let edges: Vec<(Point, Point)> =
-            self.edges.iter().map(|&(a, b)| ((a.0 * fine, a.1 * fine), (b.0 * fine, b.1 * fine))).collect();
+        self.edges.iter().map(move |&(a, b)| ((a.0 * fine, a.1 * fine), (b.0 * fine, b.1 * fine)))
+    }
+
+    /// Calls `each` with every row of such a grid and which of its cells are touched, until it says that no more are wanted; whether
+    /// it had them all.
+    fn rows(&self, scale: u32, mut each: impl FnMut(usize, &[bool]) -> bool) -> bool {
+        let (width, height) = ((self.width_px * scale) as usize, self.rows_in_all(scale));
+        let edges: Vec<(Point, Point)> = self.finer(scale).collect();
         let mut by_first_row: Vec<(usize, usize)> =
             edges.iter().enumerate().filter_map(|(index, edge)| Some((rows_of(edge, height)?.0, index))).collect();
         by_first_row.sort_unstable();
@@ -155,8 +193,11 @@ impl Cutline {
             touched.fill(false);
             active.iter().for_each(|&index| touch(&edges[index], row, &mut touched));
             fill(active.iter().map(|&index| &edges[index]), row as f64 + 0.5, &mut touched);
-            each(&touched);
+            if !each(row, &touched) {
+                return false;
+            }
         }
+        true
     }
 }
 
@@ -202,82 +243,4 @@ fn fill<'a>(edges: impl Iterator<Item = &'a (Point, Point)>, y: f64, touched: &m
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Edges of rings given in pixels.
-    fn cutline(rings: &[&[Point]], width_px: u32, height_px: u32) -> Cutline {
-        let edges = rings.iter().flat_map(|ring| ring.windows(2).map(|pair| (pair[0], pair[1]))).collect();
-        Cutline { edges, width_px, height_px }
-    }
-
-    fn picture(cutline: &Cutline) -> Vec<String> {
-        let mut rows = Vec::new();
-        cutline.rows(1, |touched| rows.push(touched.iter().map(|&cell| if cell { '#' } else { '.' }).collect()));
-        rows
-    }
-
-    const SQUARE: [Point; 5] = [(1.2, 1.2), (4.8, 1.2), (4.8, 3.8), (1.2, 3.8), (1.2, 1.2)];
-
-    /// As `rasterio.features.rasterize(…, all_touched=True)` burns the same shapes.
-    #[test]
-    fn every_pixel_touched_belongs_to_it() {
-        assert_eq!(picture(&cutline(&[&SQUARE], 6, 5)), ["......", ".####.", ".####.", ".####.", "......"]);
-        let hole = [(2.0, 2.0), (4.0, 2.0), (4.0, 3.0), (2.0, 3.0), (2.0, 2.0)];
-        let with_hole = cutline(&[&[(0.0, 0.0), (6.0, 0.0), (6.0, 5.0), (0.0, 5.0), (0.0, 0.0)], &hole], 6, 5);
-        assert_eq!(picture(&with_hole), ["######", "######", "##..##", "######", "######"]);
-        let slanted = [(0.7, 0.2), (5.3, 2.9), (1.1, 4.6), (0.7, 0.2)];
-        assert_eq!(picture(&cutline(&[&slanted], 6, 5)), ["###...", "####..", "######", "######", ".##..."]);
-        let triangle = [(0.5, 0.5), (4.5, 4.5), (0.5, 4.5), (0.5, 0.5)];
-        assert_eq!(picture(&cutline(&[&triangle], 6, 5)), ["#.....", "##....", "###...", "####..", "#####."]);
-    }
-
-    #[test]
-    fn coverage_is_that_of_the_area() {
-        let coverage = cutline(&[&SQUARE], 6, 5).coverage(100);
-        let at = |col: usize, row: usize| coverage[row * 6 + col];
-        assert_eq!((at(0, 0), at(2, 2)), (0.0, 1.0));
-        assert!((at(1, 2) - 0.8).abs() < 0.011 && (at(1, 1) - 0.64).abs() < 0.017, "{} {}", at(1, 2), at(1, 1));
-    }
-
-    #[test]
-    fn what_lies_outside_the_view_is_cut_off() {
-        let far = [(-1e9, -1e9), (1e9, -1e9), (1e9, 2.5), (-1e9, 2.5), (-1e9, -1e9)];
-        assert_eq!(picture(&cutline(&[&far], 3, 4)), ["###", "###", "###", "..."]);
-        let beside = [(10.0, 0.0), (12.0, 0.0), (12.0, 9.0), (10.0, 0.0)];
-        assert!(picture(&cutline(&[&beside], 3, 2)).iter().all(|row| row == "..."));
-    }
-
-    fn strip(xs: &[f64]) -> Polygon {
-        let (there, back) = (xs.iter().map(|&x| (x, 0.0)), xs.iter().rev().map(|&x| (x, 1.0)));
-        Polygon::new(there.chain(back).collect(), vec![])
-    }
-
-    #[test]
-    fn a_feature_across_the_antimeridian_lies_in_one_piece() {
-        let reach = |polygons: &[&[f64]], bbox: Option<&[f64]>, turn: Option<f64>| {
-            let polygons = polygons.iter().map(|xs| strip(xs)).collect();
-            let outline = Outline::new(Geometry::MultiPolygon(polygons), bbox, turn).unwrap().bounds().unwrap();
-            (outline.minx, outline.maxx)
-        };
-        let cut: &[&[f64]] = &[&[-180.0, -178.0], &[175.0, 180.0]];
-        assert_eq!(reach(cut, None, Some(360.0)), (175.0, 182.0));
-        assert_eq!(reach(cut, None, None), (-180.0, 180.0));
-        assert_eq!(reach(&[&[-45.0, -40.0], &[140.0, 150.0]], None, Some(360.0)), (-45.0, 150.0));
-        // One that was not cut lies where its numbers say, unless its box says otherwise.
-        let uncut: &[&[f64]] = &[&[179.0, -179.0]];
-        assert_eq!(reach(uncut, None, Some(360.0)), (-179.0, 179.0));
-        assert_eq!(reach(uncut, Some(&[179.0, 0.0, -179.0, 1.0]), Some(360.0)), (179.0, 181.0));
-        assert_eq!(reach(&[&[179.0, 181.0]], None, Some(360.0)), (179.0, 181.0));
-    }
-
-    #[test]
-    fn only_areas_are_outlines() {
-        let point = Geometry::Point(geo::Point::new(1.0, 2.0));
-        assert_eq!(Outline::new(point, None, None).unwrap_err().status(), 400);
-        let flat = Geometry::Polygon(Polygon::new(LineString::from(vec![(0.0, 0.0), (1.0, 0.0), (0.0, 0.0)]), vec![]));
-        assert_eq!(Outline::new(flat, None, None).unwrap_err().status(), 400);
-        let long = LineString::from((0..=MAX_VERTICES).map(|i| (i as f64, (i % 7) as f64)).collect::<Vec<_>>());
-        assert_eq!(Outline::new(Geometry::Polygon(Polygon::new(long, vec![])), None, None).unwrap_err().status(), 413);
-    }
-}
+mod tests;

@@ -23,6 +23,9 @@ enum Step<T, F> {
     Planned(Box<Plan>, F),
 }
 
+/// Whether anybody still waits for what is made.
+pub(super) type IsWanted<'a> = &'a dyn Fn() -> bool;
+
 /// Where the room for a render's work comes from.
 #[derive(Clone)]
 pub(super) enum Room {
@@ -43,7 +46,7 @@ pub(super) async fn planned<T, F>(
 ) -> Result<T, Failure>
 where
     T: Send + 'static,
-    F: FnOnce(Pixels, &mut Stages) -> Result<T, Failure> + Send + 'static,
+    F: FnOnce(Pixels, &mut Stages, IsWanted<'_>) -> Result<T, Failure> + Send + 'static,
 {
     let (planning, blocks, in_flight) = (Arc::clone(&tiff), Arc::clone(&app.blocks), Arc::clone(&app.in_flight));
     let asked = room.clone();
@@ -58,7 +61,7 @@ where
         let painted = render::paint(&planning, &plan, fetched, &blocks)?;
         stages.end("paint");
         go_on(is_wanted)?;
-        finish(painted, stages).map(Step::Finished)
+        finish(painted, stages, is_wanted).map(Step::Finished)
     });
     match step.await? {
         Step::Finished(result) => Ok(result),
@@ -73,7 +76,7 @@ pub(super) async fn paint<T: Send + 'static>(
     plan: Plan,
     room: Room,
     stages: &mut Stages,
-    finish: impl FnOnce(Pixels, &mut Stages) -> Result<T, Failure> + Send + 'static,
+    finish: impl FnOnce(Pixels, &mut Stages, IsWanted<'_>) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     let reserved = room.take(&plan, app).await?;
     stages.end("room");
@@ -83,13 +86,13 @@ pub(super) async fn paint<T: Send + 'static>(
     let fetched = render::fetch(&tiff, &plan.part(&tiff, last), &app.blocks).await?;
     stages.end("read");
     let blocks = Arc::clone(&app.blocks);
-    let work = move |stages: &mut Stages, is_wanted: &dyn Fn() -> bool| {
+    let work = move |stages: &mut Stages, is_wanted: IsWanted<'_>| {
         // Given back by the thread that used it: a caller who leaves does not free it early.
         let _reserved = reserved;
         let painted = render::paint_onto(&tiff, &plan.part(&tiff, last), fetched, &blocks, before)?;
         stages.end("paint");
         go_on(is_wanted)?;
-        finish(painted, stages)
+        finish(painted, stages, is_wanted)
     };
     on_thread(app, Piece::Further, stages, work).await
 }
@@ -140,7 +143,7 @@ async fn paint_before_last(
 }
 
 /// Map users pan away: between two steps a look whether anybody still waits.
-fn go_on(is_wanted: &dyn Fn() -> bool) -> Result<(), Failure> {
+fn go_on(is_wanted: IsWanted<'_>) -> Result<(), Failure> {
     if is_wanted() { Ok(()) } else { Err(Failure::Unwanted) }
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Outline, Shown, Stages, overview_setting,
-    paint::{self, Room},
+    paint::{self, IsWanted, Room},
     processed,
     seen::Seen,
     strips::{self, Making},
@@ -126,12 +126,13 @@ pub(crate) async fn of_feature(app: &App, tiff: Arc<GeoTiff>, asked: Asked, scal
     };
     let shown = paint::on_thread(app, Piece::First, &mut stages, want).await?;
     let Some(cutline) = shown.cutline else { return Ok(Value::Null) };
+    cutline.check(scale)?;
     let (named, naming) = (Arc::clone(&tiff), (options.clone(), process.clone()));
     let seen = if may_miss { shown.seen.anywhere() } else { shown.seen };
     let making = Making { seen, options, process, setting: shown.setting };
-    let count = move |mut pixels: Pixels| {
+    let count = move |mut pixels: Pixels, is_wanted: IsWanted<'_>| {
         cutline.cut(&mut pixels);
-        let coverage = cutline.coverage(scale);
+        let coverage = cutline.coverage(scale, is_wanted).ok_or(Failure::Unwanted)?;
         let names = value_names(&named, pixels.bands, &naming.0, &naming.1);
         let mut document = document(&counts_of(&pixels), &names, &wanted);
         for ((name, _), band) in names.iter().zip(0..) {

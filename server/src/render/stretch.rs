@@ -182,7 +182,7 @@ async fn compute(app: &App, tiff: Arc<GeoTiff>, of: Of) -> Result<Ranges, Failur
     let size_px = statistics::size_px(&tiff);
     let setting = overview_setting(&tiff, &options, size_px);
     let making = Making { seen: Seen::Whole { size_px, margin_px: 0 }, options, process, setting };
-    strips::counted(app, tiff, making, &mut Stages::begin(), move |pixels| {
+    strips::counted(app, tiff, making, &mut Stages::begin(), move |pixels, _| {
         Ok(statistics::stretch(&pixels, low, high).into())
     })
     .await

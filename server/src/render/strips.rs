@@ -16,7 +16,7 @@ use aurora_raster::{
 
 use super::{
     Order, Stages, Wanted,
-    paint::{self, Room},
+    paint::{self, IsWanted, Room},
     processed,
     seen::{Seen, Strip},
     sheet::{Purpose, Sheet},
@@ -102,15 +102,15 @@ pub(super) async fn counted<T: Send + 'static>(
     tiff: Arc<GeoTiff>,
     making: Making,
     stages: &mut Stages,
-    count: impl FnOnce(Pixels) -> Result<T, Failure> + Send + 'static,
+    count: impl FnOnce(Pixels, IsWanted<'_>) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     if fits(app, making.seen.size_px(), band_count(&tiff, &making.options), &making.process) {
         let Making { seen, options, process, setting } = making;
         let room = Room::ToTake { process_bytes_per_px: process.bytes_per_px() };
         let plan = move |tiff: &GeoTiff| {
             let (plan, padding) = (seen.plan(tiff, &options)?, seen.padding());
-            let finish = move |pixels: Pixels, stages: &mut Stages| {
-                count(processed(pixels.with_margins(padding), &process, &setting, stages)?)
+            let finish = move |pixels: Pixels, stages: &mut Stages, is_wanted: IsWanted<'_>| {
+                count(processed(pixels.with_margins(padding), &process, &setting, stages)?, is_wanted)
             };
             Ok((plan, finish))
         };
@@ -127,9 +127,9 @@ pub(super) async fn counted<T: Send + 'static>(
         Ok(gathered)
     };
     let (gathered, room) = made(app, &tiff, making, guess, stages, put).await?;
-    let finish = move |_: &mut Stages, _: &dyn Fn() -> bool| {
+    let finish = move |_: &mut Stages, is_wanted: IsWanted<'_>| {
         let _room = room;
-        count(gathered.finish())
+        count(gathered.finish(), is_wanted)
     };
     paint::on_thread(app, Piece::Further, stages, finish).await
 }
@@ -165,7 +165,7 @@ async fn made<S: Send + 'static>(
         let (making, put, before) = (Arc::clone(&making), Arc::clone(&put), sheet.take());
         let plan = move |tiff: &GeoTiff| {
             let plan = making.seen.plan_strip(tiff, &strip, &making.options)?;
-            let finish = move |pixels: Pixels, stages: &mut Stages| {
+            let finish = move |pixels: Pixels, stages: &mut Stages, _: IsWanted<'_>| {
                 let made =
                     making.process.apply_within(pixels.with_margins(strip.padding), &making.setting, strip.cut)?;
                 stages.end("process");
