@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use support::{
     LIVENESS, Server, encoded,
     origin::{Fault, Origin},
-    raster::{self, npy, tiff, tile},
+    raster::{self, npy, tiff, tiff_of_indices, tile},
 };
 
 async fn origin_and_server(flags: &[&str]) -> (Origin, Server) {
@@ -84,6 +84,32 @@ async fn pictures_have_the_size_and_format_asked_for() {
         assert_eq!(response.headers()["content-type"], media_type, "{more}");
         let picture = image::load_from_memory(&response.bytes().await.unwrap()).unwrap();
         assert_eq!((picture.width(), picture.height()), (side, side), "{more}");
+    }
+}
+
+/// As TiTiler shows them: few colours as those of a palette image, and many as what they are.
+#[tokio::test]
+async fn indices_of_sixteen_bits_have_the_colours_of_the_file() {
+    let (origin, server) = origin_and_server(&[]).await;
+    let classes = |index: u16| {
+        let class = (index % 12) as u8;
+        [20 * class, 255 - 20 * class, 7 * class]
+    };
+    let all = |index: u16| [index as u8, (index >> 8) as u8, 9];
+    let kinds: [(&str, &dyn Fn(u16) -> [u8; 3], u8); 2] = [("classes.tif", &classes, 3), ("all.tif", &all, 6)];
+    for (name, color, png_type) in kinds {
+        let url = origin.put(name, tiff_of_indices(30_000, color));
+        let answer = server.get(&format!("/cog/preview/1024x1024.png?url={}", encoded(&url))).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{name}");
+        let bytes = answer.bytes().await.unwrap();
+        assert_eq!(bytes[25], png_type, "{name}");
+        let picture = image::load_from_memory(&bytes).unwrap().to_rgba8();
+        for (col, row, pixel) in picture.enumerate_pixels() {
+            let [red, green, blue] = color(raster::value(30_000, col, row));
+            assert_eq!(pixel.0, [red, green, blue, 255], "{name} {col} {row}");
+        }
+        let tile = server.get(&path(&url, &tile(3, 5), ".jpg?")).await;
+        assert_eq!(tile.status(), StatusCode::OK, "{name}");
     }
 }
 

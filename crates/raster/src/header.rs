@@ -3,7 +3,7 @@
 //! Plain facts after all checks: every count, offset and size here has been held against the file's length and the
 //! limits. It holds no pixels. Callers: [`crate::geotiff`], [`crate::render`], [`crate::facts`].
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{Feature, Limits, RasterError, Result, source::ByteSource};
 
@@ -85,7 +85,7 @@ pub struct Header {
     /// What the samples mean.
     pub color: ColorInterpretation,
     /// RGBA palette for [`ColorInterpretation::Palette`], else empty.
-    pub palette: Vec<[u8; 4]>,
+    pub palette: Arc<[[u8; 4]]>,
     /// One entry a band.
     pub band_info: Vec<BandInfo>,
     /// Georeferencing, if there is one.
@@ -153,7 +153,7 @@ impl Header {
         let bands: usize = self.band_info.iter().map(BandInfo::memory_bytes).sum();
         let keys =
             self.georef.iter().filter_map(|georef| georef.keys.as_ref()).map(|keys| keys.memory_bytes()).sum::<usize>();
-        size_of::<Self>() + blocks + bands + self.palette.capacity() * 4 + keys
+        size_of::<Self>() + blocks + bands + self.palette.len() * 4 + keys
     }
 }
 

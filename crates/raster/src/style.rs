@@ -13,6 +13,7 @@ mod lab;
 mod linear;
 mod lookup;
 mod narrow;
+mod palette;
 mod tables;
 
 pub use apply::apply;
@@ -20,6 +21,7 @@ pub use classes::Classes;
 pub use coloring::Coloring;
 pub use colormap::{Colormap, colormap_names};
 pub use formula::ColorFormula;
+pub use palette::Palette;
 
 /// The range of values that becomes 0 to 255. `min` may exceed `max`: the picture is then inverted.
 #[derive(Debug, Clone, Copy, PartialEq)]

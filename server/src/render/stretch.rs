@@ -14,7 +14,7 @@ use aurora_raster::{
     process::Process,
     render::ReadOptions,
     statistics,
-    style::{Coloring, Colormap, Depth, Rescale, Style},
+    style::{Coloring, Colormap, Depth, Palette, Rescale, Style},
 };
 use moka::sync::Cache;
 use tokio::sync::{Semaphore, oneshot};
@@ -122,12 +122,16 @@ fn asked<'a>(order: &'a Order, tiff: &GeoTiff) -> Asked<'a> {
     }
 }
 
-/// The colours that a file of palette indices brings along, when its one band is shown as it is.
+/// The colours that a file of palette indices brings along, when its one band is shown as it is. Only 8-bit indices can be those of
+/// a palette image; others are looked up by their value.
 fn own_palette(tiff: &GeoTiff, query: &RasterQuery) -> Option<Coloring> {
     let header = tiff.header();
     let is_plain = query.stretch == Stretch::ByType && query.process.is_nothing();
     let is_shown = header.color == ColorInterpretation::Palette && is_plain;
-    (is_shown && !header.palette.is_empty()).then(|| Coloring::Map(Colormap::from_entries(&header.palette)))
+    (is_shown && !header.palette.is_empty()).then(|| match header.sample_type {
+        SampleType::U8 => Coloring::Map(Colormap::from_entries(&header.palette)),
+        _ => Coloring::Palette(Palette::new(Arc::clone(&header.palette))),
+    })
 }
 
 async fn between(

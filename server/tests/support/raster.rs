@@ -23,23 +23,32 @@ pub(crate) fn tiff(seed: u16) -> Vec<u8> {
     tiff_at(seed, 0.0)
 }
 
+/// GeoKeys: version 1.1.0, then model type geographic, raster type area, EPSG:4326.
+const DEGREES: [u16; 16] = [1, 1, 1, 3, 1024, 0, 1, 2, 1025, 0, 1, 1, 2048, 0, 1, 4326];
+
+/// The file of one whose values are indices into 65,536 colours.
+pub(crate) fn tiff_of_indices(seed: u16, color: impl Fn(u16) -> [u8; 3]) -> Vec<u8> {
+    let colors = (0..3).flat_map(|channel| (0..=u16::MAX).map(move |index| (channel, index)));
+    let colors: Vec<u16> = colors.map(|(channel, index)| u16::from(color(index)[channel]) * 257).collect();
+    tiff_in(seed, DEGREES, PIXEL_DEG, (0.0, 0.0), Some(&colors))
+}
+
 /// The file of one that reaches from another meridian east.
 pub(crate) fn tiff_at(seed: u16, west_deg: f64) -> Vec<u8> {
-    // Version 1.1.0, then: model type geographic, raster type area, EPSG:4326.
-    tiff_in(seed, [1, 1, 1, 3, 1024, 0, 1, 2, 1025, 0, 1, 1, 2048, 0, 1, 4326], PIXEL_DEG, (west_deg, 0.0))
+    tiff_in(seed, DEGREES, PIXEL_DEG, (west_deg, 0.0), None)
 }
 
 /// The file of one with a pole in its middle: EPSG:3031, of so many metres a pixel.
 pub(crate) fn tiff_round_the_south_pole(seed: u16, pixel_m: f64) -> Vec<u8> {
     let half_m = pixel_m * f64::from(SIDE_PX) / 2.0;
-    tiff_in(seed, [1, 1, 1, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 3031], pixel_m, (-half_m, half_m))
+    tiff_in(seed, [1, 1, 1, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 3031], pixel_m, (-half_m, half_m), None)
 }
 
 /// The file of one in the system of its keys, by TIFF 6.0 and OGC GeoTIFF 1.1: header, directory, values too long for it, pixels.
-fn tiff_in(seed: u16, keys: [u16; 16], pixel: f64, (left, top): (f64, f64)) -> Vec<u8> {
+fn tiff_in(seed: u16, keys: [u16; 16], pixel: f64, (left, top): (f64, f64), colors: Option<&[u16]>) -> Vec<u8> {
     let strips = SIDE_PX / ROWS_PER_STRIP;
     let strip_bytes = SIDE_PX * ROWS_PER_STRIP * 2;
-    let pixels_at = 4096_u32;
+    let pixels_at = 4096 + 2 * colors.map_or(0, <[u16]>::len) as u32;
     let offsets: Vec<u32> = (0..strips).map(|strip| pixels_at + strip * strip_bytes).collect();
     let scale = [pixel, pixel, 0.0];
     let tie_point = [0.0, 0.0, 0.0, left, top, 0.0];
@@ -59,13 +68,21 @@ fn tiff_in(seed: u16, keys: [u16; 16], pixel: f64, (left, top): (f64, f64)) -> V
     let (short, longs, double) = (3, 4, 12);
     entry(256, longs, 1, &SIDE_PX.to_le_bytes());
     entry(257, longs, 1, &SIDE_PX.to_le_bytes());
-    for (tag, number) in [(258, 16_u16), (259, 1), (262, 1)] {
+    for (tag, number) in [(258, 16_u16), (259, 1), (262, if colors.is_some() { 3 } else { 1 })] {
         entry(tag, short, 1, &number.to_le_bytes());
     }
     entry(273, longs, strips, &offsets.iter().flat_map(|offset| offset.to_le_bytes()).collect::<Vec<_>>());
     entry(277, short, 1, &1_u16.to_le_bytes());
     entry(278, longs, 1, &ROWS_PER_STRIP.to_le_bytes());
     entry(279, longs, strips, &strip_bytes.to_le_bytes().repeat(strips as usize));
+    if let Some(colors) = colors {
+        entry(
+            320,
+            short,
+            colors.len() as u32,
+            &colors.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>(),
+        );
+    }
     entry(33550, double, 3, &scale.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>());
     entry(33922, double, 6, &tie_point.iter().flat_map(|number: &f64| number.to_le_bytes()).collect::<Vec<_>>());
     entry(34735, short, 16, &keys.iter().flat_map(|key| key.to_le_bytes()).collect::<Vec<_>>());

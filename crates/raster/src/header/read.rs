@@ -117,7 +117,7 @@ fn assemble(pages: &Pages<'_>, window: &Window<'_>, limits: &Limits) -> Result<H
         nodata,
         alpha_band,
         color,
-        palette,
+        palette: palette.into(),
         band_info,
         georef,
         georef_note,

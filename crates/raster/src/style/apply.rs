@@ -19,6 +19,7 @@ pub fn apply(pixels: Pixels, style: &Style) -> Result<Picture> {
     let colors = match (&style.coloring, pixels.bands) {
         (Some(Coloring::Map(colormap)), _) => indexed(pixels, style, colormap),
         (Some(Coloring::Classes(classes)), _) => classes.paint(&pixels, style),
+        (Some(Coloring::Palette(palette)), _) => palette.paint(&pixels, style),
         (None, _) if style.keeps_words(&pixels.samples) => wide(&pixels, style),
         (None, 0..=2) => gray(pixels, style),
         (None, _) => rgb(&pixels, style),
@@ -32,7 +33,7 @@ const PIECE_PX: usize = 1 << 16;
 pub(super) fn check(pixels: &Pixels, style: &Style) -> Result<()> {
     if let Some(coloring) = style.coloring.as_ref().filter(|_| pixels.bands != 1) {
         let reason = format!("colours one band, and this has {}", pixels.bands);
-        let name = if matches!(coloring, Coloring::Map(_)) { "colormap_name" } else { "colormap" };
+        let name = if matches!(coloring, Coloring::Classes(_)) { "colormap" } else { "colormap_name" };
         return Err(RasterError::BadParameter { name, reason });
     }
     if style.formula.as_ref().is_some_and(|formula| formula.needs_rgb()) && pixels.bands < 3 {

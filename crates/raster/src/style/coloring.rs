@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Classes, Colormap};
+use super::{Classes, Colormap, Palette};
 
 /// Colours for values.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,6 +12,8 @@ pub enum Coloring {
     Map(Colormap),
     /// By the value, or what the rescale makes of it.
     Classes(Classes),
+    /// By the value, whatever the rescale and the formula.
+    Palette(Palette),
 }
 
 impl Coloring {

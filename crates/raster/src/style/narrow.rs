@@ -39,7 +39,11 @@ impl Style {
 
     /// Whether the values themselves are looked up, not what the rescale makes of them.
     fn is_of_values(&self) -> bool {
-        matches!(self.coloring, Some(Coloring::Classes(_))) && self.rescale.is_empty() && self.formula.is_none()
+        match self.coloring {
+            Some(Coloring::Classes(_)) => self.rescale.is_empty() && self.formula.is_none(),
+            Some(Coloring::Palette(_)) => true,
+            Some(Coloring::Map(_)) | None => false,
+        }
     }
 }
 
