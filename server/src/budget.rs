@@ -1,7 +1,7 @@
 //! Divides `--memory` between what is kept and what is under way, and keeps account of the latter.
 //!
 //! Every cache weighs its own entries, and has a part of its own, so that a flood of headers cannot push out tiles.
-//! [`Room`] accounts for everything else that lives: what renders and header reads hold, and encoded tiles until the last
+//! [`Room`] accounts for everything else that lives: what renders, surveys and header reads hold, and encoded tiles until the last
 //! client has taken them; what these leave is lent to the blocks. Pictures too large for their part are held to
 //! `--picture-limit`, all together ([`beyond`]). Lists account for themselves
 //! ([`crate::features`]). The rest of the process (code, connections, the catalogue) is the overhead that comes on top.
@@ -49,6 +49,8 @@ pub(crate) struct Budget {
     pub(crate) recall_bytes: u64,
     /// Lists of scenes and detections, until they are taken.
     pub(crate) lists_bytes: u64,
+    /// What is counted of rasters window by window, until the last one is.
+    pub(crate) surveys_bytes: u64,
     /// Source bytes and buffers of renders under way.
     pub(crate) in_flight_bytes: u64,
 }
@@ -60,10 +62,11 @@ impl Budget {
         let recall_bytes = memory_bytes / 128;
         Self {
             headers_bytes: sixteenths(1),
-            blocks_bytes: sixteenths(7),
+            blocks_bytes: sixteenths(6),
             tiles_bytes: sixteenths(2) - recall_bytes,
             recall_bytes,
             lists_bytes: sixteenths(1),
+            surveys_bytes: sixteenths(1),
             in_flight_bytes: sixteenths(5),
         }
     }
@@ -108,10 +111,10 @@ impl<T> AsRef<[u8]> for Held<T> {
 }
 
 impl Room {
-    /// Room for renders and for the tiles in their cache, of which `blocks` get what is left, and for as much as
+    /// Room for renders, for surveys and for the tiles in their cache, of which `blocks` get what is left, and for as much as
     /// `beyond_bytes` on top of all that; nobody waits for longer than `patience`.
     pub(crate) fn new(budget: &Budget, beyond_bytes: u64, blocks: Arc<BlockCache>, patience: Duration) -> Self {
-        let limit_bytes = budget.in_flight_bytes + budget.tiles_bytes;
+        let limit_bytes = budget.in_flight_bytes + budget.tiles_bytes + budget.surveys_bytes;
         let slow_bytes = budget.in_flight_bytes / SLOW_ANSWERS_PART;
         let account = Account {
             limit_bytes,

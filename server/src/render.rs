@@ -9,6 +9,7 @@ mod stages;
 mod statistics;
 mod stretch;
 mod strips;
+mod surveys;
 
 use std::sync::Arc;
 
@@ -43,6 +44,7 @@ use seen::Seen;
 pub(crate) use stages::Stages;
 pub(crate) use statistics::{Asked, Survey, of_feature, statistics, value_names};
 pub(crate) use stretch::Stretches;
+pub(crate) use surveys::Surveys;
 
 /// Everything that determines a picture.
 #[derive(Clone)]

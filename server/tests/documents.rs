@@ -9,7 +9,7 @@ use support::{
     Server, encoded,
     feed::{Feed, scene},
     origin::Origin,
-    raster::{gray_alpha_other, npy, tiff, tiff_round_the_south_pole, value, value_at},
+    raster::{gray_alpha_other, npy, tiff, tiff_of_different_floats, tiff_round_the_south_pole, value, value_at},
 };
 
 /// A server of one raster, and the query that names it.
@@ -426,6 +426,27 @@ async fn statistics_of_features_weigh_pixels_by_their_cover() {
     assert_eq!(answered["features"][1], feature);
     assert_eq!(post(beside).await.status(), StatusCode::NOT_FOUND);
     assert_eq!(post(json!({ "type": "Point", "coordinates": [0, 0] })).await.status(), StatusCode::BAD_REQUEST);
+}
+
+/// Neither band has too many different values by itself.
+#[tokio::test]
+async fn what_is_counted_window_by_window_stays_within_its_part_of_the_memory() {
+    let origin = Origin::start().await;
+    let url = encoded(&origin.put("floats.tif", tiff_of_different_floats(2304, 20)));
+    let path = format!("/cog/statistics?max_size=0&url={url}");
+    let server = Server::start(&["--allow", &origin.address, "--memory", "32MiB"]);
+    let (status, problem) = server.problem(&path).await;
+    assert_eq!(status, 413);
+    assert!(problem["detail"].as_str().unwrap().contains("different values"), "{problem}");
+    let one = server.json(&format!("{path}&bidx=2")).await;
+    assert_eq!((&one["b2"]["unique"], &one["b2"]["min"]), (&json!(46_080.0), &json!(-46_080.0)));
+    assert_eq!(server.json("/health").await["memory"]["in_flight_bytes"], 0);
+    // An overview has fewer of them.
+    assert_eq!(server.get(&format!("/cog/statistics?max_size=1000&url={url}")).await.status(), StatusCode::OK);
+
+    let server = Server::start(&["--allow", &origin.address, "--memory", "64MiB"]);
+    let both = server.json(&path).await;
+    assert_eq!((&both["b1"]["unique"], &both["b2"]["unique"]), (&json!(46_080.0), &json!(46_080.0)));
 }
 
 /// Small requests that would hold a render thread for long.

@@ -13,9 +13,11 @@ use crate::{
 };
 
 mod counts;
+mod tally;
 mod weigh;
 
-pub use counts::{Counts, MAX_DIFFERENT_VALUES};
+pub use counts::Counts;
+pub use tally::{BYTES_PER_DIFFERENT_VALUE, MAX_DIFFERENT_VALUES, Tally};
 pub use weigh::{Weighed, weigh};
 
 /// Longest side, in pixels, of what statistics are computed from.

@@ -18,6 +18,7 @@ fn the_parts_stay_within_the_whole() {
             + parts.tiles_bytes
             + parts.recall_bytes
             + parts.lists_bytes
+            + parts.surveys_bytes
             + parts.in_flight_bytes;
         assert!(sum <= memory && sum > memory / 16 * 14);
     }

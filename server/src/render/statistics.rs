@@ -5,10 +5,11 @@ use std::{ops::Range, sync::Arc};
 use aurora_daemon::problem::Problem;
 use aurora_raster::{
     GeoTiff,
+    header::SampleType,
     pixels::Pixels,
     process::Process,
     render::{self, ReadOptions, Sizing},
-    statistics::{self, Counts, Statistics, Wanted},
+    statistics::{self, Counts, Statistics, Tally, Wanted},
 };
 use serde_json::{Map, Value, json};
 
@@ -18,6 +19,7 @@ use super::{
     processed,
     seen::Seen,
     strips::{self, Making},
+    surveys::Held,
 };
 use crate::{
     app::App,
@@ -45,20 +47,36 @@ pub(crate) struct Survey {
     pub(crate) sizing: Sizing,
 }
 
+/// What was counted so far, and the room for it: whoever leaves does not free it before the thread that adds to it is done.
+struct Counted {
+    tally: Tally,
+    _held: Option<Held>,
+}
+
 /// Statistics of the raster in the size that was asked for, as JSON.
 pub(crate) async fn statistics(app: Arc<App>, tiff: Arc<GeoTiff>, survey: Survey) -> Result<Tile, Failure> {
     let mut stages = Stages::begin();
     let _place = app.admission.enter()?;
-    let _permit = app.admission.admit(&tiff).await?;
-    stages.end("queue");
     let full = &tiff.header().levels[0];
     let size_px = survey.sizing.resolve((full.width_px, full.height_px));
-    let mut counted = Vec::new();
-    for window in windows(size_px, &survey)? {
+    let windows = windows(size_px, &survey)?;
+    let most_values = different_values(&tiff, &survey, size_px).min(app.surveys.most_values());
+    // What one window holds is counted within that window's room. Before the permit, which others have use for meanwhile.
+    let mut counted = match windows.len() {
+        1 => Counted { tally: Tally::new(usize::MAX), _held: None },
+        _ => Counted {
+            tally: Tally::new(most_values),
+            _held: Some(app.surveys.hold(most_values, &app.in_flight).await?),
+        },
+    };
+    let _permit = app.admission.admit(&tiff).await?;
+    stages.end("queue");
+    for window in windows {
         counted = count(&app, &tiff, &survey, (size_px, window), counted, &mut stages).await?;
     }
-    let names = value_names(&tiff, counted.len() as u16, &survey.options, &survey.process);
-    let bytes = serde_json::to_vec(&document(&counted, &names, &survey.wanted)).unwrap_or_default();
+    let bands = counted.tally.bands();
+    let names = value_names(&tiff, bands.len() as u16, &survey.options, &survey.process);
+    let bytes = serde_json::to_vec(&document(bands, &names, &survey.wanted)).unwrap_or_default();
     Ok(Tile::new(bytes.into_boxed_slice(), "application/json", stages))
 }
 
@@ -81,23 +99,34 @@ fn windows(size_px: (u32, u32), survey: &Survey) -> Result<Vec<Window>, Failure>
     Ok(pieces(height_px).flat_map(|rows| pieces(width_px).map(move |cols| (cols, rows.clone()))).collect())
 }
 
-/// Adds the values of one window to those counted so far, band by band.
+/// No more different values than these will be found, of all bands together, as far as their type tells.
+fn different_values(tiff: &GeoTiff, survey: &Survey, size_px: (u32, u32)) -> usize {
+    if !survey.process.is_nothing() {
+        return usize::MAX;
+    }
+    let of_type = match tiff.header().sample_type {
+        SampleType::U8 | SampleType::I8 => 1 << 8,
+        SampleType::U16 | SampleType::I16 => 1 << 16,
+        _ => usize::MAX,
+    };
+    let of_pixels = (size_px.0 as usize).saturating_mul(size_px.1 as usize);
+    of_type.min(of_pixels).saturating_mul(strips::band_count(tiff, &survey.options))
+}
+
+/// Adds the values of one window to those counted so far.
 async fn count(
     app: &App,
     tiff: &Arc<GeoTiff>,
     survey: &Survey,
     (size_px, window): ((u32, u32), Window),
-    counted: Vec<Counts>,
+    mut counted: Counted,
     stages: &mut Stages,
-) -> Result<Vec<Counts>, Failure> {
+) -> Result<Counted, Failure> {
     let setting = overview_setting(tiff, &survey.options, size_px);
     let (options, process) = (survey.options.clone(), survey.process.clone());
-    let plus = move |pixels: Pixels| {
-        let more = counts_of(&pixels);
-        if counted.is_empty() {
-            return Ok(more);
-        }
-        Ok(counted.into_iter().zip(&more).map(|(counts, more)| counts.plus(more)).collect::<Result<_, _>>()?)
+    let plus = move |pixels: Pixels, _: IsWanted<'_>| {
+        counted.tally.add(&pixels)?;
+        Ok(counted)
     };
     if window == (0..size_px.0, 0..size_px.1) {
         let making = Making { seen: Seen::Whole { size_px, margin_px: 0 }, options, process, setting };
@@ -105,12 +134,10 @@ async fn count(
     }
     let plan = render::plan_window(tiff, size_px, window, &options)?;
     let room = Room::ToTake { process_bytes_per_px: process.bytes_per_px() };
-    let finish = move |pixels: Pixels, stages: &mut Stages| plus(processed(pixels, &process, &setting, stages)?);
+    let finish = move |pixels: Pixels, stages: &mut Stages, is_wanted: IsWanted<'_>| {
+        plus(processed(pixels, &process, &setting, stages)?, is_wanted)
+    };
     paint::paint(app, Arc::clone(tiff), plan, room, stages, finish).await
-}
-
-fn counts_of(pixels: &Pixels) -> Vec<Counts> {
-    (0..pixels.bands).map(|band| Counts::of(pixels, band)).collect()
 }
 
 /// Statistics of what lies under a feature, each pixel weighed by how much of it is covered, as JSON. `scale` is how many
@@ -134,7 +161,8 @@ pub(crate) async fn of_feature(app: &App, tiff: Arc<GeoTiff>, asked: Asked, scal
         cutline.cut(&mut pixels);
         let coverage = cutline.coverage(scale, is_wanted).ok_or(Failure::Unwanted)?;
         let names = value_names(&named, pixels.bands, &naming.0, &naming.1);
-        let mut document = document(&counts_of(&pixels), &names, &wanted);
+        let counted: Vec<Counts> = (0..pixels.bands).map(|band| Counts::of(&pixels, band)).collect();
+        let mut document = document(&counted, &names, &wanted);
         for ((name, _), band) in names.iter().zip(0..) {
             weigh(&mut document[name], &pixels, band, &coverage, &wanted);
         }

@@ -99,6 +99,35 @@ fn tiff_in(seed: u16, keys: [u16; 16], pixel: f64, (left, top): (f64, f64), colo
     file
 }
 
+/// A file of two bands of 32-bit floats, band by band in each pixel, uncompressed and placed nowhere: in the first all values differ,
+/// and in the second all are others.
+pub(crate) fn tiff_of_different_floats(width_px: u32, height_px: u32) -> Vec<u8> {
+    let (count, pixels_at) = (width_px * height_px, 256_u32);
+    let (short, long) = (3_u16, 4_u16);
+    let both = |number: u32| number << 16 | number;
+    let entries = [
+        (256_u16, long, 1_u32, width_px),
+        (257, long, 1, height_px),
+        (258, short, 2, both(32)),
+        (259, short, 1, 1),
+        (262, short, 1, 1),
+        (273, long, 1, pixels_at),
+        (277, short, 1, 2),
+        (278, long, 1, height_px),
+        (279, long, 1, count * 8),
+        (338, short, 1, 0),
+        (339, short, 2, both(3)),
+    ];
+    let mut file = b"II*\0\x08\0\0\0".to_vec();
+    file.extend((entries.len() as u16).to_le_bytes());
+    for (tag, kind, count, value) in entries {
+        file.extend([&tag.to_le_bytes()[..], &kind.to_le_bytes(), &count.to_le_bytes(), &value.to_le_bytes()].concat());
+    }
+    file.resize(pixels_at as usize, 0);
+    file.extend((0..count).flat_map(|at| [at as f32, -1.0 - at as f32]).flat_map(f32::to_le_bytes));
+    file
+}
+
 /// A file of 4 × 4 pixels of 1°, each of gray 10, full alpha and a third band of 30, in that order.
 pub(crate) fn gray_alpha_other() -> Vec<u8> {
     let pixels_at = 512_u32;

@@ -5,10 +5,7 @@
 use std::cmp::Ordering;
 
 use super::{Bins, Histogram, Statistics, Wanted};
-use crate::{RasterError, Result, block::Samples, pixels::Pixels};
-
-/// Most different values of a band that are counted, which of 16-bit values there never are: sixteen bytes each.
-pub const MAX_DIFFERENT_VALUES: usize = 1 << 22;
+use crate::{block::Samples, pixels::Pixels};
 
 /// Every different valid value of a band and how often it occurs, and how many pixels are masked: all that statistics and
 /// stretches are computed from. Counts of the parts of a raster add up to those of the whole.
@@ -36,32 +33,22 @@ impl Counts {
         }
     }
 
-    /// The same with the counts of another part of the raster.
-    ///
-    /// # Errors
-    /// `TooLarge` for more than [`MAX_DIFFERENT_VALUES`] different values.
-    pub fn plus(mut self, other: &Self) -> Result<Self> {
-        let mut both = Vec::with_capacity(self.runs.len().max(other.runs.len()));
-        let (mut ours, mut theirs) = (self.runs.iter().peekable(), other.runs.iter().peekable());
-        loop {
-            let next = match (ours.peek(), theirs.peek()) {
-                (Some(a), Some(b)) => a.0.total_cmp(&b.0),
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (None, None) => break,
-            };
-            let ours = if next.is_le() { ours.next() } else { None };
-            let theirs = if next.is_ge() { theirs.next() } else { None };
-            let count = ours.map_or(0, |run| run.1) + theirs.map_or(0, |run| run.1);
-            both.extend(ours.or(theirs).map(|run| (run.0, count)));
-        }
-        if both.len() > MAX_DIFFERENT_VALUES {
-            let (value, limit) = (both.len() as u64, MAX_DIFFERENT_VALUES as u64);
-            return Err(RasterError::TooLarge { what: "number of different values of a band", value, limit });
-        }
+    /// Adds the counts of another part of the raster.
+    pub fn add(&mut self, other: &Self) {
+        let mut both = Vec::with_capacity(self.different_values_with(other));
+        both.extend(merged(&self.runs, &other.runs));
         self.runs = both;
         self.masked_px += other.masked_px;
-        Ok(self)
+    }
+
+    /// Number of different values.
+    pub(super) fn different_values(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// The same with those of another part of the raster.
+    pub(super) fn different_values_with(&self, other: &Self) -> usize {
+        merged(&self.runs, &other.runs).count()
     }
 
     /// Number of pixels, masked ones among them.
@@ -177,14 +164,27 @@ fn sorted_values(pixels: &Pixels, band: u16) -> Vec<f64> {
 
 /// Every different value and how often it occurs, ascending.
 fn runs(sorted: &[f64]) -> Vec<(f64, u64)> {
-    let mut runs: Vec<(f64, u64)> = Vec::new();
-    for &value in sorted {
-        match runs.last_mut() {
-            Some(last) if last.0 == value => last.1 += 1,
-            _ => runs.push((value, 1)),
-        }
-    }
+    let same = || sorted.chunk_by(|a, b| a == b);
+    // Counted first, so that no more is held than there are: of noise they are as many as pixels.
+    let mut runs = Vec::with_capacity(same().count());
+    runs.extend(same().map(|values| (values[0], values.len() as u64)));
     runs
+}
+
+/// What two counts come to.
+fn merged(ours: &[(f64, u64)], theirs: &[(f64, u64)]) -> impl Iterator<Item = (f64, u64)> {
+    let (mut ours, mut theirs) = (ours.iter().peekable(), theirs.iter().peekable());
+    std::iter::from_fn(move || {
+        let next = match (ours.peek(), theirs.peek()) {
+            (Some(a), Some(b)) => a.0.total_cmp(&b.0),
+            (Some(_), None) => Ordering::Less,
+            (None, _) => Ordering::Greater,
+        };
+        let ours = if next.is_le() { ours.next() } else { None };
+        let theirs = if next.is_ge() { theirs.next() } else { None };
+        let count = ours.map_or(0, |run| run.1) + theirs.map_or(0, |run| run.1);
+        ours.or(theirs).map(|run| (run.0, count))
+    })
 }
 
 /// The same of 8- and 16-bit values, which need no sorting: a table has a place for each.
