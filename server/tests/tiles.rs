@@ -96,8 +96,7 @@ async fn indices_of_sixteen_bits_have_the_colours_of_the_file() {
         [20 * class, 255 - 20 * class, 7 * class]
     };
     let all = |index: u16| [index as u8, (index >> 8) as u8, 9];
-    let kinds: [(&str, &dyn Fn(u16) -> [u8; 3], u8); 2] = [("classes.tif", &classes, 3), ("all.tif", &all, 6)];
-    for (name, color, png_type) in kinds {
+    for (name, color, png_type) in [("classes.tif", classes as fn(u16) -> [u8; 3], 3), ("all.tif", all, 6)] {
         let url = origin.put(name, tiff_of_indices(30_000, color));
         let answer = server.get(&format!("/cog/preview/1024x1024.png?url={}", encoded(&url))).await;
         assert_eq!(answer.status(), StatusCode::OK, "{name}");

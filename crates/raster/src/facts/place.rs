@@ -40,10 +40,7 @@ pub(crate) fn bounds_wgs84(crs: &Crs, bounds: [f64; 4]) -> Option<[f64; 4]> {
     if crs.is_wgs84() {
         return Some(on_globe(bounds));
     }
-    let [min_x, mut min_y, max_x, mut max_y] = bounds;
-    if ends_at_poles(crs, bounds) {
-        (min_y, max_y) = (min_y.max(POLES_DEG[0]), max_y.min(POLES_DEG[1]));
-    }
+    let [min_x, min_y, max_x, max_y] = bounds;
     let corners = [(min_x, max_y), (max_x, max_y), (max_x, min_y), (min_x, min_y)];
     let ring: Option<Vec<_>> = ring(corners, BOUNDS_STEPS).map(|(x, y)| crs.to_wgs84(x, y)).collect();
     let mut ring = ring?;
@@ -57,12 +54,6 @@ pub(crate) fn bounds_wgs84(crs: &Crs, bounds: [f64; 4]) -> Option<[f64; 4]> {
         return Some([-180.0, if is_southern { -90.0 } else { south }, 180.0, if is_northern { 90.0 } else { north }]);
     }
     Some(on_globe([west, south, east, north]))
-}
-
-/// Whether what reaches beyond a pole is to end there: global grids with the centres of their first and last rows on the poles
-/// reach half a pixel beyond. What lies beyond one altogether has no latitude.
-fn ends_at_poles(crs: &Crs, [_, min_y, _, max_y]: [f64; 4]) -> bool {
-    crs.is_geographic() && min_y < POLES_DEG[1] && max_y > POLES_DEG[0]
 }
 
 /// Bounds in degrees as GeoJSON has them (RFC 7946, section 5): west > east across the antimeridian.
@@ -98,7 +89,10 @@ pub(crate) fn pole_within(crs: &Crs, [min_x, min_y, max_x, max_y]: [f64; 4], pol
 pub(super) fn footprint_wgs84(georef: &Georef, size_px: (u32, u32)) -> Vec<[f64; 2]> {
     let (width, height) = as_numbers(size_px);
     let corners = [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)];
-    let ends_at_poles = ends_at_poles(&georef.crs, bounds_native(&georef.placement, size_px));
+    // Global grids with the centres of their first and last rows on the poles reach half a pixel beyond, and end there. What lies
+    // beyond a pole altogether has no latitude.
+    let [_, min_y, _, max_y] = bounds_native(&georef.placement, size_px);
+    let ends_at_poles = georef.crs.is_wgs84() && min_y < POLES_DEG[1] && max_y > POLES_DEG[0];
     let to_wgs84 = |pixel| {
         let (x, y) = georef.placement.to_crs(pixel);
         georef.crs.to_wgs84(x, if ends_at_poles { y.clamp(POLES_DEG[0], POLES_DEG[1]) } else { y })
@@ -210,7 +204,7 @@ mod tests {
     /// As grids of weather models lie, whose first and last rows have their centres on the poles.
     #[test]
     fn a_grid_that_reaches_beyond_the_poles_ends_at_them() {
-        for (system, west) in [(4326, -180.125), (4326, -0.125), (4269, -180.125)] {
+        for (system, west) in [(4326, -180.125), (4326, -0.125), (4258, -180.125)] {
             let crs = Crs::from_epsg(system).expect("degrees");
             let placement = Placement::Affine(Affine { a: 0.25, b: 0.0, c: west, d: 0.0, e: -0.25, f: 90.125 });
             let bounds = bounds_wgs84(&crs, bounds_native(&placement, (1440, 721)));

@@ -84,7 +84,7 @@ impl Palette {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, Colors, Palette, Pixels, Samples, Style};
+    use super::{Colors, Palette, Pixels, Samples, Style};
     use crate::style::{Coloring, Picture, apply};
 
     /// A colour of its own for each value.
