@@ -68,7 +68,7 @@ mod tests {
     #[tokio::test]
     async fn a_survey_waits_for_others_before_it_begins_and_no_render_waits_for_one() {
         let budget = Budget::split(64 << 20);
-        let room = Room::new(&budget, Arc::new(BlockCache::new(0)), Duration::from_secs(60));
+        let room = Room::new(&budget, 0, Arc::new(BlockCache::new(0)), Duration::from_secs(60));
         let tiles = room.hold(budget.tiles_bytes);
         let surveys = Surveys::new(budget.surveys_bytes, Duration::from_secs(60));
         assert_eq!(surveys.most_values() as u64, budget.surveys_bytes / BYTES_PER_DIFFERENT_VALUE);
