@@ -106,7 +106,7 @@ impl App {
             blocks,
             tiles: Tiles::new(budget.tiles_bytes, Arc::clone(&room)),
             recall: Recall::new(budget.recall_bytes),
-            stretches: Stretches::new(),
+            stretches: Stretches::new(threads),
             surveys: Surveys::new(budget.surveys_bytes, patience),
             admission: Admission::new(threads, settings.queue_limit, patience),
             in_flight: room,

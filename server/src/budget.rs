@@ -153,6 +153,9 @@ impl Room {
 
     /// The same for what may be larger than all renders may have, or become an answer of as much as `answer_bytes` that is too
     /// large to be sent beside others: that is given a place beyond `--memory` before anything is made.
+    ///
+    /// # Errors
+    /// There is no place now, or no room in time.
     pub(crate) async fn reserve_large(
         &self,
         cost_bytes: u64,
@@ -160,14 +163,11 @@ impl Room {
     ) -> Result<(Reserved, Option<Place>), Overloaded> {
         let excess_bytes = cost_bytes.saturating_sub(self.render_bytes);
         let sent_bytes = Some(answer_bytes).filter(|&bytes| bytes > self.small_answer_bytes).unwrap_or(0);
-        let reserving = async {
-            let place = match excess_bytes.max(sent_bytes) {
-                0 => None,
-                bytes => Some(self.beyond.take(bytes).await),
-            };
-            Ok((self.reserve(cost_bytes).await?, place))
+        let place = match excess_bytes.max(sent_bytes) {
+            0 => None,
+            bytes => Some(self.beyond.take(bytes).ok_or(Overloaded)?),
         };
-        timeout(self.patience, reserving).await.map_err(|_| Overloaded)?
+        Ok((self.reserve(cost_bytes).await?, place))
     }
 
     /// Room for `cost_bytes` if there is some and nobody waits for it.

@@ -332,7 +332,8 @@ fn polygon(ring: Value) -> Value {
 fn triangle(side: f64) -> Value {
     let reach = side * 0.01;
     let ring = json!([[0, 0], [0, -reach], [reach, 0], [0, 0]]);
-    json!({ "type": "Feature", "properties": { "name": "n" }, "geometry": { "type": "Polygon", "coordinates": [ring] } })
+    let polygon = json!({ "type": "Polygon", "coordinates": [ring] });
+    json!({ "type": "Feature", "properties": { "name": "n" }, "geometry": polygon })
 }
 
 #[tokio::test]

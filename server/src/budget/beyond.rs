@@ -25,10 +25,10 @@ impl Places {
         Self { units: Arc::new(Semaphore::new(all_units as usize)), all_units }
     }
 
-    /// Waits for `bytes`, or for all of it: what turns out to be larger than that is refused as it is made.
-    pub(super) async fn take(&self, bytes: u64) -> Place {
-        let permit = Arc::clone(&self.units).acquire_many_owned(units(bytes).min(self.all_units)).await;
-        Place(permit.expect("it is never closed"))
+    /// A place of `bytes`, or all of it: what turns out to be larger than that is refused as it is made. Nobody waits for one:
+    /// clients may take minutes to leave theirs, and who waits keeps others from rendering.
+    pub(super) fn take(&self, bytes: u64) -> Option<Place> {
+        self.try_take(units(bytes).min(self.all_units))
     }
 
     /// A place of `bytes`, of `place` if there is one already.

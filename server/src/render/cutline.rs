@@ -123,8 +123,8 @@ impl Cutline {
         let edge_rows: usize = rows.sum();
         if edge_rows > MAX_EDGE_ROWS {
             let detail = format!(
-                "geometry: its edges run through {edge_rows} rows of a grid {scale} times finer than the pixels, more than the \
-                 limit of {MAX_EDGE_ROWS}: simplify it, or ask for fewer pixels or a smaller `cover_scale`"
+                "geometry: its edges run through {edge_rows} rows of a grid {scale} times finer than the pixels, more \
+                 than the limit of {MAX_EDGE_ROWS}: simplify it, or ask for fewer pixels or a smaller `cover_scale`"
             );
             return Err(Problem::client(StatusCode::PAYLOAD_TOO_LARGE, detail));
         }

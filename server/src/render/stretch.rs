@@ -37,7 +37,8 @@ use crate::{
 /// Stretches kept; each is a few numbers.
 const MAX_STRETCHES: u64 = 10_000;
 
-/// Stretches that run on when nobody waits for them any more: fewer than the permits of one origin by half.
+/// Stretches that run on when nobody waits for them any more: fewer than the permits of one origin, of which files at hand have one
+/// more than there are threads.
 const MAX_OUTLIVING: usize = 2;
 
 type Ranges = Arc<[Rescale]>;
@@ -51,8 +52,8 @@ pub(crate) struct Stretches {
 }
 
 impl Stretches {
-    pub(crate) fn new() -> Self {
-        let outliving = Arc::new(Semaphore::new(MAX_OUTLIVING));
+    pub(crate) fn new(threads: usize) -> Self {
+        let outliving = Arc::new(Semaphore::new(MAX_OUTLIVING.min(threads.div_ceil(2))));
         Self { kept: Cache::new(MAX_STRETCHES), flights: Flights::new(), outliving }
     }
 }

@@ -41,7 +41,7 @@ pub(super) enum Phase {
     Idle,
 }
 
-/// What is known of one connection. All methods are cheap and lock nothing.
+/// What is known of one connection. All methods are cheap and lock nothing; the dues of large answers have a lock of their own.
 pub(super) struct Entry {
     pub(super) client: Client,
     /// Until when its large answers must have been taken.
