@@ -1,8 +1,8 @@
 //! How long it takes from the last byte of a scene to a tile of it on the map, beyond the settle time.
 //!
 //! Opens a house of its own (indexer, server, reference detector), drops scenes together and asks the server for the
-//! tile over each one's middle at the raw file's lowest zoom until it is answered 200. Nothing of a scene is known to the
-//! server before: the addresses are worked out from copies of the files that lie elsewhere.
+//! tile over each one's middle at the raw file's lowest zoom until it is answered 200. Nothing of a scene is known to
+//! the server before: the addresses are worked out from copies of the files that lie elsewhere.
 //!
 //! `cargo run --release -p aurora-e2e --example lag -- --scenes 10 --size 4000 --rounds 3`; the programs must be built.
 //! What follows `--` goes to the indexer.

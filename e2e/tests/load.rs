@@ -1,5 +1,5 @@
-//! The load tool on the real programs, at a size for every day: the operator's test, and the search for a capacity. The same at
-//! a night's size is `perf/nightly.sh`.
+//! The load tool on the real programs, at a size for every day: the operator's test, and the search for a capacity. The
+//! same at a night's size is `perf/nightly.sh`.
 
 use std::{path::Path, time::Duration};
 

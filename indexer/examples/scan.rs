@@ -1,7 +1,7 @@
 //! What a sweep of a large tree costs when nothing has changed in it: CPU seconds of this process.
 //!
-//! `cargo run --release -p aurora-indexer --example scan -- DIR`: makes 100,000 files in 2,300 folders below DIR, unless they
-//! are there, and sweeps them five times in full and five times pruned.
+//! `cargo run --release -p aurora-indexer --example scan -- DIR`: makes 100,000 files in 2,300 folders below DIR,
+//! unless they are there, and sweeps them five times in full and five times pruned.
 
 use std::{
     fs,

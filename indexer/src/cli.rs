@@ -60,7 +60,8 @@ pub enum What {
         /// The job's id
         job_id: String,
     },
-    /// Queues failed or cancelled jobs anew, with all their attempts; a published one whose result is gone is made again
+    /// Queues failed or cancelled jobs anew, with all their attempts; a published one whose result is gone is made
+    /// again
     Retry {
         /// The jobs' ids
         #[arg(value_name = "JOB_ID")]

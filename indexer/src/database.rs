@@ -95,8 +95,8 @@ impl Database {
     /// Opens or makes the database at `address` and brings its tables up to date.
     ///
     /// # Errors
-    /// When its folder is on a network file system, in use, or not usable, the server cannot be reached, or the database
-    /// is of a newer version.
+    /// When its folder is on a network file system, in use, or not usable, the server cannot be reached, or the
+    /// database is of a newer version.
     pub async fn open(state_dir: &Path, address: &Address) -> Result<Self> {
         if let Address::Sqlite(path) = address {
             let folder = path.parent().unwrap_or(path);

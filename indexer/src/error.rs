@@ -119,8 +119,8 @@ impl IndexerError {
         self.of_database().is_some_and(failure::passes)
     }
 
-    /// Whether the results folder takes nothing more: its disk is full, over a quota, read-only or fails at writing, or it is
-    /// not there.
+    /// Whether the results folder takes nothing more: its disk is full, over a quota, read-only or fails at writing, or
+    /// it is not there.
     pub fn is_of_results(&self) -> bool {
         use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
         let Self::Io { source, .. } = self else { return matches!(self, Self::ResultsAway { .. }) };

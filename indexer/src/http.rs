@@ -1,5 +1,5 @@
-//! The indexer's HTTP side: files' bytes ([`front`]), and every other address in one table ([`routes`]), a handler module
-//! each.
+//! The indexer's HTTP side: files' bytes ([`front`]), and every other address in one table ([`routes`]), a handler
+//! module each.
 
 pub mod catalog;
 pub mod events;

@@ -9,7 +9,8 @@ use aurora_indexer::Settings;
 
 fn main() -> ExitCode {
     let mut settings: Settings = aurora_daemon::config::parse();
-    // That a folder which left cannot be left unwatched any more is no news. What an operator asks for comes later, and holds.
+    // That a folder which left cannot be left unwatched any more is no news. What an operator asks for comes later, and
+    // holds.
     settings.log.log_level.insert_str(0, "notify=warn,");
     aurora_daemon::log::init(&settings.log);
     let done = match &settings.verb {

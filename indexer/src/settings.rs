@@ -71,8 +71,8 @@ pub struct Settings {
     /// Attempts a job gets before it counts as failed
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub max_attempts: u32,
-    /// Times that an attempt of a job may be lost by whatever runs it, such as by a node that dies, before the job counts
-    /// as failed; that is no attempt of the job's
+    /// Times that an attempt of a job may be lost by whatever runs it, such as by a node that dies, before the job
+    /// counts as failed; that is no attempt of the job's
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub max_losses: u32,
     /// Longest wait before a failed attempt is repeated; the first wait is a sixtieth of it
@@ -108,8 +108,8 @@ pub struct Settings {
     /// Time after which an attempt that the cluster does not list and that left no trace counts as lost
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub slurm_lost_after: Span,
-    /// Time after which `/health` tells of an attempt that waits on the cluster for a reason that somebody has to see to, such
-    /// as nodes that are down or a job that is held
+    /// Time after which `/health` tells of an attempt that waits on the cluster for a reason that somebody has to see
+    /// to, such as nodes that are down or a job that is held
     #[arg(long, value_name = "TIME", default_value = "2m")]
     pub slurm_stuck_after: Span,
     /// Time that the cluster may take to answer; an answer that comes later is not waited for

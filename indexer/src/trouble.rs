@@ -1,7 +1,7 @@
 //! What stands in the way of a part of the indexer just now, for `/health` and `/metrics`.
 //!
-//! A part that is in trouble (the database is away or cannot be written, no attempt can begin) goes on trying and loses nothing;
-//! somebody has to be told. The database and the dispatcher keep one each; the watcher has more to tell, in
+//! A part that is in trouble (the database is away or cannot be written, no attempt can begin) goes on trying and loses
+//! nothing; somebody has to be told. The database and the dispatcher keep one each; the watcher has more to tell, in
 //! [`crate::watch::status`].
 
 use std::sync::{Mutex, PoisonError};

@@ -2,8 +2,9 @@
 //!
 //! [`dispatch`] takes leases and hands tasks to an [`executor::Executor`]: [`local`] runs them as child processes,
 //! [`slurm`] on a cluster. [`collect`] verifies what an attempt left; [`publish`] moves it into the results and the
-//! catalogue; [`carry`] takes a result along when its file moves; [`folder`] knows whose the results folder is and [`keeper`]
-//! whether it is all there; [`janitor`] removes what nobody needs any more. It watches no files and serves no HTTP.
+//! catalogue; [`carry`] takes a result along when its file moves; [`folder`] knows whose the results folder is and
+//! [`keeper`] whether it is all there; [`janitor`] removes what nobody needs any more. It watches no files and serves
+//! no HTTP.
 
 pub mod attempt;
 pub mod carry;

@@ -1,4 +1,5 @@
-//! Preconditions of RFC 9110, section 13, over a real socket: with a range and without, in lists, on several lines, by date.
+//! Preconditions of RFC 9110, section 13, over a real socket: with a range and without, in lists, on several lines, by
+//! date.
 
 mod support;
 
@@ -34,8 +35,8 @@ fn etag(indexer: &Indexer) -> String {
     indexer.get("/files/a.bin").header("etag").unwrap().to_owned()
 }
 
-/// Asks by `GET` and `HEAD`, with and without a range, and holds the answers to the status without one; a condition that is
-/// met lets the range stand.
+/// Asks by `GET` and `HEAD`, with and without a range, and holds the answers to the status without one; a condition
+/// that is met lets the range stand.
 fn hold(indexer: &Indexer, conditions: &[(&str, &str)], status: u16) {
     for method in ["GET", "HEAD"] {
         for range in [&[][..], &[("Range", "bytes=10-19")]] {

@@ -62,8 +62,8 @@ impl Drop for Volume {
     }
 }
 
-/// An ext4 file system of 64 MiB in an image that lies where there is room for 8: what is written is accepted, and fails
-/// when it is to be kept.
+/// An ext4 file system of 64 MiB in an image that lies where there is room for 8: what is written is accepted, and
+/// fails when it is to be kept.
 struct Hollow {
     mounted: Option<Volume>,
     beneath: Volume,

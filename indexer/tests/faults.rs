@@ -2,7 +2,8 @@
 //! published.
 //!
 //! The indexer that is killed is this test's own program, started anew as [`the_indexer_itself`]: it listens to the
-//! steps in its own log and ends itself when the wanted one comes. The product has no part in this but the steps' names.
+//! steps in its own log and ends itself when the wanted one comes. The product has no part in this but the steps'
+//! names.
 
 mod cluster;
 mod support;
@@ -127,7 +128,8 @@ struct Fragile {
     dir: tempfile::TempDir,
     address: SocketAddr,
     child: Child,
-    /// What it is told beside what all are: where its database is, if that is no file of its own, and who runs its jobs.
+    /// What it is told beside what all are: where its database is, if that is no file of its own, and who runs its
+    /// jobs.
     environment: Environment,
     fault: String,
     was_killed: bool,
@@ -261,8 +263,8 @@ impl Fragile {
     }
 }
 
-/// A loopback address that no other indexer of this test has: a port that is free between two starts would else be given to
-/// another one, which would then answer for this.
+/// A loopback address that no other indexer of this test has: a port that is free between two starts would else be
+/// given to another one, which would then answer for this.
 fn host_of_its_own() -> Ipv4Addr {
     static TAKEN: AtomicU32 = AtomicU32::new(0);
     let [_, _, high, low] = (TAKEN.fetch_add(1, Ordering::Relaxed) + 1).to_be_bytes();

@@ -13,8 +13,9 @@ use support::{COPY, Indexer, tiff, until};
 const SLURM: [&str; 8] = ["--executor", "slurm", "--jobs", "4", "--job-memory", "200MiB", "--slurm-lost-after", "4s"];
 
 /// Leaves a line for every run of a scene; scenes named `wait…` wait for a file `go`, `refused…` are refused, `slow…`
-/// take for ever, `vanish…` wait too and then end with all of their job's script, so that no trace is left. The first run
-/// of `zombie…` waits for a file `late` instead, then writes rubbish where it was to write and leaves a file `written`.
+/// take for ever, `vanish…` wait too and then end with all of their job's script, so that no trace is left. The first
+/// run of `zombie…` waits for a file `late` instead, then writes rubbish where it was to write and leaves a file
+/// `written`.
 fn script() -> String {
     format!(
         r#"name=$(basename "$1" .tif); echo $$ >> "$4/runs-$name"

@@ -1,8 +1,9 @@
 //! Limits that decide the exit status, as k6 writes them or shorter: `http_req_duration: p(95)<500` is
-//! `http_req_duration.p95<500`, `http_req_failed: rate<0.01` is `http_req_failed<0.01`; also `<=`, `>`, `>=`, `==`, `!=`.
+//! `http_req_duration.p95<500`, `http_req_failed: rate<0.01` is `http_req_failed<0.01`; also `<=`, `>`, `>=`, `==`,
+//! `!=`.
 //!
-//! Metrics are named as in [`crate::measure::Tally::metrics`]. One that was not measured holds no limit, and the verdict
-//! says which there are.
+//! Metrics are named as in [`crate::measure::Tally::metrics`]. One that was not measured holds no limit, and the
+//! verdict says which there are.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -96,8 +97,8 @@ impl Threshold {
     }
 }
 
-/// A metric by its name or by k6's: a rate is written as the share it is (`http_req_failed: rate`), a counter as its count
-/// (`http_reqs: count`), a gauge as its value.
+/// A metric by its name or by k6's: a rate is written as the share it is (`http_req_failed: rate`), a counter as its
+/// count (`http_reqs: count`), a gauge as its value.
 fn find(name: &str, metrics: &BTreeMap<String, f64>) -> Option<f64> {
     let is_share =
         |base: &str| base.ends_with("_share") || base.ends_with("http_req_failed") || base.ends_with("checks");
@@ -118,8 +119,8 @@ fn split_figure(name: &str) -> (&str, &str) {
     }
 }
 
-/// `metric: p(95)`, `metric:p95` and `metric.p(95)` as the metric is named here. Another colon belongs to the name: of a
-/// peer, or of tags.
+/// `metric: p(95)`, `metric:p95` and `metric.p(95)` as the metric is named here. Another colon belongs to the name: of
+/// a peer, or of tags.
 fn canonical(text: &str) -> String {
     let text = match text.trim().strip_suffix(')').and_then(|text| text.rsplit_once("p(")) {
         Some((metric, percent)) => format!("{metric}p{}", percent.trim()),

@@ -152,7 +152,8 @@ fn two_recorded_protocols_are_laid_side_by_side_and_judged() {
     assert_eq!(compare("ratio.no_such_metric>0").status.code(), Some(1));
 }
 
-/// Starts the tool, asks it to stop once the server was asked for some tiles, and waits: status, report, standard error.
+/// Starts the tool, asks it to stop once the server was asked for some tiles, and waits: status, report, standard
+/// error.
 fn interrupted(args: &[&str], ledger: &Ledger, stem: &str) -> (ExitStatus, Value) {
     let out = tempfile::tempdir().unwrap();
     let child = Command::new(env!("CARGO_BIN_EXE_aurora-perf")).args(args).arg("--out").arg(out.path()).spawn();

@@ -1,5 +1,5 @@
-//! The least that a tile server can do: `constant ADDR BYTES` answers everything with the same body of so many bytes, behind
-//! the same listener, bounds and router as the server. `perf/bench.sh` compares a hot tile with it.
+//! The least that a tile server can do: `constant ADDR BYTES` answers everything with the same body of so many bytes,
+//! behind the same listener, bounds and router as the server. `perf/bench.sh` compares a hot tile with it.
 
 use aurora_daemon::serve::{self, Bounds, Connections};
 use axum::{Router, http::header};

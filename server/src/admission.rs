@@ -1,8 +1,8 @@
 //! Who may render now, who waits, and who is sent away.
 //!
 //! A few renders are under way at once (enough to keep all threads busy while others wait for their bytes); a bounded
-//! number waits, in turns by client; everybody else is answered 503 at once, which costs next to nothing. No client
-//! can take all places, and the rasters of no one origin all permits: an origin that hangs holds only its own, and up only
+//! number waits, in turns by client; everybody else is answered 503 at once, which costs next to nothing. No client can
+//! take all places, and the rasters of no one origin all permits: an origin that hangs holds only its own, and up only
 //! those who wait for it, also where all users come by one proxy and so are one client.
 
 use std::{
@@ -24,8 +24,8 @@ use crate::source::origin_of;
 /// Renders under way for each thread: one computes, the others wait for bytes.
 const RENDERS_PER_THREAD: usize = 8;
 
-/// Renders of files at hand under way beside those that compute: their bytes are there sooner than a thread is, and what they
-/// hold meanwhile is better used for blocks.
+/// Renders of files at hand under way beside those that compute: their bytes are there sooner than a thread is, and
+/// what they hold meanwhile is better used for blocks.
 const RENDERS_AHEAD: usize = 1;
 
 /// Too many are waiting, or the wait was too long.
@@ -70,8 +70,8 @@ pub(crate) struct Depth {
     pub(crate) limit: usize,
     /// Renders under way.
     pub(crate) running: usize,
-    /// Renders inside that are not under way yet. Of files at hand fewer are under way at once than of others, so more of
-    /// them may wait than `limit`.
+    /// Renders inside that are not under way yet. Of files at hand fewer are under way at once than of others, so more
+    /// of them may wait than `limit`.
     pub(crate) waiting: usize,
     /// Requests sent away since the start.
     pub(crate) shed: u64,

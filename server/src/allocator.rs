@@ -1,10 +1,10 @@
 //! jemalloc, and a bound on what it keeps of memory that was freed.
 //!
-//! Buffers of a tenth of a megabyte to some of them come and go hundreds of times a second. jemalloc keeps freed pages for a
-//! while, which spares the system's faults on the next ones; but under load they pile up to tens of megabytes beside what
-//! is in use, which `--memory` and its overhead do not allow for. Giving every page back at once costs half of the tiles a
-//! second. So the resident memory is looked at with every megabyte of large buffers, and all kept pages are given back when it
-//! stands above a bound. Called by whoever allocates; `main` sets the bound.
+//! Buffers of a tenth of a megabyte to some of them come and go hundreds of times a second. jemalloc keeps freed pages
+//! for a while, which spares the system's faults on the next ones; but under load they pile up to tens of megabytes
+//! beside what is in use, which `--memory` and its overhead do not allow for. Giving every page back at once costs half
+//! of the tiles a second. So the resident memory is looked at with every megabyte of large buffers, and all kept pages
+//! are given back when it stands above a bound. Called by whoever allocates; `main` sets the bound.
 
 #![allow(unsafe_code, reason = "a global allocator is unsafe by nature, and so are jemalloc's controls")]
 
@@ -22,9 +22,9 @@ use std::{
 
 use tikv_jemallocator::Jemalloc;
 
-/// Freed pages go back to the system after a twentieth of a second instead of ten, and one arena keeps them for all threads:
-/// with jemalloc's own settings the resident memory stood at twice a small budget. No buffer gets a page more than it asked
-/// for, which else spreads where buffers begin: an encoded tile has five to ten pages.
+/// Freed pages go back to the system after a twentieth of a second instead of ten, and one arena keeps them for all
+/// threads: with jemalloc's own settings the resident memory stood at twice a small budget. No buffer gets a page more
+/// than it asked for, which else spreads where buffers begin: an encoded tile has five to ten pages.
 #[unsafe(export_name = "_rjem_malloc_conf")]
 static MALLOC_CONF: &[u8; 67] = b"narenas:1,dirty_decay_ms:50,muzzy_decay_ms:0,cache_oblivious:false\0";
 

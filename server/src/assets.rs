@@ -46,8 +46,8 @@ pub(crate) async fn asset(method: Method, uri: Uri, headers: HeaderMap, conditio
     }
 }
 
-/// The same address without the slash at its end, as TiTiler redirects to it: relative, so that it holds behind a proxy that puts
-/// something in front.
+/// The same address without the slash at its end, as TiTiler redirects to it: relative, so that it holds behind a proxy
+/// that puts something in front.
 fn without_slash(uri: &Uri) -> Option<String> {
     let last = uri.path().strip_suffix('/')?.rsplit('/').next().filter(|last| !last.is_empty())?;
     Some(uri.query().map_or_else(|| format!("../{last}"), |query| format!("../{last}?{query}")))

@@ -1,9 +1,10 @@
-//! What computing costs, and who it is for: the route that was asked, and the render that may turn out to be for nobody.
+//! What computing costs, and who it is for: the route that was asked, and the render that may turn out to be for
+//! nobody.
 //!
-//! A request's bill says for which route its threads were busy, async and render threads alike; that is how the share of
-//! the map's own files, lists and tiles shows. A render's bill adds up its pieces; when all who wait for it have gone
-//! before it is done, all of them were for nothing. Times are those of a clock on the wall, as polls and pieces of work
-//! do not wait. It decides nothing; [`crate::pool`] counts and [`crate::handlers::health`] tells.
+//! A request's bill says for which route its threads were busy, async and render threads alike; that is how the share
+//! of the map's own files, lists and tiles shows. A render's bill adds up its pieces; when all who wait for it have
+//! gone before it is done, all of them were for nothing. Times are those of a clock on the wall, as polls and pieces of
+//! work do not wait. It decides nothing; [`crate::pool`] counts and [`crate::handlers::health`] tells.
 
 use std::{
     future::poll_fn,
@@ -70,8 +71,8 @@ impl Charge {
         Self { route: ROUTE.try_with(Clone::clone).ok(), render: RENDER.try_with(Arc::clone).ok() }
     }
 
-    /// Charges a piece of work. `wanted` says whether somebody waits for it itself; pieces of a render are wanted as long
-    /// as the render is.
+    /// Charges a piece of work. `wanted` says whether somebody waits for it itself; pieces of a render are wanted as
+    /// long as the render is.
     pub(crate) fn pay(&self, took: Duration, wanted: bool, wasted: impl FnOnce(Duration)) {
         self.route.iter().for_each(|route| route.increment(nanos(took)));
         match &self.render {

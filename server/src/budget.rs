@@ -1,10 +1,10 @@
 //! Divides `--memory` between what is kept and what is under way, and keeps account of the latter.
 //!
 //! Every cache weighs its own entries, and has a part of its own, so that a flood of headers cannot push out tiles.
-//! [`Room`] accounts for everything else that lives: what renders, surveys and header reads hold, and encoded tiles until the last
-//! client has taken them; what these leave is lent to the blocks. Pictures too large for their part are held to
-//! `--picture-limit`, all together ([`beyond`]). Lists account for themselves
-//! ([`crate::features`]). The rest of the process (code, connections, the catalogue) is the overhead that comes on top.
+//! [`Room`] accounts for everything else that lives: what renders, surveys and header reads hold, and encoded tiles
+//! until the last client has taken them; what these leave is lent to the blocks. Pictures too large for their part are
+//! held to `--picture-limit`, all together ([`beyond`]). Lists account for themselves ([`crate::features`]). The rest
+//! of the process (code, connections, the catalogue) is the overhead that comes on top.
 
 mod account;
 mod beyond;
@@ -28,8 +28,8 @@ use beyond::Places;
 /// Below this a single render of a large block has no room.
 pub(crate) const MIN_MEMORY_BYTES: u64 = 32 << 20;
 
-/// Part of what renders may have that answers may take of blocks' part, beside what the cache of tiles may hold: clients take
-/// their time.
+/// Part of what renders may have that answers may take of blocks' part, beside what the cache of tiles may hold:
+/// clients take their time.
 const SLOW_ANSWERS_PART: u64 = 2;
 
 /// An answer may take this part of what others leave, so that there is room for some tiles however many large ones are
@@ -111,8 +111,8 @@ impl<T> AsRef<[u8]> for Held<T> {
 }
 
 impl Room {
-    /// Room for renders, for surveys and for the tiles in their cache, of which `blocks` get what is left, and for as much as
-    /// `beyond_bytes` on top of all that; nobody waits for longer than `patience`.
+    /// Room for renders, for surveys and for the tiles in their cache, of which `blocks` get what is left, and for as
+    /// much as `beyond_bytes` on top of all that; nobody waits for longer than `patience`.
     pub(crate) fn new(budget: &Budget, beyond_bytes: u64, blocks: Arc<BlockCache>, patience: Duration) -> Self {
         let limit_bytes = budget.in_flight_bytes + budget.tiles_bytes + budget.surveys_bytes;
         let slow_bytes = budget.in_flight_bytes / SLOW_ANSWERS_PART;
@@ -151,8 +151,8 @@ impl Room {
         timeout(self.patience, waits).await.ok().and_then(Result::ok).ok_or(Overloaded)
     }
 
-    /// The same for what may be larger than all renders may have, or become an answer of as much as `answer_bytes` that is too
-    /// large to be sent beside others: that is given a place beyond `--memory` before anything is made.
+    /// The same for what may be larger than all renders may have, or become an answer of as much as `answer_bytes` that
+    /// is too large to be sent beside others: that is given a place beyond `--memory` before anything is made.
     ///
     /// # Errors
     /// There is no place now, or no room in time.

@@ -1,8 +1,8 @@
 //! What the indexers know, in memory: scenes, detections, jobs, and the news of them.
 //!
 //! One `follow` task an indexer applies its change feed to a `Mirror`; handlers look things up and list them; `listen`
-//! tells browsers the `events`. `snapshot` keeps the mirrors on disk, so that a restart does not wait for an indexer that is away.
-//! It changes nothing at the indexers.
+//! tells browsers the `events`. `snapshot` keeps the mirrors on disk, so that a restart does not wait for an indexer
+//! that is away. It changes nothing at the indexers.
 
 mod events;
 mod feature;
@@ -120,8 +120,8 @@ impl Catalogue {
         self.moved.send_replace(());
     }
 
-    /// As long as it is the same, so is everything that can be said of scenes. It never comes back: a feed may, when its indexer
-    /// was thrown back.
+    /// As long as it is the same, so is everything that can be said of scenes. It never comes back: a feed may, when
+    /// its indexer was thrown back.
     pub(crate) fn position(&self) -> u64 {
         self.moves.load(SeqCst)
     }
@@ -163,7 +163,8 @@ impl Catalogue {
         })
     }
 
-    /// All that was found, with the scenes, in no order. An id that two indexers have belongs to the first, as in a look-up.
+    /// All that was found, with the scenes, in no order. An id that two indexers have belongs to the first, as in a
+    /// look-up.
     pub(crate) fn everything_found(&self) -> Vec<(Arc<Scene>, Arc<SceneDetections>)> {
         let mirrors = self.mirrors();
         let of_mirror = mirrors.iter().enumerate().flat_map(|(index, mirror)| {

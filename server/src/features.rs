@@ -1,10 +1,9 @@
-//! Lists of GeoJSON features: written one by one, so that only one at a time stands in memory as a tree, and accounted for
-//! until the client has taken the last byte. The handlers of scenes,
-//! detections and STAC items answer with them.
+//! Lists of GeoJSON features: written one by one, so that only one at a time stands in memory as a tree, and accounted
+//! for until the client has taken the last byte. The handlers of scenes, detections and STAC items answer with them.
 //!
-//! Lists have a part of `--memory` of their own: a client that takes its time over one makes others wait for lists, not for
-//! tiles. Two pages can be under way at once, and the rest is for those that are kept ([`crate::listed`]). A page ends early
-//! where it would take more than its share.
+//! Lists have a part of `--memory` of their own: a client that takes its time over one makes others wait for lists, not
+//! for tiles. Two pages can be under way at once, and the rest is for those that are kept ([`crate::listed`]). A page
+//! ends early where it would take more than its share.
 
 use std::{
     sync::{
@@ -83,8 +82,8 @@ impl Lists {
         self.kept_bytes
     }
 
-    /// `bytes`, accounted for until the last who holds them has let go: by what was taken for the list they are of, else if there
-    /// is room now. Nobody waits here, behind those who have yet to begin.
+    /// `bytes`, accounted for until the last who holds them has let go: by what was taken for the list they are of,
+    /// else if there is room now. Nobody waits here, behind those who have yet to begin.
     pub(crate) fn account(&self, bytes: &Bytes, taken: Option<Taken>) -> Option<Bytes> {
         let units = units_of(bytes.len());
         let mut permit = match taken.and_then(|taken| Arc::into_inner(taken.0)) {

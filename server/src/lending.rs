@@ -1,7 +1,7 @@
 //! What renders and answers leave of their part of `--memory` for a while, lent to the block cache.
 //!
-//! They get it back when they take it, before anything else happens, so the whole never grows beyond `--memory`; where they take more
-//! than their part, blocks give way for as long. The caller is [`crate::budget::Room`], under its lock.
+//! They get it back when they take it, before anything else happens, so the whole never grows beyond `--memory`; where
+//! they take more than their part, blocks give way for as long. The caller is [`crate::budget::Room`], under its lock.
 
 use std::{
     sync::Arc,
@@ -10,7 +10,8 @@ use std::{
 
 use aurora_raster::cache::BlockCache;
 
-/// The room is lent in this many parts, so that the cache's bound does not move with every render; one of them is kept back.
+/// The room is lent in this many parts, so that the cache's bound does not move with every render; one of them is kept
+/// back.
 const PARTS: u64 = 32;
 
 /// How long something must have been left before it is lent.

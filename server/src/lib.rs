@@ -1,9 +1,9 @@
 //! Range reads in, map tiles out, within one memory budget.
 //!
-//! A request comes in by `routes`, unless `recall` knows its answer, and is answered by one of the `handlers`. What is known
-//! of scenes stands in the `catalogue`, which follows the indexers' change feeds; pixels come from `rasters` (opened files)
-//! through `render` (admission, plan, fetch, paint) into `tiles` (encoded tiles, each made once). The program's `main` and the tests
-//! start it here. It writes no catalogue, runs no jobs and links no GDAL.
+//! A request comes in by `routes`, unless `recall` knows its answer, and is answered by one of the `handlers`. What is
+//! known of scenes stands in the `catalogue`, which follows the indexers' change feeds; pixels come from `rasters`
+//! (opened files) through `render` (admission, plan, fetch, paint) into `tiles` (encoded tiles, each made once). The
+//! program's `main` and the tests start it here. It writes no catalogue, runs no jobs and links no GDAL.
 
 mod admission;
 mod antimeridian;

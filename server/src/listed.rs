@@ -1,10 +1,10 @@
 //! Answers from the catalogue, and lists that never change, kept until the catalogue moves.
 //!
-//! A list takes milliseconds to write and to compress, and everybody who opens the map asks for the same few. This stands
-//! round their routes, outside of the layer that compresses. An answer is kept as it goes out, under its address, the
-//! server's own address in its links, the encoding, and how far every feed was followed; so nothing is ever invalidated, and
-//! equal requests meet. Its ETag is made of its bytes: a list that says the same has the same, also after a restart. What lists
-//! hold is not known here; their bytes are accounted for by [`crate::features`].
+//! A list takes milliseconds to write and to compress, and everybody who opens the map asks for the same few. This
+//! stands round their routes, outside of the layer that compresses. An answer is kept as it goes out, under its
+//! address, the server's own address in its links, the encoding, and how far every feed was followed; so nothing is
+//! ever invalidated, and equal requests meet. Its ETag is made of its bytes: a list that says the same has the same,
+//! also after a restart. What lists hold is not known here; their bytes are accounted for by [`crate::features`].
 
 use std::{
     convert::Infallible,
@@ -145,7 +145,8 @@ async fn make(app: Arc<App>, key: Key, position: u64, request: Request, next: Ne
     answer
 }
 
-/// The whole answer in memory. Its length is bounded by what makes it: a page of a list, one document, or the picture of a colormap.
+/// The whole answer in memory. Its length is bounded by what makes it: a page of a list, one document, or the picture
+/// of a colormap.
 async fn collected(app: &App, response: Response) -> Answer {
     match whole(app, response).await {
         Ok(answer) => answer,

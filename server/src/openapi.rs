@@ -117,8 +117,8 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// An empty one whose addresses lie below `prefix`, each with these parameters. The router gets them whole: one that is
-    /// nested would take every request's path apart and put it together again.
+    /// An empty one whose addresses lie below `prefix`, each with these parameters. The router gets them whole: one
+    /// that is nested would take every request's path apart and put it together again.
     pub(crate) fn below(prefix: &'static str, parameters: &[Parameter]) -> Self {
         Self { prefix, parameters: parameters.to_vec(), ..Self::default() }
     }

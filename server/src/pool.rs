@@ -2,8 +2,8 @@
 //!
 //! Work goes in turns by client, each charged with the time it took. Of a render that comes more than once, what comes
 //! after the first goes before what is new: map users pan away, and the less is begun and not done the less was for
-//! nothing. The queue is bounded by the callers' admission, not here. Work whose caller has gone before a thread took it
-//! up is dropped.
+//! nothing. The queue is bounded by the callers' admission, not here. Work whose caller has gone before a thread took
+//! it up is dropped.
 
 use std::{
     io,

@@ -1,7 +1,7 @@
 //! The raster query parameters, by TiTiler's names.
 //!
-//! What is not known is none of our business and ignored; what cannot be understood is refused by name where it means something
-//! ([`address`]), so that nobody takes one picture for another. How each value is spelt stands in [`read`].
+//! What is not known is none of our business and ignored; what cannot be understood is refused by name where it means
+//! something ([`address`]), so that nobody takes one picture for another. How each value is spelt stands in [`read`].
 
 pub(crate) mod address;
 pub(crate) mod read;
@@ -77,7 +77,8 @@ pub(crate) struct RasterQuery {
 }
 
 impl RasterQuery {
-    /// Reads the pairs of a query; empty values count as absent. What cannot be read is as if it was not there, and told.
+    /// Reads the pairs of a query; empty values count as absent. What cannot be read is as if it was not there, and
+    /// told.
     pub(crate) fn parse(pairs: &[(String, String)]) -> (Self, Vec<Refused>) {
         let (mut query, mut later) = (Self::default(), Later::default());
         let mut refused = Vec::new();

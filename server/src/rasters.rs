@@ -6,7 +6,8 @@
 //! the source cannot be reached then or answers nothing of use, the version known goes on, so that cached tiles outlive
 //! their origin.
 //!
-//! Headers are read within the room for renders and parsed on their threads. Callers: the handlers and [`crate::render`].
+//! Headers are read within the room for renders and parsed on their threads. Callers: the handlers and
+//! [`crate::render`].
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -30,10 +31,12 @@ use crate::{
     target::{Origin, Target},
 };
 
-/// Header bytes that there is room for at first, unless the file is known to need more: all but the largest block tables.
+/// Header bytes that there is room for at first, unless the file is known to need more: all but the largest block
+/// tables.
 const COMMON_HEADER_BYTES: u64 = 256 << 10;
 
-/// What reading a header takes for each of its bytes: the bytes, the entries decoded from them, and the table made of these.
+/// What reading a header takes for each of its bytes: the bytes, the entries decoded from them, and the table made of
+/// these.
 const ROOM_PER_HEADER_BYTE: u64 = 6;
 
 /// What an opened raster costs beside its block tables, measured at 2 to 4 KiB.

@@ -1,9 +1,10 @@
-//! What was at hand a moment ago and is asked for again at the same address: answered before the address is taken apart.
+//! What was at hand a moment ago and is asked for again at the same address: answered before the address is taken
+//! apart.
 //!
-//! Stands before the router. Once the walk ([`crate::handlers`]) has found an answer at hand, the address as it was spelt
-//! leads here to its key, the head it went out with, and the version it was of. That version is looked at anew for every
-//! request, and the bytes are those of [`crate::tiles`]; what is not as it was, is not at hand, or is asked for with
-//! conditions, goes the whole way. Nothing is ever invalidated here.
+//! Stands before the router. Once the walk ([`crate::handlers`]) has found an answer at hand, the address as it was
+//! spelt leads here to its key, the head it went out with, and the version it was of. That version is looked at anew
+//! for every request, and the bytes are those of [`crate::tiles`]; what is not as it was, is not at hand, or is asked
+//! for with conditions, goes the whole way. Nothing is ever invalidated here.
 
 use std::{
     net::SocketAddr,
@@ -41,7 +42,8 @@ const ENTRY_BYTES: usize = 2 << 10;
 /// Longest address that is kept.
 const LONGEST_KEPT_BYTES: usize = 2 << 10;
 
-/// What makes an answer hang on more than the address (RFC 9110, section 13.1); `If-Range` does not where there are no ranges.
+/// What makes an answer hang on more than the address (RFC 9110, section 13.1); `If-Range` does not where there are no
+/// ranges.
 const CONDITIONS: [HeaderName; 4] =
     [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE, header::IF_MATCH, header::IF_UNMODIFIED_SINCE];
 

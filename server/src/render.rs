@@ -128,8 +128,8 @@ async fn admitted(
     Ok(Tile::new(bytes, media_type, stages))
 }
 
-/// Brings the picture's blocks beside those that its stretch is taken of, if that must be read: a round to a file server
-/// takes longer than all else here.
+/// Brings the picture's blocks beside those that its stretch is taken of, if that must be read: a round to a file
+/// server takes longer than all else here.
 async fn read_ahead(app: &App, order: &Order, tiff: &Arc<GeoTiff>) {
     if matches!(order.target.locator, Locator::File(_)) || !stretch::is_to_be_read(app, order, tiff) {
         return;
@@ -225,8 +225,8 @@ fn whole_view(header: &Header, query: &RasterQuery, sizing: &Sizing) -> Result<O
     Ok(asked.map(|crs| View::of_whole(header, crs.clone(), *sizing)).transpose()?)
 }
 
-/// All of a raster in its own rows and columns. There is nothing beyond it to look at, so an algorithm that wants a buffer gets one
-/// of masked pixels.
+/// All of a raster in its own rows and columns. There is nothing beyond it to look at, so an algorithm that wants a
+/// buffer gets one of masked pixels.
 fn whole(tiff: &GeoTiff, sizing: &Sizing, query: &RasterQuery, options: &ReadOptions) -> Wanted {
     let header = tiff.header();
     let size_px = sizing.resolve((header.levels[0].width_px, header.levels[0].height_px));
@@ -272,8 +272,8 @@ fn encoded(
     Ok((bytes, format.media_type()))
 }
 
-/// The values of every band at a place in a system after the process, and which bands they are; masked ones are `None`. An algorithm
-/// that looks round a pixel has nothing to look at here and is left out.
+/// The values of every band at a place in a system after the process, and which bands they are; masked ones are `None`.
+/// An algorithm that looks round a pixel has nothing to look at here and is left out.
 pub(crate) async fn point(
     app: &App,
     tiff: Arc<GeoTiff>,

@@ -42,8 +42,8 @@ pub struct Settings {
     #[arg(long, default_value = "256MiB", value_name = "SIZE")]
     pub memory: ByteSize,
 
-    /// Bytes that pictures too large for renders' share of `--memory` may take, all together, until clients have taken them; one
-    /// that is larger by itself is answered 413
+    /// Bytes that pictures too large for renders' share of `--memory` may take, all together, until clients have taken
+    /// them; one that is larger by itself is answered 413
     #[arg(long, default_value = "384MiB", value_name = "SIZE")]
     pub picture_limit: ByteSize,
 

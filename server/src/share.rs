@@ -1,7 +1,7 @@
 //! How much of their part of `--memory` tiles take: all of it, as long as some are asked for again.
 //!
-//! Users who move over scenes ask for hardly any tile twice: browsers keep what they have seen. What such tiles would take
-//! is then of more use to the blocks, of which the next tile is made. The caller is [`crate::tiles`].
+//! Users who move over scenes ask for hardly any tile twice: browsers keep what they have seen. What such tiles would
+//! take is then of more use to the blocks, of which the next tile is made. The caller is [`crate::tiles`].
 
 use std::collections::{HashSet, VecDeque};
 
@@ -39,7 +39,8 @@ impl Share {
         Self { whole_bytes, capacity_bytes: whole_bytes, made: 0, made_again: 0, hits: 0, lately, known }
     }
 
-    /// The tile of `key` was made, and `hits` were found at hand since the start. Returns the new share when it changes.
+    /// The tile of `key` was made, and `hits` were found at hand since the start. Returns the new share when it
+    /// changes.
     pub(crate) fn made(&mut self, key: Key, hits: u64) -> Option<u64> {
         self.made += 1;
         self.made_again += u64::from(!self.is_new(key));

@@ -1,5 +1,5 @@
-//! Where rasters lie and who may read them: [`Locator`], the allow list, the origins with their shares of requests, local
-//! files and the HTTP client for ranges.
+//! Where rasters lie and who may read them: [`Locator`], the allow list, the origins with their shares of requests,
+//! local files and the HTTP client for ranges.
 //!
 //! Nothing here caches or knows TIFF; its caller is [`crate::rasters`].
 
@@ -53,8 +53,8 @@ impl fmt::Display for Locator {
     }
 }
 
-/// The name of the origin that `source` reads from: that of a file server, one for all files on local disks, or one for all
-/// that are mounted from elsewhere.
+/// The name of the origin that `source` reads from: that of a file server, one for all files on local disks, or one for
+/// all that are mounted from elsewhere.
 pub(crate) fn origin_of(source: &dyn ByteSource) -> Arc<str> {
     if source.is_at_hand() {
         return "files at hand".into();

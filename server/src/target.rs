@@ -53,8 +53,8 @@ impl Target {
         matches!(&self.origin, Origin::Scene { scene, .. } if Some(scene.revision) == asked)
     }
 
-    /// How longitudes are counted for its zooms: of a scene as it lies, of a raster by `url` as rio-tiler does, which has one across the
-    /// antimeridian as wide as the world.
+    /// How longitudes are counted for its zooms: of a scene as it lies, of a raster by `url` as rio-tiler does, which
+    /// has one across the antimeridian as wide as the world.
     pub(crate) fn longitudes(&self) -> Longitudes {
         match self.origin {
             Origin::Scene { .. } => Longitudes::RunningOn,

@@ -42,8 +42,8 @@ const KEY_BYTES: usize = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Key([u8; KEY_BYTES]);
 
-/// Which pixels and documents the same question is answered with. Raised whenever these change, so that nobody keeps what an older
-/// program made of it.
+/// Which pixels and documents the same question is answered with. Raised whenever these change, so that nobody keeps
+/// what an older program made of it.
 const ANSWERS: &str = "7";
 
 impl Key {

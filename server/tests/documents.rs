@@ -1,4 +1,5 @@
-//! Documents about a raster, the STAC API and the OpenAPI document: what they hold, and that their links lead somewhere.
+//! Documents about a raster, the STAC API and the OpenAPI document: what they hold, and that their links lead
+//! somewhere.
 
 mod support;
 

@@ -1,4 +1,5 @@
-//! How often a file server must be asked, one time after the other and in all, for the first tile of a scene never seen.
+//! How often a file server must be asked, one time after the other and in all, for the first tile of a scene never
+//! seen.
 
 mod support;
 

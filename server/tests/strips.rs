@@ -1,5 +1,5 @@
-//! Pictures made in strips, because they are too large to be made in one piece beside others: the same bytes whatever the strips,
-//! and no more memory than is granted.
+//! Pictures made in strips, because they are too large to be made in one piece beside others: the same bytes whatever
+//! the strips, and no more memory than is granted.
 
 mod support;
 
@@ -137,8 +137,8 @@ async fn large_features_are_counted_in_strips_wherever_they_lie() {
     }
 }
 
-/// Kinds of picture, and what of them the picture's own limit grants: the file where it is as large as what it shows, and what libwebp
-/// takes for each pixel.
+/// Kinds of picture, and what of them the picture's own limit grants: the file where it is as large as what it shows,
+/// and what libwebp takes for each pixel.
 const KINDS: [(&str, u64); 10] = [
     ("png?algorithm=lee", 0),
     ("png?algorithm=refined_lee", 0),

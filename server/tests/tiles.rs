@@ -122,7 +122,8 @@ async fn values_can_be_made_of_values() {
         response.bytes().await.unwrap()
     };
     let (_, plain) = npy(&values(".npy?").await);
-    // The type stays 16 bits under a speckle filter, and the size that of the tile, whatever the filter looks at beyond.
+    // The type stays 16 bits under a speckle filter, and the size that of the tile, whatever the filter looks at
+    // beyond.
     let (shape, filtered) = npy(&values(".npy?algorithm=lee&").await);
     assert_eq!(shape, [2, 256, 256]);
     assert_ne!(plain[..256 * 256], filtered[..256 * 256]);

@@ -55,8 +55,8 @@ impl From<Footprint> for Form {
 }
 
 impl Footprint {
-    /// The inside of a closed ring, whose longitudes may run on past ±180. Where they go once round the globe, it is what
-    /// lies between the ring and the pole on its side of the equator. Empty when the ring has too few positions.
+    /// The inside of a closed ring, whose longitudes may run on past ±180. Where they go once round the globe, it is
+    /// what lies between the ring and the pole on its side of the equator. Empty when the ring has too few positions.
     pub fn of_ring(ring: Ring) -> Self {
         if ring.len() < LEAST_POSITIONS {
             return Self::default();
@@ -146,8 +146,8 @@ fn cut(ring: &[[f64; 2]]) -> Vec<Ring> {
     (turns(least)..=turns(most)).map(part).filter(|part| has_area(part)).collect()
 }
 
-/// What of an open ring lies on one side of a meridian (Sutherland and Hodgman 1974, one side of the window). Where a ring
-/// comes back across it, its parts stay joined along the meridian.
+/// What of an open ring lies on one side of a meridian (Sutherland and Hodgman 1974, one side of the window). Where a
+/// ring comes back across it, its parts stay joined along the meridian.
 fn clipped(ring: &[[f64; 2]], meridian: f64, is_inside: impl Fn(f64) -> bool) -> Ring {
     let mut kept = Vec::with_capacity(ring.len() + 4);
     for (index, &to) in ring.iter().enumerate() {

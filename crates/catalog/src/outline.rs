@@ -1,9 +1,9 @@
 //! Outlines of detections, kept small: a server holds those of every scene there is.
 //!
-//! As parsed JSON a corner takes some 130 bytes, and a scene's slicks have thousands. Polygons on a grid of
-//! 10⁻⁷ degrees (a centimetre; RFC 7946, section 11.2, thinks 10⁻⁶ enough) are kept as steps from corner to corner
-//! instead, in two to three bytes for each number, and come back the same numbers. Any other geometry is kept as its JSON text. What a
-//! geometry must be is checked by the indexer where detections come in, not here.
+//! As parsed JSON a corner takes some 130 bytes, and a scene's slicks have thousands. Polygons on a grid of 10⁻⁷
+//! degrees (a centimetre; RFC 7946, section 11.2, thinks 10⁻⁶ enough) are kept as steps from corner to corner instead,
+//! in two to three bytes for each number, and come back the same numbers. Any other geometry is kept as its JSON text.
+//! What a geometry must be is checked by the indexer where detections come in, not here.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};

@@ -67,8 +67,8 @@ fn matches(command: Command, argv: impl Iterator<Item = OsString>) -> Result<(Co
     Ok((command, matches))
 }
 
-/// Gives every long flag, of subcommands too, its variable, unless it names one itself. What a flag makes of a number below
-/// nothing is for the flag to say.
+/// Gives every long flag, of subcommands too, its variable, unless it names one itself. What a flag makes of a number
+/// below nothing is for the flag to say.
 fn with_environment(command: Command) -> Command {
     command
         .mut_args(|arg| {

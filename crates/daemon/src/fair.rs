@@ -93,8 +93,8 @@ impl<T> FairQueue<T> {
         self.pop_if(cost, |_| true)
     }
 
-    /// The next item that `may` go: in the order of clients, of each the first that may. One that may not holds up nothing
-    /// behind it.
+    /// The next item that `may` go: in the order of clients, of each the first that may. One that may not holds up
+    /// nothing behind it.
     pub fn pop_if(&mut self, cost: u64, may: impl Fn(&T) -> bool) -> Option<(Client, T)> {
         let first = |client: &Client| self.lanes.get(client)?.items.iter().position(&may);
         let (begins, client, at) =

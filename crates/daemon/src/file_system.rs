@@ -49,8 +49,8 @@ pub fn network_name_of(file: impl AsFd) -> io::Result<Option<&'static str>> {
     Ok(name_of(magic as u64))
 }
 
-/// Whether the file system of that name (none of a local one) keeps the times of inodes' changes itself. Behind FUSE they
-/// are whatever a program says, which may be another time at every look.
+/// Whether the file system of that name (none of a local one) keeps the times of inodes' changes itself. Behind FUSE
+/// they are whatever a program says, which may be another time at every look.
 pub fn has_change_times(network: Option<&str>) -> bool {
     network != Some("FUSE")
 }

@@ -10,7 +10,8 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 /// Buckets of every `…_seconds` histogram: from a cached tile to a stuck request.
 const SECONDS: [f64; 14] = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0];
 
-/// How often recorded times are put into their buckets. Until then the recorder keeps each of them, eight bytes or more.
+/// How often recorded times are put into their buckets. Until then the recorder keeps each of them, eight bytes or
+/// more.
 const UPKEEP_EVERY: Duration = Duration::from_secs(2);
 
 /// Installs the process's recorder, and a thread that keeps it from growing where nobody reads `/metrics`. Call once.

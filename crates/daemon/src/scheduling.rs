@@ -1,10 +1,11 @@
 //! How the kernel shares out cores among the threads of a program that computes and answers at once.
 //!
-//! A thread that wakes up usually takes the core from the one that runs there. Where all cores compute, each answer that goes out
-//! and each request that comes in then interrupts a computation, several times a tile, and a switch costs as much as
-//! reading a request does. So threads that hand over work while other work still waits become patient: they let the one that runs
-//! finish its slice, a few milliseconds at most, unless a core is idle. Not for longer than it lasts, since they also let other
-//! programs finish theirs. Callers: who hands over work, and the hook of the runtime for a thread that goes to sleep.
+//! A thread that wakes up usually takes the core from the one that runs there. Where all cores compute, each answer
+//! that goes out and each request that comes in then interrupts a computation, several times a tile, and a switch costs
+//! as much as reading a request does. So threads that hand over work while other work still waits become patient: they
+//! let the one that runs finish its slice, a few milliseconds at most, unless a core is idle. Not for longer than it
+//! lasts, since they also let other programs finish theirs. Callers: who hands over work, and the hook of the runtime
+//! for a thread that goes to sleep.
 
 use std::{
     cell::Cell,
@@ -39,8 +40,8 @@ mod policy {
     pub(super) const USUAL: libc::c_int = libc::SCHED_OTHER;
     pub(super) const PATIENT: libc::c_int = libc::SCHED_BATCH;
 
-    /// Changes the calling thread's policy, unless somebody gave it another one. Where the system does not allow it, all stays as it
-    /// is, which is slower and right. Shares and priorities stay as they are.
+    /// Changes the calling thread's policy, unless somebody gave it another one. Where the system does not allow it,
+    /// all stays as it is, which is slower and right. Shares and priorities stay as they are.
     #[allow(unsafe_code, reason = "of the libraries, the ones that set a policy set a priority with it")]
     pub(super) fn change(from: libc::c_int, to: libc::c_int) {
         let parameters = libc::sched_param { sched_priority: 0 };

@@ -1,5 +1,5 @@
-//! Which names are those of secrets. Callers: `--print-config`, and reports of `aurora-perf`; what to do about a value is
-//! theirs.
+//! Which names are those of secrets. Callers: `--print-config`, and reports of `aurora-perf`; what to do about a value
+//! is theirs.
 
 /// Words that make the name of a flag, a variable, a header or a parameter that of a secret.
 const WORDS: [&str; 10] =

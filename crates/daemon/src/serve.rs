@@ -6,9 +6,9 @@
 //! turn. Requests are taken up in turns by client ([`crate::fair`]). On stop, listening ends, requests under way
 //! finish, and what is left after the grace is dropped.
 //!
-//! The parts: `answers` is what is served, `sockets` listens, `accept` lets in, `ledger` knows who is there and `entry` what
-//! each is at, `quantum` for how many answers, `sweep` decides who has to go, `connection` speaks HTTP through `rest`,
-//! `stream` and `body`, in the order of `turns`.
+//! The parts: `answers` is what is served, `sockets` listens, `accept` lets in, `ledger` knows who is there and `entry`
+//! what each is at, `quantum` for how many answers, `sweep` decides who has to go, `connection` speaks HTTP through
+//! `rest`, `stream` and `body`, in the order of `turns`.
 
 mod accept;
 mod answers;
@@ -36,8 +36,8 @@ pub use sockets::{Inherited, Listeners, listen};
 /// The bounds of one listener.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// Time a client has to send a request's head, also the first one. While others wait in vain two seconds at most, and
-    /// four to begin.
+    /// Time a client has to send a request's head, also the first one. While others wait in vain two seconds at most,
+    /// and four to begin.
     pub header_timeout: Duration,
     /// Time in which a client must take some of its answer.
     pub write_timeout: Duration,

@@ -6,8 +6,8 @@ use futures_util::future::select_all;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// A token cancelled by the first SIGTERM or SIGINT, or by SIGHUP, with which a terminal goes: nothing is read anew on it.
-/// Who had that ignored before the start, as `nohup` does, is not stopped by it. Call inside the runtime.
+/// A token cancelled by the first SIGTERM or SIGINT, or by SIGHUP, with which a terminal goes: nothing is read anew on
+/// it. Who had that ignored before the start, as `nohup` does, is not stopped by it. Call inside the runtime.
 ///
 /// # Errors
 /// When the handlers cannot be installed.

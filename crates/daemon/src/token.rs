@@ -1,9 +1,9 @@
 //! The shared token: who may change things, and what one program shows another.
 //!
-//! Where a token is set, who shows it may change things, on loopback too: what listens there may stand behind a proxy. Where
-//! none is, anybody on a loopback address may, and nobody elsewhere. On loopback a page in the operator's own browser
-//! could still send a form here, so what a browser sends for another site's page is refused. It shows by `Sec-Fetch-Site`, by
-//! `Origin`, and, where that page's own name was made to point here (DNS rebinding), by `Host`.
+//! Where a token is set, who shows it may change things, on loopback too: what listens there may stand behind a proxy.
+//! Where none is, anybody on a loopback address may, and nobody elsewhere. On loopback a page in the operator's own
+//! browser could still send a form here, so what a browser sends for another site's page is refused. It shows by
+//! `Sec-Fetch-Site`, by `Origin`, and, where that page's own name was made to point here (DNS rebinding), by `Host`.
 
 use std::{
     fs,

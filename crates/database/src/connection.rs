@@ -1,8 +1,8 @@
 //! A connection on which no statement takes for ever, and a transaction on one.
 //!
-//! A server that was unplugged answers nothing and ends nothing: whoever waits for it would do so until the system gives
-//! the connection up, a quarter of an hour later. So on PostgreSQL each answer has a time, longer than the server's own
-//! limits for what it works on. SQLite is a file and has limits of its own.
+//! A server that was unplugged answers nothing and ends nothing: whoever waits for it would do so until the system
+//! gives the connection up, a quarter of an hour later. So on PostgreSQL each answer has a time, longer than the
+//! server's own limits for what it works on. SQLite is a file and has limits of its own.
 
 use std::{fmt, io, time::Duration};
 

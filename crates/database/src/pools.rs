@@ -107,8 +107,8 @@ impl Pools {
     pub async fn begin(&self) -> sqlx::Result<Transaction> {
         let mut begun = self.try_begin().await;
         if matches!(begun, Err(sqlx::Error::InvalidSavePointStatement)) {
-            // SQLite has rolled a transaction back itself, for want of room or because the disk failed, and the connection
-            // does not know: it would never begin another.
+            // SQLite has rolled a transaction back itself, for want of room or because the disk failed, and the
+            // connection does not know: it would never begin another.
             self.writers.acquire().await?.close().await?;
             begun = self.try_begin().await;
         }

@@ -36,15 +36,15 @@ const USER: &str = "postgres";
 const KEEPER: &str = r#"folder=$1; shift; "$@" & server=$!; cat >/dev/null; kill -INT $server 2>/dev/null
 wait $server; test -z "$folder" || rm -rf -- "$folder"/*"#;
 
-/// Says on the terminal that a test, or a part of one, is not run and why, as `aurora_fixtures::at_hand` does, which this
-/// crate stands below.
+/// Says on the terminal that a test, or a part of one, is not run and why, as `aurora_fixtures::at_hand` does, which
+/// this crate stands below.
 ///
 /// # Panics
 /// When the environment has `SKIPS=fail`.
 pub fn skipped(why: &str) {
     assert!(std::env::var_os("SKIPS").is_none_or(|skips| skips != "fail"), "not skipped, since SKIPS=fail: {why}");
-    // On standard error itself, since what is printed the usual way is not shown of a test that passes. Nobody to tell is no
-    // reason to fail.
+    // On standard error itself, since what is printed the usual way is not shown of a test that passes. Nobody to tell
+    // is no reason to fail.
     let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }
 

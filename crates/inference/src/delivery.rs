@@ -1,8 +1,8 @@
 //! Takes the raster out of a delivery archive (`.tgz`, `.tar.gz`, `.tar`), as COSMO-SkyMed products arrive.
 //!
-//! It reads the archive twice as a stream, so that nothing but the chosen member is ever written, and that only into the
-//! staging folder, under a name of ours. Each time it reads to the end, behind the chosen member too: only there gzip tells
-//! whether the bytes before are what was packed. It does not open rasters (`input`). `run` calls it.
+//! It reads the archive twice as a stream, so that nothing but the chosen member is ever written, and that only into
+//! the staging folder, under a name of ours. Each time it reads to the end, behind the chosen member too: only there
+//! gzip tells whether the bytes before are what was packed. It does not open rasters (`input`). `run` calls it.
 
 use std::{
     fs::File,

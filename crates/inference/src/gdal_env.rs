@@ -1,7 +1,7 @@
 //! GDAL's process-wide state: its settings, and the messages it would print.
 //!
-//! It opens nothing. `run` calls [`configure`] once; every module that asks GDAL for something calls [`reason`] when the
-//! answer is no, because GDAL's return codes alone say little.
+//! It opens nothing. `run` calls [`configure`] once; every module that asks GDAL for something calls [`reason`] when
+//! the answer is no, because GDAL's return codes alone say little.
 
 use std::sync::Mutex;
 

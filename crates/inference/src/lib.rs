@@ -1,7 +1,8 @@
 //! From any raster GDAL reads to what Aurora serves: a Cloud Optimized GeoTIFF and detections of dark spots.
 //!
-//! The only crate that links GDAL; nothing on the path of a tile depends on it. It works on one scene and ends: queueing,
-//! retries and publishing across machines are its callers'. The program `aurora-infer` is [`run()`] with a command line.
+//! The only crate that links GDAL; nothing on the path of a tile depends on it. It works on one scene and ends:
+//! queueing, retries and publishing across machines are its callers'. The program `aurora-infer` is [`run()`] with a
+//! command line.
 //!
 //! # The contract with callers of `aurora-infer`
 //! `aurora-infer INPUT --out DIR` writes into `DIR`, for a `NAME` that is INPUT's file name up to `.MBI`, or up to its
@@ -28,9 +29,9 @@
 //! Whenever it fails, the last line on stderr begins `aurora-infer: ` and gives the reason.
 //!
 //! # Memory
-//! Pixels stream through buffers of fixed size. The detector's cells follow from the scene: about 60 m, coarser where that
-//! would be more than 15.6 million. Where those do not fit `--memory` (510 MiB for the most) they are coarser still,
-//! which the summary's `detection_note` says.
+//! Pixels stream through buffers of fixed size. The detector's cells follow from the scene: about 60 m, coarser where
+//! that would be more than 15.6 million. Where those do not fit `--memory` (510 MiB for the most) they are coarser
+//! still, which the summary's `detection_note` says.
 
 mod cog;
 mod crs;

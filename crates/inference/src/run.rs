@@ -117,8 +117,8 @@ pub fn output_name(input: &Path) -> String {
     }
 }
 
-/// `name`, shortened where no file system has a name for it with the longest of our endings: then with a checksum of the
-/// whole, so that two stay two.
+/// `name`, shortened where no file system has a name for it with the longest of our endings: then with a checksum of
+/// the whole, so that two stay two.
 fn with_room_for_endings(name: &str) -> Cow<'_, str> {
     if name.len() <= MAX_NAME_BYTES {
         return name.into();

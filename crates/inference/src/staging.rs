@@ -40,8 +40,8 @@ impl Staging {
         &self.path
     }
 
-    /// Moves files to the output folder in the order given, from the names that they have here to those that they get there,
-    /// each on disk before it gets its name.
+    /// Moves files to the output folder in the order given, from the names that they have here to those that they get
+    /// there, each on disk before it gets its name.
     ///
     /// # Errors
     /// [`Error::Output`] if the disk will not take them.

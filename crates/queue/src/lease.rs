@@ -65,8 +65,8 @@ pub async fn renew(conn: &mut Connection, job_id: &str, fence: u64, length: Dura
     if renewed.rows_affected() == 1 { Ok(()) } else { Err(QueueError::Fenced { job_id: job_id.to_owned(), fence }) }
 }
 
-/// Gives up every job whose lease ran out: its worker is gone, which is a loss and no attempt of the job's. Returns them,
-/// retryable or failed.
+/// Gives up every job whose lease ran out: its worker is gone, which is a loss and no attempt of the job's. Returns
+/// them, retryable or failed.
 ///
 /// # Errors
 /// When the database fails.
@@ -81,8 +81,8 @@ pub async fn expire(conn: &mut Connection, policy: &RetryPolicy, now: Timestamp)
     Ok(expired)
 }
 
-/// What the worker's earlier life held: for a worker that has just started and knows that nothing of it runs any
-/// more. Its end is a loss and no attempt of the jobs': they are due at once, or failed when that was one loss too many,
+/// What the worker's earlier life held: for a worker that has just started and knows that nothing of it runs any more.
+/// Its end is a loss and no attempt of the jobs': they are due at once, or failed when that was one loss too many,
 /// since one of them may be what ends the worker.
 ///
 /// # Errors
@@ -126,8 +126,8 @@ pub async fn due(conn: &mut Connection, limit: u32, now: Timestamp) -> Result<Ve
     rows.iter().map(row::decode).collect()
 }
 
-/// Puts a waiting job aside until `until`, so that others go first: it stands where it stood, with the reason. `None` when
-/// it does not wait any more.
+/// Puts a waiting job aside until `until`, so that others go first: it stands where it stood, with the reason. `None`
+/// when it does not wait any more.
 ///
 /// # Errors
 /// When there is no such job, or the database fails.
@@ -139,8 +139,8 @@ pub async fn put_aside(conn: &mut Connection, job_id: &str, reason: &str, until:
     row::noted(conn, Job { reason: Some(reason.to_owned()), retry_at: Some(until), ..job }).await.map(Some)
 }
 
-/// Brings times that lie further ahead than any is ever set, since the clock was set back, to where they can be: retries
-/// to `now + max_delay`, leases to `now + length`. Returns the jobs whose retry was brought nearer.
+/// Brings times that lie further ahead than any is ever set, since the clock was set back, to where they can be:
+/// retries to `now + max_delay`, leases to `now + length`. Returns the jobs whose retry was brought nearer.
 ///
 /// # Errors
 /// When the database fails.

@@ -45,8 +45,8 @@ pub(crate) async fn get(conn: &mut Connection, job_id: &str) -> Result<Job> {
     find(conn, job_id).await?.ok_or_else(|| QueueError::NoSuchJob { job_id: job_id.to_owned() })
 }
 
-/// The job as it stands, and stands still until the transaction ends: what a move starts from. SQLite has one writer, so
-/// there it does anyway.
+/// The job as it stands, and stands still until the transaction ends: what a move starts from. SQLite has one writer,
+/// so there it does anyway.
 pub(crate) async fn lock(conn: &mut Connection, job_id: &str) -> Result<Job> {
     const LOCK: Spelled = Spelled {
         sqlite: "SELECT * FROM job WHERE job_id = $1",
@@ -56,8 +56,8 @@ pub(crate) async fn lock(conn: &mut Connection, job_id: &str) -> Result<Job> {
     row.as_ref().map(decode).transpose()?.ok_or_else(|| QueueError::NoSuchJob { job_id: job_id.to_owned() })
 }
 
-/// Rows keep milliseconds, and reasons without control characters, which a command's last words can have: PostgreSQL takes
-/// no NUL, and a terminal or a log would act on others. What is returned must equal what is read back.
+/// Rows keep milliseconds, and reasons without control characters, which a command's last words can have: PostgreSQL
+/// takes no NUL, and a terminal or a log would act on others. What is returned must equal what is read back.
 fn to_millisecond(time: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }

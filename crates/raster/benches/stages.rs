@@ -74,8 +74,8 @@ fn open(path: &Path) -> Result<Arc<GeoTiff>> {
     Ok(GeoTiff::open(FileSource::open(path)?, Limits::default()).now_or_never().ok_or("a local file is ready")??)
 }
 
-/// The full-resolution block in the middle: inflated by the library that we use, and by our reader, which also undoes the
-/// predictor.
+/// The full-resolution block in the middle: inflated by the library that we use, and by our reader, which also undoes
+/// the predictor.
 fn block(criterion: &mut Criterion, kind: &str, tiff: &GeoTiff) -> Result<()> {
     let id = BlockId { level: 0, plane: 0, index: tiff.header().levels[0].blocks_in_plane() as u32 / 2 };
     let stored = stored(tiff, id)?;

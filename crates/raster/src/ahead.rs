@@ -1,5 +1,6 @@
-//! Asks the processor for memory that will be wanted soon. What a cache of blocks holds seldom lies in the processor's own caches, and
-//! who reads it unasked spends most of the time waiting. Callers: [`crate::render`] and [`crate::cache`].
+//! Asks the processor for memory that will be wanted soon. What a cache of blocks holds seldom lies in the processor's
+//! own caches, and who reads it unasked spends most of the time waiting. Callers: [`crate::render`] and
+//! [`crate::cache`].
 
 /// Bytes that the processor fetches at once.
 pub(crate) const LINE_BYTES: usize = 64;

@@ -117,8 +117,8 @@ pub struct Block {
     pub width_px: u32,
     /// Height in pixels, padding included.
     pub height_px: u32,
-    /// Rows that the samples are of: all of them, but for a window out of a block that a cache keeps and for the first rows of
-    /// one that was not worth decoding to its end.
+    /// Rows that the samples are of: all of them, but for a window out of a block that a cache keeps and for the first
+    /// rows of one that was not worth decoding to its end.
     pub rows: Range<u32>,
     /// Samples a pixel in this block: all bands when contiguous, else 1.
     pub samples_per_pixel: u16,

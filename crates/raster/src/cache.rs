@@ -2,8 +2,8 @@
 //!
 //! A block is found by the version of the file it came from, so nothing is ever invalidated: a file that changes has
 //! another version, and the old blocks age out. Blocks of 16-bit samples are kept packed, which leaves room for more of
-//! them. How many bytes they may take can change at any time. The cache neither reads nor decodes; [`crate::render`] does
-//! both.
+//! them. How many bytes they may take can change at any time. The cache neither reads nor decodes; [`crate::render`]
+//! does both.
 
 use std::{
     fmt,
@@ -34,7 +34,8 @@ const ENTRY_OVERHEAD_BYTES: usize = 320;
 /// About as many blocks as a cache holds.
 const USUAL_BLOCKS: usize = 4096;
 
-/// Share of a cache that may be empty when it counts as full, as its reciprocal: some blocks are too large for what is left.
+/// Share of a cache that may be empty when it counts as full, as its reciprocal: some blocks are too large for what is
+/// left.
 const FULL_BUT_FOR: u64 = 8;
 
 /// Names one version of one file for the keys of its blocks. Make it once a render, clone it freely.
@@ -89,8 +90,8 @@ impl Kept {
     }
 }
 
-/// What a buffer of `bytes` takes of memory: allocators have few sizes. These are jemalloc's, four to a doubling up to 32 KiB and
-/// whole pages beyond.
+/// What a buffer of `bytes` takes of memory: allocators have few sizes. These are jemalloc's, four to a doubling up to
+/// 32 KiB and whole pages beyond.
 pub fn allocated_bytes(bytes: usize) -> usize {
     const SIZES_A_DOUBLING: usize = 4;
     const PAGES_BEYOND_BYTES: usize = 32 << 10;
@@ -154,8 +155,9 @@ impl BlockCache {
         let options = OptionsBuilder::new()
             .weight_capacity(capacity_bytes)
             .estimated_items_capacity(USUAL_BLOCKS)
-            // It remembers blocks that have gone by fewer with each move of the bound, and in the end none: better none from the
-            // start than a server that changes with the days. Walks and random tiles decode as many blocks either way.
+            // It remembers blocks that have gone by fewer with each move of the bound, and in the end none: better none
+            // from the start than a server that changes with the days. Walks and random tiles decode as many blocks
+            // either way.
             .ghost_allocation(0.0)
             // Shards would each have their share of the bytes, and a large block would fit into none.
             .shards(1)

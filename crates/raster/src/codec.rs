@@ -42,8 +42,8 @@ pub fn decode_block(header: &Header, id: BlockId, compressed: &[u8], limits: &Li
     decode_rows(header, id, compressed, limits, u32::MAX)
 }
 
-/// Decodes no more than the first `rows_px` rows of a block whose compression goes row by row, and all of others. What lies
-/// behind these rows is not looked at, the stream's checksum among it.
+/// Decodes no more than the first `rows_px` rows of a block whose compression goes row by row, and all of others. What
+/// lies behind these rows is not looked at, the stream's checksum among it.
 ///
 /// # Errors
 /// As [`decode_block`].

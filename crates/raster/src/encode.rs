@@ -1,7 +1,7 @@
 //! From colours or values to bytes of a file format.
 //!
-//! PNG, JPEG and WebP carry pictures; GeoTIFF and NPY carry values as they were before the style. It knows neither HTTP nor
-//! readers, and places a GeoTIFF where its caller says. Callers: the server, at the end of a render.
+//! PNG, JPEG and WebP carry pictures; GeoTIFF and NPY carry values as they were before the style. It knows neither HTTP
+//! nor readers, and places a GeoTIFF where its caller says. Callers: the server, at the end of a render.
 
 mod deflate;
 mod jpeg;

@@ -71,8 +71,8 @@ pub fn of(tiff: &GeoTiff) -> Facts {
     from_header(tiff.header(), tiff.source().size_bytes(), tiff.longitudes())
 }
 
-/// Reads the header of a local file; blocks for as long as that takes. Zooms are those of the raster as it lies, also across
-/// the antimeridian.
+/// Reads the header of a local file; blocks for as long as that takes. Zooms are those of the raster as it lies, also
+/// across the antimeridian.
 ///
 /// # Errors
 /// What opening the file or reading its header says: see [`GeoTiff::open`].

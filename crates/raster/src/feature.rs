@@ -1,8 +1,8 @@
 //! The features of valid files that are refused, by the names that problems give them.
 //!
-//! The list is closed: whatever the reader declines to read falls under one of these, `docs/rasters.md` has a row for each, and
-//! a test provokes every row. A file that contradicts itself is broken instead, one beyond a limit too large. Callers: the
-//! header, the codecs and the renders, which add the value they met.
+//! The list is closed: whatever the reader declines to read falls under one of these, `docs/rasters.md` has a row for
+//! each, and a test provokes every row. A file that contradicts itself is broken instead, one beyond a limit too large.
+//! Callers: the header, the codecs and the renders, which add the value they met.
 
 use std::fmt;
 

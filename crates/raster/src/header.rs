@@ -66,7 +66,8 @@ pub enum ColorInterpretation {
 pub struct Header {
     /// Levels from full resolution down; never empty. Uncompressed strips without overviews get thinned ones.
     pub levels: Vec<Level>,
-    /// Internal masks by level (bit or byte masks, 0 = masked); empty or as long as `levels` (`None` where a level has no mask).
+    /// Internal masks by level (bit or byte masks, 0 = masked); empty or as long as `levels` (`None` where a level has
+    /// no mask).
     pub masks: Vec<Option<Level>>,
     /// Bits a mask sample is stored with (1 or 8).
     pub mask_bits: u8,
@@ -90,7 +91,8 @@ pub struct Header {
     pub band_info: Vec<BandInfo>,
     /// Georeferencing, if there is one.
     pub georef: Option<Georef>,
-    /// Why there is no georeferencing although the file tries to give one (too few ground control points, an unknown CRS).
+    /// Why there is no georeferencing although the file tries to give one (too few ground control points, an unknown
+    /// CRS).
     pub georef_note: Option<String>,
     /// First byte after the last block and directory: a shorter file is not whole.
     pub end_byte: u64,
@@ -123,7 +125,8 @@ impl Header {
         (1..=self.bands).filter(|&band| Some(band - 1) != self.alpha_band).collect()
     }
 
-    /// The name of what the file stores, in numpy and rasterio: complex samples are served as floats but named as they are.
+    /// The name of what the file stores, in numpy and rasterio: complex samples are served as floats but named as they
+    /// are.
     pub fn dtype(&self) -> &'static str {
         match self.encoding {
             Encoding::Complex(ComplexPart::I16) => "complex_int16",

@@ -1,7 +1,7 @@
 //! Whole zlib streams in one call, by ISA-L, with its working memory kept from call to call, one a thread.
 //!
-//! The safe wrapper of the same library makes that memory anew for each stream: 276 KiB of zeros and two copies of 80 KiB,
-//! a fifth of the time that a tile's compression takes. Nothing here knows what the bytes mean. Callers:
+//! The safe wrapper of the same library makes that memory anew for each stream: 276 KiB of zeros and two copies of 80
+//! KiB, a fifth of the time that a tile's compression takes. Nothing here knows what the bytes mean. Callers:
 //! [`crate::codec`] for blocks, [`crate::encode`] for pictures.
 #![allow(unsafe_code, reason = "a C library's calls")]
 
@@ -61,7 +61,8 @@ impl Deflate {
             return Err(CompCode::InvalidParam);
         };
         // SAFETY: the stream is a whole structure; the library reads `avail_in` bytes of the input, writes at most
-        // `avail_out` bytes of the room and works in the tables, of the size told, none of which it keeps after the call.
+        // `avail_out` bytes of the room and works in the tables, of the size told, none of which it keeps after the
+        // call.
         let code = unsafe {
             isal_deflate_stateless_init(stream);
             stream.level = LEVEL;
@@ -93,7 +94,8 @@ pub(crate) fn append(input: &[u8], output: &mut Vec<u8>, room_bytes: usize) -> R
     DEFLATE.with_borrow_mut(|deflate| deflate.append(input, output, room_bytes))
 }
 
-/// Inflates a zlib stream until it ends or `out` is full, and says how many bytes were written, the first ones of `out`.
+/// Inflates a zlib stream until it ends or `out` is full, and says how many bytes were written, the first ones of
+/// `out`.
 ///
 /// # Errors
 /// What the library says.

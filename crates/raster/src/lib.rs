@@ -1,9 +1,9 @@
 //! Pixels: from the bytes of a GeoTIFF to an encoded map tile.
 //!
 //! A render is a straight walk through these modules: [`header`] says what the file holds, [`render`] plans which
-//! blocks of which overview a view needs, [`source`] brings their bytes, [`codec`] decodes them into the [`cache`],
-//! the warp in [`render`] puts them on the view's lattice, [`process`] may make other values of them, [`style`] makes colours of values and [`encode`] makes
-//! bytes of colours.
+//! blocks of which overview a view needs, [`source`] brings their bytes, [`codec`] decodes them into the [`cache`], the
+//! warp in [`render`] puts them on the view's lattice, [`process`] may make other values of them, [`style`] makes
+//! colours of values and [`encode`] makes bytes of colours.
 //!
 //! It knows no HTTP server and no GDAL, decides nothing about admission or scheduling, and holds no memory beyond
 //! what its caller's limits allow. Its callers are the server (tiles) and the indexer (header facts only).

@@ -23,8 +23,8 @@ pub struct Limits {
     pub max_bands: u16,
     /// Bytes that one render may hold at once.
     pub max_render_bytes: u64,
-    /// Source bytes (decoded) that one render may walk over, part by part: a raster of 10,000 × 10,000 pixels without overviews
-    /// is shown whole up to 20 bytes a pixel.
+    /// Source bytes (decoded) that one render may walk over, part by part: a raster of 10,000 × 10,000 pixels without
+    /// overviews is shown whole up to 20 bytes a pixel.
     pub max_walk_bytes: u64,
     /// Width or height of a render in pixels.
     pub max_view_side_px: u32,

@@ -21,8 +21,8 @@ pub struct Pixels {
     pub bands: u16,
     /// Values `[band][row][col]`, north up; where the mask is 0 they mean nothing.
     pub samples: Samples,
-    /// 0 outside the raster and where nodata, a mask or alpha hides all bands; else above it: 255, or how opaque alpha says that the
-    /// pixel is.
+    /// 0 outside the raster and where nodata, a mask or alpha hides all bands; else above it: 255, or how opaque alpha
+    /// says that the pixel is.
     pub mask: Vec<u8>,
     /// Whether the mask is 255 throughout.
     pub all_valid: bool,

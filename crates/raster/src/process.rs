@@ -1,7 +1,7 @@
 //! Values made of values: the file's scale and offset, arithmetic between bands, algorithms.
 //!
-//! It reads no file and knows no colours. Masked pixels stay masked and have no part in the values of others; what is no
-//! number becomes masked. Callers: the server, between paint and style or statistics.
+//! It reads no file and knows no colours. Masked pixels stay masked and have no part in the values of others; what is
+//! no number becomes masked. Callers: the server, between paint and style or statistics.
 
 mod algorithm;
 mod bands;

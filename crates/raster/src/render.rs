@@ -1,9 +1,9 @@
 //! From a view to pixels: plan what to read, fetch it, decode and warp it.
 //!
-//! The three steps are apart because they belong to different threads: [`plan()`] is arithmetic on the header, [`fetch()`]
-//! waits for bytes, [`paint()`] burns CPU. A plan that reads more than it may hold comes in parts ([`Plan::part`]), for each of
-//! which the last two are done in turn. None of them knows colours, formats or HTTP. The caller is the server's walk
-//! of a tile and [`crate::statistics`].
+//! The three steps are apart because they belong to different threads: [`plan()`] is arithmetic on the header,
+//! [`fetch()`] waits for bytes, [`paint()`] burns CPU. A plan that reads more than it may hold comes in parts
+//! ([`Plan::part`]), for each of which the last two are done in turn. None of them knows colours, formats or HTTP. The
+//! caller is the server's walk of a tile and [`crate::statistics`].
 //!
 //! Neighbouring views agree to the pixel: the level is chosen by the view's pixel size alone, and the warp
 //! interpolates between exact points that are anchored to the pixel lattice of the whole zoom, not to the view.

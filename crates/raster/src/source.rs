@@ -25,10 +25,12 @@ pub trait ByteSource: Send + Sync {
     /// Length of this version in bytes.
     fn size_bytes(&self) -> u64;
 
-    /// The validator of this version: an ETag, or a file's size and times. Two equal pairs of name and version are the same bytes.
+    /// The validator of this version: an ETag, or a file's size and times. Two equal pairs of name and version are the
+    /// same bytes.
     fn version(&self) -> &str;
 
-    /// When this version was written, if that is known. It tells nothing apart: a coarse clock gives two versions one time.
+    /// When this version was written, if that is known. It tells nothing apart: a coarse clock gives two versions one
+    /// time.
     fn written_at(&self) -> Option<SystemTime> {
         None
     }

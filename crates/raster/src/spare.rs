@@ -35,8 +35,8 @@ pub(crate) fn take<T: 'static>(len: usize) -> Vec<T> {
     take_of(len..=usize::MAX)
 }
 
-/// `len` numbers that `fill` writes where nothing was: to fill half a megabyte with zeros first takes a fiftieth of the time that
-/// decompressing it does, and more where that is quick.
+/// `len` numbers that `fill` writes where nothing was: to fill half a megabyte with zeros first takes a fiftieth of the
+/// time that decompressing it does, and more where that is quick.
 ///
 /// # Errors
 /// Those of `fill`.
@@ -58,8 +58,8 @@ pub(crate) unsafe fn filled<T: Pod, E>(
     Ok(numbers)
 }
 
-/// Has the system hand out the pages of a large buffer in one go, for one that will be written throughout: one by one, as they are
-/// first written to, takes a quarter longer. Of pages that are there already little is asked.
+/// Has the system hand out the pages of a large buffer in one go, for one that will be written throughout: one by one,
+/// as they are first written to, takes a quarter longer. Of pages that are there already little is asked.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 pub(crate) fn populate<T>(room: &mut [MaybeUninit<T>]) {
@@ -72,8 +72,8 @@ pub(crate) fn populate<T>(room: &mut [MaybeUninit<T>]) {
     let start = room.as_mut_ptr().cast::<u8>();
     let before = start.align_offset(page_bytes);
     let length = size_of_val(room).saturating_sub(before) / page_bytes * page_bytes;
-    // SAFETY: the pages lie within the buffer, and what they hold is left as it is. A system that knows no such advice does nothing,
-    // which is as well.
+    // SAFETY: the pages lie within the buffer, and what they hold is left as it is. A system that knows no such advice
+    // does nothing, which is as well.
     _ = unsafe { madvise(start.wrapping_add(before).cast(), length, Advice::LinuxPopulateWrite) };
 }
 

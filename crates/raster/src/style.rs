@@ -35,8 +35,8 @@ pub struct Rescale {
 /// How values become colours.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Style {
-    /// One range a band, else the first for all bands; none leaves 8-bit values as they are and maps the whole range of other
-    /// integer types.
+    /// One range a band, else the first for all bands; none leaves 8-bit values as they are and maps the whole range of
+    /// other integer types.
     pub rescale: Vec<Rescale>,
     /// Bits a channel.
     pub depth: Depth,

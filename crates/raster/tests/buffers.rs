@@ -114,7 +114,8 @@ fn write_bands<T: GdalType + Copy>(path: &Path, bands: usize, value: impl Fn(usi
     file.close().expect("written");
 }
 
-/// Kinds of tile that hold more a pixel than a gray one: several bands, wide types, values, arithmetic, what looks round.
+/// Kinds of tile that hold more a pixel than a gray one: several bands, wide types, values, arithmetic, what looks
+/// round.
 #[test]
 fn colours_wide_types_values_and_work_take_little_too() {
     let folder = tempfile::tempdir().expect("a folder");

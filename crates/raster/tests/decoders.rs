@@ -1,7 +1,7 @@
 //! What decoders written in C hold while they decode a block, which the counting allocator does not see.
 //!
-//! The kernel's peak of this process is taken before and after; what Rust's allocator held meanwhile is taken off. Linux only, and
-//! one test alone in this program, since the peak is that of all threads. glibc only.
+//! The kernel's peak of this process is taken before and after; what Rust's allocator held meanwhile is taken off.
+//! Linux only, and one test alone in this program, since the peak is that of all threads. glibc only.
 
 #[path = "reader/counting.rs"]
 mod counting;
@@ -57,7 +57,8 @@ fn status_bytes(key: &str) -> usize {
     line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") * 1024
 }
 
-/// Lets the C library take all but small pieces of memory from the kernel one by one, so that each is seen to come and go.
+/// Lets the C library take all but small pieces of memory from the kernel one by one, so that each is seen to come and
+/// go.
 #[allow(unsafe_code)]
 fn map_each_piece() {
     const M_MMAP_THRESHOLD: i32 = -3;

@@ -1,8 +1,8 @@
 //! Bounds, zooms, points and tiles of real files against what rio-tiler reads from them.
 //!
 //! `expected.json` beside the sample data holds rio-tiler's answers; files that the reader refuses are listed by the
-//! reader's own tests. Seven tiles of files in the map's own projection, which rio-tiler pads before it picks pixels, are held to
-//! `expected/exact.json`, GDAL's warp of the file as it is (`expected/exact.py` says how it was made).
+//! reader's own tests. Seven tiles of files in the map's own projection, which rio-tiler pads before it picks pixels,
+//! are held to `expected/exact.json`, GDAL's warp of the file as it is (`expected/exact.py` says how it was made).
 
 mod support;
 
@@ -25,19 +25,19 @@ const BOUNDS_TOLERANCE_DEG: f64 = 2e-6;
 /// Largest relative difference of a tile's mean.
 const MEAN_TOLERANCE: f64 = 0.002;
 
-/// The tile whose mean differs more, and by how much it does. By ground control points: rio-tiler warps to a grid in degrees first
-/// and picks pixels of that for the tile.
+/// The tile whose mean differs more, and by how much it does. By ground control points: rio-tiler warps to a grid in
+/// degrees first and picks pixels of that for the tile.
 const OTHER_MEAN: (&str, u64, f64) = ("sar/rio-tiler-pds__iw-vv.tiff", 5, 0.006);
 
-/// The one file with subsampled colours in JPEG: its list was filled up by another version of libjpeg than the one whose
-/// samples are served, which is the one that the GDAL beside these tests has.
+/// The one file with subsampled colours in JPEG: its list was filled up by another version of libjpeg than the one
+/// whose samples are served, which is the one that the GDAL beside these tests has.
 const OTHER_CHROMA: (&str, f64) = ("cog/rio-tiler__cog_rgb.tif", 4.0);
 
 /// Largest difference of a tile's valid pixels, as a share of them.
 const VALID_TOLERANCE: f64 = 0.005;
 
-/// Files that are not compared, and the note that says why they lie nowhere: no other may be, and none is refused. Rio-tiler has
-/// no point and no tile of them either.
+/// Files that are not compared, and the note that says why they lie nowhere: no other may be, and none is refused.
+/// Rio-tiler has no point and no tile of them either.
 const NOT_PLACED: [(&str, &str); 7] = [
     ("cog/cogger__cog_gray.tif", NO_PLACE),
     ("cog/cogger__cog_graymask.tif", NO_PLACE),
@@ -181,7 +181,8 @@ fn write_places(path: &Path, side_px: usize, epsg: u32, transform: &[f64]) {
     file.close().expect("written");
 }
 
-/// Where rounding decides: at the corners of pixels, in the raster's own system (`expected/corners.py` says how it was made).
+/// Where rounding decides: at the corners of pixels, in the raster's own system (`expected/corners.py` says how it was
+/// made).
 #[test]
 fn the_corner_of_a_pixel_belongs_to_whom_rio_tiler_gives_it() {
     let expected: Value = serde_json::from_str(include_str!("expected/corners.json")).expect("JSON");

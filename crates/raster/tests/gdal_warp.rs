@@ -1,5 +1,5 @@
-//! Renders against GDAL's own warp of the same level, whose rows are straight where that errs by an eighth of a pixel at most: as
-//! its programs and rio-tiler have it by default.
+//! Renders against GDAL's own warp of the same level, whose rows are straight where that errs by an eighth of a pixel
+//! at most: as its programs and rio-tiler have it by default.
 
 mod support;
 
@@ -62,8 +62,9 @@ const DEFAULT_ERROR_PX: f64 = 0.125;
 #[allow(unsafe_code)]
 fn reproject(source: &Dataset, target: &Dataset, kernel: GDALResampleAlg::Type) {
     let null = std::ptr::null;
-    // SAFETY: both datasets live for the whole call, and so do the options, which own their list and are destroyed once; the other
-    // pointers may be null, and GDAL then reads the projections from the datasets and takes no progress callback.
+    // SAFETY: both datasets live for the whole call, and so do the options, which own their list and are destroyed
+    // once; the other pointers may be null, and GDAL then reads the projections from the datasets and takes no progress
+    // callback.
     let outcome = unsafe {
         let (source, target) = (source.c_dataset(), target.c_dataset());
         let options = GDALCreateWarpOptions();
@@ -167,8 +168,8 @@ fn closeness(ours: &Pixels, theirs: &Warped, most: u16) -> (f64, f64) {
 }
 
 /// The scene is speckle from 100 to 1,123, whose standard deviation of 295 every difference may be held against. Where
-/// the view magnifies the formulas are the same; where it shrinks GDAL's filters are as wide as the warped windows are in
-/// the mean, which at the scene's edge is not what a pixel spans, so only the means are compared there; and so with
+/// the view magnifies the formulas are the same; where it shrinks GDAL's filters are as wide as the warped windows are
+/// in the mean, which at the scene's edge is not what a pixel spans, so only the means are compared there; and so with
 /// Lanczos, which GDAL 3.6 does not widen as later releases do: see below.
 #[test]
 fn filters_are_gdals_filters() {
@@ -221,8 +222,9 @@ fn the_mode_is_gdals_mode() {
     });
 }
 
-/// The sum grows with the square of the pixel's side, and with it what a part of a source pixel more or less makes out: GDAL's
-/// straight rows lead from edge to edge here, ours from centre to centre, up to two hundredths of a source pixel beside them.
+/// The sum grows with the square of the pixel's side, and with it what a part of a source pixel more or less makes out:
+/// GDAL's straight rows lead from edge to edge here, ours from centre to centre, up to two hundredths of a source pixel
+/// beside them.
 #[test]
 fn the_sum_is_gdals_sum() {
     compare(Resampling::Sum, |ours, theirs, source_px_per_view_px| {
@@ -239,7 +241,8 @@ fn the_sum_is_gdals_sum() {
 }
 
 /// GDAL's warp has no Gaussian; its reading of a smaller picture has, of three or five whole pixels that are weighed by
-/// binomials and lie up to half of one beside the centre. So the two agree but roughly, on speckle whose standard deviation is 295.
+/// binomials and lie up to half of one beside the centre. So the two agree but roughly, on speckle whose standard
+/// deviation is 295.
 #[test]
 fn the_gaussian_is_that_of_gdals_smaller_pictures() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -311,7 +314,8 @@ fn lanczos_and_the_mode_are_those_of_newer_gdals() {
         let within = if resampling == Resampling::Mode { 0 } else { 2 };
         let (close, mean_off) = closeness(&ours, &theirs, within);
         println!("  {resampling:?} at {}: {close:.4} within {within}, {mean_off:.2} off", view["ratio"]);
-        // Where a pixel lies on kinds that are as frequent, or magnified on the edge of two, the first that is met counts.
+        // Where a pixel lies on kinds that are as frequent, or magnified on the edge of two, the first that is met
+        // counts.
         let least = match view["ratio"].as_f64() {
             _ if resampling != Resampling::Mode => 0.995,
             Some(ratio) if ratio < 1.0 => 0.87,

@@ -1,6 +1,6 @@
-//! Masked pixels neither bleed in nor eat away, whatever says that they are masked: nodata of several types, an alpha band, an
-//! internal mask. The ground has one value, so any other that is shown has come from under the mask. Also: bands asked for
-//! more than once.
+//! Masked pixels neither bleed in nor eat away, whatever says that they are masked: nodata of several types, an alpha
+//! band, an internal mask. The ground has one value, so any other that is shown has come from under the mask. Also:
+//! bands asked for more than once.
 
 mod support;
 
@@ -27,7 +27,8 @@ const SIDE_PX: usize = 1024;
 const GROUND: u8 = 200;
 const HIDDEN: u8 = 9;
 
-/// Tiles in which the scene, 60 m a pixel, is shrunk eightfold, shown about as it is, magnified, and hidden by whole blocks.
+/// Tiles in which the scene, 60 m a pixel, is shrunk eightfold, shown about as it is, magnified, and hidden by whole
+/// blocks.
 const TILES: [(u8, u32, u32); 4] = [(8, 98, 144), (11, 788, 1156), (13, 3152, 4624), (11, 787, 1158)];
 
 /// What says that pixels are masked.
@@ -156,7 +157,8 @@ fn what_is_masked_neither_bleeds_in_nor_eats_away() {
         copy_sparse(&whole, path);
     });
     with("rows and a mask", &|path| write::<u8>(path, By::MaskOfRows, |value| value as u8));
-    // So little that the scene is walked over in parts, and so little that kernels are confined to the blocks under their centres.
+    // So little that the scene is walked over in parts, and so little that kernels are confined to the blocks under
+    // their centres.
     for max_render_bytes in [1 << 20, 3 << 20] {
         check(&path, "rows and a mask in parts", Limits { max_render_bytes, ..Limits::default() });
     }

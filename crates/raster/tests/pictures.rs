@@ -1,4 +1,5 @@
-//! Encoded pictures, opened again by decoders that are not ours: those of the `image` crate, and libpng and libjpeg by way of GDAL.
+//! Encoded pictures, opened again by decoders that are not ours: those of the `image` crate, and libpng and libjpeg by
+//! way of GDAL.
 
 use aurora_raster::{
     encode::{self, Format, Quality},

@@ -124,8 +124,8 @@ fn tiles_near_the_dateline_and_far_north_join() {
     compare_all(&north, 2..=8, (-56.8, 73.4));
 }
 
-/// A picture made in strips of rows is the one made in one piece, for every kernel: of a map tile, of a box on a lattice of its
-/// own and of the whole raster, with rows that show nothing of it.
+/// A picture made in strips of rows is the one made in one piece, for every kernel: of a map tile, of a box on a
+/// lattice of its own and of the whole raster, with rows that show nothing of it.
 #[test]
 fn strips_of_a_picture_join() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -33,7 +33,8 @@ fn what_is_left_out_is_the_files_nodata_and_counts_unless_it_is_the_requests() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("sparse.tif");
     let quarter = SIDE_PX * SIDE_PX / 4;
-    // What the file declares, what the request takes it for, and what the pixels that count have beside the stored value.
+    // What the file declares, what the request takes it for, and what the pixels that count have beside the stored
+    // value.
     let cases = [
         (Some(f64::NAN), None, None),
         (Some(f64::NAN), Some(f64::NAN), None),

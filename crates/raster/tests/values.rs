@@ -21,8 +21,8 @@ const HEIGHT: u32 = 10;
 /// How many types of samples there are.
 const KINDS: usize = 10;
 
-/// Bands of one type that differ everywhere, with a masked corner, and GDAL's name of the type. GDAL 3.6 knows no signed bytes: to it
-/// they are bytes.
+/// Bands of one type that differ everywhere, with a masked corner, and GDAL's name of the type. GDAL 3.6 knows no
+/// signed bytes: to it they are bytes.
 fn any_pixels(kind: usize, bands: u16) -> (Pixels, GdalDataType) {
     let count = (WIDTH * HEIGHT) as usize;
     let number = |at: usize| (at % 100 + 3 * (at / count)) as i8 - 40;

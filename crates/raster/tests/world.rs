@@ -1,5 +1,5 @@
-//! A raster of the whole globe in systems that show a part of it, or its poles nowhere: views have sensible sizes, and their pixels
-//! the values of their places.
+//! A raster of the whole globe in systems that show a part of it, or its poles nowhere: views have sensible sizes, and
+//! their pixels the values of their places.
 
 mod support;
 
@@ -22,7 +22,8 @@ use support::{open, render};
 
 const SIZE_PX: (usize, usize) = (3600, 1800);
 
-/// Degrees of latitude from the south pole on, whole ones, and half of those of longitude on every other row of degrees.
+/// Degrees of latitude from the south pole on, whole ones, and half of those of longitude on every other row of
+/// degrees.
 fn value(lon_deg: f64, lat_deg: f64) -> u8 {
     let south = (lat_deg + 90.0).floor();
     if south % 2.0 == 0.0 { south as u8 } else { ((lon_deg + 180.0) / 2.0).floor() as u8 }
@@ -52,7 +53,8 @@ fn size_px(view: &View) -> (u32, u32) {
     (view.width_px(), view.height_px())
 }
 
-/// Share of the view's pixels that are valid, and of these the share with the value of their place or one a pixel beside it.
+/// Share of the view's pixels that are valid, and of these the share with the value of their place or one a pixel
+/// beside it.
 fn right(tiff: &GeoTiff, view: &View) -> (f64, f64) {
     let pixels = render(tiff, view, &ReadOptions::default()).expect("rendered");
     let Samples::U8(values) = &pixels.samples else { panic!("bytes") };
@@ -116,8 +118,8 @@ fn the_whole_is_shown_as_far_as_a_system_reaches() {
     }
 }
 
-/// The middle of such a raster lies beside the pole, where a pixel of the web map spans next to nothing; what the map shows of it is
-/// far away.
+/// The middle of such a raster lies beside the pole, where a pixel of the web map spans next to nothing; what the map
+/// shows of it is far away.
 #[test]
 fn a_raster_round_a_pole_is_read_from_an_overview_where_the_map_shows_it_small() {
     let folder = tempfile::tempdir().expect("a folder");

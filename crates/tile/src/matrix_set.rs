@@ -1,8 +1,8 @@
 //! Tile matrix sets: the grids that maps cut the world into, read from OGC's JSON.
 //!
 //! Terms and formulas follow OGC 17-083r4. Every matrix carries its own cell size and origin, so sets that are no
-//! quadtree, or begin at another zoom than 0, fit as well. Bounds are always x before y, whatever the order of the set's
-//! axes. It does not project: bounds are in the set's own coordinate reference system.
+//! quadtree, or begin at another zoom than 0, fit as well. Bounds are always x before y, whatever the order of the
+//! set's axes. It does not project: bounds are in the set's own coordinate reference system.
 
 use std::ops::RangeInclusive;
 
@@ -98,8 +98,8 @@ impl TileMatrixSet {
         self.tile_matrices[0].number().unwrap_or(0)
     }
 
-    /// The matrices that tiles can be asked of: those from zoom 0 on. `CDB1GlobalGrid` has ten more above, in which tiles
-    /// of 1 to 512 pixels repeat the grid of zoom 0.
+    /// The matrices that tiles can be asked of: those from zoom 0 on. `CDB1GlobalGrid` has ten more above, in which
+    /// tiles of 1 to 512 pixels repeat the grid of zoom 0.
     pub(crate) fn matrices(&self) -> &[TileMatrix] {
         let negative = usize::try_from(-self.first_number()).unwrap_or(0);
         self.tile_matrices.get(negative..).unwrap_or(&[])
@@ -110,8 +110,8 @@ impl TileMatrixSet {
         u8::try_from(self.first_number()).unwrap_or(0)
     }
 
-    /// EPSG code of the coordinate reference system, where it has one; WGS84's for OGC's CRS84, which differs from it by the
-    /// order of the axes alone.
+    /// EPSG code of the coordinate reference system, where it has one; WGS84's for OGC's CRS84, which differs from it
+    /// by the order of the axes alone.
     pub fn epsg(&self) -> Option<u32> {
         if self.crs.ends_with("CRS84") {
             return Some(4326);

@@ -1,9 +1,9 @@
 //! How far the feed had been told when the database was last written, kept beside the database.
 //!
-//! A database that was restored from a backup goes back in time: it would give the numbers that its followers have
-//! seen to other changes. So its epoch must change. A restored database shows by this mark, which is ahead of it, or by
-//! being another file than the one it says it is. The mark is not forced to disk: it may fall behind the database, never
-//! get ahead of it.
+//! A database that was restored from a backup goes back in time: it would give the numbers that its followers have seen
+//! to other changes. So its epoch must change. A restored database shows by this mark, which is ahead of it, or by
+//! being another file than the one it says it is. The mark is not forced to disk: it may fall behind the database,
+//! never get ahead of it.
 
 use std::{
     fs::{self, File, Metadata},

@@ -2,8 +2,8 @@
 //! is gone.
 //!
 //! On PostgreSQL a turn is a lock of the server's on a connection of its own: it ends with the connection, whatever
-//! ends that. What is written during a turn names its term (`aurora_catalog::store::watch`), so that an indexer which has
-//! not noticed its end yet changes nothing any more.
+//! ends that. What is written during a turn names its term (`aurora_catalog::store::watch`), so that an indexer which
+//! has not noticed its end yet changes nothing any more.
 
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ const WATCH_LOCK: i64 = 0x4155_524F_5241;
 /// Time between two tries for a turn, and between two looks whether it goes on.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What ends the turn of an indexer that has not looked for so long, whatever keeps it: its host hangs, or its network is
-/// cut. Servers before PostgreSQL 14 do not know how, and wait until the network tells them.
+/// What ends the turn of an indexer that has not looked for so long, whatever keeps it: its host hangs, or its network
+/// is cut. Servers before PostgreSQL 14 do not know how, and wait until the network tells them.
 const END_UNLESS_ASKED: &str = "SELECT set_config('idle_session_timeout', '20s', false)
     WHERE current_setting('server_version_num')::INT >= 140000";
 

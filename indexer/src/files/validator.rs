@@ -10,8 +10,8 @@ use aurora_raster::source::is_being_written;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use jiff::{Timestamp, fmt::rfc2822};
 
-/// What tells one version of a file from another: size, modification time in nanoseconds, inode, and the time at which the
-/// inode last changed, which no program can set back, as copying tools do with the modification time.
+/// What tells one version of a file from another: size, modification time in nanoseconds, inode, and the time at which
+/// the inode last changed, which no program can set back, as copying tools do with the modification time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version {
     /// Length in bytes.

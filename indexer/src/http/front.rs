@@ -66,7 +66,8 @@ impl Answers for Front {
 }
 
 impl Front {
-    /// The folder that is asked for something, and what. The path is taken as it came: a decoded one could hide a slash.
+    /// The folder that is asked for something, and what. The path is taken as it came: a decoded one could hide a
+    /// slash.
     fn asked(&self, request: &Request<Body>) -> Option<(&Tree, String)> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return None;

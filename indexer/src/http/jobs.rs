@@ -69,11 +69,12 @@ pub async fn one(State(shared): State<Shared>, Part(job_id): Part) -> Result<Jso
     Ok(Json(job_view::of(&job)))
 }
 
-/// Queues a failed, cancelled or waiting-for-retry job anew; where a published one's result is gone, a job that makes it
-/// again.
+/// Queues a failed, cancelled or waiting-for-retry job anew; where a published one's result is gone, a job that makes
+/// it again.
 ///
 /// # Errors
-/// 401 without the token, 403 to other sites' pages, 404, 409 when it stands where nothing is to be retried, or its scene has moved on.
+/// 401 without the token, 403 to other sites' pages, 404, 409 when it stands where nothing is to be retried, or its
+/// scene has moved on.
 pub async fn retry(_: Permitted, State(shared): State<Shared>, Part(job_id): Part) -> Result<Json<JobView>, Problem> {
     if let Some(job) = made_again(&shared, &job_id).await.map_err(problem)? {
         return Ok(Json(job_view::of(&job)));
@@ -90,8 +91,8 @@ pub async fn retry(_: Permitted, State(shared): State<Shared>, Part(job_id): Par
     told(write, retried).await
 }
 
-/// The job that makes again what the published job `job_id` made, where that is what its scene shows and is gone, though its
-/// folder is there.
+/// The job that makes again what the published job `job_id` made, where that is what its scene shows and is gone,
+/// though its folder is there.
 async fn made_again(shared: &Shared, job_id: &str) -> Result<Option<Job>, IndexerError> {
     let mut conn = shared.database.read().await?;
     let job = list::get(&mut conn, job_id).await?;

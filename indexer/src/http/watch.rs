@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::{Shared, token::Permitted};
 use crate::watch::status::Figures;
 
-/// The files that are gone will not come back: they are withdrawn once sweeps have missed them for the settle time more.
+/// The files that are gone will not come back: they are withdrawn once sweeps have missed them for the settle time
+/// more.
 ///
 /// # Errors
 /// 401 without the token, 403 to other sites' pages, 409 when no file is gone, or another indexer watches.

@@ -1,6 +1,6 @@
-//! Whether a delivery's archive is whole. A gzip stream tells where it ends only to who reads it to its end, which takes as
-//! long as the archive is long: `watch/proof.rs` has it done beside everything else. It unpacks nothing to disk and
-//! judges no members; ingest does.
+//! Whether a delivery's archive is whole. A gzip stream tells where it ends only to who reads it to its end, which
+//! takes as long as the archive is long: `watch/proof.rs` has it done beside everything else. It unpacks nothing to
+//! disk and judges no members; ingest does.
 
 use std::{
     fs::File,

@@ -120,7 +120,8 @@ fn cut_beginning(head: &[u8]) -> Option<usize> {
     BEGINNINGS.iter().find(is_cut).map(|(_, bytes)| *bytes)
 }
 
-/// Length of an HDF5 file by its superblock (HDF5 File Format Specification 3.0, section II.A), for addresses of 8 bytes.
+/// Length of an HDF5 file by its superblock (HDF5 File Format Specification 3.0, section II.A), for addresses of 8
+/// bytes.
 fn hdf5_end(head: &[u8]) -> Option<u64> {
     let rest = head.strip_prefix(b"\x89HDF\r\n\x1a\n")?;
     let (address_bytes_at, end_at) = match rest.first()? {

@@ -43,7 +43,8 @@ impl Identity {
     }
 }
 
-/// The fingerprints of a file of `size_bytes`, which is read whole up to `whole_bytes`. Blocks for as long as reading takes.
+/// The fingerprints of a file of `size_bytes`, which is read whole up to `whole_bytes`. Blocks for as long as reading
+/// takes.
 ///
 /// # Errors
 /// When reading fails or the file is shorter than `size_bytes` by now.

@@ -1,5 +1,5 @@
-//! What one transaction does to a scene, its job and what is told of them. Caller: [`super::register`], and whoever makes a lost
-//! result again.
+//! What one transaction does to a scene, its job and what is told of them. Caller: [`super::register`], and whoever
+//! makes a lost result again.
 
 use aurora_catalog::{
     ChangeBody, Scene, SceneStatus,
@@ -138,7 +138,8 @@ async fn put_with_job(write: &mut Write<'_>, scene: Scene, file: &Examined) -> R
     Ok(())
 }
 
-/// The result that `entry`'s scene shows is gone: its raw file is shown again at the next revision, for which a job is made.
+/// The result that `entry`'s scene shows is gone: its raw file is shown again at the next revision, for which a job is
+/// made.
 ///
 /// # Errors
 /// When the database fails.

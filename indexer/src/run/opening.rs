@@ -1,5 +1,5 @@
-//! What is waited for before the indexer is ready: the folders and the database, any of which may not answer. A stop ends the
-//! waiting.
+//! What is waited for before the indexer is ready: the folders and the database, any of which may not answer. A stop
+//! ends the waiting.
 
 use std::sync::Arc;
 

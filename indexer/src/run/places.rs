@@ -67,8 +67,8 @@ struct Found {
     is_away: bool,
 }
 
-/// Finds the root. One that hangs, or has gone away since an earlier start, is taken as it is named, and for a network's:
-/// it may come back.
+/// Finds the root. One that hangs, or has gone away since an earlier start, is taken as it is named, and for a
+/// network's: it may come back.
 fn found(root: &Path, was_here_before: bool) -> Result<Found> {
     let (answer, answered) = std::sync::mpsc::channel();
     let asked = root.to_owned();

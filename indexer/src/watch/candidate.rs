@@ -15,8 +15,8 @@ const DELIVERIES: [&str; 5] = [".tgz", ".tar.gz", ".h5", ".hdf5", ".he5"];
 /// Those of them that are archives in a gzip stream.
 const ARCHIVES: [&str; 2] = [".tgz", ".tar.gz"];
 
-/// What stands before the extension of things that lie beside a raster: quick looks, and the optimised copies that ingest
-/// makes, which are results wherever somebody puts them.
+/// What stands before the extension of things that lie beside a raster: quick looks, and the optimised copies that
+/// ingest makes, which are results wherever somebody puts them.
 const BESIDE: [&str; 2] = [".qlk", ".mbi_light"];
 
 /// Whether a file of this name may be a scene.

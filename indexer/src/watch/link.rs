@@ -13,7 +13,8 @@ use crate::paths::Root;
 /// The file that the link at `path` leads to, if that is a scene under the link's name alone.
 ///
 /// # Errors
-/// `PermissionDenied` when it leads out of the root or to a folder; others when it leads to a scene of its own, or nowhere.
+/// `PermissionDenied` when it leads out of the root or to a folder; others when it leads to a scene of its own, or
+/// nowhere.
 pub(super) fn followed(root: &Root, path: &Path) -> io::Result<Metadata> {
     let target = fs::canonicalize(path)?;
     if !target.starts_with(&root.path) || root.excludes(&target) {
@@ -26,8 +27,8 @@ pub(super) fn followed(root: &Root, path: &Path) -> io::Result<Metadata> {
     if metadata.is_dir() { Err(io::ErrorKind::PermissionDenied.into()) } else { Ok(metadata) }
 }
 
-/// Whether the link at `path`, which has no scene's name, leads out of the root or to a folder. What lies outside is not
-/// asked: it may hang.
+/// Whether the link at `path`, which has no scene's name, leads out of the root or to a folder. What lies outside is
+/// not asked: it may hang.
 pub(super) fn leads_elsewhere(root: &Root, path: &Path) -> bool {
     let (Ok(target), Some(folder)) = (fs::read_link(path), path.parent()) else { return false };
     let target = folder.join(target).components().fold(PathBuf::new(), |so_far, part| match part {

@@ -1,5 +1,6 @@
-//! Proofs that archives are whole, each read to its end beside everything else: one at a time, so that a heap of deliveries
-//! does not take a slow disk from what is being watched. The [patrol](super::patrol) asks again until it is told.
+//! Proofs that archives are whole, each read to its end beside everything else: one at a time, so that a heap of
+//! deliveries does not take a slow disk from what is being watched. The [patrol](super::patrol) asks again until it is
+//! told.
 
 use std::{collections::HashMap, io, path::PathBuf};
 

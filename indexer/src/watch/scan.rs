@@ -1,5 +1,5 @@
-//! What is there now: all that one sweep of the root saw (a [`walk`](super::walk) makes it), or a look at a single path.
-//! Blocking; runs on a lane (`lane.rs`).
+//! What is there now: all that one sweep of the root saw (a [`walk`](super::walk) makes it), or a look at a single
+//! path. Blocking; runs on a lane (`lane.rs`).
 //!
 //! What is left alone although somebody may expect it to be seen is counted (`unseen.rs`).
 

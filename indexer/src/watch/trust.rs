@@ -48,7 +48,8 @@ impl fmt::Display for RootId {
     }
 }
 
-/// What a sweep says of the witnesses in the root, or in something that is mounted below it. Those in folders that could not be read are in neither number.
+/// What a sweep says of the witnesses in the root, or in something that is mounted below it. Those in folders that
+/// could not be read are in neither number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Evidence {
     /// Witnesses at their places.

@@ -1,5 +1,5 @@
-//! One sweep of the whole root, folder by folder, in slices: a slow file system is walked for as long as it takes, while
-//! one that answers nothing at all is found out within a slice. Blocking; runs on a lane (`lane.rs`).
+//! One sweep of the whole root, folder by folder, in slices: a slow file system is walked for as long as it takes,
+//! while one that answers nothing at all is found out within a slice. Blocking; runs on a lane (`lane.rs`).
 //!
 //! A full walk reads every folder and looks at every candidate. A pruned one, for file systems where each look is a
 //! journey over a network, reads only folders whose modification time has changed since the last walk: whatever

@@ -1,8 +1,9 @@
 //! Detections as a command writes them: a GeoJSON `FeatureCollection` (RFC 7946) in WGS84.
 //!
 //! A feature without a geometry is left out, and one with a geometry that no map can draw spoils the file. An
-//! operator's own model may not measure what ours does: area and perimeter are then those of the outline, a confidence that is
-//! not given is 0, and the other numbers are left open. The file is read as a stream: what it takes in memory is what is kept of it, not what it holds.
+//! operator's own model may not measure what ours does: area and perimeter are then those of the outline, a confidence
+//! that is not given is 0, and the other numbers are left open. The file is read as a stream: what it takes in memory
+//! is what is kept of it, not what it holds.
 
 use std::{fmt, fs::File, io::BufReader, path::Path};
 

@@ -1,10 +1,8 @@
 //! The one loop that moves jobs: takes leases while there is room, asks the executor how its tasks stand, sends what
 //! ended to be verified and published, and keeps its leases.
 //!
-//! The parts: `leases` holds on to jobs, `begin` takes them and submits attempts, `aside` lets those wait that do not fit
-//! or whose files are away,
-//! `hold` pauses all, `finish` ends them,
-//! `drain` stops.
+//! The parts: `leases` holds on to jobs, `begin` takes them and submits attempts, `aside` lets those wait that do not
+//! fit or whose files are away, `hold` pauses all, `finish` ends them, `drain` stops.
 //!
 //! It wakes on every change of the feed (a new job, a cancelled one), when the executor says so, and at its heartbeat.
 

@@ -86,8 +86,8 @@ impl SubmitError {
 /// Exit status by which a command refuses its input for good: `EX_DATAERR` of BSD's `sysexits.h`.
 pub const REFUSED: i32 = 65;
 
-/// Exit status by which a command says that it is itself not fit to run, such as for want of its model: `EX_CONFIG` of BSD's
-/// `sysexits.h`.
+/// Exit status by which a command says that it is itself not fit to run, such as for want of its model: `EX_CONFIG` of
+/// BSD's `sysexits.h`.
 pub const UNREADY: i32 = 78;
 
 /// Runs tasks.

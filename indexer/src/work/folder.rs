@@ -1,10 +1,10 @@
 //! Whose the results folder is, and whether it still is the folder that it was.
 //!
 //! A hidden mark in it, written at the first use, names the folder and the database it belongs to. Another database's
-//! folder is refused at the start. A folder whose mark is gone is not the one that results lie in, such as the empty one
-//! below a mount that has gone away: nothing is published into it until the mark is there again. Which folder it was is
-//! kept in the state folder too, so that this is noticed across restarts. An empty mark is an operator's word that the
-//! folder, as it is, is to be taken.
+//! folder is refused at the start. A folder whose mark is gone is not the one that results lie in, such as the empty
+//! one below a mount that has gone away: nothing is published into it until the mark is there again. Which folder it
+//! was is kept in the state folder too, so that this is noticed across restarts. An empty mark is an operator's word
+//! that the folder, as it is, is to be taken.
 //!
 //! Every look at it is bounded in time: one that does not answer when the indexer starts is claimed as soon as it does.
 
@@ -65,8 +65,8 @@ struct Standing {
 }
 
 impl Folder {
-    /// The folder at `path`, for the indexer with the state folder `state` on `database`, which `named` names in words. One
-    /// that does not answer is away, and to be claimed [later](Self::claim_if_new).
+    /// The folder at `path`, for the indexer with the state folder `state` on `database`, which `named` names in words.
+    /// One that does not answer is away, and to be claimed [later](Self::claim_if_new).
     ///
     /// # Errors
     /// When it belongs to another database, or cannot be looked at.
@@ -157,7 +157,8 @@ impl Folder {
         self.standing().away.clone()
     }
 
-    /// Takes nothing for lost that is not in it, and takes nothing in, until an operator says that it is the right folder.
+    /// Takes nothing for lost that is not in it, and takes nothing in, until an operator says that it is the right
+    /// folder.
     pub fn doubt(&self) {
         let mut standing = self.standing();
         standing.is_doubted = !standing.is_vouched;

@@ -1,8 +1,8 @@
 //! Keeps an eye on the results folder: whether it is the one that it was, and whether what was published is in it.
 //!
-//! Published results are looked for at the start and whenever the folder has come back, a page of scenes at a time beside
-//! everything else. A scene whose result is gone is made again; where most are, it is the folder that is doubted. It publishes and
-//! removes nothing.
+//! Published results are looked for at the start and whenever the folder has come back, a page of scenes at a time
+//! beside everything else. A scene whose result is gone is made again; where most are, it is the folder that is
+//! doubted. It publishes and removes nothing.
 
 use std::{sync::Arc, time::Duration};
 

@@ -4,9 +4,9 @@
 //! exactly as long. It dies with the indexer: the kernel kills it when the thread that started it is gone. What it
 //! prints goes to a bounded log.
 //!
-//! A command that cannot even be started (its program is missing, or may not be executed, or there are too many processes)
-//! could be started for no scene, and is the operator's to mend: its task is not accepted. Where the program's own name
-//! has places, a program that cannot be started is the one attempt's failure.
+//! A command that cannot even be started (its program is missing, or may not be executed, or there are too many
+//! processes) could be started for no scene, and is the operator's to mend: its task is not accepted. Where the
+//! program's own name has places, a program that cannot be started is the one attempt's failure.
 
 use std::{
     collections::HashMap,
@@ -26,7 +26,8 @@ use super::{
 mod child;
 mod output;
 
-/// How long a program's start is waited for; on a file system that hangs it takes longer, and the task counts as accepted.
+/// How long a program's start is waited for; on a file system that hangs it takes longer, and the task counts as
+/// accepted.
 const START_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Bounds on each attempt.

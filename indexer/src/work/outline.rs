@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 /// Corners of one detection; a slick's outline has hundreds.
 pub(super) const MAX_POSITIONS: usize = 100_000;
 
-/// Numbers and lists read of one geometry before it is left off: a position with a height is four, and what is round them
-/// is less than one each.
+/// Numbers and lists read of one geometry before it is left off: a position with a height is four, and what is round
+/// them is less than one each.
 const MAX_PARTS: usize = 5 * MAX_POSITIONS;
 
 /// Longitude, latitude and perhaps a height.

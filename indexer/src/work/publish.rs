@@ -168,7 +168,8 @@ pub(crate) async fn put(write: &mut Write<'_>, mut entry: Entry, revision: u64, 
     Ok(())
 }
 
-/// Whether the result that `scene` shows is not where it is said to be, though the folder of results can be read. Blocking.
+/// Whether the result that `scene` shows is not where it is said to be, though the folder of results can be read.
+/// Blocking.
 pub fn is_gone(results: &Path, scene: &Scene) -> bool {
     let light = scene.light.as_ref().and_then(|light| path_of(results, light));
     let looked = light.map(fs::symlink_metadata);

@@ -1,5 +1,5 @@
-//! Whether an attempt can begin: its scene's file is at its place, and the results folder has room. Asked before, so that a
-//! full disk, or a root or something mounted below it that is away, costs waiting and no attempts. Blocking.
+//! Whether an attempt can begin: its scene's file is at its place, and the results folder has room. Asked before, so
+//! that a full disk, or a root or something mounted below it that is away, costs waiting and no attempts. Blocking.
 
 use std::{
     fs, io,
@@ -12,8 +12,8 @@ pub const NO_ROOM: &str = "no room for its result: ";
 /// How a reason begins that tells of a file that cannot be looked at.
 pub const NO_FILE: &str = "its file is not there: ";
 
-/// Why the file at `input` cannot be looked at, if it cannot. Whether it has left is the watcher's to say, which then cancels
-/// its job.
+/// Why the file at `input` cannot be looked at, if it cannot. Whether it has left is the watcher's to say, which then
+/// cancels its job.
 pub fn absent(input: &Path) -> Option<String> {
     fs::metadata(input).err().map(|error| no_file(&error))
 }
@@ -23,8 +23,8 @@ pub fn no_file(error: &io::Error) -> String {
     format!("{NO_FILE}{error}")
 }
 
-/// Why the first of `inputs` cannot be begun, up to the first that can: it is not there, or the file system of `results` has
-/// less room left than the raw file takes, whose optimised copy is about as large.
+/// Why the first of `inputs` cannot be begun, up to the first that can: it is not there, or the file system of
+/// `results` has less room left than the raw file takes, whose optimised copy is about as large.
 ///
 /// # Errors
 /// When the folder cannot be asked about.

@@ -5,14 +5,14 @@
 //! Slurm is told never to run one again: it is the queue that repeats, under a new fence. What a node believed dead
 //! still writes lands where nobody looks.
 //!
-//! How an attempt ended is told by the file that its script leaves behind, by the cluster where there is none, and by the
-//! cluster's accounts, if it keeps any, where the controller has forgotten it. A
-//! state that is not known means that it is still under way; so does a controller that does not answer. What the cluster
-//! itself lost is no attempt of the job's.
+//! How an attempt ended is told by the file that its script leaves behind, by the cluster where there is none, and by
+//! the cluster's accounts, if it keeps any, where the controller has forgotten it. A state that is not known means that
+//! it is still under way; so does a controller that does not answer. What the cluster itself lost is no attempt of the
+//! job's.
 //!
-//! Whatever a cluster says no to at submission (a partition that is drained or misspelt, a limit on jobs, nodes that are
-//! down) it would say of every scene, and it is the operator's to mend: nothing is begun until it says yes. The cluster
-//! goes on while the indexer is away: attempts are adopted at the next start ([`Executor::outlives`]).
+//! Whatever a cluster says no to at submission (a partition that is drained or misspelt, a limit on jobs, nodes that
+//! are down) it would say of every scene, and it is the operator's to mend: nothing is begun until it says yes. The
+//! cluster goes on while the indexer is away: attempts are adopted at the next start ([`Executor::outlives`]).
 
 use std::{
     collections::HashMap,

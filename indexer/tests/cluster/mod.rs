@@ -1,5 +1,5 @@
-//! A real Slurm on this machine: its own key, ports, folders and two virtual nodes, with accounts or a `slurmrestd` where a
-//! test wants them, and nothing of it left behind.
+//! A real Slurm on this machine: its own key, ports, folders and two virtual nodes, with accounts or a `slurmrestd`
+//! where a test wants them, and nothing of it left behind.
 // Each test file uses its own part of this.
 #![allow(dead_code, unreachable_pub)]
 

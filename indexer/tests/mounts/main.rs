@@ -1,5 +1,5 @@
-//! Roots on real network file systems (sshfs and smbnetfs to servers of our own) that tell of nothing, hang, go away and
-//! come back.
+//! Roots on real network file systems (sshfs and smbnetfs to servers of our own) that tell of nothing, hang, go away
+//! and come back.
 
 mod share;
 mod smb;

@@ -1,7 +1,7 @@
 //! A share over SMB: smbnetfs, which is FUSE over Samba's own client, to a Samba server of our own.
 //!
-//! A kernel's `cifs` would give other numbers by `statfs`, which `aurora_daemon::file_system` holds as a table; what happens
-//! on the wire is the same.
+//! A kernel's `cifs` would give other numbers by `statfs`, which `aurora_daemon::file_system` holds as a table; what
+//! happens on the wire is the same.
 
 use std::{
     fs,
@@ -58,7 +58,8 @@ impl Smb {
         is_mounted(share.try_mount()).then_some(share)
     }
 
-    /// Mounts the share, or answers what was said. Its folder is shown instead of the network's tree of hosts and shares.
+    /// Mounts the share, or answers what was said. Its folder is shown instead of the network's tree of hosts and
+    /// shares.
     fn try_mount(&self) -> Result<(), String> {
         let mounting = Command::new("smbnetfs")
             .arg(&self.mounted)

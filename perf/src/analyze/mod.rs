@@ -120,7 +120,8 @@ pub struct Second {
 /// Reads and analyses.
 ///
 /// # Errors
-/// [`Error::Io`], [`Error::NoFigures`] when the log holds no request, or none in the time of the load, [`Error::Plan`] when the load's report has no stages.
+/// [`Error::Io`], [`Error::NoFigures`] when the log holds no request, or none in the time of the load, [`Error::Plan`]
+/// when the load's report has no stages.
 pub fn run(settings: &Settings) -> Result<Analysis, Error> {
     let (from_s, seconds) = overview(settings)?;
     let load: Vec<f64> = seconds.iter().map(|second| second.at_once).collect();

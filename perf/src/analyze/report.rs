@@ -10,8 +10,8 @@ use crate::{
     threshold::{Threshold, judge},
 };
 
-/// By phase: `NAME.requests`, `NAME.failed` (0 to 1), `NAME.p50` and so on in milliseconds; NAME is `start`, `growth`, `peak`
-/// or `recovery`.
+/// By phase: `NAME.requests`, `NAME.failed` (0 to 1), `NAME.p50` and so on in milliseconds; NAME is `start`, `growth`,
+/// `peak` or `recovery`.
 pub fn metrics(analysis: &Analysis) -> BTreeMap<String, f64> {
     let mut metrics = BTreeMap::new();
     for figures in &analysis.phases {

@@ -27,8 +27,8 @@ pub const RECOMMENDED_SHARE: f64 = 0.8;
 /// The search ends when what holds and what does not are this near.
 const NEAR: f64 = 1.1;
 
-/// Part of the time judged in whose busiest stretch the processors are looked at: what users waited for may be over before the
-/// end. And the shortest such stretch.
+/// Part of the time judged in whose busiest stretch the processors are looked at: what users waited for may be over
+/// before the end. And the shortest such stretch.
 const STRETCH: f64 = 0.25;
 const MIN_STRETCH_S: f64 = 2.0;
 
@@ -136,8 +136,8 @@ pub fn run(settings: &Settings, mut told: impl FnMut(&Trial)) -> Result<Found, E
     Ok(Found { holds: search.holds, fails: search.fails, recommended, gave_out, trials, interrupted, is_whole })
 }
 
-/// Whether the level is one of what this load measures: a misspelt figure would never hold, and the search would tell of
-/// misspelling as of a server.
+/// Whether the level is one of what this load measures: a misspelt figure would never hold, and the search would tell
+/// of misspelling as of a server.
 fn is_of_this_load(trial: &Trial) -> Result<(), Error> {
     let metric = |name: &str| trial.metrics.get(name).copied().unwrap_or_default();
     let is_answered = metric("http_reqs") > 0.0 && metric("http_req_failed") < 1.0;
@@ -224,8 +224,8 @@ fn busiest(measured: &Measured, size: Size, from_s: f64, to_s: f64) -> Option<Sp
     splits.max_by(|a, b| a.used().total_cmp(&b.used()))
 }
 
-/// `viewport_complete` with the views that users left counted as never complete: the time they were looked at is the user's
-/// and says nothing of the server.
+/// `viewport_complete` with the views that users left counted as never complete: the time they were looked at is the
+/// user's and says nothing of the server.
 fn views_waited_for(judged: &Tally) -> BTreeMap<String, f64> {
     let trend = |trend: Trend| judged.trends.get(&trend);
     let Some(complete) = trend(Trend::ViewportComplete) else { return BTreeMap::new() };

@@ -78,8 +78,8 @@ pub struct Side {
 /// One side in one round.
 #[derive(Clone, Debug, Serialize)]
 pub struct Round {
-    /// Figures by name: `tiles_per_s`, `tile_p50_ms`, `tile_p95_ms`, `viewport_p95_ms`, `kb_per_tile`, `failed`, and of its
-    /// process `cpu_ms_per_tile` and `rss_mb`.
+    /// Figures by name: `tiles_per_s`, `tile_p50_ms`, `tile_p95_ms`, `viewport_p95_ms`, `kb_per_tile`, `failed`, and of
+    /// its process `cpu_ms_per_tile` and `rss_mb`.
     pub figures: BTreeMap<&'static str, f64>,
 }
 

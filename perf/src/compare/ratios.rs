@@ -1,4 +1,5 @@
-//! Figures of both sides over all rounds: medians, and ratios taken within a round, which a slow spell of the machine hits alike.
+//! Figures of both sides over all rounds: medians, and ratios taken within a round, which a slow spell of the machine
+//! hits alike.
 
 use super::{Ratio, Round};
 

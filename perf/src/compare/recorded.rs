@@ -106,8 +106,8 @@ impl Step {
     }
 }
 
-/// `a.NAME` and `b.NAME` of each run's metrics, and `ratio.NAME`, first by second, of those that both have and that are not
-/// nothing in the second.
+/// `a.NAME` and `b.NAME` of each run's metrics, and `ratio.NAME`, first by second, of those that both have and that are
+/// not nothing in the second.
 pub fn recorded_metrics([a, b]: &[Recorded; 2]) -> BTreeMap<String, f64> {
     let mut metrics = BTreeMap::new();
     for (letter, run) in [("a", a), ("b", b)] {

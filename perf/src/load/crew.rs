@@ -165,8 +165,8 @@ impl Crew {
         self.children.iter().enumerate().map(watch).collect()
     }
 
-    /// Follows the load to its end. `seen` is called whenever something new is known, with the newest second that all had
-    /// time to report, and may stop the load by answering false.
+    /// Follows the load to its end. `seen` is called whenever something new is known, with the newest second that all
+    /// had time to report, and may stop the load by answering false.
     ///
     /// # Errors
     /// [`Error::Crew`] and what else befell a thread or process.

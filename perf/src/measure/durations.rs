@@ -99,7 +99,8 @@ impl Durations {
 }
 
 impl Quantiles {
-    /// Names and values, in milliseconds, the median by k6's name too; nothing of nothing, so that a limit on them fails and does not pass with 0.
+    /// Names and values, in milliseconds, the median by k6's name too; nothing of nothing, so that a limit on them
+    /// fails and does not pass with 0.
     pub fn named(&self) -> Vec<(&'static str, f64)> {
         if self.count == 0 {
             return Vec::new();

@@ -78,8 +78,8 @@ impl Watch {
     }
 }
 
-/// Processor seconds of a process by its own clock, which counts nanoseconds where `/proc` counts ticks of a hundredth: over a
-/// step of milliseconds those would be nothing or many times too much.
+/// Processor seconds of a process by its own clock, which counts nanoseconds where `/proc` counts ticks of a hundredth:
+/// over a step of milliseconds those would be nothing or many times too much.
 #[allow(unsafe_code, reason = "a clock of the C library")]
 fn cpu_s(pid: i32) -> Option<f64> {
     let mut clock = 0;

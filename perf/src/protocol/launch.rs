@@ -26,8 +26,8 @@ pub(super) struct Launched {
 }
 
 impl Launched {
-    /// Starts a command by `sh` and waits until the server answers anything. Where something answers before, it would be
-    /// measured instead.
+    /// Starts a command by `sh` and waits until the server answers anything. Where something answers before, it would
+    /// be measured instead.
     pub(super) async fn start(command: &str, client: &Client, server: &str) -> Result<Self, Error> {
         let failed = |reason: String| Error::Launch { command: command.to_owned(), reason };
         let ask = Ask::get(&format!("{server}/readyz"))?;

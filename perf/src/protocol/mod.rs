@@ -129,8 +129,8 @@ impl Run {
 /// Walks the whole protocol, or until Ctrl-C or SIGTERM: then users finish the view they are at.
 ///
 /// # Errors
-/// [`Error::Unanswered`] and [`Error::NoScenes`] when there is nothing to look at, [`Error::Launch`] when the server does
-/// not start, [`Error::Limit`] when a process cannot be held within the limit; failing tiles are no error.
+/// [`Error::Unanswered`] and [`Error::NoScenes`] when there is nothing to look at, [`Error::Launch`] when the server
+/// does not start, [`Error::Limit`] when a process cannot be held within the limit; failing tiles are no error.
 pub async fn run(settings: &Settings) -> Result<Run, Error> {
     let mut walker = Walker::begin(settings).await?;
     let scenes = open_scenes(&walker.client(), &settings.server, &settings.scenes, SCENES_WANTED).await?;

@@ -11,9 +11,10 @@ use crate::{
     threshold::{Threshold, judge},
 };
 
-/// Every metric by name. Of the server as [`crate::measure::Tally::metrics`] names them; of a peer the same after `NAME:`. Of every
-/// process `rss_mb.NAME`, `pss_mb.NAME`, `fds.NAME`, `threads.NAME` (the most seen) and `cpu_cores.NAME` (the busiest
-/// step). `frontend_cpu_share` is the part of what the server computed for the map's own files and lists, 0 to 1.
+/// Every metric by name. Of the server as [`crate::measure::Tally::metrics`] names them; of a peer the same after
+/// `NAME:`. Of every process `rss_mb.NAME`, `pss_mb.NAME`, `fds.NAME`, `threads.NAME` (the most seen) and
+/// `cpu_cores.NAME` (the busiest step). `frontend_cpu_share` is the part of what the server computed for the map's own
+/// files and lists, 0 to 1.
 pub fn metrics(run: &Run) -> BTreeMap<String, f64> {
     let mut metrics = BTreeMap::new();
     for (target, tally) in &run.totals {

@@ -21,7 +21,8 @@ pub fn whole(n: u64) -> String {
     text
 }
 
-/// What a process used: memory in MB at the end, its most, the most of its own share, CPU cores, most threads and files.
+/// What a process used: memory in MB at the end, its most, the most of its own share, CPU cores, most threads and
+/// files.
 pub fn usage_cells(usage: &Usage) -> [String; 6] {
     [
         format!("{:.0}", usage.rss_mb),

@@ -24,8 +24,8 @@ impl Language {
         format!("{cores} {}", if cores == 1.0 { self.say("core", "núcleo") } else { self.say("cores", "núcleos") })
     }
 
-    /// A text with its numbers as the language writes them: in Portuguese with a comma before the decimals. What else has
-    /// points in it, such as addresses and versions, stays as it is.
+    /// A text with its numbers as the language writes them: in Portuguese with a comma before the decimals. What else
+    /// has points in it, such as addresses and versions, stays as it is.
     pub fn decimals(self, text: &str) -> String {
         match self {
             Self::En => text.to_owned(),

@@ -1,7 +1,7 @@
 //! What no report may show: credentials in addresses, and whatever a name says is a secret.
 //!
-//! Called by [`super::Document`] for every text it writes, in words and in JSON, and by [`super::Circumstances`] for the
-//! command line, where it is still known which word belongs to which flag. Masking twice changes nothing.
+//! Called by [`super::Document`] for every text it writes, in words and in JSON, and by [`super::Circumstances`] for
+//! the command line, where it is still known which word belongs to which flag. Masking twice changes nothing.
 
 use aurora_daemon::secret::{MASK, is_secret};
 use percent_encoding::percent_decode_str;
@@ -64,7 +64,8 @@ fn masked_after(before: &str, word: &str) -> String {
     let is_flag = before.starts_with('-') && !before.contains('=');
     let name =
         before.trim_end_matches(':').trim_start_matches(['{', '[', '(', ',', '"', '\'']).trim_end_matches(['"', '\'']);
-    // A file or an address, `/run/token:`, and a field of a template, `{env:TOKEN}:`, are spoken of and not given a value.
+    // A file or an address, `/run/token:`, and a field of a template, `{env:TOKEN}:`, are spoken of and not given a
+    // value.
     let asks_for_it = is_flag || (before.ends_with(':') && is_name(name));
     if asks_for_it && is_secret(name) && !word.starts_with("--") {
         return MASK.to_owned();

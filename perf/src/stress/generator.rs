@@ -57,8 +57,8 @@ impl Generator {
 /// Names of fields.
 const FIELDS: [&str; 10] = ["uuid", "user", "iteration", "time", "int", "float", "choice", "text", "hex", "env"];
 
-/// The field that a text in braces is meant to be, by all likelihood: one whose name is as good as the same. Short words are a
-/// letter away from many (`tile` from `time`), so without arguments none of them is meant.
+/// The field that a text in braces is meant to be, by all likelihood: one whose name is as good as the same. Short
+/// words are a letter away from many (`tile` from `time`), so without arguments none of them is meant.
 fn meant(text: &str) -> Option<&'static str> {
     let (name, has_arguments) = text.split_once(':').map_or((text, false), |(name, _)| (name, true));
     let is_telling = |field: &&str| has_arguments || *field == "uuid" || field.len() > 4 || *field == name;

@@ -1,6 +1,7 @@
 //! A staged load on tiles, on maps, or on any templated request, and what came of it stage by stage.
 //!
-//! The load itself is [`crate::load`]'s; here it is described (also from a TOML file), cut into its stages and reported.
+//! The load itself is [`crate::load`]'s; here it is described (also from a TOML file), cut into its stages and
+//! reported.
 
 mod bottleneck;
 mod generator;

@@ -65,7 +65,8 @@ impl User {
         Self { panes: scenes.iter().enumerate().map(pane).collect() }
     }
 
-    /// Walks all panes at once; counts in `meter`, calls `viewed` after each view, ends before the next once `stop` is set.
+    /// Walks all panes at once; counts in `meter`, calls `viewed` after each view, ends before the next once `stop` is
+    /// set.
     pub async fn walk(
         &mut self,
         kind: WalkKind,

@@ -205,7 +205,8 @@ async def main():
 asyncio.run(main())
 ";
 
-/// The address of a server that is a process of its own, and the command that starts it: it answers as the one at `address`.
+/// The address of a server that is a process of its own, and the command that starts it: it answers as the one at
+/// `address`.
 pub(crate) fn relay(folder: &std::path::Path, address: &str) -> (String, String) {
     let script = folder.join("relay.py");
     std::fs::write(&script, RELAY).unwrap();

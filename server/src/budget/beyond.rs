@@ -1,6 +1,6 @@
-//! What pictures take on top of `--memory`: those that are too large for the part of renders while they are made, or for the part of
-//! answers while clients take them. All of them together are held to `--picture-limit`, so that the whole is bounded
-//! however slowly a client takes one.
+//! What pictures take on top of `--memory`: those that are too large for the part of renders while they are made, or
+//! for the part of answers while clients take them. All of them together are held to `--picture-limit`, so that the
+//! whole is bounded however slowly a client takes one.
 
 use std::sync::Arc;
 
@@ -25,8 +25,8 @@ impl Places {
         Self { units: Arc::new(Semaphore::new(all_units as usize)), all_units }
     }
 
-    /// A place of `bytes`, or all of it: what turns out to be larger than that is refused as it is made. Nobody waits for one:
-    /// clients may take minutes to leave theirs, and who waits keeps others from rendering.
+    /// A place of `bytes`, or all of it: what turns out to be larger than that is refused as it is made. Nobody waits
+    /// for one: clients may take minutes to leave theirs, and who waits keeps others from rendering.
     pub(super) fn take(&self, bytes: u64) -> Option<Place> {
         self.try_take(units(bytes).min(self.all_units))
     }

@@ -10,7 +10,8 @@ use super::{Catalogue, Found};
 /// Which scenes are wanted.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SceneFilter {
-    /// West, south, east, north in degrees; west > east crosses the dateline. What lies nobody knows where lies in none.
+    /// West, south, east, north in degrees; west > east crosses the dateline. What lies nobody knows where lies in
+    /// none.
     pub(crate) bbox: Option<[f64; 4]>,
     pub(crate) interval: Interval,
 }

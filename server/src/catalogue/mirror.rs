@@ -105,8 +105,8 @@ impl Mirror {
         self.next = next;
     }
 
-    /// The events after change `seq` of `epoch`, or `None` when that cannot be told: another epoch, a place too long ago,
-    /// or one that the feed has not reached.
+    /// The events after change `seq` of `epoch`, or `None` when that cannot be told: another epoch, a place too long
+    /// ago, or one that the feed has not reached.
     pub(super) fn since(&self, epoch: &str, seq: u64) -> Option<impl Iterator<Item = &Arc<Event>>> {
         // Ahead of this mirror, which a crash may have thrown back to its last snapshot, but not of the feed itself.
         let is_reached = seq <= self.next || !self.link.connected || seq <= self.link.head;

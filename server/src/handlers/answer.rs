@@ -51,8 +51,8 @@ impl Marks {
         Self { etag: key.etag(), modified_at, cache_control }
     }
 
-    /// `412` when the requester wants another answer than this, `304` when it names this very one: before it is made, since only
-    /// who was given it knows its name.
+    /// `412` when the requester wants another answer than this, `304` when it names this very one: before it is made,
+    /// since only who was given it knows its name.
     pub(crate) fn decided(&self, conditions: &Conditions) -> Option<Response> {
         if conditions.refuse(&self.etag, self.modified_at) {
             let detail = "the answer is not the one that the request insists on";
@@ -61,7 +61,8 @@ impl Marks {
         conditions.name(&self.etag).then(|| self.on(StatusCode::NOT_MODIFIED.into_response()))
     }
 
-    /// `response`, or `304` to one who needs none now that there is one: `*` and dates say nothing of what is not there.
+    /// `response`, or `304` to one who needs none now that there is one: `*` and dates say nothing of what is not
+    /// there.
     pub(crate) fn unless_known(&self, conditions: &Conditions, response: Response) -> Response {
         match conditions.any() || self.modified_at.is_some_and(|at| conditions.are_since(at)) {
             true => self.on(StatusCode::NOT_MODIFIED.into_response()),
@@ -110,8 +111,8 @@ fn set(headers: &mut HeaderMap, name: HeaderName, text: Cow<'static, str>) {
     }
 }
 
-/// `at` as the date of an answer: not later than the answer itself (RFC 9110, section 8.8.2.1), and none before 1970, which
-/// stands for "unknown" on many file systems and cannot be written by all.
+/// `at` as the date of an answer: not later than the answer itself (RFC 9110, section 8.8.2.1), and none before 1970,
+/// which stands for "unknown" on many file systems and cannot be written by all.
 fn date(at: SystemTime) -> Option<SystemTime> {
     (at > SystemTime::UNIX_EPOCH).then(|| at.min(SystemTime::now()))
 }

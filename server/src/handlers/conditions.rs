@@ -1,5 +1,5 @@
-//! What a requester has already, `If-None-Match` and `If-Modified-Since`, or insists on, `If-Match` and `If-Unmodified-Since` (RFC
-//! 9110, sections 13.1.1 to 13.1.4).
+//! What a requester has already, `If-None-Match` and `If-Modified-Since`, or insists on, `If-Match` and
+//! `If-Unmodified-Since` (RFC 9110, sections 13.1.1 to 13.1.4).
 
 use std::{
     convert::Infallible,

@@ -24,7 +24,8 @@ pub(crate) async fn healthz() -> Json<Value> {
     Json(json!({ "versions": { "aurora": env!("CARGO_PKG_VERSION") } }))
 }
 
-/// Ready: the catalogue of every indexer that was named is known, be it from the snapshot, and the server is not stopping.
+/// Ready: the catalogue of every indexer that was named is known, be it from the snapshot, and the server is not
+/// stopping.
 pub(crate) async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
     if app.stop.is_cancelled() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")

@@ -214,8 +214,8 @@ impl Wanted {
     }
 }
 
-/// What lies within the raster's frame, as the catalogue has it of scenes: cut at the antimeridian, and led to the pole that it
-/// goes round. Its bounds where there is no frame.
+/// What lies within the raster's frame, as the catalogue has it of scenes: cut at the antimeridian, and led to the pole
+/// that it goes round. Its bounds where there is no frame.
 fn frame(facts: &Facts, bounds: [f64; 4]) -> Value {
     Footprint::of_ring(facts.footprint_wgs84.clone()).geometry().unwrap_or_else(|| box_polygon(bounds))
 }

@@ -1,8 +1,8 @@
-//! `map`: all or a part of a raster as one picture, asked for in the words of OGC API – Maps (20-058): `bbox` and `bbox-crs`, `crs`,
-//! `width` and `height`, `f`.
+//! `map`: all or a part of a raster as one picture, asked for in the words of OGC API – Maps (20-058): `bbox` and
+//! `bbox-crs`, `crs`, `width` and `height`, `f`.
 //!
-//! It differs from `bbox` and `preview` in its words, in the system of the picture, which is the raster's own unless asked
-//! otherwise, and in that the answer says where it lies (`Content-Bbox`, `Content-Crs`).
+//! It differs from `bbox` and `preview` in its words, in the system of the picture, which is the raster's own unless
+//! asked otherwise, and in that the answer says where it lies (`Content-Bbox`, `Content-Crs`).
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! What several handlers read: lists of pairs, boxes, limits, the server's own address, the catalogue once there is one.
+//! What several handlers read: lists of pairs, boxes, limits, the server's own address, the catalogue once there is
+//! one.
 
 use std::{fmt::Display, str::FromStr, sync::Arc};
 
@@ -120,7 +121,8 @@ fn public_address(settings: &Settings, parts: &request::Parts) -> Result<String,
         return Ok(url.as_str().trim_end_matches('/').to_owned());
     }
     let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    // Anybody can send these; only a proxy that overwrites them makes them true. Of several proxies the first knew the client.
+    // Anybody can send these; only a proxy that overwrites them makes them true. Of several proxies the first knew the
+    // client.
     let forwarded = |name: HeaderName| {
         let first = text(name).filter(|_| settings.trust_forwarded)?.split(',').next()?.trim();
         Some(first).filter(|first| !first.is_empty())

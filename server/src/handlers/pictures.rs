@@ -1,5 +1,5 @@
-//! `preview`, `bbox` (in older dialects `crop` and `part`) and `feature`: pictures of all or of a part of a raster, at any
-//! size, in the walk that tiles take.
+//! `preview`, `bbox` (in older dialects `crop` and `part`) and `feature`: pictures of all or of a part of a raster, at
+//! any size, in the walk that tiles take.
 
 use std::sync::Arc;
 

@@ -26,7 +26,8 @@ use crate::{
 /// Features that one request may bring.
 const MAX_FEATURES: usize = 1000;
 
-/// How many times finer than the pixels it is looked at how much of each a feature covers, as TiTiler has it, and at most.
+/// How many times finer than the pixels it is looked at how much of each a feature covers, as TiTiler has it, and at
+/// most.
 const COVER_SCALE: u32 = 10;
 const MAX_COVER_SCALE: u32 = 20;
 

@@ -141,8 +141,8 @@ impl Zooms {
         Ok(Self { min, max })
     }
 
-    /// Zooms at which a raster is shown in `set`: those asked for, else those that suit it, else all. Where only one end is
-    /// asked for, the other gives way to it.
+    /// Zooms at which a raster is shown in `set`: those asked for, else those that suit it, else all. Where only one
+    /// end is asked for, the other gives way to it.
     pub(crate) fn within(self, tiff: &GeoTiff, set: &TileMatrixSet) -> RangeInclusive<u8> {
         let zooms = render::zooms(tiff, set).unwrap_or_else(|_| set.zooms());
         let (first, last) = (*zooms.start(), *zooms.end());
@@ -165,8 +165,8 @@ fn zoom(pairs: &Pairs, name: &str) -> Result<Option<u8>, Problem> {
     }
 }
 
-/// The zooms asked for by tile matrix set (`zooms=WebMercatorQuad::0,5`, and `*::0,5` for all others), as TiTiler's WMTS has them;
-/// of sets that are not named those asked for without a set.
+/// The zooms asked for by tile matrix set (`zooms=WebMercatorQuad::0,5`, and `*::0,5` for all others), as TiTiler's
+/// WMTS has them; of sets that are not named those asked for without a set.
 #[derive(Debug)]
 pub(crate) struct ZoomsBySet {
     named: Vec<(String, Zooms)>,
@@ -225,8 +225,8 @@ impl Limit {
     }
 }
 
-/// First and last tile of each zoom that a raster reaches into, by its bounds in degrees where the set goes round the globe, else by
-/// its own; nothing where the set does not reach.
+/// First and last tile of each zoom that a raster reaches into, by its bounds in degrees where the set goes round the
+/// globe, else by its own; nothing where the set does not reach.
 pub(crate) fn limits(
     set: &TileMatrixSet,
     tiff: &GeoTiff,

@@ -1,7 +1,7 @@
 //! `validate`: whether a raster is a Cloud Optimized GeoTIFF, under the names that rio-cogeo's `cog_info` has.
 //!
-//! The rules are those of GDAL's and rio-cogeo's validators as far as the header decides them: tiling, overviews and the
-//! order of the image data. The order of the directories among themselves is not looked at.
+//! The rules are those of GDAL's and rio-cogeo's validators as far as the header decides them: tiling, overviews and
+//! the order of the image data. The order of the directories among themselves is not looked at.
 
 use std::sync::Arc;
 

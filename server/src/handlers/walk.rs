@@ -1,5 +1,5 @@
-//! The walk that every answer about a raster takes: which version answers, `If-Match` and `If-None-Match`, the cache, and on a miss
-//! the work; all of it once more if the file is replaced meanwhile.
+//! The walk that every answer about a raster takes: which version answers, `If-Match` and `If-None-Match`, the cache,
+//! and on a miss the work; all of it once more if the file is replaced meanwhile.
 
 use std::{future::Future, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! Which parameters mean something at which address of a raster: what cannot be read elsewhere is ignored there, as TiTiler
-//! does. A test of [`crate::routes`] holds this to what `/openapi.json` tells.
+//! Which parameters mean something at which address of a raster: what cannot be read elsewhere is ignored there, as
+//! TiTiler does. A test of [`crate::routes`] holds this to what `/openapi.json` tells.
 
 /// Parameters that belong together.
 type Group = &'static [&'static str];

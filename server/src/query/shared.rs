@@ -1,7 +1,7 @@
 //! Queries read once for all requests that spell them alike: a map asks for all its tiles with one query.
 //!
-//! What cannot be read in full is not kept, and neither is what is unusually long. Callers: every handler of a raster, and
-//! [`crate::target`].
+//! What cannot be read in full is not kept, and neither is what is unusually long. Callers: every handler of a raster,
+//! and [`crate::target`].
 
 use std::{ops::Deref, sync::Arc};
 

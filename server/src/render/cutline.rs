@@ -1,8 +1,8 @@
 //! A polygon on the pixels of a view: which of them it touches, and how much of each it covers.
 //!
-//! As in rio-tiler, a pixel belongs to a feature when the feature touches it anywhere; coverage is estimated by the same
-//! rule on a finer grid. Only vertices are carried between coordinate systems, edges stay straight. Callers: renders and
-//! statistics of features.
+//! As in rio-tiler, a pixel belongs to a feature when the feature touches it anywhere; coverage is estimated by the
+//! same rule on a finer grid. Only vertices are carried between coordinate systems, edges stay straight. Callers:
+//! renders and statistics of features.
 
 use aurora_daemon::problem::Problem;
 use aurora_raster::{crs::Crs, pixels::Pixels, render::View};
@@ -16,8 +16,8 @@ use crate::antimeridian;
 /// Vertices that one feature may have.
 const MAX_VERTICES: usize = 20_000;
 
-/// Most rows of the grid that is looked at, over all edges together, each edge counted in every row that it runs through: a second or
-/// two of a core. A coast of as many vertices as may be comes to a few millions.
+/// Most rows of the grid that is looked at, over all edges together, each edge counted in every row that it runs
+/// through: a second or two of a core. A coast of as many vertices as may be comes to a few millions.
 const MAX_EDGE_ROWS: usize = 50_000_000;
 
 /// Rows between two looks whether anybody still waits for them.
@@ -30,8 +30,8 @@ type Point = (f64, f64);
 pub(crate) struct Outline(Vec<Polygon>);
 
 impl Outline {
-    /// Of a GeoJSON geometry that has an area. Where x goes round the globe, by `turn`, what was cut at the antimeridian is
-    /// joined; so is what was not, if its `bbox` says that it lies across.
+    /// Of a GeoJSON geometry that has an area. Where x goes round the globe, by `turn`, what was cut at the
+    /// antimeridian is joined; so is what was not, if its `bbox` says that it lies across.
     ///
     /// # Errors
     /// 400 for another kind of geometry or one without an area, 413 for one of too many vertices.
@@ -147,8 +147,8 @@ impl Cutline {
         });
     }
 
-    /// Part of each pixel that it covers, 0 to 1, row by row, estimated on a grid `scale` times finer; `None` when it is no longer
-    /// wanted.
+    /// Part of each pixel that it covers, 0 to 1, row by row, estimated on a grid `scale` times finer; `None` when it
+    /// is no longer wanted.
     pub(crate) fn coverage(&self, scale: u32, is_wanted: IsWanted<'_>) -> Option<Vec<f32>> {
         let (width, fine) = (self.width_px as usize, scale as usize);
         let mut counts = vec![0_u32; width * self.height_px as usize];
@@ -174,8 +174,8 @@ impl Cutline {
         self.edges.iter().map(move |&(a, b)| ((a.0 * fine, a.1 * fine), (b.0 * fine, b.1 * fine)))
     }
 
-    /// Calls `each` with every row of such a grid and which of its cells are touched, until it says that no more are wanted; whether
-    /// it had them all.
+    /// Calls `each` with every row of such a grid and which of its cells are touched, until it says that no more are
+    /// wanted; whether it had them all.
     fn rows(&self, scale: u32, mut each: impl FnMut(usize, &[bool]) -> bool) -> bool {
         let (width, height) = ((self.width_px * scale) as usize, self.rows_in_all(scale));
         let edges: Vec<(Point, Point)> = self.finer(scale).collect();

@@ -97,8 +97,8 @@ pub(super) async fn paint<T: Send + 'static>(
     on_thread(app, Piece::Further, stages, work).await
 }
 
-/// Brings the blocks of a plan into the cache, if there is room for them just now: nobody waits for it, and it waits for
-/// nobody.
+/// Brings the blocks of a plan into the cache, if there is room for them just now: nobody waits for it, and it waits
+/// for nobody.
 pub(super) async fn ahead(
     app: &App,
     tiff: Arc<GeoTiff>,

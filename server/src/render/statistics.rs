@@ -47,7 +47,8 @@ pub(crate) struct Survey {
     pub(crate) sizing: Sizing,
 }
 
-/// What was counted so far, and the room for it: whoever leaves does not free it before the thread that adds to it is done.
+/// What was counted so far, and the room for it: whoever leaves does not free it before the thread that adds to it is
+/// done.
 struct Counted {
     tally: Tally,
     _held: Option<Held>,
@@ -61,7 +62,8 @@ pub(crate) async fn statistics(app: Arc<App>, tiff: Arc<GeoTiff>, survey: Survey
     let size_px = survey.sizing.resolve((full.width_px, full.height_px));
     let windows = windows(size_px, &survey)?;
     let most_values = different_values(&tiff, &survey, size_px).min(app.surveys.most_values());
-    // What one window holds is counted within that window's room. Before the permit, which others have use for meanwhile.
+    // What one window holds is counted within that window's room. Before the permit, which others have use for
+    // meanwhile.
     let mut counted = match windows.len() {
         1 => Counted { tally: Tally::new(usize::MAX), _held: None },
         _ => Counted {
@@ -140,8 +142,8 @@ async fn count(
     paint::paint(app, Arc::clone(tiff), plan, room, stages, finish).await
 }
 
-/// Statistics of what lies under a feature, each pixel weighed by how much of it is covered, as JSON. `scale` is how many
-/// times finer than the pixels that is looked at.
+/// Statistics of what lies under a feature, each pixel weighed by how much of it is covered, as JSON. `scale` is how
+/// many times finer than the pixels that is looked at.
 pub(crate) async fn of_feature(app: &App, tiff: Arc<GeoTiff>, asked: Asked, scale: u32) -> Result<Value, Failure> {
     let _place = app.admission.enter()?;
     let _permit = app.admission.admit(&tiff).await?;

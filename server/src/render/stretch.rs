@@ -1,8 +1,8 @@
 //! The ranges that `rescale=auto` and percentiles stand for: of the whole raster, so that neighbouring tiles match.
 //!
 //! Worked out once for each version, bands and nodata from an overview, and kept. Runs under the permit of the tile
-//! that needs it first. When nobody waits for it any more a few run to their end, and the others stop: without overviews
-//! it may read gigabytes, and those who ask and leave at once would take an origin's permits from all others.
+//! that needs it first. When nobody waits for it any more a few run to their end, and the others stop: without
+//! overviews it may read gigabytes, and those who ask and leave at once would take an origin's permits from all others.
 
 use std::{future::Future, pin::pin, sync::Arc};
 
@@ -37,8 +37,8 @@ use crate::{
 /// Stretches kept; each is a few numbers.
 const MAX_STRETCHES: u64 = 10_000;
 
-/// Stretches that run on when nobody waits for them any more: fewer than the permits of one origin, of which files at hand have one
-/// more than there are threads.
+/// Stretches that run on when nobody waits for them any more: fewer than the permits of one origin, of which files at
+/// hand have one more than there are threads.
 const MAX_OUTLIVING: usize = 2;
 
 type Ranges = Arc<[Rescale]>;
@@ -123,8 +123,8 @@ fn asked<'a>(order: &'a Order, tiff: &GeoTiff) -> Asked<'a> {
     }
 }
 
-/// The colours that a file of palette indices brings along, when its one band is shown as it is. Only 8-bit indices can be those of
-/// a palette image; others are looked up by their value.
+/// The colours that a file of palette indices brings along, when its one band is shown as it is. Only 8-bit indices can
+/// be those of a palette image; others are looked up by their value.
 fn own_palette(tiff: &GeoTiff, query: &RasterQuery) -> Option<Coloring> {
     let header = tiff.header();
     let is_plain = query.stretch == Stretch::ByType && query.process.is_nothing();
@@ -165,8 +165,8 @@ async fn between(
     flight.await
 }
 
-/// `work`, which goes on when all who wait have `left` if it finds a place among those that do: whoever pans away will ask
-/// for other tiles of the same raster, which need the same.
+/// `work`, which goes on when all who wait have `left` if it finds a place among those that do: whoever pans away will
+/// ask for other tiles of the same raster, which need the same.
 async fn outliving<T>(
     work: impl Future<Output = Result<T, Failure>>,
     left: oneshot::Receiver<()>,

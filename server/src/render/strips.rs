@@ -1,7 +1,8 @@
-//! Pictures that are too large to be made in one piece beside others: in strips of rows, each read, worked on and kept as what
-//! is needed of it, so that what lies beside the picture itself goes by the budget and not by the picture.
+//! Pictures that are too large to be made in one piece beside others: in strips of rows, each read, worked on and kept
+//! as what is needed of it, so that what lies beside the picture itself goes by the budget and not by the picture.
 //!
-//! A strip sees so many rows above and below as its process looks at; its pixels are those of a picture made in one piece.
+//! A strip sees so many rows above and below as its process looks at; its pixels are those of a picture made in one
+//! piece.
 
 use std::sync::Arc;
 
@@ -32,10 +33,12 @@ use crate::{
 /// Part of the bytes that renders may have that the buffers of one strip aim at.
 const SHARE_OF_RENDERS: u64 = 4;
 
-/// Fewest rows of a strip, and times the rows that a process looks at beyond it: else most of the work would be done twice.
+/// Fewest rows of a strip, and times the rows that a process looks at beyond it: else most of the work would be done
+/// twice.
 const LEAST_ROWS: u32 = 16;
 
-/// Bytes that a strip holds for each pixel beside its values and what its process needs: the mask, and what is kept of it.
+/// Bytes that a strip holds for each pixel beside its values and what its process needs: the mask, and what is kept of
+/// it.
 const STRIP_BYTES_PER_PX: u64 = 16;
 
 /// What is to be made of a raster.
@@ -134,8 +137,8 @@ pub(super) async fn counted<T: Send + 'static>(
     paint::on_thread(app, Piece::Further, stages, finish).await
 }
 
-/// Makes all strips, one after the other, within room taken once: whoever held what is made and waited for more would keep
-/// others who do the same waiting.
+/// Makes all strips, one after the other, within room taken once: whoever held what is made and waited for more would
+/// keep others who do the same waiting.
 async fn made<S: Send + 'static>(
     app: &App,
     tiff: &Arc<GeoTiff>,

@@ -1,7 +1,7 @@
 //! Room for what is counted of rasters window by window: a part of `--memory` of its own.
 //!
-//! It is held from one window to the next while room for that one is waited for. Were it of the room for renders, a large render
-//! could wait for it, and the next window behind that render, neither of which would ever begin.
+//! It is held from one window to the next while room for that one is waited for. Were it of the room for renders, a
+//! large render could wait for it, and the next window behind that render, neither of which would ever begin.
 
 use std::{sync::Arc, time::Duration};
 

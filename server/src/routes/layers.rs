@@ -1,5 +1,5 @@
-//! What stands around every address: whose pages may read, how long an answer may take, and what is said of a failure that no
-//! handler foresaw.
+//! What stands around every address: whose pages may read, how long an answer may take, and what is said of a failure
+//! that no handler foresaw.
 
 use std::{any::Any, sync::Arc, time::Duration};
 

@@ -29,8 +29,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Names that were looked at, kept for the time that their folder hangs; each is a few hundred bytes.
 const KNOWN_NAMES: u64 = 4096;
 
-/// How long a name that still leads to the same file is taken to lead there on allowed ways: whoever moves a folder out of
-/// the allowed ones and links to it from there is noticed after this time.
+/// How long a name that still leads to the same file is taken to lead there on allowed ways: whoever moves a folder out
+/// of the allowed ones and links to it from there is noticed after this time.
 const WAYS_KNOWN_FOR: Duration = Duration::from_secs(1);
 
 /// An allowed file, with all links resolved, and the version it had at the look that found it.
@@ -132,7 +132,8 @@ impl LocalFiles {
         self.settle(path, found)
     }
 
-    /// Whether `text` leads to that version still, if another look at it waits for nobody and its way was followed lately.
+    /// Whether `text` leads to that version still, if another look at it waits for nobody and its way was followed
+    /// lately.
     pub(crate) fn leads_to(&self, text: &str, version: &FileVersion) -> bool {
         let is_near = |known: &Known| known.file.is_at_hand && known.followed_at.elapsed() < WAYS_KNOWN_FOR;
         // A text with dots is no name that is known.

@@ -1,9 +1,9 @@
 //! Ranges of one version of a file behind an HTTP server (RFC 9110, sections 13 and 14).
 //!
 //! Opening is one request for the first bytes, from which size and validator are learnt. Every later read names the
-//! validator and checks what comes back, so bytes of two versions are never mixed. A request that a connection was closed
-//! on before it was answered is made once more. Redirects are not followed, no more of
-//! a body is read than was asked for, and nothing of it is kept that was read only to get past it.
+//! validator and checks what comes back, so bytes of two versions are never mixed. A request that a connection was
+//! closed on before it was answered is made once more. Redirects are not followed, no more of a body is read than was
+//! asked for, and nothing of it is kept that was read only to get past it.
 
 mod exchange;
 mod validator;
@@ -126,9 +126,9 @@ impl HttpSource {
         (end <= head.len()).then(|| head.slice(start..end))
     }
 
-    /// Few requests for many ranges: neighbours are asked for as one stretch, and many stretches by one request where the
-    /// server answers several ranges at once. Whether it does is tried only where it saves many requests; where it does
-    /// not, a request is worth what else could have been sent in its time.
+    /// Few requests for many ranges: neighbours are asked for as one stretch, and many stretches by one request where
+    /// the server answers several ranges at once. Whether it does is tried only where it saves many requests; where it
+    /// does not, a request is worth what else could have been sent in its time.
     async fn fetch(&self, ranges: &[Range<u64>], wanted: Vec<Span>) -> Result<Vec<Answers>, SourceError> {
         let mut near = stretches(wanted.clone(), GAP_BYTES.start);
         if near.len() > PARALLEL_REQUESTS {
@@ -227,8 +227,9 @@ impl HttpSource {
         scatter.finish(ranges).map(Some).map_err(|error| bad(&self.url, error.to_string()))
     }
 
-    /// Sends a request for this version and no other. A server that refuses it without naming another is asked once more
-    /// without the condition, as it may never let one hold; what comes is held against the version like every answer.
+    /// Sends a request for this version and no other. A server that refuses it without naming another is asked once
+    /// more without the condition, as it may never let one hold; what comes is held against the version like every
+    /// answer.
     async fn insist(&self, request: Request) -> Result<Answered, SourceError> {
         let ask = |request| send(&self.clients, &self.origin, &self.url, request);
         if self.origin.heeds_conditions()

@@ -2,8 +2,9 @@
 //!
 //! An origin is a file server (scheme, host, port) or an allowed folder, which may be a mount. Each has its own share
 //! of the requests that may be under way, and a circuit breaker: after some failures in a row nobody asks it for a
-//! while, then one request tries whether it is back, and others wait a little for what becomes of it. Only a connection that cannot be made and an answer that does not
-//! come in time are failures of an origin; one that answers badly may do so of one file alone.
+//! while, then one request tries whether it is back, and others wait a little for what becomes of it. Only a connection
+//! that cannot be made and an answer that does not come in time are failures of an origin; one that answers badly may
+//! do so of one file alone.
 
 use std::{
     collections::HashMap,
@@ -29,15 +30,15 @@ const FIRST_REST: Duration = Duration::from_secs(1);
 /// Longest time for which it is left alone.
 const MAX_REST: Duration = Duration::from_secs(30);
 
-/// Time for which requests wait to hear whether an origin is back, when one has gone to see: an origin that is back answers at
-/// once, and nobody is to be held by one that is not.
+/// Time for which requests wait to hear whether an origin is back, when one has gone to see: an origin that is back
+/// answers at once, and nobody is to be held by one that is not.
 const TRIAL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Weight of the newest answer in the time that answers take of late.
 const NEWEST_WEIGHT: f64 = 0.125;
 
-/// What the HTTP library reads ahead of one answer at most, on top of where the answer goes: its buffer grows to this size
-/// with the speed of the line, and it lets nobody bound it.
+/// What the HTTP library reads ahead of one answer at most, on top of where the answer goes: its buffer grows to this
+/// size with the speed of the line, and it lets nobody bound it.
 const READ_AHEAD_BYTES: u64 = 8192 + 100 * 4096;
 
 /// Least requests to one origin.

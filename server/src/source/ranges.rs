@@ -1,8 +1,8 @@
 //! Which requests to make for which ranges, and putting the answers in their places.
 //!
-//! Ranges that adjoin or overlap are one *span*, kept in one buffer. Spans near each other are one *stretch* of the file,
-//! asked for as a whole; what lies between its spans is dropped as it arrives, so that nothing is held but what was
-//! wanted. Nothing is asked for twice.
+//! Ranges that adjoin or overlap are one *span*, kept in one buffer. Spans near each other are one *stretch* of the
+//! file, asked for as a whole; what lies between its spans is dropped as it arrives, so that nothing is held but what
+//! was wanted. Nothing is asked for twice.
 
 use std::ops::Range;
 
@@ -66,7 +66,8 @@ pub(super) fn stretches(spans: Vec<Span>, max_gap_bytes: u64) -> Vec<Stretch> {
     stretches
 }
 
-/// [`stretches`] with a gap of at most `gap_bytes`, or so much less that no more than `max_waste_bytes` lie between spans.
+/// [`stretches`] with a gap of at most `gap_bytes`, or so much less that no more than `max_waste_bytes` lie between
+/// spans.
 pub(super) fn few_stretches(spans: Vec<Span>, mut gap_bytes: u64, max_waste_bytes: u64) -> Vec<Stretch> {
     loop {
         let stretches = stretches(spans.clone(), gap_bytes);

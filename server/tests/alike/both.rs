@@ -36,8 +36,8 @@ const NAMES: [(&str, &str); 4] = [
     ("\"Path\":\"{file}\"", "\"Path\":\"a\""),
 ];
 
-/// How long an answer about either may be kept: of a scene the catalogue knows at any time whether it changed; a file elsewhere is
-/// looked at again every `--revalidate`.
+/// How long an answer about either may be kept: of a scene the catalogue knows at any time whether it changed; a file
+/// elsewhere is looked at again every `--revalidate`.
 const KEPT: [(&str, &str); 3] =
     [("public, max-age=5", "public, no-cache"), ("no-cache", "no-cache"), ("no-store", "no-store")];
 
@@ -68,7 +68,8 @@ impl Answer {
     }
 }
 
-/// Headers that are the same for both. `ETag` is not, since a scene's names its revision; that there is one is looked at.
+/// Headers that are the same for both. `ETag` is not, since a scene's names its revision; that there is one is looked
+/// at.
 const SAME_HEADERS: [&str; 8] = [
     "content-type",
     "last-modified",

@@ -1,8 +1,8 @@
-//! A catalogued scene and a raster by `url` are answered alike: every address that `/openapi.json` tells of below one of them is
-//! below the other, and has the same status, type, headers and body for the same file.
+//! A catalogued scene and a raster by `url` are answered alike: every address that `/openapi.json` tells of below one
+//! of them is below the other, and has the same status, type, headers and body for the same file.
 //!
-//! The addresses are taken from the document, so that one which is added is looked at here by itself; a variable part of a path
-//! that this file has no value for fails.
+//! The addresses are taken from the document, so that one which is added is looked at here by itself; a variable part
+//! of a path that this file has no value for fails.
 
 mod both;
 #[path = "../support/mod.rs"]
@@ -15,7 +15,8 @@ use support::{Server, raster::tile};
 
 const BY_SCENE: &str = "/scenes/{scene_id}";
 
-/// Queries that every address is asked with: nothing, what changes values and pictures, what documents look at, what is wrong.
+/// Queries that every address is asked with: nothing, what changes values and pictures, what documents look at, what is
+/// wrong.
 const QUERIES: &[&str] = &[
     "",
     "bidx=1&rescale=0,500&colormap_name=viridis",
@@ -112,7 +113,8 @@ async fn both_have_the_same_addresses() {
     assert!(has("statistics", Method::GET) && has("statistics", Method::POST) && has("stac", Method::GET));
 }
 
-/// Asks for everything both ways; `more` is what an address by url says of the file that the catalogue says of the scene.
+/// Asks for everything both ways; `more` is what an address by url says of the file that the catalogue says of the
+/// scene.
 async fn differences(both: &Both, more: &str) -> (usize, Vec<String>) {
     let document = both.server.json("/openapi.json").await;
     let (mut asked, mut differences) = (0, Vec::new());
@@ -121,7 +123,8 @@ async fn differences(both: &Both, more: &str) -> (usize, Vec<String>) {
         let bodies = bodies(&operation);
         let queries = QUERIES.iter().flat_map(|query| bodies.iter().map(move |body| (*query, body.as_ref())));
         for (path, (query, body)) in paths.flat_map(|path| queries.clone().map(move |asked| (path.clone(), asked))) {
-            // A parameter given twice means its last value, and a scene's own word counts only where the query has none.
+            // A parameter given twice means its last value, and a scene's own word counts only where the query has
+            // none.
             let by_url = format!("{}{more}&{query}", both.url_query);
             let by_url = both.ask(&operation.method, BY_URL, &path, by_url.trim_end_matches('&'), body).await;
             let by_scene = both.ask(&operation.method, &both.below_scene, &path, query, body).await;
@@ -146,7 +149,8 @@ async fn every_address_answers_alike() {
 async fn what_the_catalogue_says_is_nodata_counts_at_every_address() {
     let both = Both::start(Some(200.0)).await;
     let (asked, mut differences) = differences(&both, "&nodata=200").await;
-    // These tell what is known of the raster, of which a request's own nodata is no part, and links, which repeat the query.
+    // These tell what is known of the raster, of which a request's own nodata is no part, and links, which repeat the
+    // query.
     let documents = [
         "info",
         "stac",

@@ -1,5 +1,5 @@
-//! Statistics of real rasters against those that TiTiler reports: `titiler.json`, made by the script beside it. Runs where
-//! `../shared/data` is.
+//! Statistics of real rasters against those that TiTiler reports: `titiler.json`, made by the script beside it. Runs
+//! where `../shared/data` is.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -27,8 +27,9 @@ enum Made {
     Read,
     /// A kernel made them: GDAL adds up in another order, and rounds what is whole.
     Filtered,
-    /// The nearest pixel was taken after a warp, in which GDAL and Aurora are both wrong by up to an eighth of a pixel, each in
-    /// its way: a few values are their neighbours'. How much is covered, and what is the least and the greatest, is the same.
+    /// The nearest pixel was taken after a warp, in which GDAL and Aurora are both wrong by up to an eighth of a pixel,
+    /// each in its way: a few values are their neighbours'. How much is covered, and what is the least and the
+    /// greatest, is the same.
     Warped,
 }
 

@@ -1,5 +1,5 @@
-//! Rasters with large tables: COGs in both orders that writers have, and raw scenes of one-row strips. Their pixels are few:
-//! all tiles share their bytes.
+//! Rasters with large tables: COGs in both orders that writers have, and raw scenes of one-row strips. Their pixels are
+//! few: all tiles share their bytes.
 
 /// Side of a tile in pixels.
 const TILE_PX: u32 = 256;
@@ -69,7 +69,8 @@ pub(crate) fn cog(side_px: u32, tables: Tables, with_mask: bool) -> Vec<u8> {
             pages.push(Page { side_px, is_reduced, is_mask: true });
         }
     }
-    // Written twice: the tables say where the pixels are, behind everything else, and take the same bytes whatever they say.
+    // Written twice: the tables say where the pixels are, behind everything else, and take the same bytes whatever they
+    // say.
     let header = |pixels_at: u32| directories(pages.iter().map(|page| entries(*page, pixels_at)).collect(), tables);
     let mut file = header(header(0).len() as u32);
     file.extend((0..TILE_PX * TILE_PX).flat_map(|at| (1 + (at % 1000) as u16).to_le_bytes()));

@@ -44,7 +44,8 @@ pub(crate) fn tiff_round_the_south_pole(seed: u16, pixel_m: f64) -> Vec<u8> {
     tiff_in(seed, [1, 1, 1, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 3031], pixel_m, (-half_m, half_m), None)
 }
 
-/// The file of one in the system of its keys, by TIFF 6.0 and OGC GeoTIFF 1.1: header, directory, values too long for it, pixels.
+/// The file of one in the system of its keys, by TIFF 6.0 and OGC GeoTIFF 1.1: header, directory, values too long for
+/// it, pixels.
 fn tiff_in(seed: u16, keys: [u16; 16], pixel: f64, (left, top): (f64, f64), colors: Option<&[u16]>) -> Vec<u8> {
     let strips = SIDE_PX / ROWS_PER_STRIP;
     let strip_bytes = SIDE_PX * ROWS_PER_STRIP * 2;
@@ -99,8 +100,8 @@ fn tiff_in(seed: u16, keys: [u16; 16], pixel: f64, (left, top): (f64, f64), colo
     file
 }
 
-/// A file of two bands of 32-bit floats, band by band in each pixel, uncompressed and placed nowhere: in the first all values differ,
-/// and in the second all are others.
+/// A file of two bands of 32-bit floats, band by band in each pixel, uncompressed and placed nowhere: in the first all
+/// values differ, and in the second all are others.
 pub(crate) fn tiff_of_different_floats(width_px: u32, height_px: u32) -> Vec<u8> {
     let (count, pixels_at) = (width_px * height_px, 256_u32);
     let (short, long) = (3_u16, 4_u16);

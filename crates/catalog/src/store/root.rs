@@ -1,4 +1,5 @@
-//! Which folder the watched root was when it was last believed, and what was mounted below it, as the watcher writes them.
+//! Which folder the watched root was when it was last believed, and what was mounted below it, as the watcher writes
+//! them.
 //!
 //! One folder looks different from each host that mounts it, so each indexer remembers it under its own name.
 

@@ -10,8 +10,8 @@ use crate::secret::{MASK, is_secret};
 /// Flags that are no settings.
 const ABOUT_SETTINGS: [&str; 2] = ["config", "print-config"];
 
-/// The settings in force, as a TOML document that `--config` reads again; passwords in URLs and values of headers are left
-/// out of it.
+/// The settings in force, as a TOML document that `--config` reads again; passwords in URLs and values of headers are
+/// left out of it.
 ///
 /// # Errors
 /// What clap says of a setting of a subcommand that nobody named.

@@ -17,8 +17,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// come later lose nothing by it, since they try again after a second.
 const HANDSHAKE_TIME: Duration = Duration::from_millis(500);
 
-/// Accepts until the stop, and then whoever was already waiting or connecting at a socket of our own; at an inherited one
-/// they wait for whoever takes it over.
+/// Accepts until the stop, and then whoever was already waiting or connecting at a socket of our own; at an inherited
+/// one they wait for whoever takes it over.
 pub(super) async fn accept<A: Answers>(socket: Arc<TcpListener>, inherited: bool, host: Arc<Host<A>>) {
     let stop = host.stop.clone();
     while let Some(accepted) = stop.run_until_cancelled(socket.accept()).await {

@@ -1,4 +1,5 @@
-//! What is served: a router, or something that answers the most frequent requests itself and asks a router for the rest.
+//! What is served: a router, or something that answers the most frequent requests itself and asks a router for the
+//! rest.
 
 use std::net::SocketAddr;
 

@@ -16,8 +16,9 @@ const MULTIPLEXED_BYTES: usize = 64 << 10;
 
 /// The body of an answer; its request is under way until the last byte has been handed to the connection.
 ///
-/// The ledger learns here how long a client has taken nothing: HTTP/2 has a window for each answer beside what the socket
-/// takes. It is therefore handed over piece by piece there; what waits of the last piece in the connection is not seen.
+/// The ledger learns here how long a client has taken nothing: HTTP/2 has a window for each answer beside what the
+/// socket takes. It is therefore handed over piece by piece there; what waits of the last piece in the connection is
+/// not seen.
 pub(super) struct Answer {
     body: Body,
     /// What is left of the body's present piece.

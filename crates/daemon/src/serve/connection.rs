@@ -176,9 +176,9 @@ impl<A: Answers> Visit<A> {
         Ok(())
     }
 
-    /// Waits for the next request; nothing if none shall come. After a stop it waits on while some of the last answer is
-    /// on its way, and for once when that was so at the last look: only with its end does the client's time to ask again
-    /// begin.
+    /// Waits for the next request; nothing if none shall come. After a stop it waits on while some of the last answer
+    /// is on its way, and for once when that was so at the last look: only with its end does the client's time to ask
+    /// again begin.
     async fn next_request<S>(&self, stream: &mut Resting<S>) -> Option<io::Result<bool>>
     where
         S: AsyncRead + Socket + Unpin,
@@ -198,8 +198,8 @@ impl<A: Answers> Visit<A> {
         }
     }
 
-    /// Closes a stream on which the last answer has gone out. Of a client that may still be sending some is taken, or it
-    /// would find the connection reset before it has read the answer.
+    /// Closes a stream on which the last answer has gone out. Of a client that may still be sending some is taken, or
+    /// it would find the connection reset before it has read the answer.
     async fn part<S>(&self, stream: &mut Resting<S>, may_be_sending: bool)
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -250,8 +250,8 @@ impl<A: Answers> Visit<A> {
         }
     }
 
-    /// Notes a request as soon as it is read: of several that came in together, hyper looks for the end of the input between
-    /// reading one and asking for its answer, and must not find the connection at rest.
+    /// Notes a request as soon as it is read: of several that came in together, hyper looks for the end of the input
+    /// between reading one and asking for its answer, and must not find the connection at rest.
     fn begin(&self, request: &Request<Incoming>) -> UnderWay {
         if !request.body().is_end_stream() {
             self.entry.expect_body();
@@ -262,7 +262,8 @@ impl<A: Answers> Visit<A> {
     async fn answer(&self, request: Request<Incoming>, under_way: UnderWay) -> Result<Response<Answer>, Infallible> {
         let mut response = self.entry.client.scope(self.within_bounds(request)).await;
         if response.status() == StatusCode::NOT_MODIFIED {
-            // What the router says of the empty body would be taken for the length of what was not sent (RFC 9110, 8.6).
+            // What the router says of the empty body would be taken for the length of what was not sent (RFC 9110,
+            // 8.6).
             response.headers_mut().remove(header::CONTENT_LENGTH);
         }
         if self.host.connections.has_had_its_turn(&self.entry) || self.host.stop.is_cancelled() {

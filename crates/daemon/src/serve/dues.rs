@@ -1,5 +1,5 @@
-//! Until when a client must have taken the large answers of its connection: what they hold of memory is kept from others, and one
-//! that takes them steadily, but hardly at all, would hold it for hours.
+//! Until when a client must have taken the large answers of its connection: what they hold of memory is kept from
+//! others, and one that takes them steadily, but hardly at all, would hold it for hours.
 
 use std::{
     sync::{
@@ -13,8 +13,8 @@ use axum::body::Bytes;
 
 use super::entry::Entry;
 
-/// A piece of an answer that is larger has its time. Of what is smaller the least rate is enough: it is taken within five
-/// minutes.
+/// A piece of an answer that is larger has its time. Of what is smaller the least rate is enough: it is taken within
+/// five minutes.
 const LARGE_BYTES: usize = 1 << 20;
 
 /// The times of one connection's answers.

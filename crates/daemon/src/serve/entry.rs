@@ -41,7 +41,8 @@ pub(super) enum Phase {
     Idle,
 }
 
-/// What is known of one connection. All methods are cheap and lock nothing; the dues of large answers have a lock of their own.
+/// What is known of one connection. All methods are cheap and lock nothing; the dues of large answers have a lock of
+/// their own.
 pub(super) struct Entry {
     pub(super) client: Client,
     /// Until when its large answers must have been taken.
@@ -54,7 +55,8 @@ pub(super) struct Entry {
     phase: AtomicU64,
     /// Until when what is being written must move; 0 while nothing waits.
     write_deadline_ms: AtomicU64,
-    /// When some of an answer was last known to be on its way, after all of it had been handed over; 0 when it never was.
+    /// When some of an answer was last known to be on its way, after all of it had been handed over; 0 when it never
+    /// was.
     parted_ms: AtomicU64,
     under_way: AtomicU32,
     /// HTTP/2: bytes that come in are not always a request.

@@ -1,9 +1,9 @@
 //! A connection between two requests: bytes that came in before anybody read them, and an end that is none.
 //!
-//! hyper holds two buffers of 8 KiB and more for an HTTP/1 connection also while nothing is said on it; of a crowd at any
-//! moment nearly all wait, for their client or for their turn. So once an answer has gone out and no more has come in,
-//! hyper is shown the end of the input. It lets go of the connection, which then waits as a bare socket, and is taken up
-//! again by [`super::connection`] with the first bytes of the next request.
+//! hyper holds two buffers of 8 KiB and more for an HTTP/1 connection also while nothing is said on it; of a crowd at
+//! any moment nearly all wait, for their client or for their turn. So once an answer has gone out and no more has come
+//! in, hyper is shown the end of the input. It lets go of the connection, which then waits as a bare socket, and is
+//! taken up again by [`super::connection`] with the first bytes of the next request.
 
 use std::{
     io,

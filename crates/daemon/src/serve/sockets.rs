@@ -80,11 +80,12 @@ fn shared(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Has the kernel ignore clients that begin to connect to a socket of our own, so that those who have begun can be served
-/// to the end. A socket closed at once, or one with a short queue, resets them although they take themselves for connected.
+/// Has the kernel ignore clients that begin to connect to a socket of our own, so that those who have begun can be
+/// served to the end. A socket closed at once, or one with a short queue, resets them although they take themselves for
+/// connected.
 pub(super) fn ignore_new_clients(socket: &tokio::net::TcpListener) -> io::Result<()> {
-    // Of what comes in the filter sees the TCP header first (linux/net/ipv4/tcp_ipv4.c, tcp_filter); a client begins with
-    // SYN among its flags (RFC 9293, 3.1). Sockets accepted later keep the filter, and never see one.
+    // Of what comes in the filter sees the TCP header first (linux/net/ipv4/tcp_ipv4.c, tcp_filter); a client begins
+    // with SYN among its flags (RFC 9293, 3.1). Sockets accepted later keep the filter, and never see one.
     const FLAGS_AT: u32 = 13;
     const SYN: u32 = 0x02;
     const WHOLE: u32 = u32::MAX;

@@ -32,20 +32,20 @@ const CROWDED_PACE: Duration = Duration::from_millis(50);
 /// Time without room for anybody after which those who do not make way are hurried.
 const STALL: Duration = Duration::from_secs(1);
 
-/// Time that a client has for its request's head while others wait in vain. Not always while it is crowded: a client that
-/// has much to do itself may take a while to ask.
+/// Time that a client has for its request's head while others wait in vain. Not always while it is crowded: a client
+/// that has much to do itself may take a while to ask.
 const HURRIED_HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The same of a client that has not begun to ask: one that connects first and thinks then is as common as one that asks
-/// late again.
+/// The same of a client that has not begun to ask: one that connects first and thinks then is as common as one that
+/// asks late again.
 const HURRIED_SILENT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Time that a connection is kept for a next request while it is crowded: a client that asks again and again, however
 /// slowly, is told to close with an answer, rather than cut off as it asks.
 const HURRIED_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Time in which a request that was on its way still comes in on a connection kept alive: after a stop, or after the end of
-/// an answer that began before it, whose head could not say that it was the last.
+/// Time in which a request that was on its way still comes in on a connection kept alive: after a stop, or after the
+/// end of an answer that began before it, whose head could not say that it was the last.
 const LINGER: Duration = Duration::from_millis(500);
 
 /// Looks until `done`, at the connections and at who waits at the `sockets` to become one.

@@ -1,13 +1,13 @@
 //! Turns: who is looked after next, when more wants to be than the threads can take up.
 //!
-//! A connection that something has come in for (bytes, a finished render, room to write) waits for its turn in the lane of
-//! its client ([`crate::fair`]) and is then polled once: what has come in is read, its request answered and the answer
-//! written, as far as all that goes without waiting. So the work of the async threads goes round by client, reading and
-//! parsing included: whoever has thousands of connections makes others wait for one of them, not for all. The requests of
-//! an HTTP/2 connection take turns of their own.
+//! A connection that something has come in for (bytes, a finished render, room to write) waits for its turn in the lane
+//! of its client ([`crate::fair`]) and is then polled once: what has come in is read, its request answered and the
+//! answer written, as far as all that goes without waiting. So the work of the async threads goes round by client,
+//! reading and parsing included: whoever has thousands of connections makes others wait for one of them, not for all.
+//! The requests of an HTTP/2 connection take turns of their own.
 //!
-//! It is an executor on top of tokio's: a few of tokio's tasks, one a thread, poll the connections, which are not tasks of
-//! tokio. [`super::serve()`] starts it and ends it, [`super::accept`] and [`super::connection`] give it work.
+//! It is an executor on top of tokio's: a few of tokio's tasks, one a thread, poll the connections, which are not tasks
+//! of tokio. [`super::serve()`] starts it and ends it, [`super::accept`] and [`super::connection`] give it work.
 
 use std::{
     future::poll_fn,
@@ -175,8 +175,8 @@ mod tests {
         turns.done().await;
         let notes = notes.lock().unwrap();
         assert_eq!(notes.len(), 1503);
-        // Of the 500 that came first, one or two go before each turn of the other client (a turn that took longer is charged
-        // more), not all of them.
+        // Of the 500 that came first, one or two go before each turn of the other client (a turn that took longer is
+        // charged more), not all of them.
         let last = notes.iter().rposition(|&who| who == 2).unwrap();
         assert!(last < 100, "{last}");
         turns.end();

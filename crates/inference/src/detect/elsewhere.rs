@@ -1,8 +1,8 @@
 //! What a form shows by chance: the contrast of the same form laid elsewhere on the same sea.
 //!
-//! Wind is uneven at every scale, and streaks of it are long, thin and parallel. So a dark spot is compared with what the
-//! scene itself does at the spot's own size, shape and direction: a large spot averages streaks away, one that lies along
-//! them does not. It judges nothing; [`super::spot`] weighs it.
+//! Wind is uneven at every scale, and streaks of it are long, thin and parallel. So a dark spot is compared with what
+//! the scene itself does at the spot's own size, shape and direction: a large spot averages streaks away, one that lies
+//! along them does not. It judges nothing; [`super::spot`] weighs it.
 
 use crate::grid::{Grid, quantile};
 
@@ -17,9 +17,9 @@ const MIN_PLACES: usize = 40;
 /// No sea is more even than this, in dB.
 const MIN_SPREAD_DB: f64 = 0.3;
 
-/// Spread in dB of the contrast that a form shows elsewhere: what the cells of its `ring` lie over its own, `inside`, laid
-/// on the rest of the sea. `None` if there is too little open sea. Both are columns and rows where the form itself lies;
-/// cells with a label do not count.
+/// Spread in dB of the contrast that a form shows elsewhere: what the cells of its `ring` lie over its own, `inside`,
+/// laid on the rest of the sea. `None` if there is too little open sea. Both are columns and rows where the form itself
+/// lies; cells with a label do not count.
 pub(super) fn spread_db(
     contrast: &Grid<f32>,
     labels: &Grid<u32>,

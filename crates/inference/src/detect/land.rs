@@ -2,9 +2,9 @@
 //!
 //! No coastline is consulted, so it works wherever a scene lies and however it was placed. Two things tell land: ground
 //! is rougher than the speckle that a calm surface shows, by a factor that holds for fields as well as for mountains;
-//! and what is far brighter than the sea's trend is not sea. Both are judged on coarse cells in large connected regions;
-//! [`super::shore`] then draws the shore on fine cells. What it cannot tell is a lake wider than [`MAX_GAP_KM2`] from the
-//! sea.
+//! and what is far brighter than the sea's trend is not sea. Both are judged on coarse cells in large connected
+//! regions; [`super::shore`] then draws the shore on fine cells. What it cannot tell is a lake wider than
+//! [`MAX_GAP_KM2`] from the sea.
 
 use super::coarse::Coarse;
 use crate::grid::{Grid, around, components, neighbours, quantile};

@@ -1,8 +1,8 @@
 //! Dark spots on the sea: what may be oil in a radar image, by contrast with its surroundings.
 //!
-//! The classical chain of Solberg, Brekke and Husøy ("Oil spill detection in Radarsat and Envisat SAR images", IEEE TGRS
-//! 45(3), 2007): despeckle, local background, threshold relative to it, form clusters, measure, judge. It reads a survey
-//! and gives outlines in cells; it reads no file and knows no coordinates. `run` calls [`dark_spots`].
+//! The classical chain of Solberg, Brekke and Husøy ("Oil spill detection in Radarsat and Envisat SAR images", IEEE
+//! TGRS 45(3), 2007): despeckle, local background, threshold relative to it, form clusters, measure, judge. It reads a
+//! survey and gives outlines in cells; it reads no file and knows no coordinates. `run` calls [`dark_spots`].
 
 mod background;
 mod coarse;

@@ -10,7 +10,8 @@ use crate::{
 
 /// What is narrower than this, in metres, is a neck.
 const NECK_M: f64 = 900.0;
-/// In even wind each slick that is parted from another is at least so large, in km², and so large a part of it is thick.
+/// In even wind each slick that is parted from another is at least so large, in km², and so large a part of it is
+/// thick.
 pub(super) const MIN_OWN_KM2: f64 = 8.0;
 const MIN_THICK_PART: f64 = 0.25;
 

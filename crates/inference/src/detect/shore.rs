@@ -1,8 +1,8 @@
 //! Where land ends, drawn on fine cells: bays, inlets and straits that coarse cells swallow are sea.
 //!
-//! [`super::land`] says which coarse cells are land; closed over kilometres, they cover narrow water too. Here a fine cell
-//! near the coarse shore is land if it is bright, and deeper inside whatever is as calm as the open sea is water. It
-//! judges no coarse cell anew. The detector calls it.
+//! [`super::land`] says which coarse cells are land; closed over kilometres, they cover narrow water too. Here a fine
+//! cell near the coarse shore is land if it is bright, and deeper inside whatever is as calm as the open sea is water.
+//! It judges no coarse cell anew. The detector calls it.
 
 use super::coarse::interpolated;
 use crate::grid::{Grid, around, components, quantile};
@@ -27,11 +27,12 @@ const GRAIN_RATIO: f32 = 1.35;
 const GRAIN_RADIUS: usize = 2;
 /// Every so many cells along both axes of the sea, and of an inlet's cells, are enough to measure it.
 const GRAIN_STEP: usize = 7;
-/// The part of a region's cells that its grain is taken from: the calmest, which lie away from its shore and from spots.
+/// The part of a region's cells that its grain is taken from: the calmest, which lie away from its shore and from
+/// spots.
 const GRAIN_FRACTION: f64 = 0.25;
 
-/// The land among the fine cells of `db`, in dB. `surface` is the sea's background, `land` the land, both on coarse cells
-/// of `step` fine ones a side.
+/// The land among the fine cells of `db`, in dB. `surface` is the sea's background, `land` the land, both on coarse
+/// cells of `step` fine ones a side.
 pub(super) fn refined(db: &Grid<f32>, surface: &Grid<f32>, land: &Grid<bool>, step: usize) -> Grid<bool> {
     let (inland, near) = (land.eroded(INSIDE), land.dilated(OUTSIDE));
     let is_bright = |x: usize, y: usize| db.at(x, y) - interpolated(surface, step, x, y) > EXCESS_DB;

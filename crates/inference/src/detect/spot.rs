@@ -14,8 +14,8 @@ use crate::{
     outline,
 };
 
-/// Spots with less confidence are look-alikes and not reported. On sets looked at, 109 slicks lay above, and between this
-/// and 0.05 one slick and three other spots.
+/// Spots with less confidence are look-alikes and not reported. On sets looked at, 109 slicks lay above, and between
+/// this and 0.05 one slick and three other spots.
 pub(super) const MIN_CONFIDENCE: f64 = 0.35;
 /// Width in metres of the bands just inside and just outside the outline between which the edge is measured.
 const BAND_M: f64 = 240.0;

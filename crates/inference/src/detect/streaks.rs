@@ -1,9 +1,9 @@
 //! Whether what roughens a scene everywhere lies in one direction, as streaks of wind do and hills do not.
 //!
-//! A strong wind over a small sea leaves no calm square to compare others with, so that every square looks like land. It
-//! is the direction that tells: rolls in the air over the sea are parallel over tens of kilometres (Gerling, "Structure of
-//! the surface wind field from the Seasat SAR", JGR 91(C2), 1986), relief seldom is. It says nothing of single places;
-//! [`super::dark_spots`] asks when there seems to be no sea at all.
+//! A strong wind over a small sea leaves no calm square to compare others with, so that every square looks like land.
+//! It is the direction that tells: rolls in the air over the sea are parallel over tens of kilometres (Gerling,
+//! "Structure of the surface wind field from the Seasat SAR", JGR 91(C2), 1986), relief seldom is. It says nothing of
+//! single places; [`super::dark_spots`] asks when there seems to be no sea at all.
 
 use rayon::prelude::*;
 
@@ -11,8 +11,8 @@ use crate::{frame::CellSize, grid::Grid};
 
 /// Over so many metres speckle is averaged, and twice as far apart levels are compared.
 const SCALE_M: f64 = 300.0;
-/// How far the slopes agree in direction, 0–1, from which they are streaks. Streaks made for the tests have 0.93, land in
-/// Sentinel-1 scenes seen 0.08 to 0.22.
+/// How far the slopes agree in direction, 0–1, from which they are streaks. Streaks made for the tests have 0.93, land
+/// in Sentinel-1 scenes seen 0.08 to 0.22.
 const MIN_AGREEMENT: f64 = 0.6;
 /// A slope of more than so many dB over the distance is a shore, a ship or a slick's edge, and counts no further.
 const MAX_STEP_DB: f64 = 3.0;

@@ -1,6 +1,6 @@
-//! Says of each convolution how large its kernel is where the file leaves that to be told from the weights, as ONNX allows
-//! (operator `Conv`, attribute `kernel_shape`). The runtime takes its defaults for strides, dilations and padding from that
-//! attribute, and without it has none.
+//! Says of each convolution how large its kernel is where the file leaves that to be told from the weights, as ONNX
+//! allows (operator `Conv`, attribute `kernel_shape`). The runtime takes its defaults for strides, dilations and
+//! padding from that attribute, and without it has none.
 //!
 //! It runs nothing. A [`Network`](super::Network) is loaded from what it answers.
 

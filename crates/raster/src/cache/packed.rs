@@ -1,8 +1,9 @@
 //! A block of 16-bit samples in as few bits as its values need.
 //!
-//! Radar amplitudes fill 8 to 11 of their 16 bits but for a few bright targets, so a cache holds nearly twice as many packed
-//! blocks, and unpacking one takes a thirtieth of what decompressing it anew does. Stretches of 1,024 samples are each
-//! stored as differences to their least one ([`lanes`]). Other types are not packed. Caller: [`super::BlockCache`].
+//! Radar amplitudes fill 8 to 11 of their 16 bits but for a few bright targets, so a cache holds nearly twice as many
+//! packed blocks, and unpacking one takes a thirtieth of what decompressing it anew does. Stretches of 1,024 samples
+//! are each stored as differences to their least one ([`lanes`]). Other types are not packed. Caller:
+//! [`super::BlockCache`].
 
 use std::{mem::MaybeUninit, ops::Range};
 

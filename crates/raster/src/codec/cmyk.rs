@@ -1,7 +1,7 @@
 //! Cyan, magenta, yellow and black of 8 bits each as the colours they print, opaque.
 //!
-//! The plain conversion of `libtiff`'s RGBA interface, which is what GDAL serves such files by; inks beyond the four are
-//! left out.
+//! The plain conversion of `libtiff`'s RGBA interface, which is what GDAL serves such files by; inks beyond the four
+//! are left out.
 
 /// Red, green, blue and alpha of pixels of `inks` samples, at least four.
 pub(super) fn to_rgba(samples: &[u8], inks: usize) -> Vec<u8> {

@@ -35,21 +35,22 @@ pub(super) fn fill(lines: Lines, input: &[u8], width: u32, rows: &mut [u8]) -> c
     if filled < needed { Err(short(filled, needed, "fax (in lines)")) } else { Ok(()) }
 }
 
-/// Most bytes that a line takes, whatever its pixels: a color change takes 7 bits and more than one a pixel are none; signs for a
-/// line's and the picture's end come beside.
+/// Most bytes that a line takes, whatever its pixels: a color change takes 7 bits and more than one a pixel are none;
+/// signs for a line's and the picture's end come beside.
 const fn most_line_bytes(width: u32) -> usize {
     width as usize + 64
 }
 
-/// Bytes that the color changes of two lines may take where every bit is used to harm, with what lists have at hand to grow: a
-/// change takes three bits at least.
+/// Bytes that the color changes of two lines may take where every bit is used to harm, with what lists have at hand to
+/// grow: a change takes three bits at least.
 pub(crate) const fn line_room_bytes(width: u32) -> u64 {
     const BYTES_PER_CHANGE: u64 = 4;
     const LISTS: u64 = 2;
     most_line_bytes(width) as u64 * 8 / 3 * BYTES_PER_CHANGE * LISTS * 2
 }
 
-/// Bytes that end early where a line takes more of them than any can: the decoder's list of changes grows with what it reads.
+/// Bytes that end early where a line takes more of them than any can: the decoder's list of changes grows with what it
+/// reads.
 struct Metered<'a> {
     bytes: slice::Iter<'a, u8>,
     left: &'a Cell<usize>,

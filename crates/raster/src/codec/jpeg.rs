@@ -1,7 +1,7 @@
 //! Baseline JPEG, decoded to the very samples that libjpeg-turbo gives.
 //!
-//! A lossy picture has no one decoding: libraries round the cosine transform and the colour differences each in their own
-//! way, and values read at a point would not be those that GDAL reads. So the arithmetic here is that of its
+//! A lossy picture has no one decoding: libraries round the cosine transform and the colour differences each in their
+//! own way, and values read at a point would not be those that GDAL reads. So the arithmetic here is that of its
 //! defaults: the accurate integer transform ("islow", after Loeffler, Ligtenberg and Moschytz, ICASSP 1989), triangle
 //! filters for subsampled components, and its fixed-point colour conversion. Format: ITU-T T.81. Read are sequential
 //! Huffman-coded pictures of 8 bits, which is what TIFF holds; anything else is handed back to the caller.
@@ -16,7 +16,8 @@ mod transform;
 use frame::Frame;
 use tables::Tables;
 
-/// Components of a picture at most: four inks, or colours and alpha. Only three may be other colours than they are stored as.
+/// Components of a picture at most: four inks, or colours and alpha. Only three may be other colours than they are
+/// stored as.
 const MOST_COMPONENTS: usize = 4;
 
 /// Bytes that the planes of a picture may take beyond its samples: units of up to 4 × 4 blocks are stored whole.
@@ -65,8 +66,8 @@ pub(super) struct Most {
     pub(super) components: usize,
 }
 
-/// Decodes a picture; `ycbcr` says whether three components are to be made RGB. What its frame claims is held against `most`
-/// before its planes are made, which are larger by up to 31 columns and rows: units of blocks are stored whole.
+/// Decodes a picture; `ycbcr` says whether three components are to be made RGB. What its frame claims is held against
+/// `most` before its planes are made, which are larger by up to 31 columns and rows: units of blocks are stored whole.
 pub(super) fn decode(stream: &[u8], ycbcr: bool, most: Most) -> Result<Decoded> {
     let mut tables = Tables::default();
     let mut rest = stream.strip_prefix(b"\xff\xd8").ok_or(Fault::Bad("no start of image"))?;

@@ -1,8 +1,8 @@
 //! LERC blobs (Esri's Limited Error Raster Compression), bare or wrapped in Deflate or ZSTD.
 //!
 //! What the header of a blob claims is held against the block before anything is decoded. Pixels that a blob masks are
-//! NaN in floats and 0 in integers; with one band more than the blob has, that band is alpha made of the mask. Bands may also follow
-//! each other in the blob, each with a mask of its own.
+//! NaN in floats and 0 in integers; with one band more than the blob has, that band is alpha made of the mask. Bands
+//! may also follow each other in the blob, each with a mask of its own.
 
 use std::{borrow::Cow, io::Read};
 

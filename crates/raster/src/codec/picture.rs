@@ -1,6 +1,7 @@
 //! Blocks that are pictures of their own: JPEG (TIFF technical note 2) and WebP, both of 8-bit samples.
 //!
-//! A picture's size is held against its block's before it is decoded. Colours come out as GDAL gives them: YCbCr as RGB.
+//! A picture's size is held against its block's before it is decoded. Colours come out as GDAL gives them: YCbCr as
+//! RGB.
 
 use std::borrow::Cow;
 
@@ -47,7 +48,8 @@ pub(super) fn jpeg(tables: &[u8], input: &[u8], ycbcr: bool, target: Target<'_>)
     }
 }
 
-/// Scans that a progressive JPEG may have, as in libtiff: each goes over all of the picture, for some ten bytes. Encoders make ten.
+/// Scans that a progressive JPEG may have, as in libtiff: each goes over all of the picture, for some ten bytes.
+/// Encoders make ten.
 const MAX_SCANS: usize = 100;
 const START_OF_SCAN: &[u8; 2] = b"\xff\xda";
 
@@ -99,8 +101,8 @@ const WEBP_BYTES_PER_BYTE: usize = 2;
 /// Room for its chunks' headers beside that.
 const WEBP_ROOM_BYTES: usize = 4 << 10;
 
-/// Decodes a WebP by `libwebp`, as GDAL does; a fourth sample of a picture without transparency is opaque. What its headers
-/// claim is believed only so far as it is the block's size, and it is no longer than pictures of that size are.
+/// Decodes a WebP by `libwebp`, as GDAL does; a fourth sample of a picture without transparency is opaque. What its
+/// headers claim is believed only so far as it is the block's size, and it is no longer than pictures of that size are.
 pub(super) fn webp(input: &[u8], target: Target<'_>) -> Result<()> {
     let features = BitstreamFeatures::new(input).ok_or_else(|| corrupt("WebP", "no picture"))?;
     let (width_px, height_px) = (features.width() as usize, features.height() as usize);
@@ -116,8 +118,9 @@ pub(super) fn webp(input: &[u8], target: Target<'_>) -> Result<()> {
     Picture { width_px, height_px, samples, bytes: Cow::Borrowed(&decoded) }.copy_to(target, "WebP")
 }
 
-/// Code tables that a lossless picture may have: two blocks' worth, and what few groups of codes take whatever the block. Pictures
-/// that `libwebp` encodes have some dozen groups, 12 kB each; 512 × 512 pixels of three bands may have 280.
+/// Code tables that a lossless picture may have: two blocks' worth, and what few groups of codes take whatever the
+/// block. Pictures that `libwebp` encodes have some dozen groups, 12 kB each; 512 × 512 pixels of three bands may have
+/// 280.
 const WEBP_TABLE_BYTES_PER_BYTE: u64 = 2;
 /// Room for code tables beside that.
 pub(crate) const WEBP_TABLE_ROOM_BYTES: u64 = 2 << 20;

@@ -95,8 +95,8 @@ impl Stored<'_> {
         Ok(samples)
     }
 
-    /// Amplitudes of complex samples. Each is read as one number, in which differences are taken; which of its parts comes first in
-    /// a big-endian file does not matter to an amplitude.
+    /// Amplitudes of complex samples. Each is read as one number, in which differences are taken; which of its parts
+    /// comes first in a big-endian file does not matter to an amplitude.
     pub(super) fn amplitudes(&self, part: ComplexPart) -> Result<Samples> {
         Ok(match part {
             ComplexPart::I16 => {
@@ -177,8 +177,8 @@ impl Stored<'_> {
     }
 }
 
-/// Whether a compression leaves numbers in native order whatever the file's. LERC does not: `libtiff` gives it numbers in the
-/// file's order as if they were native ones.
+/// Whether a compression leaves numbers in native order whatever the file's. LERC does not: `libtiff` gives it numbers
+/// in the file's order as if they were native ones.
 fn is_own_order(compression: Compression) -> bool {
     matches!(compression, Compression::Jpeg | Compression::WebP)
 }

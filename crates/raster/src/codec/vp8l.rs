@@ -1,9 +1,10 @@
 //! How much a lossless WebP would have its decoder hold, known before it decodes.
 //!
-//! A lossless picture (RFC 9649, chapter 3) is cut into squares, and a small picture at its head, the entropy image, says by which of
-//! up to 65,536 groups of prefix codes each is coded. `libwebp` makes room for the lookup tables of all groups that are used, some
-//! 12 kB each, while a group may cost the file 20 bits: 74 kB of picture took 97 MiB. So what stands before the pixels is read
-//! here: transforms, entropy image, and no pixel. It decodes no picture; that is [`super::picture`]'s, which calls this first.
+//! A lossless picture (RFC 9649, chapter 3) is cut into squares, and a small picture at its head, the entropy image,
+//! says by which of up to 65,536 groups of prefix codes each is coded. `libwebp` makes room for the lookup tables of
+//! all groups that are used, some 12 kB each, while a group may cost the file 20 bits: 74 kB of picture took 97 MiB. So
+//! what stands before the pixels is read here: transforms, entropy image, and no pixel. It decodes no picture; that is
+//! [`super::picture`]'s, which calls this first.
 
 mod code;
 
@@ -20,8 +21,8 @@ struct Tables {
     cache_bits: u32,
 }
 
-/// Entries of a group's lookup tables in `libwebp`: those of red, blue, alpha and distance, and by the bits of the colour cache
-/// those of green (its `kTableSize`).
+/// Entries of a group's lookup tables in `libwebp`: those of red, blue, alpha and distance, and by the bits of the
+/// colour cache those of green (its `kTableSize`).
 const OTHER_ENTRIES: u64 = 630 * 3 + 410;
 const GREEN_ENTRIES: [u64; 12] = [654, 656, 658, 662, 670, 686, 718, 782, 912, 1168, 1680, 2704];
 const ENTRY_BYTES: u64 = 4;
@@ -137,7 +138,8 @@ fn cache_bits(bits: &mut Bits<'_>) -> Option<u32> {
     }
 }
 
-/// A picture within the stream, as alpha, red, green and blue from the highest byte down: one group of codes, no transforms.
+/// A picture within the stream, as alpha, red, green and blue from the highest byte down: one group of codes, no
+/// transforms.
 fn picture(bits: &mut Bits<'_>, width_px: usize, height_px: usize) -> Option<Vec<u32>> {
     const LITERALS: usize = 256;
     const LENGTHS: usize = 24;

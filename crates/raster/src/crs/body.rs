@@ -1,5 +1,5 @@
-//! What a GeoTIFF says of the earth below its degrees: a geodetic system or a datum by code, or an ellipsoid and how it is
-//! shifted to WGS84's. Caller: [`super::geokeys`], for systems that have no code of their own.
+//! What a GeoTIFF says of the earth below its degrees: a geodetic system or a datum by code, or an ellipsoid and how it
+//! is shifted to WGS84's. Caller: [`super::geokeys`], for systems that have no code of their own.
 //!
 //! Keys: OGC 19-008r4, annex B. It computes nothing.
 
@@ -99,8 +99,8 @@ impl Body {
         Ok(Self::Words(format!("{ellipsoid} +towgs84={}", shift.join(","))))
     }
 
-    /// WGS84 by its ellipsoid, or because nothing else is said; or a sphere, as in the grids of MODIS: its latitudes and
-    /// longitudes are taken for those of WGS84, as GDAL takes them, since nobody surveys on a sphere.
+    /// WGS84 by its ellipsoid, or because nothing else is said; or a sphere, as in the grids of MODIS: its latitudes
+    /// and longitudes are taken for those of WGS84, as GDAL takes them, since nobody surveys on a sphere.
     fn unshifted(keys: &GeoKeys<'_>) -> Result<Self, String> {
         if is_wgs84_ellipsoid(keys) {
             return Ok(Self::Wgs84);

@@ -59,8 +59,8 @@ fn check_datum(fields: &Fields<'_>) -> Result<(), String> {
     Err("its datum has no stated shift to WGS84".to_owned())
 }
 
-/// Whether the ellipsoid is Hughes 1980, on which NSIDC's grids of sea ice count (EPSG:3411 and 3412). Its degrees are taken for
-/// those of WGS84, as GDAL takes them: there is no survey on it, and the cells are kilometres wide.
+/// Whether the ellipsoid is Hughes 1980, on which NSIDC's grids of sea ice count (EPSG:3411 and 3412). Its degrees are
+/// taken for those of WGS84, as GDAL takes them: there is no survey on it, and the cells are kilometres wide.
 fn is_sea_ice_grid(fields: &Fields<'_>) -> bool {
     (fields.get("a"), fields.get("b")) == (Some("6378273"), Some("6356889.449"))
 }

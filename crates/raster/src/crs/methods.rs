@@ -18,8 +18,9 @@ const EASTINGS: &[u16] = &[3082, 3086, 3090];
 const NORTHINGS: &[u16] = &[3083, 3087, 3091];
 const SCALES: &[u16] = &[3092, 3093];
 
-/// The PROJ string of a projection of `body`, a datum or a sphere, or `None` for a method that is not known here. `double` gives
-/// the first of some keys that is there; lengths are in units of so many metres, angles in units of so many degrees.
+/// The PROJ string of a projection of `body`, a datum or a sphere, or `None` for a method that is not known here.
+/// `double` gives the first of some keys that is there; lengths are in units of so many metres, angles in units of so
+/// many degrees.
 pub(super) fn definition(
     method: u16,
     (unit_m, unit_deg): (f64, f64),

@@ -1,5 +1,5 @@
-//! Every other projection, and degrees on other datums, by `proj4rs`, with its traps fenced in: radians, and answers outside
-//! the projection's reach.
+//! Every other projection, and degrees on other datums, by `proj4rs`, with its traps fenced in: radians, and answers
+//! outside the projection's reach.
 
 use proj4rs::{Proj, transform::transform};
 

@@ -1,8 +1,9 @@
 //! Transverse Mercator by Krüger's series in the third flattening up to n⁶.
 //!
-//! Formulas: C. F. F. Karney, "Transverse Mercator with an accuracy of a few nanometers", Journal of Geodesy 85
-//! (2011), equations 7–11, 14, 19–21 and the coefficients 35 and 36. Within the reach kept here (about 60° from the central meridian at
-//! the equator) the series is good to far less than a millimetre; beyond it points are refused, not extrapolated.
+//! Formulas: C. F. F. Karney, "Transverse Mercator with an accuracy of a few nanometers", Journal of Geodesy 85 (2011),
+//! equations 7–11, 14, 19–21 and the coefficients 35 and 36. Within the reach kept here (about 60° from the central
+//! meridian at the equator) the series is good to far less than a millimetre; beyond it points are refused, not
+//! extrapolated.
 
 use std::{f64::consts::FRAC_PI_2, fmt};
 

@@ -19,8 +19,8 @@ pub(super) fn metres(keys: &GeoKeys<'_>) -> Result<f64, String> {
 /// How far a size may lie from a degree's and still be one: files have it in fifteen digits.
 const A_DEGREE: f64 = 1e-9;
 
-/// Degrees in a unit of angles: degrees, their minutes and seconds as decimal numbers, radians and grads, or a size of its
-/// own in radians.
+/// Degrees in a unit of angles: degrees, their minutes and seconds as decimal numbers, radians and grads, or a size of
+/// its own in radians.
 pub(super) fn degrees(keys: &GeoKeys<'_>) -> Result<f64, String> {
     let degrees = size(keys)?;
     Ok(if (degrees - 1.0).abs() < A_DEGREE { 1.0 } else { degrees })

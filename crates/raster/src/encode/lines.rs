@@ -1,9 +1,10 @@
 //! The zlib stream of a picture of speckle, gray or by indices: literals, and copies of the line above.
 //!
-//! A general compressor spends most of its time on looking for repetitions that speckle does not have. Magnified it has one kind of
-//! them, and so has what is masked: lines like the one above. To look for these alone and to reckon the codes from a part of the
-//! lines takes about half of ISA-L's time for a stream that is longer by a fiftieth, but only where there are no others: a sample
-//! tells, and [`with_zlib`] leaves other pictures to [`mod@super::deflate`]. Caller: [`mod@super::png`].
+//! A general compressor spends most of its time on looking for repetitions that speckle does not have. Magnified it has
+//! one kind of them, and so has what is masked: lines like the one above. To look for these alone and to reckon the
+//! codes from a part of the lines takes about half of ISA-L's time for a stream that is longer by a fiftieth, but only
+//! where there are no others: a sample tells, and [`with_zlib`] leaves other pictures to [`mod@super::deflate`].
+//! Caller: [`mod@super::png`].
 
 mod bits;
 mod codes;
@@ -37,8 +38,8 @@ thread_local! {
     static ROOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Hands `use_it` the zlib stream of `pixels`, of one or two bytes each, in lines of `width` bytes behind a zero each: a PNG's
-/// unfiltered lines. `None` where a general compressor does better.
+/// Hands `use_it` the zlib stream of `pixels`, of one or two bytes each, in lines of `width` bytes behind a zero each:
+/// a PNG's unfiltered lines. `None` where a general compressor does better.
 pub(super) fn with_zlib<T>(
     pixels: &[u8],
     width: usize,
@@ -67,7 +68,8 @@ pub(super) fn with_zlib<T>(
     }))
 }
 
-/// Fills the front of `room` with the stream and says how many bytes it has: by the widest registers that this processor has.
+/// Fills the front of `room` with the stream and says how many bytes it has: by the widest registers that this
+/// processor has.
 fn fill(pixels: &[u8], width: usize, room: &mut [u8]) -> usize {
     #[cfg(target_arch = "x86_64")]
     if wide::is_supported() {

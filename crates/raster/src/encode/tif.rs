@@ -1,7 +1,8 @@
-//! GeoTIFF: strips of some rows of one band each, deflated, so that it is written as rows come. Sources: Adobe, TIFF 6.0; OGC 19-008r4 (GeoTIFF 1.1).
+//! GeoTIFF: strips of some rows of one band each, deflated, so that it is written as rows come. Sources: Adobe, TIFF
+//! 6.0; OGC 19-008r4 (GeoTIFF 1.1).
 //!
-//! The mask is the last band, and where GDAL would not take such a band for one also an internal mask: GDAL knows alpha of
-//! 8 and 16 unsigned bits beside one or three bands only.
+//! The mask is the last band, and where GDAL would not take such a band for one also an internal mask: GDAL knows alpha
+//! of 8 and 16 unsigned bits beside one or three bands only.
 
 mod place;
 mod rows;

@@ -1,5 +1,5 @@
-//! WebP by Google's libwebp, which alone writes the lossy kind: RGB, or RGBA where something is transparent. WebP knows no
-//! gray.
+//! WebP by Google's libwebp, which alone writes the lossy kind: RGB, or RGBA where something is transparent. WebP knows
+//! no gray.
 
 use super::{Plain, Quality};
 use crate::{RasterError, Result, style::Picture};

@@ -35,7 +35,8 @@ fn include(bounds: [f64; 4], &(x, y): &(f64, f64)) -> [f64; 4] {
 }
 
 /// `[west, south, east, north]` in degrees of bounds in `crs`, with west > east across the antimeridian; `None` where
-/// an edge cannot be carried over. Longitudes are within 180 degrees and latitudes within 90, whatever a raster in degrees counts.
+/// an edge cannot be carried over. Longitudes are within 180 degrees and latitudes within 90, whatever a raster in
+/// degrees counts.
 pub(crate) fn bounds_wgs84(crs: &Crs, bounds: [f64; 4]) -> Option<[f64; 4]> {
     if crs.is_wgs84() {
         return Some(on_globe(bounds));
@@ -48,7 +49,8 @@ pub(crate) fn bounds_wgs84(crs: &Crs, bounds: [f64; 4]) -> Option<[f64; 4]> {
     let [west, south, east, north] = ring.iter().fold(EMPTY, include);
     let [has_south, has_north] = POLES_DEG.map(|pole| pole_within(crs, bounds, pole).is_some());
     if turn.abs() > 180.0 || has_south || has_north {
-        // Round a pole: every longitude, and everything up to that pole; the nearer one where the system reaches neither.
+        // Round a pole: every longitude, and everything up to that pole; the nearer one where the system reaches
+        // neither.
         let is_northern = if has_south || has_north { has_north } else { north + south > 0.0 };
         let is_southern = if has_south || has_north { has_south } else { !is_northern };
         return Some([-180.0, if is_southern { -90.0 } else { south }, 180.0, if is_northern { 90.0 } else { north }]);
@@ -84,13 +86,13 @@ pub(crate) fn pole_within(crs: &Crs, [min_x, min_y, max_x, max_y]: [f64; 4], pol
     crs.from_wgs84(0.0, pole_deg).filter(|pole| !is_cylinder && holds(pole))
 }
 
-/// Closed ring along the frame, longitudes running on across the antimeridian, latitudes no further than to the poles; points
-/// without an answer are left out.
+/// Closed ring along the frame, longitudes running on across the antimeridian, latitudes no further than to the poles;
+/// points without an answer are left out.
 pub(super) fn footprint_wgs84(georef: &Georef, size_px: (u32, u32)) -> Vec<[f64; 2]> {
     let (width, height) = as_numbers(size_px);
     let corners = [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)];
-    // Global grids with the centres of their first and last rows on the poles reach half a pixel beyond, and end there. What lies
-    // beyond a pole altogether has no latitude.
+    // Global grids with the centres of their first and last rows on the poles reach half a pixel beyond, and end there.
+    // What lies beyond a pole altogether has no latitude.
     let [_, min_y, _, max_y] = bounds_native(&georef.placement, size_px);
     let ends_at_poles = georef.crs.is_wgs84() && min_y < POLES_DEG[1] && max_y > POLES_DEG[0];
     let to_wgs84 = |pixel| {
@@ -225,7 +227,8 @@ mod tests {
         assert!((70.0..80.0).contains(&bounds[1]));
     }
 
-    /// What rio-tiler 9.4.12 answers: the corners of an equal-area map of the northern hemisphere lie deep in the southern one.
+    /// What rio-tiler 9.4.12 answers: the corners of an equal-area map of the northern hemisphere lie deep in the
+    /// southern one.
     #[test]
     fn the_pole_is_the_one_within_and_not_the_one_nearer_to_the_frame() {
         let crs = Crs::from_epsg(3408).expect("equal area, on a sphere");

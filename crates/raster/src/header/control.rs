@@ -1,8 +1,8 @@
 //! Georeferencing by ground control points, as GDAL does it: a polynomial through them by least squares.
 //!
-//! From six points on it is of second order, below that of first (`GDALCreateGCPTransformer` with order 0); the way back is
-//! a polynomial of its own through the same points. Such a raster lies askew, so its bounds are those of the north-up grid
-//! that GDAL would warp it to (`GDALSuggestedWarpOutput`), which is what rio-tiler shows it by.
+//! From six points on it is of second order, below that of first (`GDALCreateGCPTransformer` with order 0); the way
+//! back is a polynomial of its own through the same points. Such a raster lies askew, so its bounds are those of the
+//! north-up grid that GDAL would warp it to (`GDALSuggestedWarpOutput`), which is what rio-tiler shows it by.
 
 use super::Affine;
 
@@ -14,7 +14,8 @@ const LEAST_POINTS: usize = 3;
 const MOST_TERMS: usize = 6;
 /// Steps along each edge of the raster when its extent is looked for, as GDAL takes them.
 const STEPS_PER_SIDE: u32 = 20;
-/// How far beyond its bounds a raster is looked for, as a share of them: polynomials fold back far outside their points.
+/// How far beyond its bounds a raster is looked for, as a share of them: polynomials fold back far outside their
+/// points.
 const REACH: f64 = 0.5;
 
 /// A tie of a pixel to a place.
@@ -80,8 +81,8 @@ impl ControlPoints {
     }
 }
 
-/// Lets x run on across the antimeridian, where it falls back by a turn: a scene of Sentinel-1 has points at 179.9 and at -179.9.
-/// Points go further round than half a turn only if they do either way.
+/// Lets x run on across the antimeridian, where it falls back by a turn: a scene of Sentinel-1 has points at 179.9 and
+/// at -179.9. Points go further round than half a turn only if they do either way.
 pub(super) fn run_on(points: &mut [ControlPoint], turn: f64) {
     let width = |x: &dyn Fn(&ControlPoint) -> f64| {
         let (low, high) = points.iter().map(x).fold((f64::MAX, f64::MIN), |(low, high), x| (low.min(x), high.max(x)));

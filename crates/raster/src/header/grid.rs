@@ -32,7 +32,8 @@ pub struct Level {
     pub reversed_bits: bool,
     /// Tables that the level's JPEG pictures leave out, as a stream of their own; else empty.
     pub jpeg_tables: Bytes,
-    /// Whether pictures in its blocks are YCbCr, to be served as RGB: an overview may be stored otherwise than what it is of.
+    /// Whether pictures in its blocks are YCbCr, to be served as RGB: an overview may be stored otherwise than what it
+    /// is of.
     pub ycbcr: bool,
     /// Where its blocks lie.
     pub storage: Storage,
@@ -74,8 +75,8 @@ impl Level {
         }
     }
 
-    /// Where the bytes of block `index` of `plane` lie, to be put together by [`Level::place`]: nothing when it is sparse
-    /// or there is no such block, one range in most files, one a row where blocks are cut out of rows.
+    /// Where the bytes of block `index` of `plane` lie, to be put together by [`Level::place`]: nothing when it is
+    /// sparse or there is no such block, one range in most files, one a row where blocks are cut out of rows.
     pub fn block_parts(&self, plane: u16, index: u32) -> Vec<Range<u64>> {
         let in_plane = self.blocks_in_plane();
         if index as usize >= in_plane {

@@ -1,6 +1,7 @@
 //! How samples are typed and stored: the few kinds there are of each.
 //!
-//! Names and sizes only; what decodes them stands in [`crate::codec`], what recognises them in a file beside this module.
+//! Names and sizes only; what decodes them stands in [`crate::codec`], what recognises them in a file beside this
+//! module.
 
 /// Sample type of all bands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

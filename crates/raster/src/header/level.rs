@@ -84,8 +84,8 @@ pub(super) fn read(
     Ok(level)
 }
 
-/// Refuses blocks of a level, or of its mask, that are beyond the limits once decoded. Not done when a header is read: what a file
-/// says of itself is of use also where its pixels are out of reach.
+/// Refuses blocks of a level, or of its mask, that are beyond the limits once decoded. Not done when a header is read:
+/// what a file says of itself is of use also where its pixels are out of reach.
 pub(super) fn check_blocks(header: &Header, index: u16, limits: &Limits) -> Result<()> {
     let samples = Samples { bands: header.bands, sample_type: header.sample_type, encoding: header.encoding };
     let level =

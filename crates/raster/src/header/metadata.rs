@@ -17,8 +17,8 @@ pub(super) fn nodata(text: &str) -> Option<f64> {
 /// Longest text that is looked through for a number.
 const MAX_NUMBER_BYTES: usize = 64;
 
-/// The number that a word begins with, as GDAL reads it: writers list one for each band, with or without spaces, and some have
-/// commas for points.
+/// The number that a word begins with, as GDAL reads it: writers list one for each band, with or without spaces, and
+/// some have commas for points.
 fn leading_number(word: &str) -> Option<f64> {
     if let Ok(number) = word.parse() {
         return Some(number);
@@ -68,8 +68,8 @@ pub(super) fn band_info(xml: &str, bands: u16) -> Vec<BandInfo> {
     info
 }
 
-/// The alpha band, counted from 0: what the tags say of it, unless the metadata say otherwise, as GDAL has it. A band that there
-/// is nothing beside is shown, whatever it is declared as.
+/// The alpha band, counted from 0: what the tags say of it, unless the metadata say otherwise, as GDAL has it. A band
+/// that there is nothing beside is shown, whatever it is declared as.
 pub(super) fn alpha_band(info: &[BandInfo], by_tags: Option<u16>) -> Option<u16> {
     let named = info.iter().position(|band| band.is_alpha == Some(true)).and_then(|index| u16::try_from(index).ok());
     let denied = |index: &u16| info.get(usize::from(*index)).is_some_and(|band| band.is_alpha == Some(false));

@@ -1,8 +1,8 @@
 //! From a file's first bytes to a [`Header`]: find the directories, fetch their tables in one go, sort them into
 //! levels and masks.
 //!
-//! A COG takes one round of reads, or two where its block tables are longer than the first. Pages that are neither overview nor
-//! mask of the first one (other images, thumbnails of another type) are not looked at.
+//! A COG takes one round of reads, or two where its block tables are longer than the first. Pages that are neither
+//! overview nor mask of the first one (other images, thumbnails of another type) are not looked at.
 
 use super::{
     ColorInterpretation, Encoding, Header, Level, Storage, Unread, broken,
@@ -192,8 +192,8 @@ fn masks(
     })
 }
 
-/// Leaves out the overviews that have no mask where the full resolution has one, as when a mask is written to a file that has its
-/// overviews: all that is masked would show in them.
+/// Leaves out the overviews that have no mask where the full resolution has one, as when a mask is written to a file
+/// that has its overviews: all that is masked would show in them.
 fn drop_unmasked(levels: &mut Vec<Level>, masks: &mut Vec<Option<Level>>) {
     if masks.first().is_none_or(Option::is_none) {
         return;

@@ -1,9 +1,9 @@
 //! Blocks cut out of uncompressed strips, row by row.
 //!
-//! A raw scene stores whole rows. Blocks as wide as the scene would bring 20 kB of each row where a tile shows 500 bytes of
-//! it, so blocks here are windows of rows, about as large as the tiles of other files. And since a raw scene seldom has
-//! overviews, rows also make *thinned* levels, in which every n-th pixel of every n-th row stands for its neighbours: where all that
-//! lies under a picture is too much to read, `render::level` takes one of these.
+//! A raw scene stores whole rows. Blocks as wide as the scene would bring 20 kB of each row where a tile shows 500
+//! bytes of it, so blocks here are windows of rows, about as large as the tiles of other files. And since a raw scene
+//! seldom has overviews, rows also make *thinned* levels, in which every n-th pixel of every n-th row stands for its
+//! neighbours: where all that lies under a picture is too much to read, `render::level` takes one of these.
 
 use std::ops::Range;
 

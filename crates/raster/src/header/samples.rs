@@ -68,8 +68,8 @@ impl Samples {
     }
 }
 
-/// TIFF 6.0 section 19: format 1 unsigned, 2 signed, 3 float, 4 undefined (taken as unsigned); the tag's later values 5 and
-/// 6, complex integers and floats. Odd numbers of bits take the next larger type.
+/// TIFF 6.0 section 19: format 1 unsigned, 2 signed, 3 float, 4 undefined (taken as unsigned); the tag's later values 5
+/// and 6, complex integers and floats. Odd numbers of bits take the next larger type.
 fn sample_type(format: u16, bits: u16) -> Result<(SampleType, Encoding)> {
     let plain = |sample_type| (sample_type, Encoding::Plain);
     let packed = |sample_type| (sample_type, Encoding::Packed(bits as u8));
@@ -108,7 +108,8 @@ fn uniform(directory: &Directory, window: &Window<'_>, tag: u16, default: u16) -
     Ok(first)
 }
 
-/// What the samples mean as far as a palette stands for them where none is stored: bits are black and white, as GDAL has it.
+/// What the samples mean as far as a palette stands for them where none is stored: bits are black and white, as GDAL
+/// has it.
 pub(super) fn bilevel_palette(directory: &Directory, window: &Window<'_>, samples: Samples) -> Result<Vec<[u8; 4]>> {
     const BLACK: [u8; 4] = [0, 0, 0, 255];
     const WHITE: [u8; 4] = [255; 4];
@@ -122,8 +123,8 @@ pub(super) fn bilevel_palette(directory: &Directory, window: &Window<'_>, sample
     })
 }
 
-/// What the samples mean, refusing colour spaces that would need a conversion. CMYK of more than 8 bits is served as the four
-/// inks it is.
+/// What the samples mean, refusing colour spaces that would need a conversion. CMYK of more than 8 bits is served as
+/// the four inks it is.
 pub(super) fn color(
     directory: &Directory,
     window: &Window<'_>,
@@ -149,8 +150,8 @@ pub(super) fn photometric(directory: &Directory, window: &Window<'_>) -> Result<
     directory.small(window, tag::PHOTOMETRIC, BLACK_IS_ZERO)
 }
 
-/// Zero-based index of the first band declared as alpha (extra sample 1 or 2). A band that there is nothing beside is shown,
-/// whatever it is declared as.
+/// Zero-based index of the first band declared as alpha (extra sample 1 or 2). A band that there is nothing beside is
+/// shown, whatever it is declared as.
 pub(super) fn alpha_band(directory: &Directory, window: &Window<'_>, samples: Samples) -> Result<Option<u16>> {
     if let Encoding::Cmyk(_) = samples.encoding {
         return Ok(Some(RGBA_BANDS - 1));
@@ -162,9 +163,9 @@ pub(super) fn alpha_band(directory: &Directory, window: &Window<'_>, samples: Sa
     Ok(alpha.and_then(|index| u16::try_from(index).ok()).filter(|&index| index < bands && bands > 1))
 }
 
-/// Whether a colour map stands for the samples although the photometric interpretation says that they are grays: writers add
-/// one without changing the other. As in GDAL, whole numbers of at most 16 bits, and a map of exactly as many entries as
-/// these have values; beside alpha there is but one band.
+/// Whether a colour map stands for the samples although the photometric interpretation says that they are grays:
+/// writers add one without changing the other. As in GDAL, whole numbers of at most 16 bits, and a map of exactly as
+/// many entries as these have values; beside alpha there is but one band.
 pub(super) fn is_mapped(
     directory: &Directory,
     window: &Window<'_>,

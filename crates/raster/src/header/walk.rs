@@ -20,8 +20,8 @@ pub(super) const FIRST_READ_BYTES: u64 = 32 << 10;
 /// Bytes read at a directory that lies elsewhere, at least: its tags' values usually follow it.
 const DIRECTORY_READ_BYTES: u64 = 16 << 10;
 
-/// Room for the tables of overviews and masks for each byte of the first image's: a mask as large as that, and both again
-/// at a quarter, a sixteenth and so on, which makes five thirds; and a little for the other tags.
+/// Room for the tables of overviews and masks for each byte of the first image's: a mask as large as that, and both
+/// again at a quarter, a sixteenth and so on, which makes five thirds; and a little for the other tags.
 const FOLLOWING_TABLES: f64 = 1.75;
 
 /// Reads the file's first bytes and says how it counts and where its first directory lies.
@@ -47,8 +47,8 @@ pub(super) async fn open(window: &mut Window<'_>) -> Result<(Dialect, u64)> {
     }
 }
 
-/// All directories, the first one first and sub-directories after their parents' chain. Where something must be read for
-/// them, `also` says what is worth reading with it.
+/// All directories, the first one first and sub-directories after their parents' chain. Where something must be read
+/// for them, `also` says what is worth reading with it.
 pub(super) async fn directories(
     window: &mut Window<'_>,
     dialect: Dialect,

@@ -1,10 +1,11 @@
 //! Where ISA-L's stream lies while it compresses, so that equal bytes become equal streams on every thread.
 //!
-//! The library finds what it has seen before in a table, by a hash of the next four bytes. For those from the third byte on
-//! it takes the hash of something else by mistake: of the address of its own stream (`igzip_icf_body_h1_gr_bt.asm`: after
-//! `.write_first_byte` the register `tmp2` still holds it). That does no harm, since what is found is compared; but where
-//! that slot is also one of the first bytes' own, a match is missed or found that is not on another thread, whose stream
-//! lies elsewhere. So among a few places the stream is laid where its slot is none of theirs.
+//! The library finds what it has seen before in a table, by a hash of the next four bytes. For those from the third
+//! byte on it takes the hash of something else by mistake: of the address of its own stream
+//! (`igzip_icf_body_h1_gr_bt.asm`: after `.write_first_byte` the register `tmp2` still holds it). That does no harm,
+//! since what is found is compared; but where that slot is also one of the first bytes' own, a match is missed or found
+//! that is not on another thread, whose stream lies elsewhere. So among a few places the stream is laid where its slot
+//! is none of theirs.
 
 use isal::isal_sys::igzip_lib::isal_zstream;
 
@@ -44,8 +45,8 @@ mod slots {
     /// Slots of the table of level 1; a short input has as many as it has bytes, made a power of two (`hash_mask`).
     const MOST_SLOTS: usize = 8 << 10;
 
-    /// A run of zeros or ones at the beginning that is coded apart is so long at least (`MIN_REPEAT_LEN`): what follows is
-    /// a beginning again.
+    /// A run of zeros or ones at the beginning that is coded apart is so long at least (`MIN_REPEAT_LEN`): what follows
+    /// is a beginning again.
     pub(super) const LONG_RUN_BYTES: usize = 4 << 10;
 
     /// Which of the places from the address `first` on has a slot that none of the input's first bytes have.

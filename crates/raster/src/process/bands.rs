@@ -73,7 +73,8 @@ pub(super) fn reduced(pixels: &Pixels, reduction: Reduction) -> Pixels {
     }
 }
 
-/// Sums in the type that NumPy gives them: whole numbers of 64 bits with the sign that the values may have, floats in their own.
+/// Sums in the type that NumPy gives them: whole numbers of 64 bits with the sign that the values may have, floats in
+/// their own.
 fn summed_like(like: &Samples, sums: Vec<f64>) -> Samples {
     match like {
         Samples::U8(_) | Samples::U16(_) | Samples::U32(_) | Samples::U64(_) => {

@@ -6,8 +6,8 @@ use crate::{block::Samples, pixels::Pixels};
 /// What the values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quantity {
-    /// Amplitudes where the file has whole or complex numbers, as in detected and in single-look radar products; else powers,
-    /// as after calibration.
+    /// Amplitudes where the file has whole or complex numbers, as in detected and in single-look radar products; else
+    /// powers, as after calibration.
     ByFile,
     /// 20·log₁₀.
     Amplitude,

@@ -1,7 +1,7 @@
 //! Arithmetic between bands, as TiTiler's `expression`: `(b1-b2)/(b1+b2);b1`.
 //!
-//! The language is what rio-tiler lets through to numexpr: Python's operators with their precedence, numbers, bands `b1`,
-//! `b2` …, and functions. Everything is bounded when it is read, so evaluating it costs a known time a pixel.
+//! The language is what rio-tiler lets through to numexpr: Python's operators with their precedence, numbers, bands
+//! `b1`, `b2` …, and functions. Everything is bounded when it is read, so evaluating it costs a known time a pixel.
 
 mod evaluate;
 mod node;
@@ -75,8 +75,8 @@ impl Expression {
         &self.texts
     }
 
-    /// The bands made of `pixels`, which must be those of [`Expression::bands`] in that order. A pixel is masked where any
-    /// band used is, and where any result is no finite number.
+    /// The bands made of `pixels`, which must be those of [`Expression::bands`] in that order. A pixel is masked where
+    /// any band used is, and where any result is no finite number.
     pub(super) fn apply(&self, pixels: &Pixels) -> Pixels {
         let mut mask = vec![255; pixels.pixels_per_band()];
         for band in 0..pixels.bands {

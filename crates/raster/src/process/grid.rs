@@ -37,8 +37,8 @@ impl Grid {
         (self.mask[at] != 0).then_some(self.values[at])
     }
 
-    /// Calls `visit` for each pixel, with its place and the moments of the square of `reach` pixels on every side of it.
-    /// They are summed anew for each: sums that slide along would round by where the view begins.
+    /// Calls `visit` for each pixel, with its place and the moments of the square of `reach` pixels on every side of
+    /// it. They are summed anew for each: sums that slide along would round by where the view begins.
     pub(super) fn for_each_window(&self, reach: usize, mut visit: impl FnMut(usize, Moments)) {
         let mut columns = vec![Moments::default(); self.width];
         for row in 0..self.height {

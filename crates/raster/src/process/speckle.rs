@@ -25,9 +25,9 @@ impl Speckle {
         Self { variation: if is_power { 1.0 } else { AMPLITUDE_VARIATION } / looks.sqrt() }
     }
 
-    /// What the pixel would be without speckle: between the mean of its surroundings and itself, the nearer to itself the
-    /// more they vary beyond what speckle explains. Source: J.-S. Lee, Digital image enhancement and noise filtering by use
-    /// of local statistics, 1980.
+    /// What the pixel would be without speckle: between the mean of its surroundings and itself, the nearer to itself
+    /// the more they vary beyond what speckle explains. Source: J.-S. Lee, Digital image enhancement and noise
+    /// filtering by use of local statistics, 1980.
     fn estimate(self, value: f64, surroundings: Moments) -> f64 {
         let (mean, variance) = (surroundings.mean(), surroundings.variance());
         if variance <= 0.0 {
@@ -52,8 +52,8 @@ pub(super) fn lee(pixels: &Pixels, reach: usize, speckle: Speckle) -> Pixels {
     })
 }
 
-/// Lee's refined filter: the surroundings are the half of a 7 by 7 square on the pixel's own side of the edge through it.
-/// Source: J.-S. Lee, Refined filtering of image noise using local statistics, 1981.
+/// Lee's refined filter: the surroundings are the half of a 7 by 7 square on the pixel's own side of the edge through
+/// it. Source: J.-S. Lee, Refined filtering of image noise using local statistics, 1981.
 pub(super) fn refined_lee(pixels: &Pixels, speckle: Speckle) -> Pixels {
     by_band(pixels, |grid| {
         let mut means = vec![None; grid.values.len()];
@@ -94,8 +94,8 @@ struct Side {
 }
 
 impl Side {
-    /// The side that a pixel belongs to. The edge runs where the means of 3 by 3 squares change most, and of the two halves
-    /// the one counts whose mean is nearer to that of the middle.
+    /// The side that a pixel belongs to. The edge runs where the means of 3 by 3 squares change most, and of the two
+    /// halves the one counts whose mean is nearer to that of the middle.
     fn of(col: isize, row: isize, mean_at: &impl Fn(isize, isize) -> Option<f64>) -> Self {
         let mean = |right: isize, down: isize| {
             mean_at(col + 2 * right, row + 2 * down).or_else(|| mean_at(col, row)).unwrap_or(0.0)

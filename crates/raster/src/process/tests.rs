@@ -1,5 +1,5 @@
-//! Processes over hand-made values, against TiTiler's own answers (titiler.core 2.4.0) in `tests/titiler.json`, and speckle filters
-//! against another implementation of their papers.
+//! Processes over hand-made values, against TiTiler's own answers (titiler.core 2.4.0) in `tests/titiler.json`, and
+//! speckle filters against another implementation of their papers.
 
 use serde_json::Value;
 

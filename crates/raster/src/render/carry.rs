@@ -1,8 +1,8 @@
 //! Boxes carried from one coordinate reference system into another, as far as that one reaches.
 //!
 //! A map of the whole globe has places that another projection shows nowhere, or blown up beyond measure: the poles in
-//! Mercator's, the far side in a polar one. A box that holds such places is cut to what is shown at a sensible size. Callers: views of
-//! boxes and of whole rasters, and the server's answers about bounds.
+//! Mercator's, the far side in a polar one. A box that holds such places is cut to what is shown at a sensible size.
+//! Callers: views of boxes and of whole rasters, and the server's answers about bounds.
 
 use aurora_tile::Bounds;
 
@@ -15,7 +15,8 @@ use crate::{
     },
 };
 
-/// Steps from corner to corner when a box is carried into another system: 21 points between them, as rio-tiler takes them.
+/// Steps from corner to corner when a box is carried into another system: 21 points between them, as rio-tiler takes
+/// them.
 const STEPS: u32 = 22;
 
 /// Steps across a box whose sides are not all within reach, each way.
@@ -27,9 +28,9 @@ const MOST_MAGNIFIED: f64 = 12.0;
 /// Degrees by which the magnification at a place is told: some hundred metres.
 const NEARBY_DEG: f64 = 1e-3;
 
-/// The box in `to` round a box in `from`, past the antimeridian if need be, and up to the poles that it goes round. Its sides
-/// are followed point by point, or where part of them has no image, or one beyond measure, all that lies between them; `None` where
-/// nothing has an image.
+/// The box in `to` round a box in `from`, past the antimeridian if need be, and up to the poles that it goes round. Its
+/// sides are followed point by point, or where part of them has no image, or one beyond measure, all that lies between
+/// them; `None` where nothing has an image.
 pub fn carried_bounds(from: &Crs, to: &Crs, bounds: Bounds) -> Option<Bounds> {
     if from == to {
         return Some(bounds);

@@ -1,8 +1,10 @@
 //! The most memory that a plan takes from its first read to its last pixel.
 //!
-//! Counted are the blocks, once decoded or as stored, whichever is more, since decoding lets go of the one as it makes the
-//! other, and nothing of those that the file leaves out; what decoding one block needs beside it; reads on their way into blocks that are put together of parts; the plan's lists;
-//! and the pixels painted, which of a raster of hundreds of bands are more than all of it. A block that is in the cache counts all the same: it may be evicted and read again.
+//! Counted are the blocks, once decoded or as stored, whichever is more, since decoding lets go of the one as it makes
+//! the other, and nothing of those that the file leaves out; what decoding one block needs beside it; reads on their
+//! way into blocks that are put together of parts; the plan's lists; and the pixels painted, which of a raster of
+//! hundreds of bands are more than all of it. A block that is in the cache counts all the same: it may be evicted and
+//! read again.
 
 use crate::{
     GeoTiff,
@@ -63,8 +65,8 @@ fn painted_bytes(header: &Header, plan: &Plan) -> u64 {
     pixels.saturating_mul(plan.bands.len() as u64 * u64::from(header.sample_type.size_bytes()) + 1)
 }
 
-/// Copies of a block that its decoding holds beside the result: what a picture codec unpacks and its own buffers, LZMA's
-/// dictionary as far as the block fills it, or numbers before they are widened.
+/// Copies of a block that its decoding holds beside the result: what a picture codec unpacks and its own buffers,
+/// LZMA's dictionary as far as the block fills it, or numbers before they are widened.
 fn copies(header: &Header, grid: &Level) -> u64 {
     let is_picture = matches!(grid.compression, Compression::Jpeg | Compression::WebP | Compression::Lerc(_));
     let dictionary = u64::from(grid.compression == Compression::Lzma);

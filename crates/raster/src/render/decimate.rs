@@ -1,8 +1,8 @@
 //! Reading fewer blocks than a view touches, where a raster has no overviews and the view takes in too much of it.
 //!
-//! Up to a generous limit all of them are read, in parts. Beyond it blocks are thinned out evenly, and a pixel whose block is
-//! left out takes the nearest pixel of one that is read. How far they are thinned depends on raster and zoom alone, so
-//! neighbouring views still agree.
+//! Up to a generous limit all of them are read, in parts. Beyond it blocks are thinned out evenly, and a pixel whose
+//! block is left out takes the nearest pixel of one that is read. How far they are thinned depends on raster and zoom
+//! alone, so neighbouring views still agree.
 
 use crate::{
     Limits,
@@ -25,7 +25,8 @@ const SHARE_OF_LIMIT: u64 = 4;
 /// Decimation below which a view is not too much of the raster, whatever it costs: with overviews it stays below two.
 const LEAST_SOURCE_PX_PER_VIEW_PX: f64 = 2.0;
 
-/// Most decoded bytes that such a view reads without any thinning: pixels are then the very ones that their places fall into. Of a raster of more, rows that would hardly be noticed are left out.
+/// Most decoded bytes that such a view reads without any thinning: pixels are then the very ones that their places fall
+/// into. Of a raster of more, rows that would hardly be noticed are left out.
 const UNTHINNED_BYTES: u64 = 64 << 20;
 
 /// Power of two of the largest group: no level has more blocks in a row.
@@ -48,8 +49,8 @@ struct Axis {
 }
 
 impl Decimation {
-    /// Thinning that nobody notices, and beyond it the least that keeps a tile of this zoom within its share of the limit;
-    /// `None` when every block is read.
+    /// Thinning that nobody notices, and beyond it the least that keeps a tile of this zoom within its share of the
+    /// limit; `None` when every block is read.
     pub(super) fn needed(
         header: &Header,
         level: &Level,
@@ -142,8 +143,8 @@ impl<'a> Reckoned<'a> {
     }
 }
 
-/// Whether a view of a map tile's size at this zoom reads more than its share of what a render may hold, so that it is read in
-/// parts.
+/// Whether a view of a map tile's size at this zoom reads more than its share of what a render may hold, so that it is
+/// read in parts.
 pub(super) fn is_walked(header: &Header, level: &Level, choice: Choice, bands: usize, limits: &Limits) -> bool {
     Reckoned::of(header, level, choice, bands, limits).exceeds(limits.max_render_bytes / SHARE_OF_LIMIT)
 }

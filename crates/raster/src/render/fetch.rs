@@ -1,8 +1,8 @@
 //! Brings the bytes of a plan's blocks: from the cache what is there, the rest in few reads.
 //!
-//! Reads go out in batches, some at once. What comes back is put in its block's buffer and let go, batch by batch, so that
-//! a thinned level, whose rows are a small part of what must be read for them, holds no more than that part. Which ranges
-//! are worth one request is the source's to know. Nothing is decoded here.
+//! Reads go out in batches, some at once. What comes back is put in its block's buffer and let go, batch by batch, so
+//! that a thinned level, whose rows are a small part of what must be read for them, holds no more than that part. Which
+//! ranges are worth one request is the source's to know. Nothing is decoded here.
 
 use std::ops::Range;
 

@@ -78,8 +78,8 @@ impl View {
     }
 }
 
-/// The box of whole pixels round a box, in a grid of pixels from `corner` on: rio-tiler's `align_bounds_with_dataset`. An edge
-/// that lies on pixels' edges but for rounding stays there.
+/// The box of whole pixels round a box, in a grid of pixels from `corner` on: rio-tiler's `align_bounds_with_dataset`.
+/// An edge that lies on pixels' edges but for rounding stays there.
 fn to_pixel_edges(bounds: Bounds, corner: (f64, f64), pixel: (f64, f64)) -> Bounds {
     let low = |px: f64| if (px - px.round()).abs() < ON_EDGE_PX { px.round() } else { px.floor() };
     let high = |px: f64| -low(-px);

@@ -6,8 +6,9 @@ use super::{
     taps::{Filter, Form, UNWIDENED},
 };
 
-/// Source pixels that the pixels of a map tile look at in all, each once for every view pixel that it has a part in. So all are looked
-/// at for means, extremes and sums of up to 11,000 × 11,000 pixels, and for bilinear ones of half that side.
+/// Source pixels that the pixels of a map tile look at in all, each once for every view pixel that it has a part in. So
+/// all are looked at for means, extremes and sums of up to 11,000 × 11,000 pixels, and for bilinear ones of half that
+/// side.
 const SAMPLES_PER_TILE: f64 = (1_u64 << 27) as f64;
 
 /// The same where they are put in order or counted.
@@ -30,9 +31,9 @@ pub(super) struct Footprint {
 }
 
 impl Footprint {
-    /// That of a cell. It is taken from the cell of the zoom's lattice, of which the view may show a part only, so that it
-    /// is the same in every view. Single points take `usual_px`, which depends on raster and zoom alone, and so do cells by whose
-    /// middle the raster's system ends: there the span is no number.
+    /// That of a cell. It is taken from the cell of the zoom's lattice, of which the view may show a part only, so that
+    /// it is the same in every view. Single points take `usual_px`, which depends on raster and zoom alone, and so do
+    /// cells by whose middle the raster's system ends: there the span is no number.
     pub(super) fn of(cell: &Cell, usual_px: f64) -> Self {
         let (x_px, y_px) = match &cell.shape {
             Shape::Patch(patch) => Self::span_px(patch),
@@ -73,9 +74,9 @@ pub(super) fn reach_px(resampling: Resampling, cells: &[Cell], usual_px: f64) ->
     cells.iter().map(|cell| filter.reach_px(Footprint::of(cell, usual_px).largest_px())).max().unwrap_or(0)
 }
 
-/// Most source pixels that are looked at along one axis for a view pixel. By raster and zoom alone, so that neighbouring views
-/// agree: all of a raster is on so few pixels of the zoom that each may look at more. Only pictures of more than a million
-/// pixels look at fewer.
+/// Most source pixels that are looked at along one axis for a view pixel. By raster and zoom alone, so that
+/// neighbouring views agree: all of a raster is on so few pixels of the zoom that each may look at more. Only pictures
+/// of more than a million pixels look at fewer.
 pub(super) fn most_per_side(
     method: Method,
     level_px: (u32, u32),

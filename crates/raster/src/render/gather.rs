@@ -30,8 +30,8 @@ pub(super) struct Source<'a, T> {
     pub(super) most_per_side: usize,
     /// Full-resolution pixels that each of a thinned level stands for; 1 of other levels.
     pub(super) stands_for_px: f64,
-    /// Looks over the row of blocks under the centre alone, and as many as this together of strips as wide as the raster: of one that
-    /// is read in part the others may not be there.
+    /// Looks over the row of blocks under the centre alone, and as many as this together of strips as wide as the
+    /// raster: of one that is read in part the others may not be there.
     pub(super) confined_to: Option<u32>,
 }
 

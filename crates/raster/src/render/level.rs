@@ -15,8 +15,8 @@ const COARSER_SHARE: f64 = 1.2;
 /// Room for rounding on top.
 const COARSER_ROOM: f64 = 0.1;
 
-/// Bytes of stored rows under a view from which on nearest pixels are taken from rows that are thinned out: a raw scene is
-/// looked at before anything else is known of it, and its small pictures must not cost all of it.
+/// Bytes of stored rows under a view from which on nearest pixels are taken from rows that are thinned out: a raw scene
+/// is looked at before anything else is known of it, and its small pictures must not cost all of it.
 const NEAREST_ROW_BYTES: f64 = (16_u64 << 20) as f64;
 
 /// The same for kernels that look at more than one pixel, and so need them.
@@ -37,10 +37,11 @@ pub(super) struct Choice {
     pub(super) source_px_per_view_px: f64,
 }
 
-/// The level for a view, by raster and zoom alone. Kernels that look at more than one pixel get the coarsest that still has a
-/// source pixel for every pixel of the view: with overviews by powers of two that is one to two source pixels a view
-/// pixel, before the warp, since a one-step warp from full resolution would undersample. Nearest pixels come from the level that
-/// GDAL takes them from, which may be a little coarser, so that they are the very pixels that TiTiler shows.
+/// The level for a view, by raster and zoom alone. Kernels that look at more than one pixel get the coarsest that still
+/// has a source pixel for every pixel of the view: with overviews by powers of two that is one to two source pixels a
+/// view pixel, before the warp, since a one-step warp from full resolution would undersample. Nearest pixels come from
+/// the level that GDAL takes them from, which may be a little coarser, so that they are the very pixels that TiTiler
+/// shows.
 pub(super) fn choose(tiff: &GeoTiff, view: &View, projection: &Projection<'_>, resampling: Resampling) -> Choice {
     let header = tiff.header();
     let full_px_per_view_px = projection.raster_px_per_view_px().unwrap_or(1.0);
@@ -62,15 +63,16 @@ fn has_thinned(header: &Header) -> bool {
     header.levels.iter().any(Level::is_thinned)
 }
 
-/// The coarsest level that still has so many source pixels along a side of a view pixel; `ratio` tells how many a level has.
+/// The coarsest level that still has so many source pixels along a side of a view pixel; `ratio` tells how many a level
+/// has.
 fn enough(header: &Header, least: f64, ratio: impl Fn(usize) -> f64) -> usize {
     let levels = (0..header.levels.len()).filter(|&index| index == 0 || ratio(index) >= least - ROUNDING);
     levels.min_by(|&a, &b| ratio(a).total_cmp(&ratio(b))).unwrap_or(0)
 }
 
-/// The level of stored rows for a view whose longer side has `view_px` pixels: all of them, where what lies under it is no more
-/// than may be read. Else nearest pixels come from a thinned level, the coarsest that will do, and kernels get the finest that
-/// costs no more, or one of which they still see several pixels a side.
+/// The level of stored rows for a view whose longer side has `view_px` pixels: all of them, where what lies under it is
+/// no more than may be read. Else nearest pixels come from a thinned level, the coarsest that will do, and kernels get
+/// the finest that costs no more, or one of which they still see several pixels a side.
 fn of_rows(
     header: &Header,
     view_px: f64,
@@ -94,7 +96,8 @@ fn of_rows(
     }
 }
 
-/// The level that the whole raster is read from at a size, so that statistics and previews see the pixels that TiTiler sees.
+/// The level that the whole raster is read from at a size, so that statistics and previews see the pixels that TiTiler
+/// sees.
 pub(super) fn choose_for_size(header: &Header, size_px: (u32, u32), resampling: Resampling) -> usize {
     let full = &header.levels[0];
     if size_px.0 >= full.width_px && size_px.1 >= full.height_px {
@@ -112,9 +115,10 @@ pub(super) fn choose_for_size(header: &Header, size_px: (u32, u32), resampling: 
 }
 
 /// The first of the coarsest levels that are little coarser than to shrink the raster so many times. Source: GDAL's
-/// `GDALBandGetBestOverviewLevel2`, whose levels shrink the raster as little as in the direction in which they do so less: all
-/// overviews of a raster one pixel wide or high shrink it once, and it takes the first, which is the largest. Levels that are
-/// thinned out of the first are no overviews, so of those that shrink it once the first itself is taken.
+/// `GDALBandGetBestOverviewLevel2`, whose levels shrink the raster as little as in the direction in which they do so
+/// less: all overviews of a raster one pixel wide or high shrink it once, and it takes the first, which is the largest.
+/// Levels that are thinned out of the first are no overviews, so of those that shrink it once the first itself is
+/// taken.
 fn coarsest(header: &Header, wanted: f64) -> usize {
     let most = wanted * COARSER_SHARE + COARSER_ROOM;
     let mut best = (0, if has_thinned(header) { 1.0 } else { 0.0 });

@@ -59,7 +59,8 @@ pub(super) struct Way {
 }
 
 impl<'a, T: Pixel> Mosaic<'a, T> {
-    /// Puts decoded blocks, in the order of `touched`, in their places; `sample` says which of a pixel's samples counts.
+    /// Puts decoded blocks, in the order of `touched`, in their places; `sample` says which of a pixel's samples
+    /// counts.
     ///
     /// # Errors
     /// `Broken` when a block is not of the type or size that the header promises.

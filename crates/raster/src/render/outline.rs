@@ -26,7 +26,8 @@ pub(super) fn meets_bounds(header: &Header, view: &View) -> bool {
     boxes.is_none_or(|(raster, view)| meet_on_globe(raster, view))
 }
 
-/// Whether a place in the raster's own system lies within the box round the raster, where one that lies askew has no pixels.
+/// Whether a place in the raster's own system lies within the box round the raster, where one that lies askew has no
+/// pixels.
 pub(super) fn holds_place(header: &Header, (x, y): (f64, f64)) -> bool {
     let Some(georef) = &header.georef else { return false };
     let full = &header.levels[0];

@@ -237,7 +237,8 @@ impl<'a, T: Pixel> Canvas<'a, T> {
         }
     }
 
-    /// Lets no pixel of a level be more opaque than a mask or an alpha band says, by its nearest pixel whatever the kernel.
+    /// Lets no pixel of a level be more opaque than a mask or an alpha band says, by its nearest pixel whatever the
+    /// kernel.
     fn hide<M: Pixel>(&mut self, hiding: &Mosaic<'_, M>, level: &Level, opacity_of: impl Fn(M) -> u8) {
         let mut opacity = vec![M::default(); self.plan.width_px as usize];
         let mut sampler = Sampler::new(hiding, M::default());
@@ -304,7 +305,8 @@ fn for_each_run(part: &Touched, level: &Level, span: &Span, visit: &mut impl FnM
     }
 }
 
-/// Whether a mask is 255 throughout: line by line, since a look at each byte whether to go on costs more than the bytes.
+/// Whether a mask is 255 throughout: line by line, since a look at each byte whether to go on costs more than the
+/// bytes.
 fn all_valid(mask: &[u8]) -> bool {
     mask.chunks(MASK_CHUNK_PX).all(|chunk| chunk.iter().fold(255, |all, m| all & m) == 255)
 }

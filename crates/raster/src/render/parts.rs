@@ -1,8 +1,9 @@
 //! Plans that read too much to hold it at once, cut into parts that are read, painted and let go one after the other.
 //!
-//! A raster without overviews has to be walked over whole for a small picture of it. Each part is a plan of its own for some of
-//! the blocks and paints the pixels that fall into them, so that a render holds one part and the picture, whatever it
-//! reads. Kernels then look at the block under a pixel's centre alone, or where blocks are low strips at some of them together.
+//! A raster without overviews has to be walked over whole for a small picture of it. Each part is a plan of its own for
+//! some of the blocks and paints the pixels that fall into them, so that a render holds one part and the picture,
+//! whatever it reads. Kernels then look at the block under a pixel's centre alone, or where blocks are low strips at
+//! some of them together.
 
 use std::borrow::Cow;
 
@@ -26,8 +27,8 @@ const ROWS_TOGETHER_PX: u32 = 256;
 /// Most bytes of them.
 const BYTES_TOGETHER: u64 = 8 << 20;
 
-/// Rows of blocks that a kernel looks over together of a raster that is read in parts. By the raster alone, so that neighbouring
-/// views agree.
+/// Rows of blocks that a kernel looks over together of a raster that is read in parts. By the raster alone, so that
+/// neighbouring views agree.
 pub(super) fn rows_together(header: &Header, level: &Level, bands: usize) -> u32 {
     let planes = if level.planar == Planar::Separate { bands as u64 } else { 1 };
     let row_bytes = block_bytes(header, level).saturating_mul(planes).max(1);
@@ -79,8 +80,9 @@ impl Plan {
         Some(self.data.over(&header.levels[usize::from(self.level)], header.mask(self.level)?))
     }
 
-    /// Ends of parts of which each holds no more than `part_bytes` of blocks, or one place, but for rows that are looked over together. By what each block holds: of a raster
-    /// that leaves most of them out, those that it stores may lie side by side.
+    /// Ends of parts of which each holds no more than `part_bytes` of blocks, or one place, but for rows that are
+    /// looked over together. By what each block holds: of a raster that leaves most of them out, those that it stores
+    /// may lie side by side.
     fn ends_of_parts(&self, tiff: &GeoTiff, part_bytes: u64) -> Vec<usize> {
         let header = tiff.header();
         let level = &header.levels[usize::from(self.level)];

@@ -27,8 +27,8 @@ pub(super) trait Pixel: Number + Pod + Default + PartialEq {
     /// Whether this is a number at all.
     fn is_number(self) -> bool;
 
-    /// How opaque a pixel of this alpha is, from 0 to 255. Of bytes alone, since writers of wider numbers do not agree on which
-    /// of them is opaque: there all but 0 is.
+    /// How opaque a pixel of this alpha is, from 0 to 255. Of bytes alone, since writers of wider numbers do not agree
+    /// on which of them is opaque: there all but 0 is.
     fn opacity(self) -> u8;
 }
 

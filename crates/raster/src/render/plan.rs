@@ -37,7 +37,8 @@ pub struct Plan {
     pub(super) resampling: Resampling,
     /// Source pixels a view pixel, by raster and zoom alone.
     pub(super) source_px_per_view_px: f64,
-    /// Whether blocks are left out or read in parts, so that a kernel must not look beyond the one that a pixel falls into.
+    /// Whether blocks are left out or read in parts, so that a kernel must not look beyond the one that a pixel falls
+    /// into.
     pub(super) thinned: bool,
     /// Rows of blocks that a kernel looks over all the same, and that no part ends within: more than one of low strips.
     pub(super) rows_together: u32,
@@ -83,8 +84,8 @@ impl Plan {
         self.level
     }
 
-    /// Rows of a block that the view's pixels can fall into, counted from its first one; all of them where a kernel looks
-    /// further.
+    /// Rows of a block that the view's pixels can fall into, counted from its first one; all of them where a kernel
+    /// looks further.
     pub fn rows_needed(&self, header: &Header, id: BlockId) -> Range<u32> {
         let grid = grid_of(header, id);
         let height_px = grid.block_height_px;
@@ -112,8 +113,8 @@ impl Plan {
 /// Plans a view. One within the raster's bounds that no pixel falls into gets a plan without blocks: no data.
 ///
 /// # Errors
-/// `OutsideBounds` when the view misses the box round the raster, `BadParameter` for a band that does not exist, `TooLarge` beyond
-/// the limits on a view's side or a render's bytes, `Unsupported` without georeferencing.
+/// `OutsideBounds` when the view misses the box round the raster, `BadParameter` for a band that does not exist,
+/// `TooLarge` beyond the limits on a view's side or a render's bytes, `Unsupported` without georeferencing.
 pub fn plan(tiff: &GeoTiff, view: &View, options: &ReadOptions) -> Result<Plan> {
     let plan = plan_anywhere(tiff, view, options)?;
     if plan.data.is_empty() && !meets_bounds(tiff.header(), view) {
@@ -141,8 +142,8 @@ pub fn plan_anywhere(tiff: &GeoTiff, view: &View, options: &ReadOptions) -> Resu
     Ok(Plan { picture_px: view.picture_px(), ..finish(tiff, options, sizes.view_px, choice, cells)? })
 }
 
-/// Plans the one full-resolution pixel under a place in a system. One within the box round the raster that is on no pixel gets a plan
-/// without blocks: no data.
+/// Plans the one full-resolution pixel under a place in a system. One within the box round the raster that is on no
+/// pixel gets a plan without blocks: no data.
 ///
 /// # Errors
 /// As [`plan`]; `OutsideBounds` for a place beyond that box.

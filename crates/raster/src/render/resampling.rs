@@ -2,8 +2,8 @@
 
 use super::taps::{Filter, Form};
 
-/// How a value is made of the source's. In every case the source pixel under the centre decides whether there is a value
-/// at all, and masked pixels have no part in it: they neither bleed in nor eat away.
+/// How a value is made of the source's. In every case the source pixel under the centre decides whether there is a
+/// value at all, and masked pixels have no part in it: they neither bleed in nor eat away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Resampling {

@@ -1,7 +1,7 @@
 //! Which source pixels have a part in a view pixel, along one axis, and how large a part.
 //!
-//! Filters are as wide as their radius in source pixels where the view magnifies, and in view pixels where it shrinks, as
-//! GDAL's are. However much it shrinks, only so many pixels are looked at, evenly spaced, each for those beside it.
+//! Filters are as wide as their radius in source pixels where the view magnifies, and in view pixels where it shrinks,
+//! as GDAL's are. However much it shrinks, only so many pixels are looked at, evenly spaced, each for those beside it.
 
 use std::sync::LazyLock;
 
@@ -75,8 +75,8 @@ impl Filter {
         reach.min(FARTHEST_PX)
     }
 
-    /// The curve at a distance, in units of its width. Sources: R. Keys, Cubic Convolution Interpolation for Digital Image
-    /// Processing (1981); C. de Boor, A Practical Guide to Splines; C. Lanczos' sigma factors.
+    /// The curve at a distance, in units of its width. Sources: R. Keys, Cubic Convolution Interpolation for Digital
+    /// Image Processing (1981); C. de Boor, A Practical Guide to Splines; C. Lanczos' sigma factors.
     fn at(self, distance: f64) -> f64 {
         let x = distance.abs();
         match self.form {

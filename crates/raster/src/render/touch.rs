@@ -1,7 +1,7 @@
 //! Which blocks of a level a render touches.
 //!
-//! Where blocks are large a cell is cut into halves until the corners of each part tell which blocks it falls into, which
-//! takes a few dozen points a tile; where they are thin, such as strips of one row, every span is walked.
+//! Where blocks are large a cell is cut into halves until the corners of each part tell which blocks it falls into,
+//! which takes a few dozen points a tile; where they are thin, such as strips of one row, every span is walked.
 
 use std::ops::Range;
 
@@ -18,7 +18,8 @@ const LONGEST_STRETCH_PX: u32 = 32;
 /// Least side of blocks, in pixels, for which halving is quicker than walking.
 const LEAST_HALVED_BLOCK_PX: u32 = 64;
 
-/// Room for rounding, besides what lies between a patch and the straight pieces its rows are walked in, in source pixels.
+/// Room for rounding, besides what lies between a patch and the straight pieces its rows are walked in, in source
+/// pixels.
 const ROUNDING_PX: f64 = 0.01;
 
 /// Blocks of one level and plane, as a window of the level's grid of blocks with a mark for each that is needed.
@@ -28,7 +29,8 @@ pub(super) struct Touched {
     pub(super) cols: Range<u32>,
     /// Rows of blocks in the window.
     pub(super) rows: Range<u32>,
-    /// Rows of the level, in pixels, that lie between the first and the last pixel needed; rather one more than one less.
+    /// Rows of the level, in pixels, that lie between the first and the last pixel needed; rather one more than one
+    /// less.
     pub(super) rows_px: Range<u32>,
     marks: Vec<bool>,
 }
@@ -187,8 +189,8 @@ impl Room {
         Self { across_px, down_px }
     }
 
-    /// Over a share of the side a parabola leaves its chord by half the square of that share of its second difference; twice
-    /// that is taken, since the difference itself changes across the patch.
+    /// Over a share of the side a parabola leaves its chord by half the square of that share of its second difference;
+    /// twice that is taken, since the difference itself changes across the patch.
     fn around(&self, part: &Part, patch: &Patch) -> f64 {
         let square = |length: usize, side_px: u32| (length as f64 / f64::from(side_px)).powi(2);
         ROUNDING_PX

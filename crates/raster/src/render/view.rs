@@ -128,8 +128,8 @@ impl View {
         self
     }
 
-    /// Some of the view's rows, counted from its first one, as a view whose pixels are those of the whole: for pictures too large
-    /// to be made in one piece. Its bounds stay those of the whole, since that is what is asked for.
+    /// Some of the view's rows, counted from its first one, as a view whose pixels are those of the whole: for pictures
+    /// too large to be made in one piece. Its bounds stay those of the whole, since that is what is asked for.
     #[must_use]
     pub fn strip(&self, rows: Range<u32>) -> Self {
         let lattice = Lattice { row: self.lattice.row + i64::from(rows.start), ..self.lattice };

@@ -1,4 +1,5 @@
-//! Plans of the whole raster in its own rows and columns, at any size: previews, statistics and what has no place on Earth.
+//! Plans of the whole raster in its own rows and columns, at any size: previews, statistics and what has no place on
+//! Earth.
 
 use std::ops::Range;
 
@@ -12,8 +13,8 @@ use crate::{
     },
 };
 
-/// Plans the whole raster, its longest side `max_side_px` or the raster's own if that is less. Needs no georeferencing; row
-/// 0 is the raster's first row.
+/// Plans the whole raster, its longest side `max_side_px` or the raster's own if that is less. Needs no georeferencing;
+/// row 0 is the raster's first row.
 ///
 /// # Errors
 /// As [`plan()`](super::plan()).
@@ -31,8 +32,8 @@ pub fn plan_stretched(tiff: &GeoTiff, size_px: (u32, u32), options: &ReadOptions
     plan_window(tiff, size_px, (0..size_px.0, 0..size_px.1), options)
 }
 
-/// Plans some rows of the whole raster stretched to a size of its own: a part of that picture, for those too large to be made in one
-/// piece.
+/// Plans some rows of the whole raster stretched to a size of its own: a part of that picture, for those too large to
+/// be made in one piece.
 ///
 /// # Errors
 /// As [`plan()`](super::plan()).
@@ -41,8 +42,8 @@ pub fn plan_rows(tiff: &GeoTiff, size_px: (u32, u32), rows: Range<u32>, options:
     Ok(Plan { picture_px: size_px, ..plan_window(tiff, size_px, (0..size_px.0, rows), options)? })
 }
 
-/// Plans a window, columns and rows, of the whole raster stretched to `size_px`, of any size itself: its pixels are those of
-/// the whole.
+/// Plans a window, columns and rows, of the whole raster stretched to `size_px`, of any size itself: its pixels are
+/// those of the whole.
 ///
 /// # Errors
 /// As [`plan()`](super::plan()).

@@ -1,14 +1,14 @@
 //! A local file as a source.
 //!
 //! The version is size, modification time and inode at opening; for who keeps what is read of it also the time at which
-//! the inode last changed, which no program can set back, as copying tools do with the modification time. A file replaced
-//! by rename keeps answering from the open descriptor: that is still the old version, whole and consistent. A file
-//! rewritten in place is found out by asking the descriptor again after each read, and the read answers
+//! the inode last changed, which no program can set back, as copying tools do with the modification time. A file
+//! replaced by rename keeps answering from the open descriptor: that is still the old version, whole and consistent. A
+//! file rewritten in place is found out by asking the descriptor again after each read, and the read answers
 //! [`SourceError::Changed`].
 //!
 //! One call that writes much marks the file's times before it copies the first byte: what is read meanwhile may be of
-//! before, at the very times that the file keeps. So a file is another version while it has been written to only just, and
-//! what was kept of that is asked for no more once it is the version that stays ([`WRITING_TIME`]).
+//! before, at the very times that the file keeps. So a file is another version while it has been written to only just,
+//! and what was kept of that is asked for no more once it is the version that stays ([`WRITING_TIME`]).
 //!
 //! Reads are plain `pread` calls inside the future, which is always ready at its first poll: callers poll it where
 //! blocking is allowed (a render thread, `spawn_blocking`), as a network mount may take its time.
@@ -32,8 +32,8 @@ use rustix::{
 use super::{ByteSource, MAX_SHARED_BYTES, SourceError, SourceFuture};
 
 /// Time after a file's modification time in which the call that set it may still be writing: some hundred megabytes are
-/// copied to memory in it, or less where the writer has to wait for the processor. What is read so early is kept under a
-/// version of its own and read again afterwards; but until then it may be shown, so the time is no longer than that.
+/// copied to memory in it, or less where the writer has to wait for the processor. What is read so early is kept under
+/// a version of its own and read again afterwards; but until then it may be shown, so the time is no longer than that.
 const WRITING_TIME: Duration = Duration::from_millis(200);
 
 /// A regular local file, opened at one version.
@@ -97,8 +97,8 @@ impl FileSource {
         Self::open_telling(path.as_ref(), Telling::Least)
     }
 
-    /// The same for who keeps what is read under its version. `has_change_time`: the file system keeps the times of inodes'
-    /// changes itself.
+    /// The same for who keeps what is read under its version. `has_change_time`: the file system keeps the times of
+    /// inodes' changes itself.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -138,7 +138,8 @@ impl FileSource {
             name: self.name.clone(),
             reason: format!("asked for {range:?} of {} bytes", self.size_bytes),
         })?;
-        // Where nothing was written before: to fill a block's buffer with zeros takes a tenth of the time that reading it does.
+        // Where nothing was written before: to fill a block's buffer with zeros takes a tenth of the time that reading
+        // it does.
         let mut bytes = Vec::with_capacity(length);
         while bytes.len() < length {
             let offset = range.start + bytes.len() as u64;

@@ -7,8 +7,8 @@ use std::cmp::Ordering;
 use super::{Bins, Histogram, Statistics, Wanted};
 use crate::{block::Samples, pixels::Pixels};
 
-/// Every different valid value of a band and how often it occurs, and how many pixels are masked: all that statistics and
-/// stretches are computed from. Counts of the parts of a raster add up to those of the whole.
+/// Every different valid value of a band and how often it occurs, and how many pixels are masked: all that statistics
+/// and stretches are computed from. Counts of the parts of a raster add up to those of the whole.
 #[derive(Debug, Clone)]
 pub struct Counts {
     /// Ascending.
@@ -124,8 +124,8 @@ impl Counts {
         Histogram { counts, edges }
     }
 
-    /// Edges of bins of equal width, as NumPy's `histogram` lays them: of all values, of 0 to 1 where there is none, and
-    /// one unit wide round a single one.
+    /// Edges of bins of equal width, as NumPy's `histogram` lays them: of all values, of 0 to 1 where there is none,
+    /// and one unit wide round a single one.
     fn equal_edges(&self, bins: usize, range: Option<(f64, f64)>) -> Vec<f64> {
         let whole = || Some((self.runs.first()?.0, self.runs.last()?.0));
         let (min, max) = range.or_else(whole).unwrap_or((0.0, 1.0));
@@ -151,7 +151,8 @@ impl Counts {
     }
 }
 
-/// Added to a number it makes zero of negative zero, which is ordered below it but is the same number, and nothing else of others.
+/// Added to a number it makes zero of negative zero, which is ordered below it but is the same number, and nothing else
+/// of others.
 const ZERO: f64 = 0.0;
 
 fn sorted_values(pixels: &Pixels, band: u16) -> Vec<f64> {

@@ -5,7 +5,8 @@
 use super::Counts;
 use crate::{RasterError, Result, pixels::Pixels};
 
-/// Most different values that anybody should allow, of all bands together; 16-bit values of one band are never more than 65,536.
+/// Most different values that anybody should allow, of all bands together; 16-bit values of one band are never more
+/// than 65,536.
 pub const MAX_DIFFERENT_VALUES: usize = 1 << 22;
 
 /// Bytes that each of them takes: itself and how often it occurs, and once more while those of a window are added.

@@ -128,8 +128,8 @@ fn wide(pixels: &Pixels, style: &Style) -> Colors {
     Colors::Wide { channels: channels as u8, samples }
 }
 
-/// Values looked for by themselves before all are counted, which takes as long as a dozen such looks: nodata mostly is 0
-/// already, and what is seldom shown is the brightest.
+/// Values looked for by themselves before all are counted, which takes as long as a dozen such looks: nodata mostly is
+/// 0 already, and what is seldom shown is the brightest.
 const LIKELY_UNUSED: [u8; 4] = [0, 1, 255, 254];
 
 /// Pixels looked at in one go.
@@ -145,7 +145,8 @@ fn unused_value(gray: &[u8], mask: &[u8]) -> Option<u8> {
     LIKELY_UNUSED.into_iter().find(is_unused).or_else(|| {
         let mut used = [false; 512];
         for (&value, &m) in gray.iter().zip(mask) {
-            // Masked pixels mark slots beyond the values, which spares a branch: only of 0 the complement and 1 make 256.
+            // Masked pixels mark slots beyond the values, which spares a branch: only of 0 the complement and 1 make
+            // 256.
             let beyond = (usize::from(!m) + 1) & 256;
             used[usize::from(value) | beyond] = true;
         }

@@ -90,7 +90,8 @@ impl WideTable {
 }
 
 thread_local! {
-    /// The last table of this thread: tiles of one scene share their range, and making a table takes as long as using it.
+    /// The last table of this thread: tiles of one scene share their range, and making a table takes as long as using
+    /// it.
     static LAST_TABLE: RefCell<Option<WideTable>> = const { RefCell::new(None) };
 }
 
@@ -105,8 +106,8 @@ fn with_wide_table<T>(first: i32, range: Rescale, use_it: impl FnOnce(&[u8; 65_5
     })
 }
 
-/// What each of `LEN` whole numbers from `first` on becomes. The rescale never turns back, so where both ends of a stretch
-/// become the same, all between them do.
+/// What each of `LEN` whole numbers from `first` on becomes. The rescale never turns back, so where both ends of a
+/// stretch become the same, all between them do.
 pub(super) fn table<const LEN: usize>(first: i32, range: Rescale) -> Box<[u8; LEN]> {
     let mut table: Box<[u8; LEN]> = vec![0; LEN].into_boxed_slice().try_into().expect("made of this length");
     let value = |at: usize| scaled(f64::from(first) + at as f64, range);

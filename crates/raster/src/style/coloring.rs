@@ -17,9 +17,9 @@ pub enum Coloring {
 }
 
 impl Coloring {
-    /// Reads TiTiler's `colormap`: `{"value": colour, …}`, or `[[[from, to], colour], …]` for intervals that do not hold
-    /// their end. A colour is `[r, g, b]`, `[r, g, b, a]` or `#rgb`, `#rgba`, `#rrggbb`, `#rrggbbaa`. An object of all the
-    /// values 0 to 255 is a map, everything else classes.
+    /// Reads TiTiler's `colormap`: `{"value": colour, …}`, or `[[[from, to], colour], …]` for intervals that do not
+    /// hold their end. A colour is `[r, g, b]`, `[r, g, b, a]` or `#rgb`, `#rgba`, `#rrggbb`, `#rrggbbaa`. An object of
+    /// all the values 0 to 255 is a map, everything else classes.
     ///
     /// # Errors
     /// What is wrong with it, in words.

@@ -1,8 +1,8 @@
 //! A rescale of whole numbers as one product and one sum of 32-bit floats.
 //!
-//! A table answers for one value after the other; arithmetic is done on eight or sixteen at a time. Floats of 32 bits round otherwise than the
-//! 64-bit ones that a table is made of, so a product and a sum take its place only where they give the table's every entry:
-//! mostly, but not for ranges of nearly all 16-bit values. Caller: [`super::bands`].
+//! A table answers for one value after the other; arithmetic is done on eight or sixteen at a time. Floats of 32 bits
+//! round otherwise than the 64-bit ones that a table is made of, so a product and a sum take its place only where they
+//! give the table's every entry: mostly, but not for ranges of nearly all 16-bit values. Caller: [`super::bands`].
 
 use super::Rescale;
 

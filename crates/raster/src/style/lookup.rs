@@ -1,7 +1,7 @@
 //! Bytes by a table of all 256, a register full at a time.
 //!
-//! Two registers hold half a table, and processors with AVX-512 and its byte permutations (VBMI) look up 64 values in them at once.
-//! Others do not: arithmetic serves them better ([`super::linear`]). Caller: [`super::bands`].
+//! Two registers hold half a table, and processors with AVX-512 and its byte permutations (VBMI) look up 64 values in
+//! them at once. Others do not: arithmetic serves them better ([`super::linear`]). Caller: [`super::bands`].
 
 /// Replaces each value by what `table` has for it, and says whether it did: else this processor has no quick way.
 #[cfg(target_arch = "x86_64")]

@@ -24,8 +24,8 @@ impl Style {
         Ok(Pixels { bands, samples, nodata: None, ..pixels })
     }
 
-    /// What is left to be done to narrowed pixels: with [`super::apply()`] they become the picture that the values would have
-    /// become.
+    /// What is left to be done to narrowed pixels: with [`super::apply()`] they become the picture that the values
+    /// would have become.
     #[must_use]
     pub fn of_narrowed(&self) -> Self {
         Self { rescale: Vec::new(), ..self.clone() }

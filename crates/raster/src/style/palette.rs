@@ -1,7 +1,8 @@
 //! Colours that a file brings along for samples of more than 8 bits, looked up by the value itself.
 //!
-//! As rio-tiler has it: a value without an entry is transparent, and signed 8-bit values are taken for unsigned ones, since a colour
-//! map of theirs has 256 entries. A picture seldom shows more colours than a palette image has room for; then it is one.
+//! As rio-tiler has it: a value without an entry is transparent, and signed 8-bit values are taken for unsigned ones,
+//! since a colour map of theirs has 256 entries. A picture seldom shows more colours than a palette image has room for;
+//! then it is one.
 
 use std::sync::Arc;
 
@@ -26,8 +27,8 @@ impl Palette {
         Self { entries }
     }
 
-    /// Colours of the one band: indexed if they are few enough, else RGBA. Masked pixels are transparent, or take the colour of 0
-    /// where the picture is to be opaque.
+    /// Colours of the one band: indexed if they are few enough, else RGBA. Masked pixels are transparent, or take the
+    /// colour of 0 where the picture is to be opaque.
     pub(super) fn paint(&self, pixels: &Pixels, style: &Style) -> Colors {
         let masked = if style.opaque { self.entry_of(0.0) } else { self.nothing() };
         let entry = |value: f64, m: u8| if m == 0 { masked } else { self.entry_of(value) };

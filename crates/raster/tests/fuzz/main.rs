@@ -1,9 +1,9 @@
 //! Hostile files by the thousand: headers, compressed blocks and whole renders of mutants of valid files.
 //!
-//! Every case must be answered, by pixels or an error, soon and within a stated number of bytes; a panic fails the test and
-//! names its case. Cases follow from a seed, so that a failure can be had again: `AURORA_FUZZ_SEED` sets another one and
-//! `AURORA_FUZZ_SECONDS` goes on for so long. Needs no sample data: the seeds are written by
-//! GDAL, one for each codec, and by the makers of fixtures, one for each place and type.
+//! Every case must be answered, by pixels or an error, soon and within a stated number of bytes; a panic fails the test
+//! and names its case. Cases follow from a seed, so that a failure can be had again: `AURORA_FUZZ_SEED` sets another
+//! one and `AURORA_FUZZ_SECONDS` goes on for so long. Needs no sample data: the seeds are written by GDAL, one for each
+//! codec, and by the makers of fixtures, one for each place and type.
 
 #[path = "../reader/counting.rs"]
 mod counting;
@@ -50,8 +50,8 @@ fn limits() -> Limits {
 
 /// What a header may hold at once under these limits: what was read of it, and tables of its blocks.
 const HEADER_BYTES: usize = 4 << 20;
-/// What a header and the decoding of one block may hold: the block as stored, decoded, and two copies on the way. LZMA's
-/// dictionary is memory of its own that this does not count.
+/// What a header and the decoding of one block may hold: the block as stored, decoded, and two copies on the way.
+/// LZMA's dictionary is memory of its own that this does not count.
 const BLOCK_BYTES: usize = HEADER_BYTES + (8 << 20);
 /// What a header and a render may hold: what its plan may cost and a small view.
 const RENDER_BYTES: usize = HEADER_BYTES + (8 << 20) + (4 << 20);

@@ -150,9 +150,9 @@ fn mutants_are_rendered_or_refused() {
     });
 }
 
-/// Mutants that once held too much or panicked: a WebP whose partitions claim 16 MiB each, a raster of which a view pixel
-/// spans more pixels than numbers reach, one whose blocks are together longer than numbers reach,
-/// and one of which a kernel looks beyond the blocks that were read.
+/// Mutants that once held too much or panicked: a WebP whose partitions claim 16 MiB each, a raster of which a view
+/// pixel spans more pixels than numbers reach, one whose blocks are together longer than numbers reach, and one of
+/// which a kernel looks beyond the blocks that were read.
 #[test]
 fn what_was_found_once_stays_bounded() {
     let found: [&'static [u8]; 4] = [

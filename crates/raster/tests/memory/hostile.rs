@@ -1,5 +1,5 @@
-//! Blocks made to harm: sizes, samplings, codes and lengths that a decoder would make room for. Whatever they claim, a render holds no
-//! more than its plan says. What decoders in C hold, `decoders.rs` measures.
+//! Blocks made to harm: sizes, samplings, codes and lengths that a decoder would make room for. Whatever they claim, a
+//! render holds no more than its plan says. What decoders in C hold, `decoders.rs` measures.
 
 use std::{io::Write, sync::Arc};
 

@@ -1,4 +1,5 @@
-//! Renders of scenes of every kind against GDAL's own warp: on web maps' tiles by four kernels, and on the other sets of tiles.
+//! Renders of scenes of every kind against GDAL's own warp: on web maps' tiles by four kernels, and on the other sets
+//! of tiles.
 //!
 //! `gdal_warp.rs` holds every kernel to GDAL on one kind of scene; here few kernels meet many kinds.
 
@@ -123,8 +124,8 @@ fn off(kind: &Kind, ours: &Pixels, theirs: &Warped) -> Off {
     }
 }
 
-/// Tiles of a set: one that magnifies, one of about the raster's own size and one that shrinks it, in its middle, and one at its
-/// frame's corner.
+/// Tiles of a set: one that magnifies, one of about the raster's own size and one that shrinks it, in its middle, and
+/// one at its frame's corner.
 fn tiles(tiff: &GeoTiff, set: &TileMatrixSet) -> Vec<TileId> {
     let georef = tiff.header().georef.as_ref().expect("it has a place");
     let crs = aurora_raster::crs::Crs::from_epsg(set.epsg().expect("a code")).expect("known");
@@ -136,8 +137,8 @@ fn tiles(tiff: &GeoTiff, set: &TileMatrixSet) -> Vec<TileId> {
         crs.from_wgs84(lon, lat).expect("within the set")
     };
     let (middle, corner) = (of(0.503), of(0.15));
-    // Not the zoom that the raster is said to be worth showing at: that of one across 180 degrees is rio-tiler's, as if it were as
-    // wide as the world.
+    // Not the zoom that the raster is said to be worth showing at: that of one across 180 degrees is rio-tiler's, as if
+    // it were as wide as the world.
     let reach_px = |z: u8| {
         let tile = set.tile_at(z, middle.0, middle.1).expect("a zoom of the set");
         scale(tiff, &View::tile(set, tile, 256).expect("a tile"), 0).reach_px
@@ -198,8 +199,8 @@ fn compare(kind: &Kind, path: &Path, set: &TileMatrixSet) -> usize {
     compared
 }
 
-/// The ground is speckle of even frequency, whose standard deviation is 0.29 of its range: two renders that lie a pixel apart are 0.33
-/// of it off in the mean.
+/// The ground is speckle of even frequency, whose standard deviation is 0.29 of its range: two renders that lie a pixel
+/// apart are 0.33 of it off in the mean.
 fn check(off: &Off, resampling: Resampling, Scale { reach_px, is_askew }: Scale, what: &str) {
     let Off { same_mask, close, mean, means, compared } = *off;
     println!(
@@ -211,7 +212,8 @@ fn check(off: &Off, resampling: Resampling, Scale { reach_px, is_askew }: Scale,
     if compared < 1000 {
         return;
     }
-    // A place may be an eighth of a source pixel off, which shows where the pixels of a view are many source pixels apart.
+    // A place may be an eighth of a source pixel off, which shows where the pixels of a view are many source pixels
+    // apart.
     let least_close = match resampling {
         Resampling::Nearest if reach_px < 1.2 => 0.994,
         Resampling::Nearest => 0.98,
@@ -220,8 +222,8 @@ fn check(off: &Off, resampling: Resampling, Scale { reach_px, is_askew }: Scale,
         _ => 0.0,
     };
     assert!(close >= least_close, "{what}: {close} close");
-    // Where it shrinks, GDAL's filters are as wide as the warped windows in the mean and lie along the source's axes, as its
-    // averages do, whatever the turn; ours span the pixel.
+    // Where it shrinks, GDAL's filters are as wide as the warped windows in the mean and lie along the source's axes,
+    // as its averages do, whatever the turn; ours span the pixel.
     let most_mean = match resampling {
         Resampling::Nearest => 0.006,
         Resampling::Average if !is_askew => 0.02,

@@ -55,8 +55,8 @@ fn compare_within(limits: Limits, path: &Path, kernel: Resampling, name: &str, (
     }
 }
 
-/// The scene is speckle from 100 to 1,123, stored in rows of which none is compressed, and in tiles. GDAL's filters are as wide as
-/// its windows are in the mean.
+/// The scene is speckle from 100 to 1,123, stored in rows of which none is compressed, and in tiles. GDAL's filters are
+/// as wide as its windows are in the mean.
 #[test]
 fn every_pixel_counts_in_small_pictures_of_scenes_without_overviews() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -90,7 +90,8 @@ fn every_pixel_counts_in_small_pictures_of_scenes_without_overviews() {
             assert!(same >= 0.97 && (a - b).abs() <= 0.005 * b, "{tile:?}: {same} equal, {a} and {b}");
             // GDAL holds what is beyond the type at its end.
             let Agreement { mean_off, .. } = compare(&path, Resampling::Sum, "sum", tile);
-            // Its rows are straight from edge to edge, ours from centre to centre: some hundredths of a source pixel apart.
+            // Its rows are straight from edge to edge, ours from centre to centre: some hundredths of a source pixel
+            // apart.
             assert!(mean_off <= 0.006 * f64::from(u16::MAX), "sum {tile:?}: {mean_off} off");
         }
     }

@@ -1,4 +1,5 @@
-//! What GDAL's own warp makes of a view of one level of a file, by `gdalwarp`'s function with the error that it allows by default.
+//! What GDAL's own warp makes of a view of one level of a file, by `gdalwarp`'s function with the error that it allows
+//! by default.
 
 use std::{
     ffi::{CString, c_char},
@@ -27,7 +28,8 @@ pub(crate) fn warp(path: &Path, level: u16, view: &View, epsg: u32, kernel: &str
     let source = Dataset::open_ex(path, options).expect("GDAL opens it");
     let bounds = view.bounds().to_array().map(|edge| format!("{edge:.17e}")).join(" ");
     let size = format!("{} {}", view.width_px(), view.height_px());
-    // A view that holds little of the raster is cut, and its rows with it; filters want that, since their width follows from the piece.
+    // A view that holds little of the raster is cut, and its rows with it; filters want that, since their width follows
+    // from the piece.
     let cuts = if kernel == "near" { "NO" } else { "YES" };
     let arguments = format!(
         "-of MEM -t_srs EPSG:{epsg} -te {bounds} -ts {size} -r {kernel} -et 0.125 -dstalpha -ovr NONE \

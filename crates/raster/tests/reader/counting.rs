@@ -13,7 +13,8 @@ thread_local! {
 /// The system's allocator, counted by thread.
 pub(crate) struct Counting;
 
-// SAFETY: every call is handed on unchanged to the system's allocator; the counters are plain cells that allocate nothing.
+// SAFETY: every call is handed on unchanged to the system's allocator; the counters are plain cells that allocate
+// nothing.
 #[allow(unsafe_code)]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

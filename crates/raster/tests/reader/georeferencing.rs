@@ -80,8 +80,8 @@ fn every_file_lies_where_rio_tiler_puts_it() {
     assert!(refused.is_empty());
 }
 
-/// Scenes at the poles: name, EPSG code, the outer corner of the first pixel, side of a pixel (600 of them a side), and what
-/// rio-tiler 9.4.12 reads from them: bounds in degrees, first and last zoom of the web map.
+/// Scenes at the poles: name, EPSG code, the outer corner of the first pixel, side of a pixel (600 of them a side), and
+/// what rio-tiler 9.4.12 reads from them: bounds in degrees, first and last zoom of the web map.
 type AtPole = (&'static str, u32, (f64, f64), f64, [f64; 4], (u8, u8));
 
 const AT_POLES: [AtPole; 13] = [

@@ -9,7 +9,8 @@ const TOLERANCE_DEG: f64 = 2e-6;
 /// Where doubles of GeoKeys stand.
 const IN_DOUBLES: u16 = 34736;
 
-/// 300 × 260 pixels of 100 m with their outer corner at 500,000 m east and 5,000,000 m north, by keys and their doubles.
+/// 300 × 260 pixels of 100 m with their outer corner at 500,000 m east and 5,000,000 m north, by keys and their
+/// doubles.
 fn scene_of(keys: &[[u16; 4]], doubles: &[f64]) -> Vec<(u16, Values)> {
     let mut tags = image(300, 260);
     let system = [[1024, 0, 1, 1], [1025, 0, 1, 1], [3072, 0, 1, 32767], [3074, 0, 1, 32767], [3075, 0, 1, 1]];

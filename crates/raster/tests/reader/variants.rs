@@ -1,7 +1,8 @@
 //! Files of every combination of type, compression, predictor, layout and byte order that GDAL writes, sample by sample
 //! against what GDAL reads back.
 //!
-//! The combinations are drawn from a seed, so that each run takes the same ones: some hundred of the thousands there are.
+//! The combinations are drawn from a seed, so that each run takes the same ones: some hundred of the thousands there
+//! are.
 
 use std::path::Path;
 
@@ -154,7 +155,8 @@ fn difference(path: &Path, theirs: &[Vec<f64>]) -> Option<String> {
     None
 }
 
-/// Beside gray and colours GDAL writes pictures of two and of four components, which are no others than they are stored as.
+/// Beside gray and colours GDAL writes pictures of two and of four components, which are no others than they are stored
+/// as.
 #[test]
 fn jpegs_of_two_and_four_bands_are_read_as_gdal_reads_them() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -203,7 +205,8 @@ fn overviews_in_other_colours_are_read_as_gdal_reads_them() {
     }
 }
 
-/// GDAL's crate has no complex numbers: a dataset of floats is copied to one of pairs, all imaginary parts 0, by way of a virtual one.
+/// GDAL's crate has no complex numbers: a dataset of floats is copied to one of pairs, all imaginary parts 0, by way of
+/// a virtual one.
 #[test]
 fn differences_of_complex_samples_are_read_as_gdal_reads_them() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -73,7 +73,8 @@ impl Patrol {
         }
     }
 
-    /// It cannot be read, and is tried again after the settle time: told once. One that is not there is a sweep's business.
+    /// It cannot be read, and is tried again after the settle time: told once. One that is not there is a sweep's
+    /// business.
     fn postpone(&mut self, path: &str, error: &io::Error) {
         if error.kind() == io::ErrorKind::NotFound {
             self.tracker.wait_on(path, Instant::now());

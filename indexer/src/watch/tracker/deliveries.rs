@@ -7,8 +7,8 @@ use super::Tracker;
 use crate::watch::{candidate, scan::Sweep};
 
 impl Tracker {
-    /// Leaves deliveries out of the sweep whose raster has taken their place. A new one waits for a raster that is still
-    /// settling beside it too, lest it be taken on for nothing.
+    /// Leaves deliveries out of the sweep whose raster has taken their place. A new one waits for a raster that is
+    /// still settling beside it too, lest it be taken on for nothing.
     pub fn leave_out_unpacked(&mut self, sweep: &mut Sweep) {
         let deliveries: Vec<String> = sweep.paths().filter(|path| candidate::is_delivery(path)).cloned().collect();
         for path in self.unpacked(deliveries, |raster| !sweep.lacks(raster)) {

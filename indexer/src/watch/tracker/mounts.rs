@@ -25,7 +25,8 @@ impl Tracker {
         Believed { root: self.root.as_ref().map(ToString::to_string), mounts: mounts.collect() }
     }
 
-    /// Shields what lies below mounts that went away, are not what they were, or hide what was there before; answers why.
+    /// Shields what lies below mounts that went away, are not what they were, or hide what was there before; answers
+    /// why.
     pub fn shield(&mut self, sweep: &mut Sweep) -> Vec<Doubt> {
         let (mut doubts, mut away) = (Vec::new(), HashSet::new());
         let mounts: BTreeSet<String> = self.mounts.keys().chain(sweep.mounts.keys()).cloned().collect();

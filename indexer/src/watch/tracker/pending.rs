@@ -1,5 +1,5 @@
-//! Files that are new or changed: until when they settle, and what is to be done with those that are not whole or cannot be
-//! read.
+//! Files that are new or changed: until when they settle, and what is to be done with those that are not whole or
+//! cannot be read.
 
 use std::time::{Duration, Instant};
 
@@ -23,8 +23,8 @@ pub(super) struct Pending {
 }
 
 impl Tracker {
-    /// Files whose settle time is over, to be looked at once more: new ones before those that are catalogued already, and
-    /// not too many at once, so that what lands does not wait for a tree whose owner has just changed.
+    /// Files whose settle time is over, to be looked at once more: new ones before those that are catalogued already,
+    /// and not too many at once, so that what lands does not wait for a tree whose owner has just changed.
     pub fn due(&self, now: Instant) -> Vec<String> {
         let over = |pending: &Pending| !pending.incomplete && now.duration_since(pending.since) >= self.settle;
         let over = self.pending.iter().filter(|(_, pending)| over(pending)).map(|(path, _)| path.clone());

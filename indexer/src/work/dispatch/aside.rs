@@ -1,6 +1,6 @@
-//! Jobs that do not fit where the results lie, or whose files are not at their places, wait aside, each with its reason, while
-//! others go on. They are looked at again after a short while, since somebody may have made room, or the files may be back.
-//! Where no file is there and the root is in doubt, all wait for the root.
+//! Jobs that do not fit where the results lie, or whose files are not at their places, wait aside, each with its
+//! reason, while others go on. They are looked at again after a short while, since somebody may have made room, or the
+//! files may be back. Where no file is there and the root is in doubt, all wait for the root.
 
 use std::time::{Duration, Instant};
 
@@ -36,8 +36,8 @@ impl Aside {
         self.no_room.is_some() || self.no_file.is_some()
     }
 
-    /// What an operator is to know of it. A file that is not there is trouble only where the root is in `doubt`: else it has
-    /// left, and its job is cancelled in a moment.
+    /// What an operator is to know of it. A file that is not there is trouble only where the root is in `doubt`: else
+    /// it has left, and its job is cancelled in a moment.
     pub(super) fn told(&self, doubt: Option<&str>) -> Option<String> {
         let no_file = || Some(format!("{}; {HELD_BY_ROOT}{}", self.no_file.as_ref()?, doubt?));
         self.no_room.clone().or_else(no_file)
@@ -81,8 +81,8 @@ impl Dispatcher {
         Ok(false)
     }
 
-    /// Why all that is due waits for the root, if it does: `lacking` are the reasons of a whole page. Another indexer may have
-    /// its root where this one has none: nothing is put aside for it then.
+    /// Why all that is due waits for the root, if it does: `lacking` are the reasons of a whole page. Another indexer
+    /// may have its root where this one has none: nothing is put aside for it then.
     fn held_by_root(&self, lacking: &[String]) -> Option<String> {
         let figures = self.terms.watch.figures();
         // Files in parts of the root that are not in doubt may come after a page that is full.

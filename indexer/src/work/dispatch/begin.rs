@@ -1,5 +1,5 @@
-//! How the dispatcher begins attempts: jobs taken while more may run, a folder where there is room, and what follows when
-//! the executor does not accept one.
+//! How the dispatcher begins attempts: jobs taken while more may run, a folder where there is room, and what follows
+//! when the executor does not accept one.
 
 use std::{
     io,
@@ -28,8 +28,8 @@ const SLOW_START: Duration = Duration::from_secs(1);
 const ROOM_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Dispatcher {
-    /// Takes jobs while more may run, keeping the leases meanwhile. Leaves off after a slow start, and says whether it did:
-    /// the next round goes on.
+    /// Takes jobs while more may run, keeping the leases meanwhile. Leaves off after a slow start, and says whether it
+    /// did: the next round goes on.
     pub(super) async fn fill(&mut self) -> Result<bool> {
         while self.active.len() < self.terms.concurrency && self.may_begin() {
             self.keep_leases().await?;
@@ -91,7 +91,8 @@ impl Dispatcher {
         self.on_results(making).await
     }
 
-    /// Does `work` on the results folder or the root, which may hang: then what hangs is waited for before more is begun.
+    /// Does `work` on the results folder or the root, which may hang: then what hangs is waited for before more is
+    /// begun.
     pub(super) async fn on_results<T: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> io::Result<T> + Send + 'static,

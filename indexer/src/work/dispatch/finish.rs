@@ -1,4 +1,5 @@
-//! The end of an attempt: outputs of a successful one verified and published, any other back to the queue with the reason.
+//! The end of an attempt: outputs of a successful one verified and published, any other back to the queue with the
+//! reason.
 
 use std::{sync::Arc, time::Instant};
 
@@ -96,7 +97,8 @@ impl Dispatcher {
         }
     }
 
-    /// Why the attempt's input cannot be looked at, if it cannot: a root that has gone away is not the command's fault either.
+    /// Why the attempt's input cannot be looked at, if it cannot: a root that has gone away is not the command's fault
+    /// either.
     async fn lacks_file(&mut self, job: &Job) -> Option<String> {
         let input = self.terms.root.join(&job.input);
         let looked = self.on_results(move || Ok(room::absent(&input))).await;

@@ -1,5 +1,6 @@
-//! A pause in which nothing is begun, since it would fail as the last did: the executor takes none, the command says that it
-//! is not ready, or the results folder takes nothing. It grows while that goes on, and ends early when something moves.
+//! A pause in which nothing is begun, since it would fail as the last did: the executor takes none, the command says
+//! that it is not ready, or the results folder takes nothing. It grows while that goes on, and ends early when
+//! something moves.
 
 use std::time::{Duration, Instant};
 

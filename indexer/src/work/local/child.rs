@@ -39,8 +39,8 @@ enum End {
 }
 
 impl Attempt {
-    /// Runs to the end; `begun` is told whether there is a child, or why there is none. Must run on a thread that lives as
-    /// long as the child: the child dies with it.
+    /// Runs to the end; `begun` is told whether there is a child, or why there is none. Must run on a thread that lives
+    /// as long as the child: the child dies with it.
     pub(super) fn run(self, begun: impl FnOnce(Result<(), String>), report: &dyn Fn(Status)) {
         let mut child = match self.spawn() {
             Ok(child) => child,
@@ -114,8 +114,8 @@ fn is_of_its_words(error: &io::Error) -> bool {
     matches!(error.kind(), ArgumentListTooLong | InvalidFilename | InvalidInput)
 }
 
-/// Whether the program itself is missing or none, rather than that the system has nothing left to start one with or that a
-/// mount does not answer.
+/// Whether the program itself is missing or none, rather than that the system has nothing left to start one with or
+/// that a mount does not answer.
 fn is_of_its_program(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let of_program =

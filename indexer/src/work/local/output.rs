@@ -18,8 +18,8 @@ use rustix::{
 /// Bytes of a last line that are kept.
 const MAX_LINE_BYTES: usize = 2000;
 
-/// How long the pipes are read after the child's group was killed, before they are given up: a process that left the group
-/// may hold them open for as long as it lives.
+/// How long the pipes are read after the child's group was killed, before they are given up: a process that left the
+/// group may hold them open for as long as it lives.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long they may say nothing by then.
@@ -61,8 +61,8 @@ impl Output {
         Self { last_line, over, ended }
     }
 
-    /// The last line of stderr that is not empty, once both pipes have ended, or say nothing more: the child and its group
-    /// are no more.
+    /// The last line of stderr that is not empty, once both pipes have ended, or say nothing more: the child and its
+    /// group are no more.
     pub(super) fn last_line(self) -> Option<String> {
         let _ = self.over.set(Instant::now());
         let _ = self.ended.recv_timeout(PATIENCE + SILENCE);

@@ -124,7 +124,8 @@ fn read(output: &Output) -> Result<String, Failure> {
     Err(Failure::said(String::from_utf8_lossy(&output.stderr).trim()))
 }
 
-/// Lines of number, state, name and perhaps why it waits, of which a state may say more than its name (`CANCELLED by 1000`).
+/// Lines of number, state, name and perhaps why it waits, of which a state may say more than its name (`CANCELLED by
+/// 1000`).
 fn listed(text: &str) -> impl Iterator<Item = Line<'_>> {
     text.lines().filter_map(|line| {
         let mut fields = line.trim().splitn(4, '|');

@@ -1,8 +1,8 @@
 //! The cluster by `slurmrestd`: its HTTP interface, over TCP or a Unix socket.
 //!
 //! Every Slurm speaks some versions of it (`/openapi/v3` tells which) that differ in form, not in what can be said:
-//! v0.0.38 (Slurm 22.05) writes the environment as an object and a state as a word, later ones as lists. The newest that
-//! is known here is spoken.
+//! v0.0.38 (Slurm 22.05) writes the environment as an object and a state as a word, later ones as lists. The newest
+//! that is known here is spoken.
 
 mod forms;
 

@@ -1,5 +1,5 @@
-//! The batch script of one attempt: the command under its limits, its output in a bounded log, and a file that tells how
-//! it ended.
+//! The batch script of one attempt: the command under its limits, its output in a bounded log, and a file that tells
+//! how it ended.
 
 use std::{
     fs, io,

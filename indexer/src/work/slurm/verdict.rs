@@ -72,8 +72,8 @@ fn is_loss(state: &str) -> bool {
     matches!(state, "NODE_FAIL" | "BOOT_FAIL" | "LAUNCH_FAILED" | "RECONFIG_FAIL" | "PREEMPTED" | "REVOKED")
 }
 
-/// Whether a reason for waiting, as Slurm's `squeue(1)` names it, is one that nobody's turn ends: somebody has to see to it.
-/// The reasons are the words before a comma, some of which are written with blanks and some with underscores.
+/// Whether a reason for waiting, as Slurm's `squeue(1)` names it, is one that nobody's turn ends: somebody has to see
+/// to it. The reasons are the words before a comma, some of which are written with blanks and some with underscores.
 pub(super) fn wants_somebody(reason: &str) -> bool {
     const REASONS: [&str; 16] = [
         "AccountNotAllowed",

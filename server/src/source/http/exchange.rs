@@ -1,5 +1,5 @@
-//! One request to a file server and its answer: within the origin's share, read as it arrives and no further than was asked
-//! for, and what its failures mean. An answer that has begun may take its time as long as it goes on.
+//! One request to a file server and its answer: within the origin's share, read as it arrives and no further than was
+//! asked for, and what its failures mean. An answer that has begun may take its time as long as it goes on.
 
 use std::{
     error::Error,
@@ -65,9 +65,9 @@ impl Deref for Answered {
     }
 }
 
-/// Sends a request within its origin's share. One that its connection was closed on before an answer began goes once more,
-/// over a new connection: a kept one may be closed just as it is used again, and nothing is changed by asking twice (RFC
-/// 9110, section 9.2.2).
+/// Sends a request within its origin's share. One that its connection was closed on before an answer began goes once
+/// more, over a new connection: a kept one may be closed just as it is used again, and nothing is changed by asking
+/// twice (RFC 9110, section 9.2.2).
 pub(super) async fn send(
     clients: &Clients,
     origin: &Arc<Origin>,

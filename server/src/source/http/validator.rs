@@ -1,4 +1,5 @@
-//! What tells one version of a file behind an HTTP server from another (RFC 9110, section 8.8), and holds the server to it.
+//! What tells one version of a file behind an HTTP server from another (RFC 9110, section 8.8), and holds the server to
+//! it.
 
 use std::time::SystemTime;
 

@@ -43,8 +43,8 @@ async fn an_origin_that_fails_is_left_alone_until_one_request_finds_it_back() {
     assert!(fails.enter().await.is_ok() && fails.enter().await.is_ok());
 }
 
-/// A render reads several ranges at once: were those refused that do not try, it would fail and take the one that tries with it,
-/// again and again.
+/// A render reads several ranges at once: were those refused that do not try, it would fail and take the one that tries
+/// with it, again and again.
 #[tokio::test]
 async fn whoever_comes_while_one_tries_waits_for_what_becomes_of_it() {
     let (fails, _) = origins(Duration::from_secs(60));

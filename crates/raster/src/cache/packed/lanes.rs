@@ -1,8 +1,8 @@
 //! Stretches of 1,024 samples in as few bits each as their differences to the least one need.
 //!
-//! A stretch is sixteen rows of 64 lanes. The numbers of a lane stand one behind the other in its words, so all lanes are
-//! shifted by the same number of bits and as many of them are dealt with at a time as the processor has room for: the layout of
-//! Afroozeh and Boncz, "The FastLanes Compression Layout" (VLDB 2023), but for the order of its rows.
+//! A stretch is sixteen rows of 64 lanes. The numbers of a lane stand one behind the other in its words, so all lanes
+//! are shifted by the same number of bits and as many of them are dealt with at a time as the processor has room for:
+//! the layout of Afroozeh and Boncz, "The FastLanes Compression Layout" (VLDB 2023), but for the order of its rows.
 
 use std::mem::MaybeUninit;
 
@@ -46,7 +46,8 @@ by_width!(
 );
 
 by_width!(
-    /// Packs what the samples exceed `least` by, all of it less than 2 to the power of `bits`, into as many rows as that.
+    /// Packs what the samples exceed `least` by, all of it less than 2 to the power of `bits`, into as many rows as
+    /// that.
     pack, pack_plainly, pack_widely, (bits: usize, samples: &[Row; ROWS], least: u16, packed: &mut [Row])
 );
 

@@ -45,8 +45,8 @@ pub(super) struct Code {
 }
 
 impl Code {
-    /// The code whose symbols have these lengths in bits, 0 for those that it has not; `None` where some bits would stand for
-    /// nothing or for two.
+    /// The code whose symbols have these lengths in bits, 0 for those that it has not; `None` where some bits would
+    /// stand for nothing or for two.
     fn of(lengths: &[u8]) -> Option<Self> {
         let mut symbols: Vec<u16> =
             (0..lengths.len() as u16).filter(|&symbol| lengths[usize::from(symbol)] > 0).collect();

@@ -6,7 +6,8 @@ use super::table_bytes;
 
 const SIDE_PX: u32 = 160;
 
-/// Pictures for which the encoder chooses different means: palettes of several sizes, repeats, slopes, noise, patches of all.
+/// Pictures for which the encoder chooses different means: palettes of several sizes, repeats, slopes, noise, patches
+/// of all.
 fn pictures() -> Vec<Vec<u8>> {
     let noise = |at: u32| at.wrapping_mul(2_654_435_761).rotate_left(13).wrapping_mul(40_503);
     let of = |pixel: &dyn Fn(u32, u32, u32) -> [u32; 4]| -> Vec<u8> {

@@ -1,4 +1,5 @@
-//! Bits one behind the other, as a deflate stream has them: each byte is filled from its lowest bit up (RFC 1951, section 3.1.1).
+//! Bits one behind the other, as a deflate stream has them: each byte is filled from its lowest bit up (RFC 1951,
+//! section 3.1.1).
 
 /// Most bits that may be put at once.
 #[cfg(target_arch = "x86_64")]
@@ -75,8 +76,8 @@ impl<'a> Bits<'a> {
         self.put_bits(code.bits.into(), code.len);
     }
 
-    /// Puts four codes, which together have no more than 56 bits. They are put together in pairs, so that they wait less
-    /// for each other.
+    /// Puts four codes, which together have no more than 56 bits. They are put together in pairs, so that they wait
+    /// less for each other.
     #[inline(always)]
     pub(super) fn put_four(&mut self, [a, b, c, d]: [Code; 4]) {
         let pair = |first: Code, second: Code| {

@@ -1,6 +1,7 @@
 //! Prefix codes of one dynamic deflate block, and how the block says what they are. Source: RFC 1951, section 3.2.
 //!
-//! Every literal and every length has a code, also such as were not counted: what is coded may hold others than what was counted.
+//! Every literal and every length has a code, also such as were not counted: what is coded may hold others than what
+//! was counted.
 
 use super::{
     bits::{Bits, Code},

@@ -5,12 +5,13 @@ use super::bits::Code;
 /// Longest code of all: four of them are put at once.
 pub(super) const LONGEST_CODE: usize = 14;
 
-/// Bits of a number that stands for a symbol and, above these, how often it is met: one number is sorted sooner than two.
+/// Bits of a number that stands for a symbol and, above these, how often it is met: one number is sorted sooner than
+/// two.
 const SYMBOL_BITS: u32 = 9;
 
-/// Lengths of the best prefix code whose codes have no more than `longest` bits; 0 for what was never met. Two symbols at least must
-/// be met. Source: D. A. Huffman, "A Method for the Construction of Minimum-Redundancy Codes", 1952; what would be longer is
-/// made up for by the next shorter ones, until the code has no gap again.
+/// Lengths of the best prefix code whose codes have no more than `longest` bits; 0 for what was never met. Two symbols
+/// at least must be met. Source: D. A. Huffman, "A Method for the Construction of Minimum-Redundancy Codes", 1952; what
+/// would be longer is made up for by the next shorter ones, until the code has no gap again.
 pub(super) fn code_lengths(counts: &[u32], longest: usize) -> Vec<u8> {
     let symbols = counts.iter().zip(0_u64..).filter(|(count, _)| **count > 0);
     let mut met: Vec<u64> = symbols.map(|(&count, symbol)| u64::from(count) << SYMBOL_BITS | symbol).collect();
@@ -72,7 +73,8 @@ fn shorten(of_length: &mut [u32], longest: usize) {
     }
 }
 
-/// Codes of given lengths, shorter ones first and symbols of one length in their order (section 3.2.2), with their first bit lowest.
+/// Codes of given lengths, shorter ones first and symbols of one length in their order (section 3.2.2), with their
+/// first bit lowest.
 pub(super) fn codes_of(lengths: &[u8]) -> Vec<Code> {
     let (mut of_length, mut next) = ([0_u32; LONGEST_CODE + 1], [0_u32; LONGEST_CODE + 1]);
     lengths.iter().filter(|&&length| length > 0).for_each(|&length| of_length[usize::from(length)] += 1);

@@ -15,8 +15,8 @@ pub(super) struct Runs {
 }
 
 impl Runs {
-    /// Finds the ranges, of at least four bytes since a copy takes about the bits of three, in which two lines, equally long, have the
-    /// same; `equal_chunks` says what of 64 bytes is.
+    /// Finds the ranges, of at least four bytes since a copy takes about the bits of three, in which two lines, equally
+    /// long, have the same; `equal_chunks` says what of 64 bytes is.
     #[inline(always)]
     pub(super) fn find(&mut self, line: &[u8], above: &[u8], equal_chunks: impl Fn(&[u8; CHUNK], &[u8; CHUNK]) -> u64) {
         self.found.clear();

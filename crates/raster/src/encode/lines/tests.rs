@@ -92,8 +92,8 @@ fn sameness_noise_and_single_lines_are_kept() {
 
 #[test]
 fn the_longest_codes_are_kept() {
-    // Each value comes twice as often as the one before: the best codes would be longer than any may be. Strewn over the picture
-    // by a step that has no divisor in common with it.
+    // Each value comes twice as often as the one before: the best codes would be longer than any may be. Strewn over
+    // the picture by a step that has no divisor in common with it.
     let sorted: Vec<u8> = (0..18_u8).flat_map(|value| vec![value; 1 << value]).collect();
     let strewn: Vec<u8> = (0..sorted.len()).map(|at| sorted[at * 48_271 % sorted.len()]).collect();
     is_kept(&strewn, 513);
@@ -135,7 +135,8 @@ fn speckle_is_taken_magnified_too_and_patterns_are_left_to_others() {
     assert!(!takes(&speckle[..1024], 32), "too little");
 }
 
-/// What a general compressor makes of them is no shorter by more than a few hundredths, or a tenth where pixels come in squares.
+/// What a general compressor makes of them is no shorter by more than a few hundredths, or a tenth where pixels come in
+/// squares.
 #[test]
 fn streams_are_about_as_short_as_those_of_a_general_compressor() {
     let speckle = speckle(256, 256, 1);

@@ -1,8 +1,8 @@
 //! Codes of 64 literals at a time, and lines compared 64 bytes at a time.
 //!
-//! Two registers hold half a table of bytes, and processors with AVX-512 and its byte permutations (VBMI) look up 64 of them at once;
-//! codes are then put together in pairs, fours and eights within the registers, and only what is left goes to the stream one after the
-//! other. Others go the ways of [`super`].
+//! Two registers hold half a table of bytes, and processors with AVX-512 and its byte permutations (VBMI) look up 64 of
+//! them at once; codes are then put together in pairs, fours and eights within the registers, and only what is left
+//! goes to the stream one after the other. Others go the ways of [`super`].
 
 use std::arch::x86_64::{
     __m512i, _mm512_add_epi64, _mm512_and_si512, _mm512_cmpeq_epi8_mask, _mm512_madd_epi16, _mm512_mask_blend_epi8,

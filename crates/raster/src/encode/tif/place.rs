@@ -47,8 +47,8 @@ pub enum Ground {
 }
 
 impl Placement {
-    /// In a system without rows that run otherwise than south, from the outer corner of the upper left pixel on; `pixel` is the
-    /// width and height of one, both positive.
+    /// In a system without rows that run otherwise than south, from the outer corner of the upper left pixel on;
+    /// `pixel` is the width and height of one, both positive.
     pub fn north_up(crs: &Crs, corner: (f64, f64), pixel: (f64, f64)) -> Self {
         let affine = Affine { a: pixel.0, b: 0.0, c: corner.0, d: 0.0, e: -pixel.1, f: corner.1 };
         let is_geographic = crs.is_geographic();

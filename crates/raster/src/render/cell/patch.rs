@@ -15,8 +15,8 @@ pub(in crate::render) struct Patch {
     pub(in crate::render) size_px: (u32, u32),
     /// Column and row within the lattice cell where the view's cell begins.
     pub(in crate::render) offset_px: (u32, u32),
-    /// Largest distance between it and the straight pieces that its rows are walked in, in source pixels, over both directions
-    /// together.
+    /// Largest distance between it and the straight pieces that its rows are walked in, in source pixels, over both
+    /// directions together.
     pub(in crate::render) straight_within_px: f64,
 }
 
@@ -106,8 +106,8 @@ struct Pieces {
 }
 
 impl Pieces {
-    /// So many, a power of two, that the row stays near them: a chord's distance from a parabola falls with the square of its
-    /// length.
+    /// So many, a power of two, that the row stays near them: a chord's distance from a parabola falls with the square
+    /// of its length.
     #[inline]
     fn of([start, middle, end]: [(f64, f64); 3], width_px: u32, within_px: f64) -> Self {
         let sag = |a: f64, b: f64, c: f64| (b - f64::midpoint(a, c)).abs();
@@ -124,9 +124,9 @@ impl Pieces {
     }
 }
 
-/// A straight piece of a row that stands for a part of its parabola: it meets it at the centres of the piece's first and last
-/// pixel. Pieces follow each other by sums of whole numbers, so
-/// each is the same wherever the walk along the row began.
+/// A straight piece of a row that stands for a part of its parabola: it meets it at the centres of the piece's first
+/// and last pixel. Pieces follow each other by sums of whole numbers, so each is the same wherever the walk along the
+/// row began.
 struct Chord {
     /// Half a step before the centre of its first pixel.
     from: Position,

@@ -32,7 +32,8 @@ impl<'a, T: Pixel> Band<'a, T> {
             values: &mut values[band * mask.len()..][..mask.len()],
             mask,
             nodata,
-            // Where no span was, nodata still lies, so all can be looked at in one go; but not what was masked in a part before.
+            // Where no span was, nodata still lies, so all can be looked at in one go; but not what was masked in a
+            // part before.
             masked_at_once: nodata.is_some() && is_fresh,
         }
     }
