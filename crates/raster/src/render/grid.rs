@@ -1,10 +1,11 @@
 //! The coarse grid of exact points: cuts the view into cells small enough that nine exact points describe each.
 //!
-//! Cells are squares of the zoom's lattice, split in four until a patch of second order errs little, so a cell that two views
-//! share is the same cell in both. Terms: see [`super::cell`].
+//! Cells are squares of the zoom's lattice, split in four until a patch of second order errs little, so a cell that two
+//! views share is the same cell in both. Terms: see [`super::cell`].
 
 mod chords;
 mod rows;
+mod surface;
 
 use std::ops::Range;
 
@@ -19,12 +20,12 @@ use crate::render::{
 /// Side of the smallest cell; what still bends there, or has no image in part, is placed pixel by pixel.
 const SMALLEST_CELL_PX: i64 = 8;
 
-/// Largest error accepted of a patch at the points tried, in source pixels or view pixels, whichever is smaller: the patch
-/// converges fast, and nearest pixels show every error.
+/// Largest error accepted of a patch at the points tried, in source pixels or view pixels, whichever is smaller: the
+/// patch converges fast, and nearest pixels show every error.
 const PATCH_TOLERANCE_PX: f64 = 0.01;
 
-/// The least of it, however much the view magnifies: below it the rounding of coordinates fits no patch, and every pixel of the view
-/// would be placed by itself.
+/// The least of it, however much the view magnifies: below it the rounding of coordinates fits no patch, and every
+/// pixel of the view would be placed by itself.
 const LEAST_TOLERANCE_PX: f64 = 1e-7;
 
 /// Longest side in view pixels of a raster that is placed row by row: each of its few pixels weighs much in their mean.
@@ -156,6 +157,13 @@ impl Grid<'_> {
         clip(square.col - lattice.col, self.width_px).zip(clip(square.row - lattice.row, self.height_px))
     }
 
+    /// Source position of a single lattice point.
+    fn place(&self, point: (f64, f64)) -> (f64, f64) {
+        let mut places = [point];
+        self.to_level(&mut places);
+        places[0]
+    }
+
     fn to_level(&self, points: &mut [(f64, f64)]) {
         self.projection.to_raster(points);
         points.iter_mut().for_each(|(x, y)| (*x, *y) = (*x * self.shrink.0, *y * self.shrink.1));
@@ -204,8 +212,8 @@ const TRIAL_POINTS: usize = 13;
 /// Trial points, the first ones, that a square shares with the square it is a quarter of.
 const KNOWN_POINTS: usize = 5;
 
-/// Shares of a square's side, rightwards and downwards: the corners, the centre, the middles of the upper, left, right and
-/// lower side, the centres of the quarters.
+/// Shares of a square's side, rightwards and downwards: the corners, the centre, the middles of the upper, left, right
+/// and lower side, the centres of the quarters.
 const SHARES: [(f64, f64); TRIAL_POINTS] = [
     (0.0, 0.0),
     (1.0, 0.0),

@@ -1,8 +1,8 @@
 //! Rows of the lattice placed by straight pieces between exact points, as GDAL's warp places them.
 //!
-//! A row is straight where its middle then errs little, else each half is looked at by itself, down to a few pixels, which are
-//! placed one by one. [`super::rows`] takes this way for rasters that are shown so small that each of their pixels weighs
-//! much in their mean; others follow a patch, which is quicker and differs here and there by a neighbour.
+//! A row is straight where its middle then errs little, else each half is looked at by itself, down to a few pixels,
+//! which are placed one by one. [`super::rows`] takes this way for rasters that are shown so small that each of their
+//! pixels weighs much in their mean; others follow a patch, which is quicker and differs here and there by a neighbour.
 //! Source: alg/gdaltransformer.cpp, `GDALApproxTransform`.
 
 use std::ops::Range;
@@ -29,15 +29,11 @@ pub(super) struct Chord {
     pub(super) step: Position,
 }
 
-/// Hands out the pieces of a row of `len` pixels from left to right that some pixel of `sought` may be in; `place` turns numbers of pixels in the row into places of
-/// their centres in source pixels. What has no image is left out.
-pub(super) fn for_each(
-    len: u32,
-    sought: &Range<u32>,
-    place: impl Fn(&[u32], &mut [(f64, f64)]),
-    mut visit: impl FnMut(Chord),
-) {
-    Row { sought, place }.walk(0, len, &mut visit);
+/// Hands out the pieces of a row of `len` pixels from left to right that some pixel of `sought` may be in; `place`
+/// turns the number of a pixel in the row into the place of its centre in source pixels. What has no image is left out.
+pub(super) fn for_each(len: u32, sought: &Range<u32>, place: impl Fn(u32) -> (f64, f64), mut visit: impl FnMut(Chord)) {
+    let start = place(0);
+    Row { sought, place }.walk(Piece { begin: 0, len, start, end: None }, &mut visit);
 }
 
 struct Row<'a, F> {
@@ -45,8 +41,17 @@ struct Row<'a, F> {
     place: F,
 }
 
-impl<F: Fn(&[u32], &mut [(f64, f64)])> Row<'_, F> {
-    fn walk(&self, begin: u32, len: u32, visit: &mut impl FnMut(Chord)) {
+/// Pixels of a row that may be evenly spaced, with the places of the first and, where it is known already, of the last
+/// one.
+struct Piece {
+    begin: u32,
+    len: u32,
+    start: (f64, f64),
+    end: Option<(f64, f64)>,
+}
+
+impl<F: Fn(u32) -> (f64, f64)> Row<'_, F> {
+    fn walk(&self, Piece { begin, len, start, end }: Piece, visit: &mut impl FnMut(Chord)) {
         if begin + len <= self.sought.start || self.sought.end <= begin {
             return;
         }
@@ -54,23 +59,20 @@ impl<F: Fn(&[u32], &mut [(f64, f64)])> Row<'_, F> {
             return (begin..begin + len).for_each(|pixel| self.point(pixel, visit));
         }
         let (middle, last) = ((len - 1) / 2, len - 1);
-        let mut places = [(0.0, 0.0); 3];
-        (self.place)(&[begin, begin + middle, begin + last], &mut places);
-        let [start, exact, end] = places;
+        let exact = (self.place)(begin + middle);
+        let end = end.unwrap_or_else(|| (self.place)(begin + last));
         let step = ((end.0 - start.0) / f64::from(last), (end.1 - start.1) / f64::from(last));
         let guess = (start.0 + step.0 * f64::from(middle), start.1 + step.1 * f64::from(middle));
         // Not a number is never near.
         if (guess.0 - exact.0).abs() + (guess.1 - exact.1).abs() <= GDAL_TOLERANCE_PX {
             return visit(Chord { begin, len, start: Position::of_centre(start), step: Position::of(step) });
         }
-        self.walk(begin, middle, visit);
-        self.walk(begin + middle, len - middle, visit);
+        self.walk(Piece { begin, len: middle, start, end: None }, visit);
+        self.walk(Piece { begin: begin + middle, len: len - middle, start: exact, end: Some(end) }, visit);
     }
 
     fn point(&self, pixel: u32, visit: &mut impl FnMut(Chord)) {
-        let mut place = [(0.0, 0.0)];
-        (self.place)(&[pixel], &mut place);
-        let [(x, y)] = place;
+        let (x, y) = (self.place)(pixel);
         if x.is_finite() && y.is_finite() {
             visit(Chord { begin: pixel, len: 1, start: Position::of_centre((x, y)), step: Position { x: 0, y: 0 } });
         }
@@ -86,11 +88,8 @@ mod tests {
     }
 
     fn pieces_of(len: u32, sought: Range<u32>, map: impl Fn(f64) -> (f64, f64)) -> Vec<(u32, u32)> {
-        let place = |pixels: &[u32], places: &mut [(f64, f64)]| {
-            pixels.iter().zip(places).for_each(|(&pixel, place)| *place = map(f64::from(pixel)));
-        };
         let mut pieces = Vec::new();
-        for_each(len, &sought, place, |chord| pieces.push((chord.begin, chord.len)));
+        for_each(len, &sought, |pixel| map(f64::from(pixel)), |chord| pieces.push((chord.begin, chord.len)));
         pieces
     }
 
