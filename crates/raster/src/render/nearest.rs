@@ -1,6 +1,8 @@
 //! The nearest source pixel, span by span: the hot loop of a tile.
 
 #[cfg(target_arch = "x86_64")]
+mod sixteens;
+#[cfg(target_arch = "x86_64")]
 mod wide;
 #[cfg(target_arch = "x86_64")]
 mod windows;
@@ -33,8 +35,8 @@ impl<'a, T: Pixel> Sampler<'a, T> {
         Self { mosaic, patch: Patch::nowhere(), fill }
     }
 
-    /// Fills `line` with the samples under a span if it lies in the block of the one before, and says whether it did. Such a span
-    /// lies inside the level.
+    /// Fills `line` with the samples under a span if it lies in the block of the one before, and says whether it did.
+    /// Such a span lies inside the level.
     #[inline]
     pub(super) fn sample_near(&self, span: &Span, line: &mut [T]) -> bool {
         let way = self.patch.way(span);
@@ -98,11 +100,17 @@ fn copy<T: Pixel>(patch: &Patch<'_, T>, way: &Way, fill: T, line: &mut [T]) {
 fn copy_wide<T: Pixel>(way: &Way, samples: &[T], line: &mut [T]) -> bool {
     let (samples, line) = (bytemuck::cast_slice(samples), bytemuck::cast_slice_mut(line));
     match size_of::<T>() {
-        1 => windows::copy::<1>(way, samples, line) || wide::copy::<1>(way, samples, line),
-        2 => windows::copy::<2>(way, samples, line) || wide::copy::<2>(way, samples, line),
+        1 => copy_picked::<1>(way, samples, line) || wide::copy::<1>(way, samples, line),
+        2 => copy_picked::<2>(way, samples, line) || wide::copy::<2>(way, samples, line),
         4 => wide::copy::<4>(way, samples, line),
         _ => false,
     }
+}
+
+/// Picks small samples out of windows, of the widest registers that the processor has; says whether it did.
+#[cfg(target_arch = "x86_64")]
+fn copy_picked<const BYTES: usize>(way: &Way, samples: &[u8], line: &mut [u8]) -> bool {
+    windows::copy::<BYTES>(way, samples, line) || sixteens::copy::<BYTES>(way, samples, line)
 }
 
 /// Copies none: there is no such way on this architecture.
@@ -111,8 +119,8 @@ fn copy_wide<T: Pixel>(_: &Way, _: &[T], _: &mut [T]) -> bool {
     false
 }
 
-/// Asks for what the view's next rows will want of the same block: pixels are about square, so it lies as far down as their steps
-/// are long.
+/// Asks for what the view's next rows will want of the same block: pixels are about square, so it lies as far down as
+/// their steps are long.
 fn ask_ahead<T>(way: &Way, samples: &[T], pixels: usize) {
     let (step, line_px) = (way.step.x.unsigned_abs(), LINE_BYTES / size_of::<T>());
     // The largest power of two whose pixels reach no further than what is fetched at once, if there is one band.
@@ -142,7 +150,7 @@ mod tests {
         #[test]
         fn many_at_a_time_are_the_samples_of_one_after_the_other(
             first in (prop_oneof![0.0..60.0, 0.0..299.0], 0.0..40.0),
-            step in (-4.5..4.5, prop_oneof![-1.2..1.2, -0.13..0.13, Just(0.0)]),
+            step in (prop_oneof![-4.5..4.5, 0.0..2.0, Just(2.0)], prop_oneof![-1.2..1.2, -0.13..0.13, Just(0.0)]),
             pixels in 1_usize..200,
             pixel_stride in 1_usize..3,
         ) {
@@ -179,9 +187,13 @@ mod tests {
             prop_assert_eq!(did, fits_window && windows::is_supported());
             prop_assert!(!did || line == wanted);
             let mut line = vec![0; pixels];
+            let did = sixteens::copy::<2>(&way, bytemuck::cast_slice(&words), bytemuck::cast_slice_mut(&mut line));
+            prop_assert_eq!(did, fits_window && step.x <= sixteens::LONGEST_STEP && pixels >= 8 && sixteens::is_supported());
+            prop_assert!(!did || line == wanted);
+            let mut line = vec![0; pixels];
             let did = wide::copy::<2>(&way, bytemuck::cast_slice(&words), bytemuck::cast_slice_mut(&mut line));
             prop_assert!(!did || line == wanted);
-            for by_registers in [windows::copy::<1>, wide::copy::<1>] {
+            for by_registers in [windows::copy::<1>, sixteens::copy::<1>, wide::copy::<1>] {
                 let mut line = vec![0; pixels];
                 let did = by_registers(&way, &bytes, &mut line);
                 prop_assert!(!did || line.iter().zip(&wanted).all(|(&byte, &word)| byte == word as u8));

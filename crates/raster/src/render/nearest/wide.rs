@@ -1,9 +1,9 @@
 //! Samples of a span, eight at a time.
 //!
-//! One after the other a pixel takes two additions, two shifts, a product, a look at the bounds, a load and a store; eight together
-//! share all but the loads, and the bounds are looked at once a span. The places are the very
-//! same numbers. For processors with AVX2; others, and what is shorter or too near to the end of a block, go the plain way of
-//! [`super`].
+//! One after the other a pixel takes two additions, two shifts, a product, a look at the bounds, a load and a store;
+//! eight together share all but the loads, and the bounds are looked at once a span. The places are the very same
+//! numbers. For processors with AVX2; others, and what is shorter or too near to the end of a block, go the plain way
+//! of [`super`].
 
 use std::arch::x86_64::{
     __m128i, __m256i, _mm_unpacklo_epi32, _mm256_add_epi32, _mm256_add_epi64, _mm256_castps_si256,
@@ -27,7 +27,8 @@ const LOADED_BYTES: usize = 4;
 const MOST_PIXELS: usize = 1 << 14;
 const LARGEST_STEP: u64 = 1 << 48;
 
-/// Fills a line of samples of `BYTES` (1, 2 or 4) bytes and says whether it did. `samples` are those of the block, as bytes too.
+/// Fills a line of samples of `BYTES` (1, 2 or 4) bytes and says whether it did. `samples` are those of the block, as
+/// bytes too.
 pub(super) fn copy<const BYTES: usize>(way: &Way, samples: &[u8], line: &mut [u8]) -> bool {
     let pixels = line.len() / BYTES;
     let may = (AT_ONCE..=MOST_PIXELS).contains(&pixels) && std::arch::is_x86_feature_detected!("avx2");
@@ -84,7 +85,8 @@ impl Places {
     }
 }
 
-/// Fills a line of at least eight pixels; where they are no whole number of eights, the last ones are taken together once more.
+/// Fills a line of at least eight pixels; where they are no whole number of eights, the last ones are taken together
+/// once more.
 ///
 /// # Safety
 /// Loads of all pixels of the line along `way` must lie within `samples`.

@@ -1,9 +1,10 @@
 //! Samples of a span, a register full at a time, each picked out of a window of the row that it lies in.
 //!
-//! Loads from eight places at once take the time of eight loads, and the pixels of a view stand close together in the source: two
-//! registers hold all that up to 64 of them may want of one row, and one instruction picks them. Where a span crosses rows, each
-//! row is picked from in turn. The places are the very same numbers as those of the plain way. For processors with AVX-512 and its
-//! byte permutations (VBMI); others, and spans of longer or steeper steps, go the ways of [`super`].
+//! Loads from eight places at once take the time of eight loads, and the pixels of a view stand close together in the
+//! source: two registers hold all that up to 64 of them may want of one row, and one instruction picks them. Where a
+//! span crosses rows, each row is picked from in turn. The places are the very same numbers as those of the plain way.
+//! For processors with AVX-512 and its byte permutations (VBMI); others, and spans of longer or steeper steps, go the
+//! ways of [`super`].
 
 use std::arch::x86_64::{
     __m512i, _mm512_add_epi64, _mm512_cmpeq_epi8_mask, _mm512_cmpeq_epi16_mask, _mm512_mask_add_epi64,
@@ -28,7 +29,8 @@ pub(super) const STEP_OF_HALF: i64 = 4 * ONE;
 /// Largest step from row to row: beyond it so many rows must be picked from that loads of each sample take no longer.
 pub(super) const STEEPEST_STEP: i64 = ONE / 8;
 
-/// Fills a line of samples of `BYTES` (1 or 2) bytes and says whether it did. `samples` are those of the block, as bytes too.
+/// Fills a line of samples of `BYTES` (1 or 2) bytes and says whether it did. `samples` are those of the block, as
+/// bytes too.
 pub(super) fn copy<const BYTES: usize>(way: &Way, samples: &[u8], line: &mut [u8]) -> bool {
     let is_usual = way.pixel_stride == 1 && (0..=STEP_OF_HALF).contains(&way.step.x);
     if !is_usual || way.step.y.unsigned_abs() > STEEPEST_STEP as u64 || !is_supported() {
@@ -93,8 +95,9 @@ impl Steps {
         Self { one, strides }
     }
 
-    /// Whole source pixels of a register full of places from `at` on, which must not be negative; the lowest bits of each. The whole
-    /// part is the upper half of a place: pairs of registers are put together until each pixel has no more room than a sample.
+    /// Whole source pixels of a register full of places from `at` on, which must not be negative; the lowest bits of
+    /// each. The whole part is the upper half of a place: pairs of registers are put together until each pixel has no
+    /// more room than a sample.
     #[target_feature(enable = "avx512bw")]
     fn wholes<const BYTES: usize>(&self, at: i64) -> __m512i {
         let first = _mm512_add_epi64(_mm512_set1_epi64(at), self.strides);
