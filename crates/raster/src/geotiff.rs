@@ -2,12 +2,11 @@
 //!
 //! Opening reads headers only. Pixels are fetched by [`crate::render`].
 
-use std::{
-    ops::Range,
-    sync::{Arc, OnceLock},
-};
+mod web_map;
 
-use aurora_tile::Bounds;
+use std::{ops::Range, sync::Arc};
+
+pub(crate) use web_map::WebMap;
 
 use crate::{
     Limits, RasterError, Result,
@@ -16,12 +15,12 @@ use crate::{
     source::SharedSource,
 };
 
-/// How longitudes are counted when the size of a raster's pixels in another system is reckoned. It tells zooms, and the overview that
-/// a tile is read from, of a raster across the antimeridian, and nothing of others.
+/// How longitudes are counted when the size of a raster's pixels in another system is reckoned. It tells zooms, and the
+/// overview that a tile is read from, of a raster across the antimeridian, and nothing of others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Longitudes {
-    /// Up to 180 and on from -180: the raster is then as wide as the world and its pixels as large, which is what rio-tiler
-    /// reckons with.
+    /// Up to 180 and on from -180: the raster is then as wide as the world and its pixels as large, which is what
+    /// rio-tiler reckons with.
     Within180,
     /// On past 180, as the raster lies.
     RunningOn,
@@ -33,8 +32,7 @@ pub struct GeoTiff {
     source: SharedSource,
     limits: Limits,
     longitudes: Longitudes,
-    web_mercator_resolution: OnceLock<Option<f64>>,
-    web_mercator_outline: OnceLock<Option<Bounds>>,
+    web_map: WebMap,
 }
 
 impl GeoTiff {
@@ -52,8 +50,7 @@ impl GeoTiff {
     /// As [`GeoTiff::open`].
     pub async fn open_counting(source: SharedSource, limits: Limits, longitudes: Longitudes) -> Result<Arc<Self>> {
         let header = Header::read(source.as_ref(), &limits).await?;
-        let (web_mercator_resolution, web_mercator_outline) = (OnceLock::new(), OnceLock::new());
-        Ok(Arc::new(Self { header, source, limits, longitudes, web_mercator_resolution, web_mercator_outline }))
+        Ok(Arc::new(Self { header, source, limits, longitudes, web_map: WebMap::default() }))
     }
 
     /// What the file holds.
@@ -76,14 +73,9 @@ impl GeoTiff {
         self.longitudes
     }
 
-    /// Size of its pixels on the web map, which every tile asks for and a hundred points are carried over for.
-    pub(crate) fn web_mercator_resolution(&self, reckon: impl FnOnce() -> Option<f64>) -> Option<f64> {
-        *self.web_mercator_resolution.get_or_init(reckon)
-    }
-
-    /// Where the box round it on the web map is kept, `None` where a part has no place there.
-    pub(crate) fn web_mercator_outline(&self) -> &OnceLock<Option<Bounds>> {
-        &self.web_mercator_outline
+    /// What tiles of the web map ask again and again.
+    pub(crate) fn web_map(&self) -> &WebMap {
+        &self.web_map
     }
 
     /// Where the bytes of block `id` lie within the source, to be put together by [`Level::place`]; nothing when it is

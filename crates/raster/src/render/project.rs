@@ -1,12 +1,11 @@
 //! From the lattice of a view to pixels of the full-resolution raster, exactly, point by point.
 
-use std::sync::OnceLock;
-
 use aurora_tile::Bounds;
 
 use crate::{
     Feature, GeoTiff, RasterError, Result,
     crs::{Crs, WEB_MERCATOR},
+    geotiff::WebMap,
     header::{Affine, Georef, Header, Placement},
     render::view::{Lattice, View},
 };
@@ -14,8 +13,8 @@ use crate::{
 /// Raster points to a side when the raster's outline is looked for in the view.
 const OUTLINE_STEPS: u32 = 16;
 
-/// Part of what is usual in a raster below which the scale at its middle is not taken for it: beside a pole a view pixel may span
-/// next to nothing.
+/// Part of what is usual in a raster below which the scale at its middle is not taken for it: beside a pole a view
+/// pixel may span next to nothing.
 const LEAST_SHARE_OF_SCALE: f64 = 0.25;
 
 /// The way from a view's lattice to a raster's pixels.
@@ -26,8 +25,8 @@ pub(super) struct Projection<'a> {
     width_px: f64,
     height_px: f64,
     same_crs: bool,
-    /// Where the raster keeps its outline on the view's plane, if it does.
-    kept_outline: Option<&'a OnceLock<Option<Bounds>>>,
+    /// What the raster keeps for views of this system, if it does.
+    web_map: Option<&'a WebMap>,
 }
 
 impl<'a> Projection<'a> {
@@ -44,7 +43,7 @@ impl<'a> Projection<'a> {
             width_px: f64::from(full.width_px),
             height_px: f64::from(full.height_px),
             same_crs: *view.crs() == georef.crs,
-            kept_outline: (view.crs().epsg() == Some(WEB_MERCATOR)).then(|| tiff.web_mercator_outline()),
+            web_map: (view.crs().epsg() == Some(WEB_MERCATOR)).then(|| tiff.web_map()),
         })
     }
 
@@ -99,7 +98,7 @@ impl<'a> Projection<'a> {
     /// the raster has no image in the view's projection, so nothing may be concluded.
     pub(super) fn outline(&self) -> Option<Bounds> {
         let reckon = || self.outline_on_plane();
-        let outline = self.kept_outline.map_or_else(reckon, |kept| *kept.get_or_init(reckon))?;
+        let outline = self.web_map.map_or_else(reckon, |kept| kept.outline(reckon))?;
         let lattice = self.lattice();
         Bounds::around([(outline.minx, outline.miny), (outline.maxx, outline.maxy)].map(|place| lattice.of_crs(place)))
     }
@@ -122,6 +121,12 @@ impl<'a> Projection<'a> {
     /// Full-resolution raster pixels that one view pixel spans in its narrower direction, near the middle of the
     /// raster. Depends on raster and zoom alone, never on where the view lies.
     pub(super) fn raster_px_per_view_px(&self) -> Option<f64> {
+        let Lattice { origin_x, origin_y, pixel_x, pixel_y, .. } = self.lattice();
+        let reckon = || self.scale();
+        self.web_map.map_or_else(reckon, |kept| kept.scale([origin_x, origin_y, pixel_x, pixel_y], reckon))
+    }
+
+    fn scale(&self) -> Option<f64> {
         let anchors = [(0.5, 0.5), (0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25)];
         let scale = |(x, y): (f64, f64)| self.scale_at((x * self.width_px, y * self.height_px));
         let mut scales: Vec<f64> = anchors.into_iter().filter_map(scale).collect();
@@ -144,16 +149,17 @@ impl<'a> Projection<'a> {
     }
 }
 
-/// x is the same place a full turn on: takes the turn that lies nearest to the raster's middle, so that a raster across the
-/// antimeridian is found from both sides. Both edges of one that goes once round the globe stay where they are.
+/// x is the same place a full turn on: takes the turn that lies nearest to the raster's middle, so that a raster across
+/// the antimeridian is found from both sides. Both edges of one that goes once round the globe stay where they are.
 pub(super) fn nearest_turn(x: f64, middle: f64, turn: f64) -> f64 {
     const HALF_TURN: f64 = 0.5 + 1e-9;
     let away = (middle - x) / turn;
     x + turn * (away.abs() - HALF_TURN).ceil().max(0.0).copysign(away)
 }
 
-/// A place in the raster's own system, on the raster's side of the antimeridian; not a number where that does not reach. One that is in it already stays what the numbers
-/// say: on its way through degrees it might fall from the edge of a pixel.
+/// A place in the raster's own system, on the raster's side of the antimeridian; not a number where that does not
+/// reach. One that is in it already stays what the numbers say: on its way through degrees it might fall from the edge
+/// of a pixel.
 ///
 /// # Errors
 /// As [`Projection::new`].

@@ -72,8 +72,9 @@ const MEASURED_SHARE: f64 = 1e-4;
 /// How many times a proposed pixel may be larger or smaller than those within a box.
 const MOST_TIMES_OFF: f64 = 3.0;
 
-/// The size of the raster in `target`, in one piece also across the antimeridian, for a box there: what is proposed for all of it,
-/// unless within the box its pixels are others. What a world-wide raster makes of its corners may tell nothing.
+/// The size of the raster in `target`, in one piece also across the antimeridian, for a box there: what is proposed for
+/// all of it, unless within the box its pixels are others. What a world-wide raster makes of its corners may tell
+/// nothing.
 pub(super) fn size_within(header: &Header, target: &Crs, bounds: Bounds) -> Option<SuggestedSize> {
     if let Some(size) = on_web_map(header, target) {
         return Some(size);
@@ -118,8 +119,8 @@ fn pixel_side_within(header: &Header, target: &Crs, bounds: Bounds) -> Option<f6
     (!sides.is_empty()).then(|| *sides.select_nth_unstable_by(middle, f64::total_cmp).1)
 }
 
-/// The size in `target`. Longitudes run on only where they must: of a raster that does not cross the antimeridian both ways
-/// are one.
+/// The size in `target`. Longitudes run on only where they must: of a raster that does not cross the antimeridian both
+/// ways are one.
 fn size_counting(header: &Header, target: &Crs, longitudes: Longitudes) -> Option<SuggestedSize> {
     if longitudes == Longitudes::Within180 {
         return suggested_size(header, target, longitudes);
@@ -184,18 +185,18 @@ pub(super) fn with_poles(area: Bounds, target: &Crs, crs: &Crs, bounds: [f64; 4]
     }
 }
 
-/// Size in `target` of a raster's pixels by which rio-tiler chooses the overview that a tile is read from, but for longitudes,
-/// which are counted as for zooms.
+/// Size in `target` of a raster's pixels by which rio-tiler chooses the overview that a tile is read from, but for
+/// longitudes, which are counted as for zooms.
 pub(super) fn resolution_for_tiles(tiff: &GeoTiff, target: &Crs) -> Option<f64> {
     let reckon = || match on_web_map(tiff.header(), target) {
         Some(size) => Some(size.resolution),
         None => size_counting(tiff.header(), target, tiff.longitudes()).map(|size| size.resolution),
     };
-    if target.epsg() == Some(WEB_MERCATOR) { tiff.web_mercator_resolution(reckon) } else { reckon() }
+    if target.epsg() == Some(WEB_MERCATOR) { tiff.web_map().resolution(reckon) } else { reckon() }
 }
 
-/// The same of a raster in degrees that reaches beyond the web map: only the part between its edges counts, since near the poles
-/// pixels grow beyond measure.
+/// The same of a raster in degrees that reaches beyond the web map: only the part between its edges counts, since near
+/// the poles pixels grow beyond measure.
 fn on_web_map(header: &Header, target: &Crs) -> Option<SuggestedSize> {
     let georef = header.georef.as_ref().filter(|georef| georef.crs.epsg() == Some(WGS84))?;
     let (grid, size_px) = georef.placement.grid((header.levels[0].width_px, header.levels[0].height_px));
