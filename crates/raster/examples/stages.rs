@@ -1,7 +1,8 @@
 //! Milliseconds a tile by stage: `stages FILE.tif [TILES [SEED [CACHE_MIB]]]` renders random tiles of a local raster,
 //! twice over, on one thread, and prints where the time goes, and how much of it nobody can do without: to inflate each
-//! touched block once by the library that we use, and to encode the picture; and what libraries alone would need for both, ISA-L
-//! at level 1 for a gray picture. Pin it to a core (`taskset -c 1`) when you compare.
+//! touched block once by the library that we use, and to encode the picture; and what libraries alone would need for
+//! both, ISA-L at level 1 for a gray picture. Both are measured after every few tiles, so that a processor that is now
+//! slower, now faster is so for all. Pin it to a core (`taskset -c 1`) when you compare.
 
 use std::{
     error::Error,
@@ -25,6 +26,9 @@ use aurora_tile::{Bounds, TileId, TileMatrixSet, lon_lat_to_mercator};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+/// Tiles between looks at what they would need at least: far more than the processor's caches hold.
+const TILES_AT_ONCE: usize = 20;
+
 const STAGES: [&str; 5] = ["plan", "fetch", "decode+warp", "style", "encode"];
 
 /// Time by stage and what else is worth a line.
@@ -33,10 +37,13 @@ struct Totals {
     by_stage: [Duration; STAGES.len()],
     tiles: u32,
     outside: u32,
+    /// Blocks decoded by the tiles since the last look at the floor, and their pictures.
     decoded: Vec<BlockId>,
+    pictures: Vec<Picture>,
+    blocks: usize,
     png_bytes: usize,
-    /// Whether each picture is deflated by ISA-L, too, and how long that took.
-    deflates: bool,
+    /// `None` for compressions that are not looked at.
+    inflating: Option<Duration>,
     deflating: Duration,
 }
 
@@ -51,23 +58,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         let cache = BlockCache::new(cache_mib << 20);
         let style = auto_style(&tiff).await?;
         let chosen: Vec<TileId> = (0..tiles).map(|_| random_tile(&tiff, &mut seed)).collect::<Result<_, _>>()?;
-        let mut passes = Vec::new();
         for pass in ["blocks not yet decoded", "blocks in the cache as far as they fit"] {
-            let mut totals = Totals::default();
-            for &tile in &chosen {
-                render_one(&tiff, tile, &cache, &style, &mut totals).await?;
+            let mut totals = Totals { inflating: Some(Duration::ZERO), ..Totals::default() };
+            for some in chosen.chunks(TILES_AT_ONCE) {
+                for &tile in some {
+                    render_one(&tiff, tile, &cache, &style, &mut totals).await?;
+                }
+                totals.add_floor(&tiff).await?;
             }
-            passes.push((pass, totals, cache.counts()));
-        }
-        // Between the stages it would take the processor's caches from them.
-        let mut deflated = Totals { deflates: true, ..Totals::default() };
-        for &tile in &chosen {
-            render_one(&tiff, tile, &cache, &style, &mut deflated).await?;
-        }
-        for (pass, totals, counts) in passes {
             println!("-- {pass}");
-            totals.print(inflating(&tiff, &totals.decoded).await?, deflated.deflating);
-            println!("{counts:?}");
+            totals.print();
+            println!("{:?}", cache.counts());
         }
         Ok(())
     })
@@ -138,11 +139,9 @@ async fn render_one(
     let planned = looked;
     let ends = [start, planned, fetch_end, painted, styled, Instant::now()];
     totals.by_stage.iter_mut().zip(ends.windows(2)).for_each(|(total, pair)| *total += pair[1] - pair[0]);
-    if totals.deflates {
-        totals.deflating += deflating(&picture);
-    }
     totals.tiles += 1;
     totals.png_bytes += png.len();
+    totals.pictures.push(picture);
     Ok(())
 }
 
@@ -162,7 +161,8 @@ fn deflating(picture: &Picture) -> Duration {
     took
 }
 
-/// Time to inflate blocks, and nothing else, each as often as it is named; `None` for other compressions than the usual.
+/// Time to inflate blocks, and nothing else, each as often as it is named; `None` for other compressions than the
+/// usual.
 async fn inflating(tiff: &GeoTiff, blocks: &[BlockId]) -> Result<Option<Duration>, Box<dyn Error>> {
     let (mut sum, mut out) = (Duration::ZERO, Vec::new());
     // Made anew for each block it would take a sixth of the time again.
@@ -186,7 +186,16 @@ async fn inflating(tiff: &GeoTiff, blocks: &[BlockId]) -> Result<Option<Duration
 }
 
 impl Totals {
-    fn print(&self, inflating: Option<Duration>, deflating: Duration) {
+    /// What the tiles since the last look would need at least.
+    async fn add_floor(&mut self, tiff: &GeoTiff) -> Result<(), Box<dyn Error>> {
+        self.blocks += self.decoded.len();
+        let inflating = inflating(tiff, &std::mem::take(&mut self.decoded)).await?;
+        self.inflating = self.inflating.zip(inflating).map(|(sum, more)| sum + more);
+        self.deflating += std::mem::take(&mut self.pictures).iter().map(deflating).sum::<Duration>();
+        Ok(())
+    }
+
+    fn print(&self) {
         let each = |total: Duration| total.as_secs_f64() * 1000.0 / f64::from(self.tiles.max(1));
         let sum: Duration = self.by_stage.iter().sum();
         for (name, total) in STAGES.iter().zip(self.by_stage) {
@@ -196,12 +205,10 @@ impl Totals {
         let mean_bytes = self.png_bytes / self.tiles.max(1) as usize;
         println!(
             "{} tiles ({} outside), {} blocks decoded, {mean_bytes} bytes a PNG",
-            self.tiles,
-            self.outside,
-            self.decoded.len()
+            self.tiles, self.outside, self.blocks
         );
-        if let (Some(inflating), Some(encoding)) = (inflating, self.by_stage.last()) {
-            for (name, encoding) in [("floor", *encoding), ("by libraries", deflating)] {
+        if let (Some(inflating), Some(encoding)) = (self.inflating, self.by_stage.last()) {
+            for (name, encoding) in [("floor", *encoding), ("by libraries", self.deflating)] {
                 let floor = inflating + encoding;
                 let times = sum.as_secs_f64() / floor.as_secs_f64();
                 println!(
