@@ -15,7 +15,7 @@ use std::{
 };
 
 use quick_cache::{
-    DefaultHashBuilder, Equivalent, OptionsBuilder, Weighter,
+    DefaultHashBuilder, Equivalent, Lifecycle, OptionsBuilder, Weighter,
     sync::{Cache, DefaultLifecycle},
 };
 
@@ -26,6 +26,7 @@ use packed::Packed;
 use crate::{
     block::{Block, BlockId, Samples, SharedBlock},
     source::ByteSource,
+    spare,
 };
 
 /// What an entry costs beside its samples: key, block header and the cache's own node.
@@ -81,6 +82,14 @@ impl Kept {
         }
     }
 
+    /// Leaves its buffer, if no render holds it, to the next block that this thread decodes: a full cache asks the
+    /// system for no pages then.
+    fn give_buffers(self) {
+        if let Self::Plain(block) = self {
+            Arc::into_inner(block).into_iter().for_each(spare::give_block);
+        }
+    }
+
     fn weight_bytes(&self) -> u64 {
         let samples_bytes = match self {
             Self::Plain(block) => allocated_bytes(block.samples.as_ref().map_or(0, Samples::capacity_bytes)),
@@ -102,6 +111,9 @@ pub fn allocated_bytes(bytes: usize) -> usize {
     let doubling = bytes.next_power_of_two() / 2;
     bytes.next_multiple_of((doubling / SIZES_A_DOUBLING).max(1))
 }
+
+/// What a block that comes pushes out; if it is more than two, the others are let go.
+type Gone = <DefaultLifecycle<Key, Kept> as Lifecycle<Key, Kept>>::RequestState;
 
 /// Weighs blocks.
 #[derive(Debug, Clone, Copy)]
@@ -193,8 +205,9 @@ impl BlockCache {
 
     /// Keeps a block and hands it back shared. What no longer fits is let go before this returns.
     pub fn insert(&self, source: &SourceKey, id: BlockId, block: Block) -> SharedBlock {
-        let shared = Arc::new(block);
-        self.blocks.insert(Key(source.clone(), id), Kept::of(&shared));
+        let (shared, mut gone) = (Arc::new(block), Gone::default());
+        self.blocks.insert_with_lifecycle(Key(source.clone(), id), Kept::of(&shared), &mut gone);
+        gone.into_iter().flatten().for_each(|(_, kept)| kept.give_buffers());
         shared
     }
 
@@ -213,5 +226,34 @@ impl BlockCache {
 impl fmt::Debug for BlockCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BlockCache").field("counts", &self.counts()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_pushed_out_leaves_its_buffer_unless_a_render_holds_it() {
+        let block = |samples: Vec<u8>| {
+            let (width_px, height_px) = (samples.len() as u32, 1);
+            Block { width_px, height_px, rows: 0..1, samples_per_pixel: 1, samples: Some(Samples::U8(samples)) }
+        };
+        let (cache, source) = (BlockCache::new(3000), SourceKey("a scene".into()));
+        let mut index = 0;
+        let mut insert = |samples: Vec<u8>| {
+            index += 1;
+            cache.insert(&source, BlockId { level: 0, plane: 0, index }, block(samples))
+        };
+        let first = vec![1; 2000];
+        let address = first.as_ptr();
+        drop(insert(first));
+        let held = insert(vec![2; 2000]);
+        assert_eq!(cache.counts().blocks, 1, "there is room for one");
+        let spared = spare::take::<u8>(2000);
+        assert_eq!(spared.as_ptr(), address, "the first one's");
+        drop(insert(vec![3; 2000]));
+        let (spared, Some(Samples::U8(held))) = (spare::take::<u8>(2000), &held.samples) else { panic!("bytes") };
+        assert!(spared.as_ptr() != held.as_ptr() && held.iter().all(|&byte| byte == 2), "a render still reads it");
     }
 }

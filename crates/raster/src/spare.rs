@@ -3,7 +3,7 @@
 //! Blocks of half a megabyte come and go with every tile. Given back to the allocator and taken anew, their pages are
 //! fetched from the system over and over, and those not yet given back stand beside what is in use. A thread keeps
 //! [`MOST`] buffers of at most [`MOST_BYTES`]. Callers: [`crate::codec`] and the cache take (and have pages
-//! handed out), [`crate::render`] gives back.
+//! handed out), [`crate::render`] and the cache give back.
 
 use std::{any::Any, cell::RefCell, mem::MaybeUninit, ops::RangeInclusive, slice};
 
@@ -50,7 +50,6 @@ pub(crate) unsafe fn filled<T: Pod, E>(
 ) -> Result<Vec<T>, E> {
     let mut numbers = take_fitting(len);
     let room: &mut [MaybeUninit<T>] = &mut numbers.spare_capacity_mut()[..len];
-    populate(room);
     // SAFETY: the same memory as bytes, which need no alignment.
     fill(unsafe { slice::from_raw_parts_mut(room.as_mut_ptr().cast(), size_of_val(room)) })?;
     // SAFETY: all bytes were written, as the caller promises, and any bytes make numbers.
@@ -87,7 +86,14 @@ fn take_of<T: 'static>(room: RangeInclusive<usize>) -> Vec<T> {
         let at = all.iter().rposition(fits)?;
         all.remove(at).downcast::<Vec<T>>().ok()
     });
-    kept.map_or_else(|| Vec::with_capacity(*room.start()), |kept| *kept)
+    kept.map_or_else(|| with_pages(*room.start()), |kept| *kept)
+}
+
+/// A new vector for what will be written throughout.
+fn with_pages<T>(len: usize) -> Vec<T> {
+    let mut numbers = Vec::with_capacity(len);
+    populate(numbers.spare_capacity_mut());
+    numbers
 }
 
 /// Keeps a vector in the place of the one that was kept longest.

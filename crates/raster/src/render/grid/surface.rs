@@ -19,7 +19,7 @@ pub(super) const EXACT_POINTS: usize = NODES * NODES + TRIALS * TRIALS;
 const TOLERANCE_PX: f64 = 1e-7;
 
 /// Largest coefficient left out, in source pixels: all that are together stay far below the tolerance.
-const NEGLIGIBLE_PX: f64 = 1e-10;
+const NEGLIGIBLE_PX: f64 = 1e-9;
 
 /// Column and row in source pixels.
 type Place = (f64, f64);
@@ -146,10 +146,11 @@ fn is_needed((x, y): Place) -> bool {
 
 /// Value of a sum of Chebyshev polynomials, from the least degree on, at −1 to 1.
 fn clenshaw(coefficients: impl DoubleEndedIterator<Item = Place>, at: f64) -> Place {
-    let (mut last, mut before) = ((0.0, 0.0), (0.0, 0.0));
+    let (mut last, mut before, twice) = ((0.0, 0.0), (0.0, 0.0), 2.0 * at);
     for coefficient in coefficients.rev() {
-        let next = (coefficient.0 + 2.0 * at * last.0 - before.0, coefficient.1 + 2.0 * at * last.1 - before.1);
-        (before, last) = (last, next);
+        // A turn waits for the one before in a product and a sum only.
+        let rest = (coefficient.0 - before.0, coefficient.1 - before.1);
+        (before, last) = (last, (rest.0 + twice * last.0, rest.1 + twice * last.1));
     }
     // The last turn of it doubled what counts once.
     (last.0 - at * before.0, last.1 - at * before.1)
