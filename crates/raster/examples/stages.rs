@@ -40,6 +40,7 @@ struct Totals {
     /// Blocks decoded by the tiles since the last look at the floor, and their pictures.
     decoded: Vec<BlockId>,
     pictures: Vec<Picture>,
+    /// Blocks decoded in all.
     blocks: usize,
     png_bytes: usize,
     /// `None` for compressions that are not looked at.

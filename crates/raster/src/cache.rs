@@ -84,7 +84,7 @@ impl Kept {
 
     /// Leaves its buffer, if no render holds it, to the next block that this thread decodes: a full cache asks the
     /// system for no pages then.
-    fn give_buffers(self) {
+    fn give_buffer(self) {
         if let Self::Plain(block) = self {
             Arc::into_inner(block).into_iter().for_each(spare::give_block);
         }
@@ -207,7 +207,7 @@ impl BlockCache {
     pub fn insert(&self, source: &SourceKey, id: BlockId, block: Block) -> SharedBlock {
         let (shared, mut gone) = (Arc::new(block), Gone::default());
         self.blocks.insert_with_lifecycle(Key(source.clone(), id), Kept::of(&shared), &mut gone);
-        gone.into_iter().flatten().for_each(|(_, kept)| kept.give_buffers());
+        gone.into_iter().flatten().for_each(|(_, kept)| kept.give_buffer());
         shared
     }
 
@@ -239,21 +239,21 @@ mod tests {
             let (width_px, height_px) = (samples.len() as u32, 1);
             Block { width_px, height_px, rows: 0..1, samples_per_pixel: 1, samples: Some(Samples::U8(samples)) }
         };
-        let (cache, source) = (BlockCache::new(3000), SourceKey("a scene".into()));
+        let (cache, source) = (BlockCache::new(150_000), SourceKey("a scene".into()));
         let mut index = 0;
         let mut insert = |samples: Vec<u8>| {
             index += 1;
             cache.insert(&source, BlockId { level: 0, plane: 0, index }, block(samples))
         };
-        let first = vec![1; 2000];
+        let first = vec![1; 100_000];
         let address = first.as_ptr();
         drop(insert(first));
-        let held = insert(vec![2; 2000]);
+        let held = insert(vec![2; 100_000]);
         assert_eq!(cache.counts().blocks, 1, "there is room for one");
-        let spared = spare::take::<u8>(2000);
+        let spared = spare::take::<u8>(100_000);
         assert_eq!(spared.as_ptr(), address, "the first one's");
-        drop(insert(vec![3; 2000]));
-        let (spared, Some(Samples::U8(held))) = (spare::take::<u8>(2000), &held.samples) else { panic!("bytes") };
+        drop(insert(vec![3; 100_000]));
+        let (spared, Some(Samples::U8(held))) = (spare::take::<u8>(100_000), &held.samples) else { panic!("bytes") };
         assert!(spared.as_ptr() != held.as_ptr() && held.iter().all(|&byte| byte == 2), "a render still reads it");
     }
 }

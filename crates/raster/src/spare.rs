@@ -1,9 +1,9 @@
-//! Large buffers that a thread is done with, kept for its next block.
+//! Large buffers that a thread is done with, or that its last block pushed out of the cache, kept for its next block.
 //!
 //! Blocks of half a megabyte come and go with every tile. Given back to the allocator and taken anew, their pages are
 //! fetched from the system over and over, and those not yet given back stand beside what is in use. A thread keeps
-//! [`MOST`] buffers of at most [`MOST_BYTES`]. Callers: [`crate::codec`] and the cache take (and have pages
-//! handed out), [`crate::render`] and the cache give back.
+//! [`MOST`] buffers of at most [`MOST_BYTES`], which no budget counts. Callers: [`crate::codec`] and the cache take
+//! (and have pages handed out), [`crate::render`] and the cache give back.
 
 use std::{any::Any, cell::RefCell, mem::MaybeUninit, ops::RangeInclusive, slice};
 
@@ -14,8 +14,9 @@ use crate::block::{Block, Samples};
 /// Buffers that a thread keeps.
 const MOST: usize = 3;
 
-/// Pages of the least buffer that is worth a call to the system.
-const LEAST_POPULATED_PAGES: usize = 16;
+/// Least buffer kept, in bytes, and least one that pages are asked for in one go: smaller ones cost little, and would
+/// push out those that do not.
+const LEAST_BYTES: usize = 1 << 16;
 
 /// Largest buffer kept, in bytes: that of a usual block.
 const MOST_BYTES: usize = 1 << 20;
@@ -65,7 +66,7 @@ pub(crate) fn populate<T>(room: &mut [MaybeUninit<T>]) {
     use rustix::mm::{Advice, madvise};
     let page_bytes = rustix::param::page_size();
     // Of a larger one a hostile file may want no more than the beginning.
-    if !(LEAST_POPULATED_PAGES * page_bytes..=MOST_BYTES).contains(&size_of_val(room)) {
+    if !(LEAST_BYTES..=MOST_BYTES).contains(&size_of_val(room)) {
         return;
     }
     let start = room.as_mut_ptr().cast::<u8>();
@@ -98,7 +99,7 @@ fn with_pages<T>(len: usize) -> Vec<T> {
 
 /// Keeps a vector in the place of the one that was kept longest.
 fn give<T: 'static>(mut numbers: Vec<T>) {
-    if numbers.capacity() == 0 || numbers.capacity() * size_of::<T>() > MOST_BYTES {
+    if !(LEAST_BYTES..=MOST_BYTES).contains(&(numbers.capacity() * size_of::<T>())) {
         return;
     }
     numbers.clear();
@@ -129,22 +130,23 @@ mod tests {
     #[test]
     fn a_buffer_comes_back_for_what_fits_it() {
         KEPT.take();
-        give(Vec::<u16>::with_capacity(1000));
-        assert_eq!(take::<u8>(500).capacity(), 500, "another type");
-        assert_eq!(take::<u16>(1001).capacity(), 1001, "it is too small");
-        assert_eq!(take_fitting::<u16>(600).capacity(), 600, "it is too large");
-        let again = take::<u16>(600);
-        assert_eq!((again.len(), again.capacity()), (0, 1000));
-        assert_eq!(take::<u16>(600).capacity(), 600, "taken only once");
+        give(Vec::<u16>::with_capacity(100_000));
+        assert_eq!(take::<u8>(50_000).capacity(), 50_000, "another type");
+        assert_eq!(take::<u16>(100_001).capacity(), 100_001, "it is too small");
+        assert_eq!(take_fitting::<u16>(60_000).capacity(), 60_000, "it is too large");
+        let again = take::<u16>(60_000);
+        assert_eq!((again.len(), again.capacity()), (0, 100_000));
+        assert_eq!(take::<u16>(60_000).capacity(), 60_000, "taken only once");
         give(again);
-        assert_eq!(take_fitting::<u16>(990).capacity(), 1000);
+        assert_eq!(take_fitting::<u16>(99_000).capacity(), 100_000);
     }
 
     #[test]
-    fn few_are_kept_and_none_that_is_large() {
+    fn few_are_kept_and_none_that_is_very_large_or_small() {
         KEPT.take();
         give(Vec::<u8>::with_capacity(MOST_BYTES + 1));
-        (1..10).for_each(|size| give(Vec::<f32>::with_capacity(size * 100)));
+        (1..10).for_each(|size| give(Vec::<f32>::with_capacity(LEAST_BYTES / 4 + size * 100)));
+        (0..10).for_each(|less| give(Vec::<f64>::with_capacity(LEAST_BYTES / 8 - 1 - less)));
         assert_eq!(KEPT.with_borrow(Vec::len), MOST);
         assert!(KEPT.with_borrow(|all| all.iter().all(|kept| kept.downcast_ref::<Vec<f32>>().is_some())));
     }

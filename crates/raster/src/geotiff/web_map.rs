@@ -36,11 +36,20 @@ impl WebMap {
     /// asked for than are kept, those asked for first are reckoned again.
     pub(crate) fn scale(&self, grid: PixelGrid, reckon: impl FnOnce() -> Option<f64>) -> Option<f64> {
         let kept = || self.scales.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = kept().iter().find(|(of, _)| *of == grid).map(|&(_, scale)| scale);
+        let taken = |kept: &mut Vec<(PixelGrid, Option<f64>)>| {
+            let at = kept.iter().position(|(of, _)| *of == grid)?;
+            Some(kept.remove(at).1)
+        };
+        let known = {
+            let mut kept = kept();
+            // The last one asked for stands last.
+            taken(&mut kept).inspect(|&scale| kept.push((grid, scale)))
+        };
         known.unwrap_or_else(|| {
-            // Two that reckon at once get the same.
             let scale = reckon();
             let mut kept = kept();
+            // Another may have reckoned it meanwhile.
+            taken(&mut kept);
             if kept.len() == MOST_SCALES {
                 kept.remove(0);
             }
@@ -55,15 +64,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scales_are_reckoned_once_a_grid_and_the_oldest_go() {
+    fn scales_are_reckoned_once_a_grid_and_those_not_asked_for_go() {
         let map = WebMap::default();
         let grid = |zoom: usize| [0.0, 0.0, 1.0 / zoom as f64, 1.0];
         let of = |zoom: usize| map.scale(grid(zoom), || Some(zoom as f64));
         assert!((1..=MOST_SCALES).all(|zoom| of(zoom) == Some(zoom as f64)));
         assert!((1..=MOST_SCALES).all(|zoom| map.scale(grid(zoom), || None) == Some(zoom as f64)));
-        assert_eq!(of(MOST_SCALES + 1), Some(33.0));
-        assert_eq!(map.scale(grid(1), || Some(0.5)), Some(0.5), "the first one went");
-        assert_eq!(map.scale(grid(3), || None), Some(3.0));
+        assert_eq!(of(1), Some(1.0), "asked for again");
+        assert_eq!(of(MOST_SCALES + 1), Some((MOST_SCALES + 1) as f64));
+        assert_eq!(map.scale(grid(2), || Some(0.5)), Some(0.5), "the one asked for longest ago went");
+        assert_eq!(map.scale(grid(1), || None), Some(1.0));
         assert_eq!(map.scales.lock().expect("not poisoned").len(), MOST_SCALES);
     }
 }

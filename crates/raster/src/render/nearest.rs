@@ -193,6 +193,9 @@ mod tests {
             let mut line = vec![0; pixels];
             let did = wide::copy::<2>(&way, bytemuck::cast_slice(&words), bytemuck::cast_slice_mut(&mut line));
             prop_assert!(!did || line == wanted);
+            let mut line = vec![0; pixels];
+            let did = sixteens::copy::<1>(&way, &bytes, &mut line);
+            prop_assert_eq!(did, fits_window && step.x <= sixteens::LONGEST_STEP && pixels >= 16 && sixteens::is_supported());
             for by_registers in [windows::copy::<1>, sixteens::copy::<1>, wide::copy::<1>] {
                 let mut line = vec![0; pixels];
                 let did = by_registers(&way, &bytes, &mut line);

@@ -1,4 +1,4 @@
-//! Rows of the lattice placed by straight pieces between exact points, as GDAL's warp places them.
+//! Rows of the lattice placed by straight pieces between points, as GDAL's warp places them.
 //!
 //! A row is straight where its middle then errs little, else each half is looked at by itself, down to a few pixels,
 //! which are placed one by one. [`super::rows`] takes this way for rasters that are shown so small that each of their
@@ -59,16 +59,16 @@ impl<F: Fn(u32) -> (f64, f64)> Row<'_, F> {
             return (begin..begin + len).for_each(|pixel| self.point(pixel, visit));
         }
         let (middle, last) = ((len - 1) / 2, len - 1);
-        let exact = (self.place)(begin + middle);
+        let placed = (self.place)(begin + middle);
         let end = end.unwrap_or_else(|| (self.place)(begin + last));
         let step = ((end.0 - start.0) / f64::from(last), (end.1 - start.1) / f64::from(last));
         let guess = (start.0 + step.0 * f64::from(middle), start.1 + step.1 * f64::from(middle));
         // Not a number is never near.
-        if (guess.0 - exact.0).abs() + (guess.1 - exact.1).abs() <= GDAL_TOLERANCE_PX {
+        if (guess.0 - placed.0).abs() + (guess.1 - placed.1).abs() <= GDAL_TOLERANCE_PX {
             return visit(Chord { begin, len, start: Position::of_centre(start), step: Position::of(step) });
         }
         self.walk(Piece { begin, len: middle, start, end: None }, visit);
-        self.walk(Piece { begin: begin + middle, len: len - middle, start: exact, end: Some(end) }, visit);
+        self.walk(Piece { begin: begin + middle, len: len - middle, start: placed, end: Some(end) }, visit);
     }
 
     fn point(&self, pixel: u32, visit: &mut impl FnMut(Chord)) {

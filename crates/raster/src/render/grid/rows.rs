@@ -66,7 +66,9 @@ impl Grid<'_> {
             Surface::through(ends(square.col, cols), ends(square.row, &part.rows), exact)
         };
         let is_worth_it = (part.rows.end - part.rows.start) * LEAST_EXACT_POINTS > surface::EXACT_POINTS as i64;
-        is_worth_it.then(|| through(&(0..square.side_px)).or_else(|| through(&part.cols))).flatten()
+        let whole = 0..square.side_px;
+        let of_part = || if part.cols == whole { None } else { through(&part.cols) };
+        is_worth_it.then(|| through(&whole).or_else(of_part)).flatten()
     }
 
     /// Spans of a view row inside the level: of its part in a square those in `cols` of the view, near `sought` columns

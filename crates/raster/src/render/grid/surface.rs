@@ -11,6 +11,9 @@ const NODES: usize = 8;
 /// Points in each direction at which the polynomial is tried.
 const TRIALS: usize = 4;
 
+/// Where the inner ones lie: the cosines of three and five eighths of π, halfway between nodes, where it errs most.
+const INNER_TRIALS: [f64; 2] = [0.382_683_432_365_089_8, -0.382_683_432_365_089_8];
+
 /// Exact points that a surface costs.
 pub(super) const EXACT_POINTS: usize = NODES * NODES + TRIALS * TRIALS;
 
@@ -18,7 +21,7 @@ pub(super) const EXACT_POINTS: usize = NODES * NODES + TRIALS * TRIALS;
 /// cut to pixels.
 const TOLERANCE_PX: f64 = 1e-7;
 
-/// Largest coefficient left out, in source pixels: all that are together stay far below the tolerance.
+/// Largest coefficient left out, in source pixels: all that are together stay below the tolerance.
 const NEGLIGIBLE_PX: f64 = 1e-9;
 
 /// Column and row in source pixels.
@@ -52,10 +55,10 @@ impl Surface {
     /// tells; `None` where it does not meet others between them, or where a place has no image.
     pub(super) fn through(cols: (f64, f64), rows: (f64, f64), exact: impl Fn(&mut [Place])) -> Option<Self> {
         let (across, down) = (Axis::between(cols), Axis::between(rows));
-        let cosines = array::from_fn(|degree| array::from_fn(|node| (degree as f64 * node_angle(node as f64)).cos()));
+        let cosines = array::from_fn(|degree| array::from_fn(|node| (degree as f64 * node_angle(node)).cos()));
         let nodes = |row: usize| {
-            let row = down.at(node_angle(row as f64).cos());
-            let mut places = array::from_fn(|col| (across.at(node_angle(col as f64).cos()), row));
+            let row = down.at(node_angle(row).cos());
+            let mut places = array::from_fn(|col| (across.at(node_angle(col).cos()), row));
             exact(&mut places);
             coefficients(&cosines, &places)
         };
@@ -73,13 +76,12 @@ impl Surface {
         surface.meets(exact).then_some(surface)
     }
 
-    /// Whether it meets the exact way halfway between nodes, where it errs most. Not a number meets nothing.
+    /// Whether it meets the exact way between nodes and at the outermost pixels, beyond all nodes, where a jump would
+    /// show nowhere else. Not a number meets nothing.
     fn meets(&self, exact: impl Fn(&mut [Place])) -> bool {
-        let share = |trial: usize| node_angle((trial * NODES / TRIALS) as f64 + 0.5).cos();
-        (0..TRIALS).all(|row| {
-            let row = self.down.at(share(row));
+        let cols = self.across.trials();
+        self.down.trials().into_iter().all(|row| {
             let line = self.line(row);
-            let cols: [f64; TRIALS] = array::from_fn(|col| self.across.at(share(col)));
             let mut places = cols.map(|col| (col, row));
             exact(&mut places);
             cols.iter().zip(places).all(|(&col, exact)| {
@@ -89,7 +91,7 @@ impl Surface {
         })
     }
 
-    /// The surface along a row, in lattice pixels.
+    /// The surface along a row between its edges, in lattice pixels.
     pub(super) fn line(&self, row: f64) -> Line {
         let share = self.down.share(row);
         let mut coefficients = [(0.0, 0.0); NODES];
@@ -113,6 +115,12 @@ impl Axis {
         Self { middle: f64::midpoint(low, high), half: (high - low) / 2.0 }
     }
 
+    /// Centres of the outermost pixels, and two points between.
+    fn trials(self) -> [f64; TRIALS] {
+        let [after, before] = INNER_TRIALS.map(|share| self.at(share));
+        [self.at(-1.0) + 0.5, before, after, self.at(1.0) - 0.5]
+    }
+
     fn at(self, share: f64) -> f64 {
         self.middle + self.half * share
     }
@@ -122,9 +130,9 @@ impl Axis {
     }
 }
 
-/// Angle of which a node is the cosine; of halves, what lies between two nodes.
-fn node_angle(node: f64) -> f64 {
-    PI * (node + 0.5) / NODES as f64
+/// Angle of which a node is the cosine.
+fn node_angle(node: usize) -> f64 {
+    PI * (node as f64 + 0.5) / NODES as f64
 }
 
 /// Chebyshev coefficients of what is known at the nodes; `cosines` are those of the nodes' angles, `[degree][node]`.
@@ -192,7 +200,12 @@ mod tests {
 
     #[test]
     fn what_jumps_breaks_or_has_no_image_is_not_met() {
-        assert!(through(|(x, y)| (if x < 1100.0 { x } else { x + 360.0 }, y)).is_none());
+        for jump in [1001.0, 1100.0, 1255.0] {
+            assert!(through(|(x, y)| (if x < jump { x } else { x + 360.0 }, y)).is_none(), "{jump}");
+        }
+        for jump in [71.0, 80.0, 101.0] {
+            assert!(through(|(x, y)| (x, if y < jump { y } else { -y })).is_none(), "{jump}");
+        }
         assert!(through(|(x, y)| (x, (y - 80.0).abs())).is_none());
         assert!(through(|(x, y)| (x, if y > 100.0 { f64::NAN } else { y })).is_none());
     }
