@@ -4,7 +4,7 @@
     perf/hostile.py OUT [--port 24300] [--many 16000] [--memory 256MiB]
 
 Makes a scene, starts a server on it, and in turn: keeps connections idle after an
-answer each, opens them and says nothing, sends heads that never end, asks and does not read, and sends heads and bodies that
+answer each, opens them and says nothing, sends short and long heads that never end, asks and does not read, and sends heads and bodies that
 are too large; every time a neighbour, a process of its own, asks for a cached tile ten times a second. Exit status 1 when a
 connection costs more than is published, when memory does not come back, or when the neighbour fails or waits a second.
 """
@@ -111,6 +111,16 @@ def slow_heads(server, _, many):
     return clients
 
 
+def long_heads(server, _, many):
+    clients = silent(server, None, many)
+    for client in clients:
+        try:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX-Long: " + b"x" * 60_000)
+        except OSError:
+            pass  # It was shown the door.
+    return clients
+
+
 def slow_readers(server, path, many):
     clients = [server.connect(number, small=True) for number in range(many)]
     for client in clients:
@@ -149,7 +159,7 @@ def main():
     assert answer(server.connect(), path) == 200
     # The first crowd also brings code and tables into memory that stay.
     for name, attack in (("warm-up", idle), ("idle after an answer", idle), ("silent", silent), ("heads that never end", slow_heads),
-                         ("20 answers asked for, none read", slow_readers), ("heads and bodies too large", too_large)):
+                         ("long heads that never end", long_heads), ("20 answers asked for, none read", slow_readers), ("heads and bodies too large", too_large)):
         before, neighbour = server.rss_kib(), Neighbour(server, path)
         most, watching = [before], True
 

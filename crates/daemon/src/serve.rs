@@ -7,7 +7,7 @@
 //! finish, and what is left after the grace is dropped.
 //!
 //! The parts: `answers` is what is served, `sockets` listens, `accept` lets in, `ledger` knows who is there and `entry`
-//! what each is at, `quantum` for how many answers, `sweep` decides who has to go, `connection` speaks HTTP through
+//! what each is at, `heads` what they hold before they ask, `quantum` for how many answers, `sweep` decides who has to go, `connection` speaks HTTP through
 //! `rest`, `stream` and `body`, in the order of `turns`.
 
 mod accept;
@@ -16,6 +16,7 @@ mod body;
 mod connection;
 mod dues;
 mod entry;
+mod heads;
 mod ledger;
 mod quantum;
 mod rest;

@@ -274,6 +274,37 @@ async fn heads_and_bodies_are_bounded() {
     assert!(answer.ends_with('3'), "{answer}");
 }
 
+/// Each keeps to its bounds; together they would hold what is meant for something else.
+#[tokio::test]
+async fn long_heads_that_never_end_have_a_bound_together() {
+    const LONG_BYTES: usize = 60_000;
+    const MOST_BYTES: usize = 16 << 20;
+    const USUAL_BYTES: usize = 4 << 10;
+    let server = start(1000, Bounds { header_timeout: 2 * LIVENESS, ..Bounds::default() });
+    let head = |bytes: usize| format!("GET / HTTP/1.1\r\nHost: a\r\nX-Long: {}", "x".repeat(bytes));
+    let mut clients = Vec::new();
+    for _ in 0..MOST_BYTES / LONG_BYTES + 60 {
+        let mut client = connect(server.address).await;
+        // Whoever is one too many is closed, and may learn of it while it still sends.
+        let _ = client.write_all(head(LONG_BYTES).as_bytes()).await;
+        clients.push(client);
+    }
+    let fitting = MOST_BYTES / (LONG_BYTES - USUAL_BYTES) + 1;
+    let closed = async {
+        while server.connections.open() > fitting {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(LIVENESS, closed).await.expect("those beyond the bound are closed");
+    assert!(server.connections.open() > fitting / 2, "those within it wait on");
+    assert!(get_path(server.address, "/").await.ends_with("hello"), "a usual head is heard");
+    clients.clear();
+    until(&server.connections, 0).await;
+    let mut client = connect(server.address).await;
+    client.write_all(format!("{}\r\nConnection: close\r\n\r\n", head(LONG_BYTES)).as_bytes()).await.unwrap();
+    assert!(read_to_end(&mut client).await.ends_with("hello"), "what they held was given back");
+}
+
 #[tokio::test]
 async fn a_request_says_once_which_host_it_is_for() {
     let server = start(10, Bounds::default());

@@ -168,7 +168,11 @@ impl<A: Answers> Visit<A> {
             let Some(ended) = self.see_through(Pin::new(&mut *spoken), poll, finish).await else { return Ok(()) };
             let http1::Parts { io, read_buf, .. } = spoken.into_parts();
             stream = io.into_inner();
-            if !stream.goes_on(&read_buf) {
+            let goes_on = stream.goes_on(&read_buf);
+            // A head that was too long would be held until the client is gone.
+            drop(read_buf);
+            if !goes_on {
+                self.entry.head_ended();
                 self.part(&mut stream, ended.is_err() || self.entry.had_body()).await;
                 return Ok(ended?);
             }

@@ -73,14 +73,14 @@ impl Drop for Owed {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::atomic::AtomicUsize, time::Instant};
+    use std::time::Instant;
 
     use super::*;
     use crate::fair::Client;
 
     #[test]
     fn the_first_of_several_large_answers_is_due_until_it_is_taken() {
-        let entry = Arc::new(Entry::new(Client::OWN, Arc::new(AtomicUsize::new(1)), Instant::now()));
+        let entry = Arc::new(Entry::new(Client::OWN, Arc::default(), Arc::default(), Instant::now()));
         let answer = |bytes: usize, s: u64| due(vec![0; bytes].into(), &entry, Duration::from_secs(s));
         let small = answer(LARGE_BYTES, 1);
         assert_eq!(entry.dues.first_ms(), None);

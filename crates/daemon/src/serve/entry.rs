@@ -16,7 +16,10 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::dues::Dues;
+use super::{
+    dues::Dues,
+    heads::{Head, Heads},
+};
 use crate::fair::Client;
 
 /// [`Phase::Silent`] of a connection that nobody has looked at yet: it has not begun.
@@ -48,6 +51,8 @@ pub(super) struct Entry {
     /// Until when its large answers must have been taken.
     pub(super) dues: Dues,
     of_client: Arc<AtomicUsize>,
+    /// What has come in of a request's head.
+    head: Head,
     /// Answers so far.
     answers: AtomicU32,
     born: Instant,
@@ -75,12 +80,13 @@ pub(super) struct Entry {
 
 impl Entry {
     /// One that nobody has looked at yet, on a clock that began at `born`. `of_client` counts its client's connections,
-    /// this one among them.
-    pub(super) fn new(client: Client, of_client: Arc<AtomicUsize>, born: Instant) -> Self {
+    /// this one among them; `heads` is the account of all.
+    pub(super) fn new(client: Client, of_client: Arc<AtomicUsize>, heads: Arc<Heads>, born: Instant) -> Self {
         Self {
             client,
             dues: Dues::default(),
             of_client,
+            head: Head::new(heads),
             answers: AtomicU32::new(0),
             born,
             phase: AtomicU64::new(UNSEEN),
@@ -135,17 +141,29 @@ impl Entry {
         }
     }
 
-    /// Bytes have come in.
-    pub(super) fn heard(&self) {
+    /// Bytes have come in. Says whether there is room for them: of a head none is refused before it is longer than
+    /// usual.
+    pub(super) fn heard(&self, bytes: usize) -> bool {
         let (phase, _) = self.phase();
-        let waits = matches!(phase, Phase::Silent | Phase::Idle);
-        if waits && !(phase == Phase::Idle && self.multiplexed.load(Relaxed)) {
+        let begins = match phase {
+            Phase::Silent => true,
+            Phase::Idle => !self.multiplexed.load(Relaxed),
+            Phase::Head | Phase::Busy => false,
+        };
+        if begins {
             self.set(Phase::Head);
         }
+        !(begins || phase == Phase::Head) || self.head.grow(bytes)
+    }
+
+    /// No more of a head is waited for, or held.
+    pub(super) fn head_ended(&self) {
+        self.head.end();
     }
 
     pub(super) fn multiplex(&self) {
         self.multiplexed.store(true, Relaxed);
+        self.head_ended();
         self.set(Phase::Idle);
     }
 
@@ -173,6 +191,7 @@ impl Entry {
     /// A request has come in whole; it is under way until the guard is dropped, with the last byte of its answer.
     pub(super) fn begin(self: &Arc<Self>) -> UnderWay {
         self.under_way.fetch_add(1, SeqCst);
+        self.head_ended();
         self.set(Phase::Busy);
         UnderWay(Arc::clone(self))
     }
@@ -288,7 +307,7 @@ mod tests {
     use super::*;
 
     fn entry() -> Arc<Entry> {
-        Arc::new(Entry::new(Client::OWN, Arc::new(AtomicUsize::new(1)), Instant::now()))
+        Arc::new(Entry::new(Client::OWN, Arc::default(), Arc::default(), Instant::now()))
     }
 
     #[test]
@@ -296,7 +315,7 @@ mod tests {
         let entry = entry();
         let phase = || entry.phase().0;
         assert_eq!(phase(), Phase::Silent);
-        entry.heard();
+        assert!(entry.heard(1));
         assert_eq!(phase(), Phase::Head);
         let first = entry.begin();
         let second = entry.begin();

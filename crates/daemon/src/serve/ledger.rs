@@ -20,6 +20,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::{
     entry::{Entry, since_ms},
+    heads::Heads,
     quantum::Quantum,
 };
 use crate::fair::Client;
@@ -49,6 +50,7 @@ struct Ledger {
     /// When room was last given.
     given_ms: AtomicU64,
     quantum: Quantum,
+    heads: Arc<Heads>,
 }
 
 #[derive(Default)]
@@ -74,6 +76,7 @@ impl Connections {
             wanting: AtomicUsize::new(0),
             given_ms: AtomicU64::new(0),
             quantum: Quantum::default(),
+            heads: Arc::default(),
         };
         Self { ledger: Arc::new(ledger) }
     }
@@ -144,7 +147,7 @@ impl Connections {
         let mut open = self.lock();
         let of_client = Arc::clone(open.by_client.entry(client).or_default());
         of_client.fetch_add(1, Relaxed);
-        let entry = Arc::new(Entry::new(client, of_client, self.ledger.born));
+        let entry = Arc::new(Entry::new(client, of_client, Arc::clone(&self.ledger.heads), self.ledger.born));
         let key = open.entries.insert(Arc::clone(&entry));
         Entered { connections: self.clone(), entry, key, _permit: permit }
     }

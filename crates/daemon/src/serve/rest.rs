@@ -66,7 +66,8 @@ impl<S: AsyncRead + Unpin> Resting<S> {
     pub(super) fn goes_on(&mut self, unread: &[u8]) -> bool {
         if self.rests && !unread.is_empty() {
             self.ahead.extend_from_slice(unread);
-            self.entry.heard();
+            // They are here already: room is asked for when more come.
+            self.entry.heard(unread.len());
         }
         std::mem::take(&mut self.rests)
     }

@@ -72,8 +72,9 @@ impl AsyncRead for Watched {
             return Poll::Pending;
         };
         read?;
-        if buffer.filled().len() > before {
-            self.entry.heard();
+        let came = buffer.filled().len() - before;
+        if came > 0 && !self.entry.heard(came) {
+            return Poll::Ready(Err(io::Error::other("unfinished heads of requests hold all that they may")));
         }
         Poll::Ready(Ok(()))
     }
