@@ -30,12 +30,14 @@ const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const WINDOW_UPDATE: u8 = 8;
 
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
-/// Identifier of the setting of a stream's first window.
+/// Identifiers of the settings of a stream's first window, and of the length of heads.
 const INITIAL_WINDOW_SIZE: u16 = 4;
+const MAX_HEADER_LIST_SIZE: u16 = 6;
 
 struct Server {
     address: SocketAddr,
@@ -196,4 +198,33 @@ async fn an_answer_that_pauses_by_itself_is_waited_for() {
         }
     }
     assert_eq!(text, b"part 0 part 1 ");
+}
+
+/// A thousand connections that each send what they may, and whose requests wait for their turn, hold what they sent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn little_may_be_sent_before_anybody_reads_it() {
+    const LEAST_WINDOW_BYTES: u32 = 65_535;
+    let server = start(LIVENESS);
+    let mut stream = connect(&server, LEAST_WINDOW_BYTES).await;
+    stream.write_all(&ask(1, "/")).await.unwrap();
+    let (mut window_bytes, mut head_bytes, mut more_bytes) = (LEAST_WINDOW_BYTES, u32::MAX, 0);
+    loop {
+        match next_frame(&mut stream).await {
+            (SETTINGS, _, payload) => {
+                for setting in payload.as_chunks::<6>().0 {
+                    let value = u32::from_be_bytes([setting[2], setting[3], setting[4], setting[5]]);
+                    match u16::from_be_bytes([setting[0], setting[1]]) {
+                        INITIAL_WINDOW_SIZE => window_bytes = value,
+                        MAX_HEADER_LIST_SIZE => head_bytes = value,
+                        _ => {}
+                    }
+                }
+            }
+            (WINDOW_UPDATE, 0, payload) => more_bytes += u32::from_be_bytes(payload.try_into().expect("four bytes")),
+            (DATA, 1, payload) if payload.is_empty() => {}
+            (DATA, 1, payload) => break assert_eq!(payload, b"hello"),
+            _ => {}
+        }
+    }
+    assert_eq!((window_bytes, more_bytes, head_bytes), (LEAST_WINDOW_BYTES, 0, 16 << 10));
 }

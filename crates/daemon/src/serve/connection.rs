@@ -44,6 +44,14 @@ type Ended = Box<dyn std::error::Error + Send + Sync>;
 /// Streams of one HTTP/2 connection under way at once.
 const MAX_STREAMS: u32 = 100;
 
+/// Bytes of request bodies that one HTTP/2 connection may send before anybody reads them: the protocol's least. hyper
+/// would take a megabyte.
+const MAX_UNREAD_BYTES: u32 = 65_535;
+
+/// Bytes of a request's head on HTTP/2, of which nobody learns before it has come in whole, so that
+/// [`super::heads`] cannot count it.
+const MAX_HTTP2_HEAD_BYTES: usize = 16 << 10;
+
 /// Bytes of one HTTP/2 stream buffered for writing.
 const MAX_SEND_BYTES: usize = 64 * 1024;
 
@@ -85,11 +93,14 @@ impl<A: Answers> Host<A> {
     /// Of an HTTP/2 connection of `client`.
     fn http2(&self, client: Client) -> http2::Builder<InTurns> {
         let mut http2 = http2::Builder::new(InTurns { turns: self.turns.clone(), client });
+        let max_head_bytes = self.bounds.max_head_bytes.min(MAX_HTTP2_HEAD_BYTES);
         http2
+            .initial_stream_window_size(MAX_UNREAD_BYTES)
+            .initial_connection_window_size(MAX_UNREAD_BYTES)
             .timer(TokioTimer::new())
             .max_concurrent_streams(MAX_STREAMS)
             .max_send_buf_size(MAX_SEND_BYTES)
-            .max_header_list_size(u32::try_from(self.bounds.max_head_bytes).unwrap_or(u32::MAX))
+            .max_header_list_size(u32::try_from(max_head_bytes).unwrap_or(u32::MAX))
             .keep_alive_interval(PING_INTERVAL);
         http2
     }
