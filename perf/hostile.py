@@ -4,7 +4,7 @@
     perf/hostile.py OUT [--port 24300] [--many 16000] [--memory 256MiB]
 
 Makes a scene, starts a server on it, and in turn: keeps connections idle after an
-answer each, opens them and says nothing, sends short and long heads that never end, asks and does not read, and sends heads and bodies that
+answer each, opens them and says nothing, sends short and long heads and bodies that never end, asks and does not read, and sends heads and bodies that
 are too large; every time a neighbour, a process of its own, asks for a cached tile ten times a second. Exit status 1 when a
 connection costs more than is published, when memory does not come back, or when the neighbour fails or waits a second.
 """
@@ -121,6 +121,23 @@ def long_heads(server, _, many):
     return clients
 
 
+def slow_bodies(server, _, many):
+    clients = silent(server, None, many)
+    for client in clients:
+        client.setblocking(False)
+        try:
+            client.send(b"POST /cog/statistics HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n" + b"[" * 1_900_000)
+        except OSError:
+            pass  # Nobody reads it yet.
+    for _ in range(20):
+        for client in clients:
+            try:
+                client.send(b"[" * 90_000)
+            except OSError:
+                pass
+    return clients
+
+
 def slow_readers(server, path, many):
     clients = [server.connect(number, small=True) for number in range(many)]
     for client in clients:
@@ -159,7 +176,8 @@ def main():
     assert answer(server.connect(), path) == 200
     # The first crowd also brings code and tables into memory that stay.
     for name, attack in (("warm-up", idle), ("idle after an answer", idle), ("silent", silent), ("heads that never end", slow_heads),
-                         ("long heads that never end", long_heads), ("20 answers asked for, none read", slow_readers), ("heads and bodies too large", too_large)):
+                         ("long heads that never end", long_heads),
+                         ("bodies that never end", slow_bodies), ("20 answers asked for, none read", slow_readers), ("heads and bodies too large", too_large)):
         before, neighbour = server.rss_kib(), Neighbour(server, path)
         most, watching = [before], True
 

@@ -48,8 +48,7 @@ const MAX_STREAMS: u32 = 100;
 /// would take a megabyte.
 const MAX_UNREAD_BYTES: u32 = 65_535;
 
-/// Bytes of a request's head on HTTP/2, of which nobody learns before it has come in whole, so that
-/// [`super::heads`] cannot count it.
+/// Bytes of a request's head on HTTP/2 once it is whole, of which every stream may hold one.
 const MAX_HTTP2_HEAD_BYTES: usize = 16 << 10;
 
 /// Bytes of one HTTP/2 stream buffered for writing.
@@ -153,6 +152,7 @@ impl<A: Answers> Visit<A> {
     async fn secured(self: &Arc<Self>, tls: &Tls, stream: Watched) -> Result<(), Ended> {
         let Some(accepted) = until_told(&self.entry, tls.accept(stream)).await else { return Ok(()) };
         let stream = Resting::new(accepted?, Arc::clone(&self.entry));
+        self.entry.shook_hands();
         match stream.get_ref().get_ref().1.alpn_protocol() {
             Some(b"h2") => self.speak_http2(stream).await,
             _ => self.speak_http1(stream).await,
@@ -183,7 +183,7 @@ impl<A: Answers> Visit<A> {
             // A head that was too long would be held until the client is gone.
             drop(read_buf);
             if !goes_on {
-                self.entry.head_ended();
+                self.entry.parts();
                 self.part(&mut stream, ended.is_err() || self.entry.had_body()).await;
                 return Ok(ended?);
             }

@@ -143,27 +143,33 @@ impl Entry {
 
     /// Bytes have come in. Says whether there is room for them: of a head none is refused before it is longer than
     /// usual.
+    #[must_use]
     pub(super) fn heard(&self, bytes: usize) -> bool {
-        let (phase, _) = self.phase();
-        let begins = match phase {
-            Phase::Silent => true,
-            Phase::Idle => !self.multiplexed.load(Relaxed),
-            Phase::Head | Phase::Busy => false,
-        };
-        if begins {
-            self.set(Phase::Head);
+        if self.is_multiplexed() {
+            return self.head.grow_by_frames(bytes);
         }
-        !(begins || phase == Phase::Head) || self.head.grow(bytes)
+        match self.phase().0 {
+            Phase::Silent | Phase::Idle => self.set(Phase::Head),
+            Phase::Head => {}
+            Phase::Busy => return true,
+        }
+        self.head.grow(bytes)
     }
 
-    /// No more of a head is waited for, or held.
-    pub(super) fn head_ended(&self) {
+    /// What came in so far was no request's: a handshake.
+    pub(super) fn shook_hands(&self) {
         self.head.end();
+    }
+
+    /// Whatever comes in from now on is read for the client's sake and let go.
+    pub(super) fn parts(&self) {
+        self.head.end();
+        self.set(Phase::Busy);
     }
 
     pub(super) fn multiplex(&self) {
         self.multiplexed.store(true, Relaxed);
-        self.head_ended();
+        self.head.end();
         self.set(Phase::Idle);
     }
 
@@ -191,7 +197,9 @@ impl Entry {
     /// A request has come in whole; it is under way until the guard is dropped, with the last byte of its answer.
     pub(super) fn begin(self: &Arc<Self>) -> UnderWay {
         self.under_way.fetch_add(1, SeqCst);
-        self.head_ended();
+        if self.is_multiplexed() {
+            self.head.end();
+        }
         self.set(Phase::Busy);
         UnderWay(Arc::clone(self))
     }
@@ -297,6 +305,9 @@ impl UnderWay {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         if self.0.under_way.fetch_sub(1, SeqCst) == 1 {
+            if !self.0.is_multiplexed() {
+                self.0.head.end();
+            }
             self.0.set(Phase::Idle);
         }
     }

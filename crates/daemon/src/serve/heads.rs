@@ -1,24 +1,30 @@
-//! What the heads of requests hold that have not come in whole, of all connections together.
+//! What the heads of requests hold, of all connections together.
 //!
 //! A head may be long, and thousands of clients may each send most of one and wait: by themselves all of them keep to
 //! their bounds, together they would hold a gigabyte. So what is beyond a usual head has one account; whoever would
-//! send more when it is full has to go. [`super::entry`] keeps one [`Head`] a connection, [`super::stream`] asks.
+//! send more when it is full has to go. On HTTP/1 a head is held until its answer is over. On HTTP/2 nobody learns of
+//! one before it is whole: all that came in since the last request counts, up to what may be held. [`super::entry`]
+//! keeps one [`Head`] a connection, [`super::stream`] asks.
 
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+    atomic::{AtomicI64, AtomicUsize, Ordering::Relaxed},
 };
 
-/// Bytes of a usual head, for which there always is room.
-const USUAL_BYTES: usize = 4 << 10;
+/// Bytes of a usual head, for which there always is room, and most that are read at once.
+pub(super) const USUAL_BYTES: usize = 4 << 10;
+
+/// Most that an HTTP/2 connection holds of a head that is not whole: six frames of 16 KiB, in a buffer that doubles.
+const MOST_HTTP2_BYTES: usize = 160 << 10;
 
 /// Bytes beyond those of usual heads that all may hold together. hyper's buffers may be twice as large.
-pub(super) const MOST_BYTES: usize = 16 << 20;
+const MOST_BYTES: i64 = 16 << 20;
 
 /// The account.
 #[derive(Debug, Default)]
 pub(super) struct Heads {
-    beyond_bytes: AtomicUsize,
+    /// Below zero only while a head ends on one thread and grows on another.
+    beyond_bytes: AtomicI64,
 }
 
 /// The part of one connection, given back when it is dropped.
@@ -41,7 +47,13 @@ impl Head {
         added == 0 || self.all.beyond_bytes.fetch_add(added, Relaxed) + added <= MOST_BYTES
     }
 
-    /// It has come in whole, or never will.
+    /// The same of an HTTP/2 connection, whose frames are not told apart.
+    pub(super) fn grow_by_frames(&self, more_bytes: usize) -> bool {
+        let room = MOST_HTTP2_BYTES.saturating_sub(self.bytes.load(Relaxed));
+        self.grow(more_bytes.min(room))
+    }
+
+    /// It is held no longer.
     pub(super) fn end(&self) {
         let beyond = beyond_usual(self.bytes.swap(0, Relaxed));
         if beyond > 0 {
@@ -56,8 +68,8 @@ impl Drop for Head {
     }
 }
 
-fn beyond_usual(bytes: usize) -> usize {
-    bytes.saturating_sub(USUAL_BYTES)
+fn beyond_usual(bytes: usize) -> i64 {
+    bytes.saturating_sub(USUAL_BYTES) as i64
 }
 
 #[cfg(test)]
@@ -69,7 +81,7 @@ mod tests {
         let all = Arc::new(Heads::default());
         let head = || Head::new(Arc::clone(&all));
         let long = head();
-        assert!(long.grow(1000) && long.grow(MOST_BYTES + USUAL_BYTES - 1000));
+        assert!(long.grow(1000) && long.grow(MOST_BYTES as usize + USUAL_BYTES - 1000));
         let other = head();
         assert!(other.grow(USUAL_BYTES), "a usual one");
         assert!(!other.grow(1), "what is beyond has no room left");
@@ -78,5 +90,8 @@ mod tests {
         assert_eq!(all.beyond_bytes.load(Relaxed), 0);
         assert!(head().grow(2 * USUAL_BYTES));
         assert_eq!(all.beyond_bytes.load(Relaxed), 0, "given back with the connection");
+        let frames = head();
+        assert!((0..1000).all(|_| frames.grow_by_frames(1 << 20)), "a long body is no long head");
+        assert_eq!(all.beyond_bytes.load(Relaxed), beyond_usual(MOST_HTTP2_BYTES));
     }
 }

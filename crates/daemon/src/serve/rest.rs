@@ -14,7 +14,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::entry::Entry;
+use super::{entry::Entry, heads::USUAL_BYTES};
 
 /// Bytes of a first look: a request's head commonly fits.
 const LOOK_BYTES: usize = 1024;
@@ -62,14 +62,14 @@ impl<S: AsyncRead + Unpin> Resting<S> {
         }
     }
 
-    /// Whether the end was none: then `unread`, which had come in and was not understood yet, is to be read again.
+    /// Whether the end was none: then `unread`, which had come in and was not understood yet, is to be read again, if
+    /// there is room for it.
     pub(super) fn goes_on(&mut self, unread: &[u8]) -> bool {
-        if self.rests && !unread.is_empty() {
+        let has_room = !self.rests || unread.is_empty() || self.entry.heard(unread.len());
+        if self.rests && has_room {
             self.ahead.extend_from_slice(unread);
-            // They are here already: room is asked for when more come.
-            self.entry.heard(unread.len());
         }
-        std::mem::take(&mut self.rests)
+        std::mem::take(&mut self.rests) && has_room
     }
 
     async fn look(&mut self) -> io::Result<usize> {
@@ -96,11 +96,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Resting<S> {
             }
             return Poll::Ready(Ok(()));
         }
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        // No more at once than a usual head: hyper doubles its buffer with every read that fills it.
+        let (mut bytes, most) = ([0; USUAL_BYTES], buffer.remaining().min(USUAL_BYTES));
+        let mut read = ReadBuf::new(&mut bytes[..most]);
+        let polled = Pin::new(&mut self.stream).poll_read(cx, &mut read);
         if polled.is_pending() && self.entry.is_at_rest() {
             self.rests = true;
             return Poll::Ready(Ok(()));
         }
+        buffer.put_slice(read.filled());
         polled
     }
 }
