@@ -33,7 +33,7 @@ impl WebMap {
     }
 
     /// Full-resolution pixels that a pixel of a grid spans; `None` where that cannot be told. Where more grids are
-    /// asked for than are kept, those asked for first are reckoned again.
+    /// asked for than are kept, the one asked for longest ago goes.
     pub(crate) fn scale(&self, grid: PixelGrid, reckon: impl FnOnce() -> Option<f64>) -> Option<f64> {
         let kept = || self.scales.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = |kept: &mut Vec<(PixelGrid, Option<f64>)>| {
