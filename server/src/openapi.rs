@@ -83,7 +83,7 @@ impl Operation {
     /// Takes a body of that schema.
     pub(crate) fn body(mut self, schema: &'static str) -> Self {
         self.body = Some(schema);
-        self.problems.extend([413, 415]);
+        self.problems.extend([408, 413, 415]);
         self
     }
 
@@ -259,6 +259,7 @@ fn meaning(status: u16) -> &'static str {
         400 => "A bad parameter, named in `parameter`.",
         403 => "The source is not allowed.",
         404 => "No such thing, or a place outside the raster.",
+        408 => "The body did not come in time.",
         413 => "Larger than a limit.",
         415 => "Not a raster that can be read, or a body that is not JSON.",
         422 => "A file that contradicts itself.",
