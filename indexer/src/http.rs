@@ -12,7 +12,10 @@ pub mod routes;
 pub mod token;
 pub mod watch;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Instant,
+};
 
 use aurora_daemon::{problem::Problem, serve::Connections};
 use http::StatusCode;
@@ -42,6 +45,8 @@ pub struct Shared {
     pub watch: Arc<WatchStatus>,
     /// Why no attempt can begin, if so.
     pub work: Arc<Trouble>,
+    /// Jobs that an earlier run left have been recovered.
+    pub has_recovered: Arc<AtomicBool>,
     /// The listener's connections.
     pub connections: Connections,
     /// The limit of descriptors.

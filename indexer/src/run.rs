@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -109,6 +109,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     let work = Arc::new(Trouble::new("work"));
     let dispatcher =
         Dispatcher::new(Arc::clone(&database), executor, terms(&settings, &places, &folder, &watch), Arc::clone(&work));
+    let has_recovered = dispatcher.has_recovered();
     let janitor = Janitor {
         database: Arc::clone(&database),
         folder: Arc::clone(&folder),
@@ -116,7 +117,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
         feed_keep: settings.feed_keep,
     };
     let keeper = Keeper { database: Arc::clone(&database), folder: Arc::clone(&folder) };
-    let status = Status { watch: Arc::clone(&watch), work, folder };
+    let status = Status { watch: Arc::clone(&watch), work, has_recovered, folder };
     let shared = shared(&settings, &places, &database, status, guard, &stop);
     let (connections, files, results) = (shared.connections.clone(), shared.files.clone(), shared.results.clone());
     let serving = serve::serve(
@@ -271,6 +272,7 @@ fn hints(mode: WatchMode, places: &Places, status: &WatchStatus) -> Option<Hints
 struct Status {
     watch: Arc<WatchStatus>,
     work: Arc<Trouble>,
+    has_recovered: Arc<AtomicBool>,
     folder: Arc<Folder>,
 }
 
@@ -295,6 +297,7 @@ fn shared(
         results: tree(&places.results, &[]),
         watch: status.watch,
         work: status.work,
+        has_recovered: status.has_recovered,
         folder: status.folder,
         connections: Connections::new(descriptors.connections),
         descriptor_limit: descriptors.limit,

@@ -38,8 +38,6 @@ fn however_often_it_is_killed_a_scene_keeps_its_attempts_and_one_that_kills_it_e
     let mut indexer = Indexer::start(&waits_first(), &["--max-attempts", "1", "--max-losses", "5"]);
     fs::write(indexer.root().join("a.tif"), tiff(1)).unwrap();
     for losses in 0..LOSSES {
-        // What the one before it left is told until the first look at its jobs.
-        until(&format!("{losses} losses"), || indexer.job_in("a.tif", "running")["losses"] == losses);
         let job = indexer.job_in("a.tif", "running");
         assert_eq!((&job["attempt"], &job["losses"]), (&1.into(), &losses.into()), "{job}");
         indexer.kill();

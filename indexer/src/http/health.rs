@@ -1,10 +1,10 @@
 //! `/readyz` and `/health`: whether the indexer works, and how.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 use aurora_daemon::{problem::Problem, process};
 use aurora_queue::list;
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::{error::IndexerError, job_view, trouble::Standing};
 /// How long `/health` waits for the database; who asks how things are is not to wait for what is not there.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// 200 once the database answers.
+/// 200 once the database answers and tells jobs as they are, not as an earlier run left them.
 ///
 /// # Errors
 /// 503 while it does not.
@@ -22,7 +22,12 @@ pub async fn ready(State(shared): State<Shared>) -> Result<&'static str, Problem
     let away = |error: IndexerError| Problem::unavailable(DATABASE_AWAY, error);
     let mut conn = shared.database.read().await.map_err(away)?;
     sqlx::query("SELECT 1").execute(&mut conn).await.map_err(|error| away(error.into()))?;
-    Ok("ready")
+    if shared.has_recovered.load(Relaxed) { Ok("ready") } else { Err(recovering()) }
+}
+
+fn recovering() -> Problem {
+    let detail = "jobs that an earlier run left are still being recovered";
+    Problem::client(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1)
 }
 
 /// Everything an operator wants to see at once. Always 200, `status` says `ok` or `degraded`; `queue` is null while the

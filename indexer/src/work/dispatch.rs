@@ -9,7 +9,7 @@
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -78,6 +78,8 @@ pub struct Dispatcher {
     was_doubted: bool,
     /// Why nothing is begun, or nothing known of what was, for whoever asks.
     trouble: Arc<Trouble>,
+    /// What an earlier run left has been seen to, for whoever asks.
+    has_recovered: Arc<AtomicBool>,
 }
 
 /// A job that this dispatcher holds.
@@ -110,7 +112,13 @@ impl Dispatcher {
             aside,
             was_doubted,
             trouble,
+            has_recovered: Arc::default(),
         }
+    }
+
+    /// Tells whether jobs that an earlier run left have been recovered, from now on.
+    pub fn has_recovered(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.has_recovered)
     }
 
     /// Dispatches until `stop`, then gives its jobs back.

@@ -1,6 +1,9 @@
 //! The dispatcher's leases: what an earlier life held, renewing at the heartbeat, and what was taken away.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, Instant},
+};
 
 use aurora_queue::{Job, QueueError, State, attempt, lease, list};
 use tokio_util::sync::CancellationToken;
@@ -24,6 +27,7 @@ impl Dispatcher {
                 () = tokio::time::sleep(FAILURE_PAUSE) => {}
             }
         }
+        self.has_recovered.store(true, Relaxed);
     }
 
     async fn recover_once(&mut self) -> Result<()> {
