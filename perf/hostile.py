@@ -4,16 +4,19 @@
     perf/hostile.py OUT [--port 24300] [--many 16000] [--memory 256MiB]
 
 Makes a scene, starts a server on it, and in turn: keeps connections idle after an
-answer each, opens them and says nothing, sends short and long heads and bodies that never end, asks and does not read, and sends heads and bodies that
-are too large; every time a neighbour, a process of its own, asks for a cached tile ten times a second. Exit status 1 when a
+answer each, opens them and says nothing, sends short and long heads and bodies that never end, asks and does not read, asks for a hundred answers at
+once by HTTP/2 and takes none, also of documents that are made for each, and sends heads and bodies that are too large; every time a neighbour, a process of its own, asks for a cached tile ten times a second. Exit status 1 when a
 connection costs more than is published, when memory does not come back, or when the neighbour fails or waits a second.
 """
-import argparse, multiprocessing, pathlib, re, resource, socket, statistics, threading, time, urllib.parse
+import argparse, multiprocessing, pathlib, re, resource, socket, statistics, struct, threading, time, urllib.parse
 
 import dated_run as run
 
 # Published for a connection that is being answered (docs/operations.md).
 KIB_A_CONNECTION = 20
+KIB_AN_HTTP2_CONNECTION = 34
+# Of `--memory`, what answers may hold that clients have not taken (server/src/budget.rs).
+ANSWERS_PART = 4.5 / 16
 # What may stay three seconds after a crowd has gone, beside what was there before.
 STAYS_MIB = 16
 NEIGHBOUR_MS = 1000
@@ -145,6 +148,36 @@ def slow_readers(server, path, many):
     return clients
 
 
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def literal(name, value):
+    rest, length = len(value) - 127, [len(value)] if len(value) < 127 else [127]
+    while rest >= 128:
+        length.append(rest % 128 | 128)
+        rest //= 128
+    return bytes([name] + length + ([rest] if len(value) >= 127 else [])) + value
+
+
+def untaken_streams(server, path, many):
+    # Streams whose window is shut (RFC 9113, 6.5.2), and a hundred requests of HPACK's literals (RFC 7541).
+    hello = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, struct.pack(">HI", 4, 0))
+    get_by_http, name_of_path, name_of_authority, whole = b"\x82\x86", 4, 1, 5
+    clients = [server.connect(number, small=True) for number in range(many)]
+    for number, client in enumerate(clients):
+        heads = [get_by_http + literal(name_of_path, f"{path}&n={number}.{stream}".encode()) + literal(name_of_authority, b"a") for stream in range(100)]
+        try:
+            client.sendall(hello + b"".join(frame(1, whole, 2 * stream + 1, head) for stream, head in enumerate(heads)))
+        except OSError:
+            pass  # It was shown the door.
+    return clients
+
+
+def untaken_documents(server, path, many):
+    return untaken_streams(server, path.replace("/cog/preview/256x256.png", "/cog/WMTSCapabilities.xml"), min(many, 200))
+
+
 def too_large(server, path, many):
     clients = []
     for number in range(min(many, 2000)):
@@ -175,9 +208,13 @@ def main():
     server, rows = Server(folder, a.out, a.port, a.memory), []
     assert answer(server.connect(), path) == 200
     # The first crowd also brings code and tables into memory that stay.
-    for name, attack in (("warm-up", idle), ("idle after an answer", idle), ("silent", silent), ("heads that never end", slow_heads),
-                         ("long heads that never end", long_heads),
-                         ("bodies that never end", slow_bodies), ("20 answers asked for, none read", slow_readers), ("heads and bodies too large", too_large)):
+    for name, attack, kib_each in (
+            ("warm-up", idle, KIB_A_CONNECTION), ("idle after an answer", idle, KIB_A_CONNECTION), ("silent", silent, KIB_A_CONNECTION),
+            ("heads that never end", slow_heads, KIB_A_CONNECTION), ("long heads that never end", long_heads, KIB_A_CONNECTION),
+            ("bodies that never end", slow_bodies, KIB_A_CONNECTION), ("20 answers asked for, none read", slow_readers, KIB_A_CONNECTION),
+            ("100 answers by HTTP/2, none taken", untaken_streams, KIB_AN_HTTP2_CONNECTION),
+            ("100 documents by HTTP/2, none taken", untaken_documents, KIB_AN_HTTP2_CONNECTION),
+            ("heads and bodies too large", too_large, KIB_A_CONNECTION)):
         before, neighbour = server.rss_kib(), Neighbour(server, path)
         most, watching = [before], True
 
@@ -196,7 +233,7 @@ def main():
         watching = False
         watcher.join()
         took, failed = neighbour.finish()
-        rows.append({"clients": name, "connections": len(clients), "rss_before_mib": before / 1024, "rss_held_mib": held / 1024,
+        rows.append({"clients": name, "connections": len(clients), "kib_each_allowed": kib_each, "rss_before_mib": before / 1024, "rss_held_mib": held / 1024,
                      "rss_most_mib": max(most) / 1024, "rss_after_mib": server.rss_kib() / 1024,
                      "kib_each": (max(most) - before) / len(clients), "neighbour_p50_ms": statistics.median(took),
                      "neighbour_max_ms": took[-1], "neighbour_requests": len(took), "neighbour_failed": failed})
@@ -213,7 +250,9 @@ def main():
     aims = run.Aims()
     for row in rows[1:]:
         # What a body may be read to before it is refused is held for some at a time only.
-        room_mib = row["connections"] * KIB_A_CONNECTION / 1024 + run.OVERHEAD_MIB
+        room_mib = row["connections"] * row["kib_each_allowed"] / 1024 + run.OVERHEAD_MIB
+        if row["clients"].startswith("100 documents"):
+            room_mib += int(a.memory.removesuffix("MiB")) * ANSWERS_PART
         aims.hold(f"{row['clients']}: at most {room_mib:.0f} MiB more", f"{row['rss_most_mib'] - row['rss_before_mib']:.0f}",
                   row["rss_most_mib"] - row["rss_before_mib"] <= room_mib)
         stays = row["rss_after_mib"] - row["rss_before_mib"]

@@ -195,13 +195,20 @@ impl Room {
     /// # Errors
     /// Those that clients are still taking leave no room for it.
     pub(crate) fn answer(&self, bytes: u64, place: Option<Place>) -> Result<Answer, Overloaded> {
-        let mut account = lock(&self.account);
-        if bytes.saturating_mul(ANSWER_PART) <= account.answers_limit_bytes.saturating_sub(account.answers_bytes) {
-            account.add(Of::Answers, bytes);
-            return Ok(Answer::Within { _reserved: self.reserved(Of::Answers, bytes) });
+        if let Some(within) = self.answer_within(bytes) {
+            return Ok(within);
         }
-        drop(account);
         Ok(Answer::Beyond { _place: self.beyond.resize(place, bytes).ok_or(Overloaded)? })
+    }
+
+    /// The same of one that is not worth a place beyond `--memory`; none if there is no room for it now.
+    pub(crate) fn answer_within(&self, bytes: u64) -> Option<Answer> {
+        let mut account = lock(&self.account);
+        let left_bytes = account.answers_limit_bytes.saturating_sub(account.answers_bytes);
+        (bytes.saturating_mul(ANSWER_PART) <= left_bytes).then(|| {
+            account.add(Of::Answers, bytes);
+            Answer::Within { _reserved: self.reserved(Of::Answers, bytes) }
+        })
     }
 
     fn reserved(&self, of: Of, bytes: u64) -> Reserved {

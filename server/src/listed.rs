@@ -71,7 +71,8 @@ struct Answer {
     bytes: Bytes,
     /// None of what is no answer.
     etag: Option<String>,
-    is_accounted: bool,
+    /// Accounted for among lists.
+    may_be_kept: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -139,7 +140,7 @@ impl Asked {
 async fn make(app: Arc<App>, key: Key, position: u64, request: Request, next: Next) -> Arc<Answer> {
     let answer = Arc::new(collected(&app, next.run(request).await).await);
     let is_of_key = answer.is_list() && app.catalogue.position() == position;
-    if is_of_key && answer.is_accounted {
+    if is_of_key && answer.may_be_kept {
         app.listed.kept.insert(key, Arc::clone(&answer));
     }
     answer
@@ -154,7 +155,7 @@ async fn collected(app: &App, response: Response) -> Answer {
         Err(failure) => {
             let (parts, body) = failure.into_response().into_parts();
             let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
-            Answer { status: parts.status, head: parts.headers, bytes, etag: None, is_accounted: false }
+            Answer { status: parts.status, head: parts.headers, bytes, etag: None, may_be_kept: false }
         }
     }
 }
@@ -165,15 +166,16 @@ async fn whole(app: &App, response: Response) -> Result<Answer, Failure> {
     // Copied, as what it was written into may be larger, and may hold what the list has taken.
     let bytes = Bytes::copy_from_slice(&to_bytes(body, usize::MAX).await.map_err(failed)?);
     let accounted = app.lists.account(&bytes, parts.extensions.remove());
-    let is_accounted = accounted.is_some();
-    let bytes = accounted.unwrap_or(bytes);
+    let may_be_kept = accounted.is_some();
+    // What is no page may find its place among other answers.
+    let bytes = accounted.map_or_else(|| app.tiles.accounted(bytes), Ok)?;
     let etag = (parts.status == StatusCode::OK).then(|| Key::of_bytes(&bytes).etag());
     let mut head = parts.headers;
     if let Some(etag) = &etag {
         head.extend(HeaderValue::try_from(etag).ok().map(|etag| (header::ETAG, etag)));
         head.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(NO_CACHE));
     }
-    Ok(Answer { status: parts.status, head, bytes, etag, is_accounted })
+    Ok(Answer { status: parts.status, head, bytes, etag, may_be_kept })
 }
 
 impl Answer {

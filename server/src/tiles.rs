@@ -224,6 +224,15 @@ impl Tiles {
         flight.await.map(|tile| (tile, provenance))
     }
 
+    /// An answer that is not kept, accounted for like those that are until its client has taken it.
+    ///
+    /// # Errors
+    /// What clients are still taking leaves no room for it.
+    pub(crate) fn accounted(&self, bytes: Bytes) -> Result<Bytes, Failure> {
+        let taken = self.room.answer_within(weight_bytes(&bytes)).ok_or(Failure::Overloaded)?;
+        Ok(held(bytes, taken))
+    }
+
     /// The tile of `key`, if it is kept.
     pub(crate) fn at_hand(&self, key: Key) -> Option<Arc<Tile>> {
         let tile = self.kept.get(&key);

@@ -3,11 +3,13 @@
 
 mod support;
 
+use std::time::Duration;
+
 use aurora_catalog::ChangeBody;
-use reqwest::StatusCode;
+use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use support::{
-    Server, encoded,
+    LIVENESS, Server, encoded,
     feed::{Feed, scene},
     origin::Origin,
     raster::{gray_alpha_other, npy, tiff, tiff_of_different_floats, tiff_round_the_south_pole, value, value_at},
@@ -30,6 +32,41 @@ fn link<'a>(document: &'a Value, relation: &str) -> &'a str {
     let links = document["links"].as_array().unwrap();
     let found = links.iter().find(|link| link["rel"] == relation);
     found.unwrap_or_else(|| panic!("no {relation} in {document}"))["href"].as_str().unwrap()
+}
+
+/// Answers to addresses, one after the other, of which nobody takes more than a kilobyte, until one is shed.
+async fn untaken_until_shed(server: &Server, address: impl Fn(usize) -> String) -> Vec<Response> {
+    let client = Client::builder().no_proxy().http2_prior_knowledge().http2_initial_stream_window_size(1 << 10);
+    let (client, mut untaken) = (client.build().unwrap(), Vec::new());
+    loop {
+        let response = client.get(server.address.clone() + &address(untaken.len())).send().await.unwrap();
+        match response.status() {
+            StatusCode::OK => untaken.push(response),
+            status => break assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE),
+        }
+    }
+    untaken
+}
+
+#[tokio::test]
+async fn documents_that_nobody_takes_hold_a_part_of_the_memory_and_no_more() {
+    let origin = Origin::start().await;
+    let server = Server::start(&["--allow", &origin.address, "--memory", "32MiB"]);
+    let query = format!("url={}", encoded(&origin.put("a.tif", tiff(1))));
+    let of_raster = format!("/cog/WMTSCapabilities.xml?{query}");
+    for (address, least_kib) in [(of_raster.as_str(), 100), ("/openapi.json?", 200)] {
+        let length_kib = server.get(address).await.bytes().await.unwrap().len() >> 10;
+        assert!(length_kib > least_kib, "{length_kib} KiB");
+        let untaken = untaken_until_shed(&server, |number| format!("{address}&number={number}")).await;
+        assert!((4 << 10..16 << 10).contains(&(untaken.len() * length_kib)), "{} of {length_kib} KiB", untaken.len());
+        drop(untaken);
+        let taken = async {
+            while server.get(&format!("{address}&again")).await.status() != StatusCode::OK {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(LIVENESS, taken).await.expect("room for others when they have gone");
+    }
 }
 
 #[tokio::test]

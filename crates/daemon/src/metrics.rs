@@ -2,10 +2,23 @@
 //!
 //! Programs count with the `metrics` macros wherever they are; names begin with `aurora_` and end in their unit.
 
-use std::{thread, time::Duration};
+use std::{sync::Arc, thread, time::Duration};
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    body::Bytes,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{StatusCode, header};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::problem::Problem;
+
+/// Clients that may be taking the text at once, each one of its own, of some 30 kB: thousands that take their time
+/// would hold hundreds of megabytes.
+const MAX_READERS: usize = 32;
 
 /// Buckets of every `…_seconds` histogram: from a cached tile to a stuck request.
 const SECONDS: [f64; 14] = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0];
@@ -34,9 +47,35 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     Ok(handle)
 }
 
-/// `GET /metrics`: the recorder's text, with this process's memory and descriptors.
+/// `GET /metrics`: the recorder's text, with this process's memory and descriptors; 503 while as many clients as may
+/// are still taking theirs.
 pub fn routes<S: Clone + Send + Sync + 'static>(handle: PrometheusHandle) -> Router<S> {
-    Router::new().route("/metrics", get(move || std::future::ready(render(&handle))))
+    let readers = Arc::new(Semaphore::new(MAX_READERS));
+    let answer = move || {
+        let reader = Arc::clone(&readers).try_acquire_owned();
+        std::future::ready(reader.map(|reader| text(&handle, reader)).map_err(|_| {
+            let detail = "as many as may are taking the metrics just now";
+            Problem::client(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1)
+        }))
+    };
+    Router::new().route("/metrics", get(answer))
+}
+
+/// The recorder's text; `reader` goes with its last byte.
+fn text(handle: &PrometheusHandle, reader: OwnedSemaphorePermit) -> Response {
+    let text = Bytes::from_owner(Taken { text: render(handle), _reader: reader });
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+}
+
+struct Taken {
+    text: String,
+    _reader: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Taken {
+    fn as_ref(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
 }
 
 fn render(handle: &PrometheusHandle) -> String {

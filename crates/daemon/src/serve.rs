@@ -7,8 +7,9 @@
 //! finish, and what is left after the grace is dropped.
 //!
 //! The parts: `answers` is what is served, `sockets` listens, `accept` lets in, `ledger` knows who is there and `entry`
-//! what each is at, `heads` what they hold before they ask, `quantum` for how many answers, `sweep` decides who has to go, `connection` speaks HTTP through
-//! `rest`, `stream` and `body`, in the order of `turns`.
+//! what each is at, `heads` what they hold before they ask, `streams` how much they may ask at once, `quantum` for how
+//! many answers, `sweep` decides who has to go, `connection` speaks HTTP through `rest`, `stream` and `body`, in the
+//! order of `turns`.
 
 mod accept;
 mod answers;
@@ -22,6 +23,7 @@ mod quantum;
 mod rest;
 mod sockets;
 mod stream;
+mod streams;
 mod sweep;
 mod turns;
 

@@ -35,7 +35,8 @@ const WINDOW_UPDATE: u8 = 8;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
-/// Identifiers of the settings of a stream's first window, and of the length of heads.
+/// Identifiers of the settings of streams at once, of a stream's first window, and of the length of heads.
+const MAX_CONCURRENT_STREAMS: u16 = 3;
 const INITIAL_WINDOW_SIZE: u16 = 4;
 const MAX_HEADER_LIST_SIZE: u16 = 6;
 
@@ -86,10 +87,22 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 
 /// `GET path`, whole: of HPACK (RFC 7541) only indexed fields and literals without indexing.
 fn ask(stream: u32, path: &str) -> Vec<u8> {
-    let literal = |name: u8, value: &str| [&[name, u8::try_from(value.len()).unwrap()], value.as_bytes()].concat();
+    let literal = |name: u8, value: &str| [&[name], &length(value.len())[..], value.as_bytes()].concat();
     let (method_get, scheme_http, path_name, authority_name) = (0x82, 0x86, 4, 1);
     let block = [vec![method_get, scheme_http], literal(path_name, path), literal(authority_name, "a")].concat();
     frame(HEADERS, END_STREAM | END_HEADERS, stream, &block)
+}
+
+/// The length of a literal (RFC 7541, 5.1).
+fn length(bytes: usize) -> Vec<u8> {
+    let Some(mut rest) = bytes.checked_sub(127) else { return vec![bytes as u8] };
+    let mut length = vec![127];
+    while rest >= 128 {
+        length.push(rest as u8 | 128);
+        rest >>= 7;
+    }
+    length.push(rest as u8);
+    length
 }
 
 /// A connection whose streams begin with a window of so many bytes.
@@ -126,12 +139,16 @@ async fn others_are_served(server: &Server) {
 }
 
 async fn until_gone(connections: &Connections) {
+    until_open(connections, 0).await;
+}
+
+async fn until_open(connections: &Connections, count: usize) {
     let gone = async {
-        while connections.open() > 0 {
+        while connections.open() != count {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(LIVENESS, gone).await.expect("the connection stays open");
+    timeout(LIVENESS, gone).await.expect("a connection stays open");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -227,4 +244,56 @@ async fn little_may_be_sent_before_anybody_reads_it() {
         }
     }
     assert_eq!((window_bytes, more_bytes, head_bytes), (LEAST_WINDOW_BYTES, 0, 16 << 10));
+}
+
+/// The value of a setting in the server's first frame.
+async fn setting(stream: &mut TcpStream, wanted: u16) -> Option<u32> {
+    let (SETTINGS, _, payload) = next_frame(stream).await else { panic!("another frame first") };
+    let values = payload.as_chunks::<6>().0.iter().map(|&[a, b, value @ ..]| (u16::from_be_bytes([a, b]), value));
+    values.into_iter().find(|&(name, _)| name == wanted).map(|(_, value)| u32::from_be_bytes(value))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_more_connections_there_are_the_fewer_streams_has_the_next() {
+    let server = start(LIVENESS);
+    let (mut crowd, mut streams) = (Vec::new(), Vec::new());
+    for _ in 0..84 {
+        crowd.push(connect(&server, 0).await);
+        streams.push(setting(crowd.last_mut().unwrap(), MAX_CONCURRENT_STREAMS).await.unwrap());
+    }
+    assert!(streams.is_sorted_by(|a, b| a >= b) && streams[83] < 60, "{streams:?}");
+    assert_eq!((streams[0], streams[50]), (100, 100));
+    drop(crowd);
+    until_gone(&server.connections).await;
+    let mut next = connect(&server, 0).await;
+    assert_eq!(setting(&mut next, MAX_CONCURRENT_STREAMS).await, Some(100), "when all have gone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sends_long_heads_is_closed_when_those_that_wait_are_as_many_as_may_be() {
+    let server = start(LIVENESS);
+    // Beyond 4 KiB each they would be 17 MiB.
+    let long = format!("/?{}", "x".repeat(15_000));
+    let many: Vec<u8> = (0..100_u32).flat_map(|number| ask(2 * number + 1, &long)).collect();
+    let mut crowd = Vec::new();
+    for _ in 0..15 {
+        let mut stream = connect(&server, 0).await;
+        stream.write_all(&many).await.unwrap();
+        let mut heard = 0;
+        while heard < 100 {
+            heard += usize::from(next_frame(&mut stream).await.0 == HEADERS);
+        }
+        crowd.push(stream);
+    }
+    let mut one_more = connect(&server, 0).await;
+    // It is closed, before all of them were read or after.
+    let _ = one_more.write_all(&many).await;
+    read_to_end(&mut one_more).await;
+    until_open(&server.connections, 15).await;
+    others_are_served(&server).await;
+    drop(crowd);
+    until_open(&server.connections, 0).await;
+    let mut next = connect(&server, 65_535).await;
+    next.write_all(&ask(1, &long)).await.unwrap();
+    while !matches!(next_frame(&mut next).await, (DATA, 1, payload) if payload == b"hello") {}
 }

@@ -1,10 +1,11 @@
-//! Milliseconds a tile by stage: `stages FILE.tif [TILES [SEED [CACHE_MIB]]]` renders random tiles of a local raster,
-//! twice over, on one thread, and prints where the time goes, and how much of it nobody can do without: to inflate each
+//! Milliseconds a tile by stage: `stages FILE.tif [TILES [SEED [CACHE_MIB]]]` renders random tiles of a local raster, each
+//! once, then all again, on one thread, and prints where the time goes, and how much of it nobody can do without: to inflate each
 //! touched block once by the library that we use, and to encode the picture; and what libraries alone would need for
 //! both, ISA-L at level 1 for a gray picture. Both are measured after every few tiles, so that a processor that is now
 //! slower, now faster is so for all. Pin it to a core (`taskset -c 1`) when you compare.
 
 use std::{
+    collections::HashSet,
     error::Error,
     time::{Duration, Instant},
 };
@@ -28,6 +29,9 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Tiles between looks at what they would need at least: far more than the processor's caches hold.
 const TILES_AT_ONCE: usize = 20;
+
+/// Draws for each tile until a raster counts as having no more of them.
+const DRAWS_A_TILE: usize = 20;
 
 const STAGES: [&str; 5] = ["plan", "fetch", "decode+warp", "style", "encode"];
 
@@ -58,7 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let tiff = GeoTiff::open(FileSource::open(path)?, Limits::default()).await?;
         let cache = BlockCache::new(cache_mib << 20);
         let style = auto_style(&tiff).await?;
-        let chosen: Vec<TileId> = (0..tiles).map(|_| random_tile(&tiff, &mut seed)).collect::<Result<_, _>>()?;
+        let chosen = random_tiles(&tiff, tiles as usize, &mut seed)?;
         for pass in ["blocks not yet decoded", "blocks in the cache as far as they fit"] {
             let mut totals = Totals { inflating: Some(Duration::ZERO), ..Totals::default() };
             for some in chosen.chunks(TILES_AT_ONCE) {
@@ -81,6 +85,18 @@ async fn auto_style(tiff: &GeoTiff) -> Result<Style, RasterError> {
     let fetched = render::fetch(tiff, &plan, &cache).await?;
     let pixels = render::paint(tiff, &plan, fetched, &cache)?;
     Ok(Style { rescale: statistics::auto_stretch(&pixels), ..Style::default() })
+}
+
+/// So many tiles of random zooms, each once: of those zooms that have few all are taken soon.
+fn random_tiles(tiff: &GeoTiff, count: usize, seed: &mut u64) -> Result<Vec<TileId>, Box<dyn Error>> {
+    let (mut chosen, mut seen) = (Vec::with_capacity(count), HashSet::new());
+    for _ in 0..count * DRAWS_A_TILE {
+        let tile = random_tile(tiff, seed)?;
+        if chosen.len() < count && seen.insert((tile.z, tile.x, tile.y)) {
+            chosen.push(tile);
+        }
+    }
+    Ok(chosen)
 }
 
 /// A tile of a random zoom at a random place of the raster.

@@ -62,6 +62,7 @@ async fn an_answer_takes_half_of_what_others_leave_or_counts_beyond() {
     let second = room.answer(26, None).unwrap();
     let third = room.answer(25, None).unwrap();
     assert_eq!([&first, &second, &third].map(Answer::is_beyond), [false, true, false]);
+    assert!(room.answer_within(25).is_none() && room.answer_within(12).is_some(), "none beyond for what is small");
     let all = room.answer(1 << 20, None);
     assert!(all.is_err(), "beyond there is as much as is granted and no more");
     assert!(room.answer(1, None).is_ok());

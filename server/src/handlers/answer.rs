@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc, time::SystemTime};
 
 use aurora_daemon::problem::Problem;
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -70,9 +70,9 @@ impl Marks {
         }
     }
 
-    /// An answer that was made for this request.
-    pub(crate) fn document(&self, media_type: &'static str, text: String) -> Response {
-        self.on(([(header::CONTENT_TYPE, media_type)], text).into_response())
+    /// An answer that was made for this request, of bytes that are accounted for.
+    pub(crate) fn document(&self, media_type: &'static str, bytes: Bytes) -> Response {
+        self.on(([(header::CONTENT_TYPE, media_type)], bytes).into_response())
     }
 
     /// An answer that is kept.

@@ -90,7 +90,8 @@ impl Walk<'_> {
             return Ok(decided);
         }
         let text = make(&self.app.rasters.open(self.target, &pinned).await?.tiff)?;
-        Ok(marks.unless_known(self.conditions, marks.document(media_type, text)))
+        let bytes = self.app.tiles.accounted(text.into())?;
+        Ok(marks.unless_known(self.conditions, marks.document(media_type, bytes)))
     }
 
     async fn pin(&self, parts: &[&str]) -> Result<(Pinned, Key, Marks), Failure> {

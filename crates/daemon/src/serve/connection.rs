@@ -41,9 +41,6 @@ use crate::{fair::Client, problem::Problem, tls::Tls};
 /// Why a connection ended before its time.
 type Ended = Box<dyn std::error::Error + Send + Sync>;
 
-/// Streams of one HTTP/2 connection under way at once.
-const MAX_STREAMS: u32 = 100;
-
 /// Bytes of request bodies that one HTTP/2 connection may send before anybody reads them: the protocol's least. hyper
 /// would take a megabyte.
 const MAX_UNREAD_BYTES: u32 = 65_535;
@@ -89,15 +86,15 @@ impl<A: Answers> Host<A> {
         Self { answers, connections, bounds, tls, stop, grace_over: CancellationToken::new(), turns, http1 }
     }
 
-    /// Of an HTTP/2 connection of `client`.
-    fn http2(&self, client: Client) -> http2::Builder<InTurns> {
+    /// Of an HTTP/2 connection of `client`, which may have as many `streams` under way.
+    fn http2(&self, client: Client, streams: u32) -> http2::Builder<InTurns> {
         let mut http2 = http2::Builder::new(InTurns { turns: self.turns.clone(), client });
         let max_head_bytes = self.bounds.max_head_bytes.min(MAX_HTTP2_HEAD_BYTES);
         http2
             .initial_stream_window_size(MAX_UNREAD_BYTES)
             .initial_connection_window_size(MAX_UNREAD_BYTES)
             .timer(TokioTimer::new())
-            .max_concurrent_streams(MAX_STREAMS)
+            .max_concurrent_streams(streams)
             .max_send_buf_size(MAX_SEND_BYTES)
             .max_header_list_size(u32::try_from(max_head_bytes).unwrap_or(u32::MAX))
             .keep_alive_interval(PING_INTERVAL);
@@ -237,9 +234,11 @@ impl<A: Answers> Visit<A> {
         self.entry.multiplex();
         let service = service_fn(|request| {
             let (visit, under_way) = (Arc::clone(self), self.begin(&request));
-            async move { visit.answer(request, under_way).await }
+            // What making the answer takes is let go of before its client begins to take it.
+            async move { Box::pin(visit.answer(request, under_way)).await }
         });
-        let http2 = self.host.http2(self.entry.client);
+        let share = self.host.connections.streams();
+        let http2 = self.host.http2(self.entry.client, share.streams());
         let spoken = pin!(http2.serve_connection(TokioIo::new(stream), service));
         self.see_through(spoken, Future::poll, http2::Connection::graceful_shutdown).await.transpose()?;
         Ok(())
@@ -271,7 +270,7 @@ impl<A: Answers> Visit<A> {
         if !request.body().is_end_stream() {
             self.entry.expect_body();
         }
-        self.entry.begin()
+        self.entry.begin(head_bytes(request))
     }
 
     async fn answer(&self, request: Request<Incoming>, under_way: UnderWay) -> Result<Response<Answer>, Infallible> {
@@ -307,6 +306,14 @@ impl<A: Answers> Visit<A> {
         });
         self.host.answers.answer(request, self.peer).await
     }
+}
+
+/// About what a request's head holds, by the same measure as HTTP/2's (RFC 9113, 6.5.2).
+fn head_bytes<B>(request: &Request<B>) -> usize {
+    const BYTES_A_LINE: usize = 32;
+    let address_bytes = request.uri().path_and_query().map_or(0, |address| address.as_str().len());
+    let lines = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + BYTES_A_LINE);
+    address_bytes + lines.sum::<usize>()
 }
 
 /// Two hosts may mean one thing to us and another to a proxy before us; HTTP/1.1 cannot do without.

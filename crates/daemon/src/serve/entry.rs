@@ -194,14 +194,22 @@ impl Entry {
         is_silent && !self.is_multiplexed() && !self.had_body()
     }
 
-    /// A request has come in whole; it is under way until the guard is dropped, with the last byte of its answer.
-    pub(super) fn begin(self: &Arc<Self>) -> UnderWay {
+    /// A request has come in whole, with a head of as many bytes; it is under way until the guard is dropped, with the
+    /// last byte of its answer. A long head of HTTP/2 that there is no room for ends the connection.
+    pub(super) fn begin(self: &Arc<Self>, head_bytes: usize) -> UnderWay {
         self.under_way.fetch_add(1, SeqCst);
+        let mut head = None;
         if self.is_multiplexed() {
             self.head.end();
+            head = self.head.another(head_bytes).map(|(head, has_room)| {
+                if !has_room {
+                    self.kill();
+                }
+                head
+            });
         }
         self.set(Phase::Busy);
-        UnderWay(Arc::clone(self))
+        UnderWay { entry: Arc::clone(self), _head: head }
     }
 
     /// The client took nothing of what waits for it: it has until `patience` from now, unless it was told so before.
@@ -293,22 +301,26 @@ impl Entry {
 }
 
 /// A request under way.
-pub(super) struct UnderWay(Arc<Entry>);
+pub(super) struct UnderWay {
+    entry: Arc<Entry>,
+    /// A long one of HTTP/2.
+    _head: Option<Head>,
+}
 
 impl UnderWay {
     /// The connection that it came in on.
     pub(super) fn entry(&self) -> &Arc<Entry> {
-        &self.0
+        &self.entry
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        if self.0.under_way.fetch_sub(1, SeqCst) == 1 {
-            if !self.0.is_multiplexed() {
-                self.0.head.end();
+        if self.entry.under_way.fetch_sub(1, SeqCst) == 1 {
+            if !self.entry.is_multiplexed() {
+                self.entry.head.end();
             }
-            self.0.set(Phase::Idle);
+            self.entry.set(Phase::Idle);
         }
     }
 }
@@ -328,8 +340,8 @@ mod tests {
         assert_eq!(phase(), Phase::Silent);
         assert!(entry.heard(1));
         assert_eq!(phase(), Phase::Head);
-        let first = entry.begin();
-        let second = entry.begin();
+        let first = entry.begin(10);
+        let second = entry.begin(10);
         drop(first);
         assert_eq!(phase(), Phase::Busy);
         drop(second);

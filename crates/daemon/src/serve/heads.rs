@@ -3,8 +3,9 @@
 //! A head may be long, and thousands of clients may each send most of one and wait: by themselves all of them keep to
 //! their bounds, together they would hold a gigabyte. So what is beyond a usual head has one account; whoever would
 //! send more when it is full has to go. On HTTP/1 a head is held until its answer is over. On HTTP/2 nobody learns of
-//! one before it is whole: all that came in since the last request counts, up to what may be held. [`super::entry`]
-//! keeps one [`Head`] a connection, [`super::stream`] asks.
+//! one before it is whole: all that came in since the last request counts, up to what may be held. Then it counts by
+//! itself, as one of those that wait for their answers. [`super::entry`] keeps one [`Head`] a connection, and one for
+//! each long head of HTTP/2; [`super::stream`] asks.
 
 use std::sync::{
     Arc,
@@ -38,6 +39,15 @@ impl Head {
     /// One of which nothing has come in.
     pub(super) fn new(all: Arc<Heads>) -> Self {
         Self { all, bytes: AtomicUsize::new(0) }
+    }
+
+    /// One of the same account that came in whole, and whether there is room for it; none if it is a usual one.
+    pub(super) fn another(&self, bytes: usize) -> Option<(Self, bool)> {
+        (bytes > USUAL_BYTES).then(|| {
+            let head = Self::new(Arc::clone(&self.all));
+            let has_room = head.grow(bytes);
+            (head, has_room)
+        })
     }
 
     /// Adds bytes that have come in, and says whether there is room for them.
@@ -93,5 +103,10 @@ mod tests {
         let frames = head();
         assert!((0..1000).all(|_| frames.grow_by_frames(1 << 20)), "a long body is no long head");
         assert_eq!(all.beyond_bytes.load(Relaxed), beyond_usual(MOST_HTTP2_BYTES));
+        assert!(frames.another(USUAL_BYTES).is_none());
+        let whole: Vec<_> = (0..MOST_BYTES / 4096).filter_map(|_| frames.another(USUAL_BYTES + 4096)).collect();
+        assert!(whole[0].1 && !whole.last().expect("many").1, "until they are as much as may be");
+        drop((whole, frames));
+        assert_eq!(all.beyond_bytes.load(Relaxed), 0);
     }
 }

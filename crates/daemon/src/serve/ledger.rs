@@ -22,6 +22,7 @@ use super::{
     entry::{Entry, since_ms},
     heads::Heads,
     quantum::Quantum,
+    streams::{Share, Streams},
 };
 use crate::fair::Client;
 
@@ -51,6 +52,7 @@ struct Ledger {
     given_ms: AtomicU64,
     quantum: Quantum,
     heads: Arc<Heads>,
+    streams: Arc<Streams>,
 }
 
 #[derive(Default)]
@@ -77,6 +79,7 @@ impl Connections {
             given_ms: AtomicU64::new(0),
             quantum: Quantum::default(),
             heads: Arc::default(),
+            streams: Arc::default(),
         };
         Self { ledger: Arc::new(ledger) }
     }
@@ -94,6 +97,11 @@ impl Connections {
     /// Whether so many are open that others may be waiting: who was answered makes room.
     pub fn is_crowded(&self) -> bool {
         self.open() >= self.ledger.hurry_at
+    }
+
+    /// How many requests an HTTP/2 connection that begins may have under way.
+    pub(super) fn streams(&self) -> Share {
+        self.ledger.streams.share()
     }
 
     /// How many answers a connection gets while it is crowded.

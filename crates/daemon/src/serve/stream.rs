@@ -74,7 +74,7 @@ impl AsyncRead for Watched {
         read?;
         let came = buffer.filled().len() - before;
         if came > 0 && !self.entry.heard(came) {
-            return Poll::Ready(Err(io::Error::other("unfinished heads of requests hold all that they may")));
+            return Poll::Ready(Err(io::Error::other("long heads of requests hold all that they may together")));
         }
         Poll::Ready(Ok(()))
     }
