@@ -53,7 +53,8 @@ async fn documents_that_nobody_takes_hold_a_part_of_the_memory_and_no_more() {
     let origin = Origin::start().await;
     let server = Server::start(&["--allow", &origin.address, "--memory", "32MiB"]);
     let query = format!("url={}", encoded(&origin.put("a.tif", tiff(1))));
-    let of_raster = format!("/cog/WMTSCapabilities.xml?{query}");
+    // Every link in it repeats what was asked.
+    let of_raster = format!("/cog/tiles?{query}&long={}", "x".repeat(5000));
     for (address, least_kib) in [(of_raster.as_str(), 100), ("/openapi.json?", 200)] {
         let length_kib = server.get(address).await.bytes().await.unwrap().len() >> 10;
         assert!(length_kib > least_kib, "{length_kib} KiB");

@@ -1,11 +1,12 @@
 //! Milliseconds a tile by stage: `stages FILE.tif [TILES [SEED [CACHE_MIB]]]` renders random tiles of a local raster, each
 //! once, then all again, on one thread, and prints where the time goes, and how much of it nobody can do without: to inflate each
-//! touched block once by the library that we use, and to encode the picture; and what libraries alone would need for
-//! both, ISA-L at level 1 for a gray picture. Both are measured after every few tiles, so that a processor that is now
+//! touched block once by the library that we use, and to encode the picture; what libraries alone would need for both,
+//! ISA-L at level 1 for a gray picture; and the same where blocks are kept as a cache of that size keeps them, in memory
+//! that the system has to give first. All are measured after every few tiles, so that a processor that is now
 //! slower, now faster is so for all. Pin it to a core (`taskset -c 1`) when you compare.
 
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     error::Error,
     time::{Duration, Instant},
 };
@@ -49,7 +50,16 @@ struct Totals {
     png_bytes: usize,
     /// `None` for compressions that are not looked at.
     inflating: Option<Duration>,
+    /// The same into memory where blocks stay.
+    keeping: Option<Duration>,
     deflating: Duration,
+}
+
+/// Inflated blocks, in as many bytes as the cache may have.
+struct Shelf {
+    blocks: VecDeque<Vec<u8>>,
+    size_bytes: usize,
+    capacity_bytes: usize,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -63,13 +73,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         let cache = BlockCache::new(cache_mib << 20);
         let style = auto_style(&tiff).await?;
         let chosen = random_tiles(&tiff, tiles as usize, &mut seed)?;
+        let mut shelf = Shelf { blocks: VecDeque::new(), size_bytes: 0, capacity_bytes: (cache_mib as usize) << 20 };
         for pass in ["blocks not yet decoded", "blocks in the cache as far as they fit"] {
-            let mut totals = Totals { inflating: Some(Duration::ZERO), ..Totals::default() };
+            let mut totals =
+                Totals { inflating: Some(Duration::ZERO), keeping: Some(Duration::ZERO), ..Totals::default() };
             for some in chosen.chunks(TILES_AT_ONCE) {
                 for &tile in some {
                     render_one(&tiff, tile, &cache, &style, &mut totals).await?;
                 }
-                totals.add_floor(&tiff).await?;
+                totals.add_floor(&tiff, &mut shelf).await?;
             }
             println!("-- {pass}");
             totals.print();
@@ -178,9 +190,13 @@ fn deflating(picture: &Picture) -> Duration {
     took
 }
 
-/// Time to inflate blocks, and nothing else, each as often as it is named; `None` for other compressions than the
-/// usual.
-async fn inflating(tiff: &GeoTiff, blocks: &[BlockId]) -> Result<Option<Duration>, Box<dyn Error>> {
+/// Time to inflate blocks, and nothing else, each as often as it is named, into one buffer, or where it stays; `None` for
+/// other compressions than the usual.
+async fn inflating(
+    tiff: &GeoTiff,
+    blocks: &[BlockId],
+    mut shelf: Option<&mut Shelf>,
+) -> Result<Option<Duration>, Box<dyn Error>> {
     let (mut sum, mut out) = (Duration::ZERO, Vec::new());
     // Made anew for each block it would take a sixth of the time again.
     let mut zstd = zstd::bulk::Decompressor::new()?;
@@ -189,7 +205,12 @@ async fn inflating(tiff: &GeoTiff, blocks: &[BlockId]) -> Result<Option<Duration
         let Some(part) = tiff.block_parts(id)?.pop() else { continue };
         let stored = tiff.source().read(std::slice::from_ref(&part)).await?.concat();
         let pixels = level.block_width_px as usize * level.block_height_px as usize * usize::from(tiff.header().bands);
-        out.resize(pixels * usize::from(tiff.header().sample_type.size_bytes()), 0);
+        let bytes = pixels * usize::from(tiff.header().sample_type.size_bytes());
+        if let Some(shelf) = &mut shelf {
+            let room = shelf.room(bytes);
+            shelf.put(std::mem::replace(&mut out, room));
+        }
+        out.resize(bytes, 0);
         let begun = Instant::now();
         let is_done = match level.compression {
             Compression::Deflate => isal::decompress_into(&stored, &mut out, isal::Codec::Zlib).is_ok(),
@@ -202,12 +223,28 @@ async fn inflating(tiff: &GeoTiff, blocks: &[BlockId]) -> Result<Option<Duration
     Ok(Some(sum))
 }
 
+impl Shelf {
+    /// A buffer of the oldest block, where the shelf is full, else a new one, of zeros that the system gives.
+    fn room(&mut self, bytes: usize) -> Vec<u8> {
+        let oldest = (self.size_bytes + bytes > self.capacity_bytes).then(|| self.blocks.pop_front()).flatten();
+        self.size_bytes -= oldest.as_ref().map_or(0, Vec::len);
+        oldest.filter(|oldest| oldest.len() == bytes).unwrap_or_else(|| vec![0; bytes])
+    }
+
+    fn put(&mut self, block: Vec<u8>) {
+        self.size_bytes += block.len();
+        self.blocks.push_back(block);
+    }
+}
+
 impl Totals {
     /// What the tiles since the last look would need at least.
-    async fn add_floor(&mut self, tiff: &GeoTiff) -> Result<(), Box<dyn Error>> {
+    async fn add_floor(&mut self, tiff: &GeoTiff, shelf: &mut Shelf) -> Result<(), Box<dyn Error>> {
         self.blocks += self.decoded.len();
-        let inflating = inflating(tiff, &std::mem::take(&mut self.decoded)).await?;
-        self.inflating = self.inflating.zip(inflating).map(|(sum, more)| sum + more);
+        let decoded = std::mem::take(&mut self.decoded);
+        let added = |sum: Option<Duration>, more| sum.zip(more).map(|(sum, more)| sum + more);
+        self.inflating = added(self.inflating, inflating(tiff, &decoded, None).await?);
+        self.keeping = added(self.keeping, inflating(tiff, &decoded, Some(shelf)).await?);
         self.deflating += std::mem::take(&mut self.pictures).iter().map(deflating).sum::<Duration>();
         Ok(())
     }
@@ -224,8 +261,13 @@ impl Totals {
             "{} tiles ({} outside), {} blocks decoded, {mean_bytes} bytes a PNG",
             self.tiles, self.outside, self.blocks
         );
-        if let (Some(inflating), Some(encoding)) = (self.inflating, self.by_stage.last()) {
-            for (name, encoding) in [("floor", *encoding), ("by libraries", self.deflating)] {
+        if let (Some(inflating), Some(keeping), Some(encoding)) = (self.inflating, self.keeping, self.by_stage.last()) {
+            let floors = [
+                ("floor", inflating, *encoding),
+                ("by libraries", inflating, self.deflating),
+                ("and kept", keeping, self.deflating),
+            ];
+            for (name, inflating, encoding) in floors {
                 let floor = inflating + encoding;
                 let times = sum.as_secs_f64() / floor.as_secs_f64();
                 println!(

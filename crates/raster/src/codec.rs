@@ -42,8 +42,8 @@ pub fn decode_block(header: &Header, id: BlockId, compressed: &[u8], limits: &Li
     decode_rows(header, id, compressed, limits, u32::MAX)
 }
 
-/// Decodes no more than the first `rows_px` rows of a block whose compression goes row by row, and all of others. What
-/// lies behind these rows is not looked at, the stream's checksum among it.
+/// Decodes no more than the first `rows_px` rows of a block whose compression goes row by row, a few more of one that
+/// goes part by part, and all of others. What lies behind is not looked at, the stream's checksum among it.
 ///
 /// # Errors
 /// As [`decode_block`].
@@ -55,7 +55,7 @@ pub(crate) fn decode_rows(
     rows_px: u32,
 ) -> Result<Block> {
     let level = header.levels.get(usize::from(id.level));
-    let shape = Shape::of(level, id.index, samples_per_pixel(header, level))?.first(rows_px);
+    let shape = Shape::of(level, id.index, samples_per_pixel(header, level))?.first(rows_px, header);
     if compressed.is_empty() {
         return Ok(shape.block(None));
     }

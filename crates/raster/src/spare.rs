@@ -49,11 +49,29 @@ pub(crate) unsafe fn filled<T: Pod, E>(
     len: usize,
     fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<(), E>,
 ) -> Result<Vec<T>, E> {
-    let mut numbers = take_fitting(len);
-    let room: &mut [MaybeUninit<T>] = &mut numbers.spare_capacity_mut()[..len];
+    // SAFETY: as the caller promises.
+    unsafe { filled_first(len, len, fill) }
+}
+
+/// The same of the first `len` of `whole_len` numbers that there is room for.
+///
+/// # Errors
+/// Those of `fill`.
+///
+/// # Safety
+/// `fill` must have written the bytes of the first `len` numbers when it succeeds.
+#[allow(unsafe_code)]
+pub(crate) unsafe fn filled_first<T: Pod, E>(
+    len: usize,
+    whole_len: usize,
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<(), E>,
+) -> Result<Vec<T>, E> {
+    let mut numbers = take_fitting(whole_len);
+    let room: &mut [MaybeUninit<T>] = &mut numbers.spare_capacity_mut()[..whole_len];
     // SAFETY: the same memory as bytes, which need no alignment.
     fill(unsafe { slice::from_raw_parts_mut(room.as_mut_ptr().cast(), size_of_val(room)) })?;
-    // SAFETY: all bytes were written, as the caller promises, and any bytes make numbers.
+    assert!(len <= whole_len);
+    // SAFETY: their bytes were written, as the caller promises, and any bytes make numbers.
     unsafe { numbers.set_len(len) };
     Ok(numbers)
 }

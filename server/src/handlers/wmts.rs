@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use aurora_raster::{GeoTiff, facts};
+use aurora_raster::{GeoTiff, encode::Format, facts};
 use aurora_tile::TileMatrixSet;
 use axum::{extract::State, response::Response};
 
@@ -21,8 +21,11 @@ use super::{
 use crate::{
     app::App,
     failure::Failure,
+    pool::Piece,
     query::{RasterQuery, SharedQuery},
+    render::Stages,
     target::Target,
+    tiles::Tile,
 };
 
 /// The document.
@@ -97,32 +100,78 @@ async fn capabilities(
     own_path: &str,
     sets: Vec<&'static TileMatrixSet>,
 ) -> Result<Response, Failure> {
-    let (extension, tile_format) = tile_format(pairs)?;
-    let ending = format!("{}.{extension}", tile_scale(pairs)?);
-    let (zooms, by_epsg) = (ZoomsBySet::of(pairs)?, pairs.boolean("use_epsg")?.unwrap_or(false));
-    let resources = Resources::new(base, walk.target, query, pairs);
-    let (title, own_address) = (name(walk.target), resources.at(own_path));
-    let document = |tiff: &GeoTiff| {
+    let outline = Arc::new(Outline::of(walk.target, query, pairs, base, own_path, sets)?);
+    let parts = ["wmts", &outline.own_address, &outline.ending, &format!("{:?} {}", outline.zooms, outline.by_epsg)];
+    let make = |app: Arc<App>, pinned| {
+        let (target, outline) = (walk.target.clone(), Arc::clone(&outline));
+        async move {
+            // Its numbers take as long as a tile does.
+            let _place = app.admission.enter()?;
+            let tiff = Arc::clone(&app.rasters.open(&target, &pinned).await?.tiff);
+            let stages = Stages::begin();
+            let text = app.pool.run(Piece::First, move || outline.document(&tiff)).await??;
+            Ok(Tile::new(text, "application/xml", stages))
+        }
+    };
+    walk.kept(&parts, make).await
+}
+
+/// What a request says of the document.
+struct Outline {
+    title: String,
+    own_address: String,
+    tile_format: Format,
+    ending: String,
+    zooms: ZoomsBySet,
+    by_epsg: bool,
+    /// Each with the template of its tiles' addresses.
+    sets: Vec<(&'static TileMatrixSet, String)>,
+}
+
+impl Outline {
+    fn of(
+        target: &Target,
+        query: &RasterQuery,
+        pairs: &Pairs,
+        base: &str,
+        own_path: &str,
+        sets: Vec<&'static TileMatrixSet>,
+    ) -> Result<Self, Failure> {
+        let (extension, tile_format) = tile_format(pairs)?;
+        let ending = format!("{}.{extension}", tile_scale(pairs)?);
+        let resources = Resources::new(base, target, query, pairs);
+        let template = |set: &TileMatrixSet| resources.tiles(&set.id, ["TileMatrix", "TileCol", "TileRow"], &ending);
+        Ok(Self {
+            title: name(target).to_owned(),
+            own_address: resources.at(own_path),
+            tile_format,
+            zooms: ZoomsBySet::of(pairs)?,
+            by_epsg: pairs.boolean("use_epsg")?.unwrap_or(false),
+            sets: sets.into_iter().map(|set| (set, template(set))).collect(),
+            ending,
+        })
+    }
+
+    fn document(&self, tiff: &GeoTiff) -> Result<String, Failure> {
         let [west, south, east, north] = lon_lat_bounds(&facts::of(tiff))?;
-        let layer = |set: &&TileMatrixSet| Layer {
-            name: format!("{title}_{}_default", set.id),
+        let layer = |(set, template): &(&TileMatrixSet, String)| Layer {
+            name: format!("{}_{}_default", self.title, set.id),
             set_id: set.id.clone(),
-            limits: limits(set, tiff, [west, south, east, north], zooms.of_set(set).within(tiff, set)),
-            template: resources.tiles(&set.id, ["TileMatrix", "TileCol", "TileRow"], &ending),
+            limits: limits(set, tiff, [west, south, east, north], self.zooms.of_set(set).within(tiff, set)),
+            template: template.clone(),
         };
         let (west, east) = if west > east { (-180.0, 180.0) } else { (west, east) };
         let capabilities = Capabilities {
-            title,
-            own_address: &own_address,
-            media_type: tile_format.media_type(),
+            title: &self.title,
+            own_address: &self.own_address,
+            media_type: self.tile_format.media_type(),
             lower_corner: format!("{west} {south}"),
             upper_corner: format!("{east} {north}"),
-            layers: sets.iter().map(layer).collect(),
-            sets: sets.iter().map(|set| described(set, by_epsg)).collect(),
+            layers: self.sets.iter().map(layer).collect(),
+            sets: self.sets.iter().map(|(set, _)| described(set, self.by_epsg)).collect(),
         };
         capabilities.render().map_err(Failure::template)
-    };
-    walk.document("application/xml", &["wmts", &own_address, &ending, &format!("{zooms:?} {by_epsg}")], document).await
+    }
 }
 
 fn described(set: &TileMatrixSet, by_epsg: bool) -> Set {

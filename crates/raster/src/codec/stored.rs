@@ -11,11 +11,12 @@ use super::{
     packed::{self, Masked},
     picture,
     predictor::{self, Difference},
+    zstandard,
 };
 use crate::{
     Limits, RasterError, Result,
     block::{Block, Samples},
-    header::{ComplexPart, Compression, Header, Level, Predictor, SampleType},
+    header::{ComplexPart, Compression, Encoding, Header, Level, Predictor, SampleType},
 };
 
 /// Size of one block in pixels and samples.
@@ -38,14 +39,32 @@ impl<'a> Shape<'a> {
         Ok(Self { level, width_px, height_px, samples_per_pixel, whole_height_px: height_px })
     }
 
-    /// The same of the first `rows_px` rows alone, where they can be had for less.
-    pub(super) fn first(self, rows_px: u32) -> Self {
-        let by_rows = decompress::stops_when_full(self.level.compression);
-        Self { height_px: if by_rows { self.height_px.min(rows_px.max(1)) } else { self.height_px }, ..self }
+    /// The same of the first `rows_px` rows alone, and those that come along, where they can be had for less.
+    pub(super) fn first(self, rows_px: u32, header: &Header) -> Self {
+        let rows_px = rows_px.clamp(1, self.height_px);
+        let height_px = match self.level.compression {
+            Compression::Zstd if header.encoding == Encoding::Plain => {
+                let row_bytes = self.row_samples() * u64::from(header.sample_type.size_bytes());
+                let bytes = zstandard::part_with(u64::from(rows_px) * row_bytes);
+                (bytes / row_bytes).min(self.height_px.into()) as u32
+            }
+            other if decompress::stops_when_full(other) => rows_px,
+            _ => self.height_px,
+        };
+        Self { height_px, ..self }
+    }
+
+    fn row_samples(&self) -> u64 {
+        u64::from(self.width_px) * u64::from(self.samples_per_pixel)
     }
 
     fn samples(&self) -> u64 {
-        u64::from(self.width_px) * u64::from(self.height_px) * u64::from(self.samples_per_pixel)
+        self.row_samples() * u64::from(self.height_px)
+    }
+
+    /// The same of all rows.
+    fn whole_samples(&self) -> u64 {
+        self.row_samples() * u64::from(self.whole_height_px)
     }
 
     /// The stored bytes with their bits in the usual order.
@@ -148,6 +167,11 @@ impl Stored<'_> {
         let Shape { level, width_px, height_px, samples_per_pixel, .. } = self.shape;
         let samples = self.shape.samples() * parts as u64;
         check_size(samples * size_of::<T>() as u64, self.limits)?;
+        if level.compression == Compression::Zstd && height_px < self.shape.whole_height_px {
+            let whole = self.shape.whole_samples();
+            check_size(whole * size_of::<T>() as u64, self.limits)?;
+            return zstandard::first_numbers(self.compressed, samples as usize, whole as usize);
+        }
         if !decompress::is_picture(level.compression) {
             return decompress::numbers(level.compression, self.compressed, samples as usize);
         }
