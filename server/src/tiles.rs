@@ -114,7 +114,8 @@ impl Tile {
 
     /// A document that is kept among the tiles.
     pub(crate) fn document(media_type: &'static str, document: &serde_json::Value) -> Self {
-        Self::new(document.to_string(), media_type, Stages::begin())
+        // What it was written into may be twice as large.
+        Self::new(document.to_string().into_boxed_str().into_boxed_bytes(), media_type, Stages::begin())
     }
 }
 

@@ -58,7 +58,8 @@ async fn documents_that_nobody_takes_hold_a_part_of_the_memory_and_no_more() {
     for (address, least_kib) in [(of_raster.as_str(), 100), ("/openapi.json?", 200)] {
         let length_kib = server.get(address).await.bytes().await.unwrap().len() >> 10;
         assert!(length_kib > least_kib, "{length_kib} KiB");
-        let untaken = untaken_until_shed(&server, |number| format!("{address}&number={number}")).await;
+        let untaken = untaken_until_shed(&server, |number| format!("{address}&number={number}"));
+        let untaken = tokio::time::timeout(LIVENESS, untaken).await.expect("there is a bound");
         assert!((4 << 10..16 << 10).contains(&(untaken.len() * length_kib)), "{} of {length_kib} KiB", untaken.len());
         drop(untaken);
         let taken = async {
@@ -96,6 +97,23 @@ async fn tile_sets_lead_to_tiles_that_exist() {
     assert!(center[0].is_f64() && center[2].is_u64(), "{center}: a zoom stands in addresses");
     let narrowed = server.json(&format!("/cog/tiles/WebMercatorQuad?{query}&minzoom=6&maxzoom=6")).await;
     assert_eq!(narrowed["tileMatrixSetLimits"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn capabilities_link_to_where_they_are_asked_however_often() {
+    let (_origin, server, query) = raster().await;
+    let address = format!("{}/cog/WMTSCapabilities.xml?{query}", server.address);
+    for host in ["first.example", "first.example", "first.example", "second.example"] {
+        let asked = server.client.get(&address).header("host", host).send().await.unwrap();
+        let timing = asked.headers()["server-timing"].to_str().unwrap().to_owned();
+        assert!(timing.starts_with("cache;desc=") && !timing.ends_with([' ', ',']), "{timing}");
+        let etag = asked.headers()["etag"].clone();
+        let text = asked.text().await.unwrap();
+        let own = format!("http://{host}/cog/");
+        assert!(text.contains(&own) && text.matches(".example/cog/").count() == text.matches(&own).count(), "{host}");
+        let known = server.client.get(&address).header("host", host).header("if-none-match", etag);
+        assert_eq!(known.send().await.unwrap().status(), StatusCode::NOT_MODIFIED);
+    }
 }
 
 #[tokio::test]

@@ -86,3 +86,30 @@ fn render(handle: &PrometheusHandle) -> String {
     handle.run_upkeep();
     handle.render()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, extract::Request};
+    use tower::Service;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn as_many_as_may_take_the_text_at_once() {
+        let handle = PrometheusBuilder::new().build_recorder().handle();
+        let mut router: Router = routes(handle);
+        let mut ask = async || {
+            let request = Request::builder().uri("/metrics").body(Body::empty()).expect("a request");
+            let Ok(answer) = router.call(request).await;
+            answer
+        };
+        let mut untaken = Vec::new();
+        for _ in 0..MAX_READERS {
+            untaken.push(ask().await);
+        }
+        assert!(untaken.iter().all(|answer| answer.status() == StatusCode::OK));
+        assert_eq!(ask().await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        drop(untaken.pop());
+        assert_eq!(ask().await.status(), StatusCode::OK, "when one has gone");
+    }
+}

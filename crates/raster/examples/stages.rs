@@ -1,9 +1,9 @@
-//! Milliseconds a tile by stage: `stages FILE.tif [TILES [SEED [CACHE_MIB]]]` renders random tiles of a local raster, each
-//! once, then all again, on one thread, and prints where the time goes, and how much of it nobody can do without: to inflate each
-//! touched block once by the library that we use, and to encode the picture; what libraries alone would need for both,
-//! ISA-L at level 1 for a gray picture; and the same where blocks are kept as a cache of that size keeps them, in memory
-//! that the system has to give first. All are measured after every few tiles, so that a processor that is now
-//! slower, now faster is so for all. Pin it to a core (`taskset -c 1`) when you compare.
+//! Milliseconds a tile by stage: `stages FILE.tif [TILES [SEED [CACHE_MIB]]]` renders random tiles of a local raster,
+//! each once, then all again, on one thread, and prints where the time goes, and how much of it nobody can do without:
+//! to inflate each touched block once by the library that we use, and to encode the picture; what libraries alone would
+//! need for both, ISA-L at level 1 for a gray picture; and the same where blocks are kept as a cache of that size keeps
+//! them, in memory that the system has to give first. All are measured after every few tiles, so that a processor that
+//! is now slower, now faster is so for all. Pin it to a core (`taskset -c 1`) when you compare.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -190,8 +190,8 @@ fn deflating(picture: &Picture) -> Duration {
     took
 }
 
-/// Time to inflate blocks, and nothing else, each as often as it is named, into one buffer, or where it stays; `None` for
-/// other compressions than the usual.
+/// Time to inflate blocks, and nothing else, each as often as it is named, into one buffer, or where it stays; `None`
+/// for other compressions than the usual.
 async fn inflating(
     tiff: &GeoTiff,
     blocks: &[BlockId],

@@ -11,7 +11,7 @@ use aurora_raster::{
     cache::BlockCache,
     crs::Crs,
     pixels::{Gathered, Pixels},
-    render::{self, ReadOptions, Resampling, Sizing, View},
+    render::{self, Plan, ReadOptions, Resampling, Sizing, View},
 };
 use aurora_tile::{Bounds, TileId, TileMatrixSet};
 use kinds::{By, Kind, Place, Sample};
@@ -182,6 +182,48 @@ fn nodata_does_not_bleed_in_nor_eat_away() {
         assert!(name == "sum" || valid.clone().min() >= Some(least), "{name}: {:?} bled in", valid.min());
         let most = if ["cubic", "lanczos"].contains(&name) { 1500 } else { 1123 };
         assert!(name == "sum" || valid.clone().max() <= Some(most), "{name}: {:?}", valid.max());
+    }
+}
+
+/// While nothing can be kept only those parts of a block are decompressed that a tile needs.
+#[test]
+fn parts_of_blocks_show_what_whole_ones_do_and_nothing_behind_them_is_looked_at() {
+    let tiled = &["TILED=YES", "BLOCKXSIZE=512", "BLOCKYSIZE=512", "COMPRESS=ZSTD", "PREDICTOR=2"];
+    for options in [&tiled[..], &["BLOCKYSIZE=350", "COMPRESS=ZSTD", "ENDIANNESS=BIG"]] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("scene.tif");
+        Scene { options, ..Scene::cog_like() }.write(&path);
+        let tiff = open(&path).expect("a scene that is read");
+        let painted = |plan: &Plan, cache_bytes: u64| {
+            let cache = BlockCache::new(cache_bytes);
+            render::paint(&tiff, plan, wait(render::fetch(&tiff, plan, &cache))?, &cache)
+        };
+        let (mut tiles, mut of_first_rows) = (0, Vec::new());
+        for (x, y) in (1574..1578).flat_map(|x| (2311..2315).map(move |y| (x, y))) {
+            let Ok(plan) = render::plan(&tiff, &tile(12, x, y, 256), &ReadOptions::default()) else { continue };
+            let whole = painted(&plan, support::CACHE_BYTES).expect("painted");
+            assert!(whole == painted(&plan, 0).expect("painted"), "{x}/{y} {options:?}");
+            tiles += 1;
+            let header = tiff.header();
+            let block_px = header.levels[usize::from(plan.level())].block_height_px;
+            if plan.blocks().iter().all(|&id| plan.rows_needed(header, id).end < block_px / 2) {
+                of_first_rows.push((plan, whole));
+            }
+        }
+        assert!(tiles > 8, "{tiles} are too few to tell");
+        let (plan, whole) = of_first_rows.pop().expect("a tile of first rows alone");
+        let mut bytes = std::fs::read(&path).expect("read");
+        for part in plan.blocks().iter().flat_map(|&id| tiff.block_parts(id).expect("stored")) {
+            bytes[part.end as usize - 2000..part.end as usize].fill(0xff);
+        }
+        std::fs::write(&path, bytes).expect("written");
+        let tiff = open(&path).expect("a scene that is read");
+        let painted = |cache_bytes: u64| {
+            let cache = BlockCache::new(cache_bytes);
+            render::paint(&tiff, &plan, wait(render::fetch(&tiff, &plan, &cache))?, &cache)
+        };
+        assert!(painted(support::CACHE_BYTES).is_err(), "the whole is damaged");
+        assert!(painted(0).expect("painted") == whole, "{options:?}");
     }
 }
 

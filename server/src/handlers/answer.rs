@@ -83,7 +83,12 @@ impl Marks {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(tile.media_type));
         let timing = match provenance {
             Provenance::Hit => "cache;desc=hit".into(),
-            _ => format!("cache;desc={}, {}", provenance.name(), tile.stages.server_timing()).into(),
+            _ => {
+                let stages = tile.stages.server_timing();
+                // HTTP/2 has no value that ends in a space (RFC 9113, 8.2.1).
+                let separator = if stages.is_empty() { "" } else { ", " };
+                format!("cache;desc={}{separator}{stages}", provenance.name()).into()
+            }
         };
         set(response.headers_mut(), SERVER_TIMING, timing);
         response.extensions_mut().insert(provenance);

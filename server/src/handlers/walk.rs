@@ -90,7 +90,8 @@ impl Walk<'_> {
             return Ok(decided);
         }
         let text = make(&self.app.rasters.open(self.target, &pinned).await?.tiff)?;
-        let bytes = self.app.tiles.accounted(text.into())?;
+        // What it was written into may be twice as large.
+        let bytes = self.app.tiles.accounted(text.into_boxed_str().into_boxed_bytes().into())?;
         Ok(marks.unless_known(self.conditions, marks.document(media_type, bytes)))
     }
 

@@ -23,6 +23,7 @@ use crate::{
     failure::Failure,
     pool::Piece,
     query::{RasterQuery, SharedQuery},
+    recall::Found,
     render::Stages,
     target::Target,
     tiles::Tile,
@@ -108,12 +109,16 @@ async fn capabilities(
             // Its numbers take as long as a tile does.
             let _place = app.admission.enter()?;
             let tiff = Arc::clone(&app.rasters.open(&target, &pinned).await?.tiff);
-            let stages = Stages::begin();
+            let mut stages = Stages::begin();
             let text = app.pool.run(Piece::First, move || outline.document(&tiff)).await??;
-            Ok(Tile::new(text, "application/xml", stages))
+            stages.end("document");
+            Ok(Tile::new(text.into_boxed_str().into_boxed_bytes(), "application/xml", stages))
         }
     };
-    walk.kept(&parts, make).await
+    let mut response = walk.kept(&parts, make).await?;
+    // Its links hang on the server's own address too, which the request's does not tell.
+    response.extensions_mut().remove::<Found>();
+    Ok(response)
 }
 
 /// What a request says of the document.

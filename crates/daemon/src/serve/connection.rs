@@ -308,12 +308,16 @@ impl<A: Answers> Visit<A> {
     }
 }
 
-/// About what a request's head holds, by the same measure as HTTP/2's (RFC 9113, 6.5.2).
+/// About what a request's head holds in memory.
 fn head_bytes<B>(request: &Request<B>) -> usize {
-    const BYTES_A_LINE: usize = 32;
-    let address_bytes = request.uri().path_and_query().map_or(0, |address| address.as_str().len());
-    let lines = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + BYTES_A_LINE);
-    address_bytes + lines.sum::<usize>()
+    /// Name, value and places in a table of lines that doubles.
+    const BYTES_A_LINE: usize = 128;
+    let uri = request.uri();
+    let authority_bytes = uri.authority().map_or(0, |authority| authority.as_str().len());
+    let address_bytes = uri.path_and_query().map_or(0, |address| address.as_str().len());
+    let texts = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
+    let lines_bytes = request.headers().capacity() * BYTES_A_LINE + texts.sum::<usize>();
+    request.method().as_str().len() + authority_bytes + address_bytes + lines_bytes
 }
 
 /// Two hosts may mean one thing to us and another to a proxy before us; HTTP/1.1 cannot do without.

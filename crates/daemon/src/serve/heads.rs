@@ -15,6 +15,9 @@ use std::sync::{
 /// Bytes of a usual head, for which there always is room, and most that are read at once.
 pub(super) const USUAL_BYTES: usize = 4 << 10;
 
+/// What a usual head holds once it was read on HTTP/2, tables of lines included.
+const USUAL_WHOLE_BYTES: usize = 8 << 10;
+
 /// Most that an HTTP/2 connection holds of a head that is not whole: six frames of 16 KiB, in a buffer that doubles.
 const MOST_HTTP2_BYTES: usize = 160 << 10;
 
@@ -43,9 +46,9 @@ impl Head {
 
     /// One of the same account that came in whole, and whether there is room for it; none if it is a usual one.
     pub(super) fn another(&self, bytes: usize) -> Option<(Self, bool)> {
-        (bytes > USUAL_BYTES).then(|| {
+        (bytes > USUAL_WHOLE_BYTES).then(|| {
             let head = Self::new(Arc::clone(&self.all));
-            let has_room = head.grow(bytes);
+            let has_room = head.grow(bytes - USUAL_WHOLE_BYTES + USUAL_BYTES);
             (head, has_room)
         })
     }
@@ -103,8 +106,8 @@ mod tests {
         let frames = head();
         assert!((0..1000).all(|_| frames.grow_by_frames(1 << 20)), "a long body is no long head");
         assert_eq!(all.beyond_bytes.load(Relaxed), beyond_usual(MOST_HTTP2_BYTES));
-        assert!(frames.another(USUAL_BYTES).is_none());
-        let whole: Vec<_> = (0..MOST_BYTES / 4096).filter_map(|_| frames.another(USUAL_BYTES + 4096)).collect();
+        assert!(frames.another(USUAL_WHOLE_BYTES).is_none());
+        let whole: Vec<_> = (0..MOST_BYTES / 4096).filter_map(|_| frames.another(USUAL_WHOLE_BYTES + 4096)).collect();
         assert!(whole[0].1 && !whole.last().expect("many").1, "until they are as much as may be");
         drop((whole, frames));
         assert_eq!(all.beyond_bytes.load(Relaxed), 0);

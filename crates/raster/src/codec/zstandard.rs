@@ -31,7 +31,8 @@ const MAX_WINDOW_LOG: u32 = 31;
 /// Memory that nothing was written to yet.
 struct Room<'a>(&'a mut [MaybeUninit<u8>]);
 
-// SAFETY: address and capacity are those of one live slice, and no byte is said to be written.
+// SAFETY: address and capacity are those of one live slice. What was written is never read by way of it: nothing here
+// asks for it, so none is said to be there.
 #[allow(unsafe_code)]
 unsafe impl WriteBuf for Room<'_> {
     fn as_slice(&self) -> &[u8] {
