@@ -96,8 +96,9 @@ mod tests {
 
     #[tokio::test]
     async fn as_many_as_may_take_the_text_at_once() {
-        let handle = PrometheusBuilder::new().build_recorder().handle();
-        let mut router: Router = routes(handle);
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || metrics::counter!("something_total").increment(1));
+        let mut router: Router = routes(recorder.handle());
         let mut ask = async || {
             let request = Request::builder().uri("/metrics").body(Body::empty()).expect("a request");
             let Ok(answer) = router.call(request).await;
