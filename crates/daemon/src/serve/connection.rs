@@ -270,7 +270,9 @@ impl<A: Answers> Visit<A> {
         if !request.body().is_end_stream() {
             self.entry.expect_body();
         }
-        self.entry.begin(head_bytes(request))
+        // On HTTP/1 it was counted as it came in.
+        let head_bytes = if self.entry.is_multiplexed() { head_bytes(request) } else { 0 };
+        self.entry.begin(head_bytes)
     }
 
     async fn answer(&self, request: Request<Incoming>, under_way: UnderWay) -> Result<Response<Answer>, Infallible> {
